@@ -1,0 +1,1 @@
+"""The words and rules that shop, centre and reference data share. Pure: no clock, disk or network."""

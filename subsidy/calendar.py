@@ -1,0 +1,26 @@
+"""Which day is it for the programme?
+
+Days are those of Asia/Shanghai. China has kept UTC+8 without summer time since 1992, so a fixed
+offset says the same on every machine, with or without a time zone database.
+"""
+
+import datetime
+
+SHANGHAI = datetime.timezone(datetime.timedelta(hours=8), "Asia/Shanghai")
+
+
+def shanghai(at: datetime.datetime) -> datetime.datetime:
+    """Return the aware instant `at` as Shanghai's clocks show it."""
+    assert at.tzinfo is not None
+    return at.astimezone(SHANGHAI)
+
+
+def business_day(at: datetime.datetime) -> datetime.date:
+    """Return the programme day on which the aware instant `at` falls."""
+    return shanghai(at).date()
+
+
+def from_ms(at_ms: int) -> datetime.datetime:
+    """Return Unix milliseconds as an aware instant in Shanghai."""
+    whole, rest = divmod(at_ms, 1000)
+    return datetime.datetime.fromtimestamp(whole, SHANGHAI).replace(microsecond=rest * 1000)

@@ -1,0 +1,78 @@
+"""What can the cashier do next? A closed list: the till shows the sentence, programs read the code."""
+
+from enum import StrEnum
+
+
+class NextAction(StrEnum):
+    """Stored and printed: add new ones, never rename or reuse one."""
+
+    NONE = "NONE"
+    WAIT = "WAIT"
+    HAND_OVER = "HAND_OVER"
+    DO_NOT_CHARGE = "DO_NOT_CHARGE"
+    PAY_AGAIN_OR_STOP = "PAY_AGAIN_OR_STOP"
+    SELL_AGAIN = "SELL_AGAIN"
+    SELL_AT_FULL_PRICE = "SELL_AT_FULL_PRICE"
+    CHECK_THE_ITEM = "CHECK_THE_ITEM"
+    CHECK_THE_PRICE = "CHECK_THE_PRICE"
+    CHECK_THE_CODE = "CHECK_THE_CODE"
+    USE_ANOTHER_TENDER = "USE_ANOTHER_TENDER"
+    QUOTE_AGAIN = "QUOTE_AGAIN"
+    TRY_LATER = "TRY_LATER"
+    CALL_SUPPORT = "CALL_SUPPORT"
+    ASK_HANDED_OVER_OR_REFUND = "ASK_HANDED_OVER_OR_REFUND"
+    CORRECT_THE_REQUEST = "CORRECT_THE_REQUEST"
+
+    @property
+    def zh(self) -> str:
+        """The sentence the till shows."""
+        return _TEXTS[self][0]
+
+    @property
+    def en(self) -> str:
+        """The same in English."""
+        return _TEXTS[self][1]
+
+
+_TEXTS = {
+    NextAction.NONE: ("无需操作。", "Nothing to do."),
+    NextAction.WAIT: ("请稍候，正在等待支付结果。", "Wait: the payment is under way."),
+    NextAction.HAND_OVER: ("支付成功，请交付商品和小票。", "Paid: hand over the goods and the receipt."),
+    NextAction.DO_NOT_CHARGE: (
+        "支付结果待确认，请勿重复收款，请稍后查询。",
+        "The result is not known: do not charge again, look at the sale later.",
+    ),
+    NextAction.PAY_AGAIN_OR_STOP: (
+        "未扣款。可换卡或换支付方式再付，或取消本单。",
+        "Nothing was charged: pay by another card or way, or stop the sale.",
+    ),
+    NextAction.SELL_AGAIN: (
+        "本单未扣款已关闭，请重新开单。",
+        "Nothing was charged and the sale is closed: sell again.",
+    ),
+    NextAction.SELL_AT_FULL_PRICE: (
+        "本单不能享受补贴，可按原价销售。",
+        "No subsidy for this sale: it can be sold at full price.",
+    ),
+    NextAction.CHECK_THE_ITEM: (
+        "请核对商品条码和序列号后重试。",
+        "Check the bar code and serial number, then try again.",
+    ),
+    NextAction.CHECK_THE_PRICE: ("请核对销售价格和备案价格。", "Check the price against the filed price."),
+    NextAction.CHECK_THE_CODE: (
+        "请顾客出示本品类有效的资格码后重试。",
+        "Ask the shopper for a valid qualification code of this category.",
+    ),
+    NextAction.USE_ANOTHER_TENDER: ("请换一种支付方式。", "Use another way of paying."),
+    NextAction.QUOTE_AGAIN: (
+        "应付金额已变化，请重新询价并告知顾客。",
+        "The amount has changed: quote again, tell the shopper.",
+    ),
+    NextAction.TRY_LATER: ("请稍后重试，或按原价销售。", "Try again later, or sell at full price."),
+    NextAction.CALL_SUPPORT: ("请联系服务平台处理。", "Call the service platform."),
+    NextAction.ASK_HANDED_OVER_OR_REFUND: (
+        "该单已迟到付款成功：商品是否已交付？未交付请退款。",
+        "The sale was found paid late: were the goods handed over? If not, refund it.",
+    ),
+    NextAction.CORRECT_THE_REQUEST: ("请更正请求内容。", "Correct the request."),
+}

@@ -1,0 +1,100 @@
+"""Do these bytes hold exactly the JSON value we expect?
+
+Refused: anything but UTF-8, a byte order mark, repeated keys, floats (also `1.0` and `1e2`), NaN,
+numbers as text, booleans as numbers, unknown fields, nesting beyond 32, bodies over the limit.
+"""
+
+import json
+import re
+from typing import Any, NoReturn, TypeVar
+
+import msgspec
+
+MOST_BYTES = 1 << 20
+MOST_DEPTH = 32
+
+T = TypeVar("T")
+
+_STRUCTURE = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]', re.DOTALL)
+
+
+class NotStrict(Exception):
+    """The bytes are not the JSON we take. `where` is a JSON path; nothing of the content is kept."""
+
+    def __init__(self, where: str, problem: str, remedy: str) -> None:
+        super().__init__(f"{where}: {problem}. {remedy}")
+        self.where = where
+        self.problem = problem
+        self.remedy = remedy
+
+
+def decode(raw: bytes, as_type: type[T], most_bytes: int = MOST_BYTES) -> T:
+    """Read `raw` as one JSON value of type `as_type`. Raises NotStrict, and nothing else."""
+    _read_plain(raw, most_bytes)
+    try:
+        return msgspec.json.decode(raw, type=as_type, strict=True)
+    except msgspec.ValidationError as wrong:
+        problem, _, where = str(wrong).partition(" - at ")
+        raise NotStrict(where.strip("`") or "$", problem, "Send the field as the API describes it") from None
+    except msgspec.DecodeError as wrong:
+        raise NotStrict("$", f"not JSON: {_without_content(wrong)}", "Send one JSON value in UTF-8") from None
+
+
+def _read_plain(raw: bytes, most_bytes: int) -> None:
+    if len(raw) > most_bytes:
+        raise NotStrict("$", f"{len(raw)} bytes are more than {most_bytes}", "Send less at once")
+    try:
+        text = raw.decode("utf-8")
+    except UnicodeDecodeError as wrong:
+        raise NotStrict("$", f"byte {wrong.start} is not UTF-8", "Send UTF-8") from None
+    if text.startswith("\ufeff"):
+        raise NotStrict("$", "starts with a byte order mark", "Send UTF-8 without it")
+    _refuse_depth(text)
+    try:
+        json.loads(
+            text,
+            object_pairs_hook=_no_repeats,
+            parse_float=_no_float,
+            parse_int=_small_int,
+            parse_constant=_no_float,
+        )
+    except json.JSONDecodeError as wrong:
+        raise NotStrict("$", f"not JSON at character {wrong.pos}", "Send one JSON value in UTF-8") from None
+
+
+def _refuse_depth(text: str) -> None:
+    # Nearly every body has few brackets, and then its depth cannot be too great.
+    if text.count("{") + text.count("[") <= MOST_DEPTH:
+        return
+    depth = 0
+    for token in _STRUCTURE.finditer(text):
+        if token[0] in "[{":
+            depth += 1
+            if depth > MOST_DEPTH:
+                raise NotStrict("$", f"nested deeper than {MOST_DEPTH}", "Send a flatter value")
+        elif token[0] in "]}":
+            depth -= 1
+
+
+def _no_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in found:
+            raise NotStrict(f"$.{key[:40]}", "the key stands twice", "Send each field once")
+        found[key] = value
+    return found
+
+
+def _no_float(_text: str) -> NoReturn:
+    raise NotStrict("$", "a number with a fraction, exponent, NaN or Infinity", "Send whole numbers only")
+
+
+def _small_int(text: str) -> int:
+    if len(text) > 20:
+        raise NotStrict("$", "a number of more than 20 digits", "Send a number that can be meant")
+    return int(text)
+
+
+def _without_content(wrong: Exception) -> str:
+    found = re.search(r"byte (\d+)", str(wrong))
+    return f"at byte {found[1]}" if found else "malformed"
