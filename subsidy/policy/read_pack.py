@@ -253,7 +253,7 @@ def _refuse_overlap(node: Node, taken: list[RuleSet], rules: RuleSet) -> None:
 
 def _refuse_gaps(root: Node, pack: Pack) -> None:
     """Refuse a pack that is open on a day on which a number it needs has no row."""
-    programme = [getattr(pack, name) for name in pack.__struct_fields__]
+    programme: list[Any] = [getattr(pack, name) for name in pack.__struct_fields__]
     needed: list[Dated[Any]] = [
         one for one in programme if isinstance(one, Dated) and one.name not in _OPTIONAL_NUMBERS
     ]

@@ -1,0 +1,1 @@
+"""What crosses between shop and centre, to the byte."""
