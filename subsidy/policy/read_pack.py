@@ -24,6 +24,7 @@ from subsidy.policy.model import (
     RuleSet,
     Source,
     Tender,
+    is_open,
 )
 from subsidy.policy.split import WHOLE_BP, Share
 from subsidy.strict import yaml_text
@@ -253,21 +254,18 @@ def _refuse_overlap(node: Node, taken: list[RuleSet], rules: RuleSet) -> None:
 
 def _refuse_gaps(root: Node, pack: Pack) -> None:
     """Refuse a pack that is open on a day on which a number it needs has no row."""
-    programme: list[Any] = [getattr(pack, name) for name in pack.__struct_fields__]
-    needed: list[Dated[Any]] = [
-        one for one in programme if isinstance(one, Dated) and one.name not in _OPTIONAL_NUMBERS
-    ]
+    fields: list[Any] = [getattr(pack, name) for name in pack.__struct_fields__]
+    programme = [one for one in fields if isinstance(one, Dated) and one.name not in _OPTIONAL_NUMBERS]
     for rules in pack.rule_sets:
-        opens = [row.since for row in rules.open.rows if row.value]
-        own: list[Dated[Any]] = [
-            rows
-            for rule in rules.categories.values()
-            for rows in (*rule.rate_bp.values(), rule.cap, rule.quota)
-        ]
-        for day in opens:
-            for rows in (*own, *needed):
+        needed = list(programme)
+        for rule in rules.categories.values():
+            needed += [*rule.rate_bp.values(), rule.cap, rule.quota]
+        for day in sorted({row.since for rows in (pack.open, rules.open) for row in rows.rows}):
+            if not (is_open(pack.open, day) and is_open(rules.open, day)):
+                continue
+            for rows in needed:
                 if rows.on(day) is None:
                     raise root.wrong(
-                        f"{rules.rules} opens on {day}, but {rows.name} has no row by then",
+                        f"{rules.rules} is open on {day}, but {rows.name} has no row by then",
                         "Add a row from that day or before",
                     )
