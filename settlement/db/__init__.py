@@ -1,0 +1,1 @@
+"""The centre's database: its tables, their migrations, and the connection to them."""

@@ -1,0 +1,1 @@
+"""Alembic's migrations, run by `settlement init` and at every start."""

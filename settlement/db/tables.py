@@ -1,0 +1,224 @@
+"""What does the centre's database hold?
+
+Columns are named like the fields of the rows in `settlement/writer/rows.py`. Every table is STRICT:
+without it SQLite keeps text in a number's place.
+"""
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+)
+
+metadata = MetaData()
+
+_NUMBER = BigInteger().with_variant(Integer(), "sqlite")
+
+
+def _table(name: str, *columns: Column[object] | Index) -> Table:
+    return Table(name, metadata, *columns, sqlite_strict=True)
+
+
+def _text(name: str, **more: object) -> Column[object]:
+    return Column(name, Text, nullable=False, **more)  # type: ignore[arg-type]
+
+
+def _number(name: str, **more: object) -> Column[object]:
+    return Column(name, _NUMBER, nullable=False, **more)  # type: ignore[arg-type]
+
+
+def _maybe_text(name: str) -> Column[object]:
+    return Column(name, Text, nullable=True)
+
+
+def _maybe_number(name: str) -> Column[object]:
+    return Column(name, _NUMBER, nullable=True)
+
+
+merchant = _table(
+    "merchant", _text("merchant", primary_key=True), _text("name"), _text("uscc"), _number("active")
+)
+shop = _table(
+    "shop",
+    _text("shop", primary_key=True),
+    _text("merchant"),
+    _text("name"),
+    _text("region"),
+    _number("active"),
+)
+terminal = _table("terminal", _text("terminal_no", primary_key=True), _text("shop"))
+product = _table(
+    "product",
+    _text("gtin", primary_key=True),
+    _text("name"),
+    _text("brand"),
+    _text("category"),
+    _maybe_number("energy_level"),
+)
+filed_price = _table(
+    "filed_price",
+    _text("merchant", primary_key=True),
+    _text("gtin", primary_key=True),
+    _number("price_fen"),
+)
+qualification = _table(
+    "qualification",
+    _text("qualification", primary_key=True),
+    _text("person"),
+    _text("category"),
+    _number("valid_from_ms"),
+    _number("valid_until_ms"),
+    _maybe_text("used_by"),
+)
+quota = _table(
+    "quota",
+    _text("person", primary_key=True),
+    _text("category", primary_key=True),
+    _number("year", primary_key=True),
+    _number("used"),
+)
+serial = _table(
+    "serial",
+    _text("brand", primary_key=True),
+    _text("serial_no", primary_key=True),
+    _maybe_text("taken_by"),
+)
+open_count = _table(
+    "open_count", _text("scope", primary_key=True), _text("name", primary_key=True), _number("open")
+)
+device = _table(
+    "device",
+    _text("device", primary_key=True),
+    _number("epoch"),
+    _text("public_key"),
+    _text("shop"),
+    _text("host"),
+    _number("enrolled_ms"),
+    _maybe_text("frozen"),
+    _number("upload_no"),
+    _number("stated_hold_no"),
+    _number("stated_ms"),
+    _number("last_seq"),
+    _number("entries"),
+)
+enrol_code = _table(
+    "enrol_code",
+    _text("code_hash", primary_key=True),
+    _text("shop"),
+    _number("expires_ms"),
+    _maybe_text("used_by"),
+)
+hold_number = _table(
+    "hold_number",
+    _text("device", primary_key=True),
+    _number("epoch", primary_key=True),
+    _number("hold_no", primary_key=True),
+    _text("record_id"),
+)
+record = _table(
+    "record",
+    _text("record_id", primary_key=True),
+    _text("state"),
+    _text("device"),
+    _number("epoch"),
+    _number("hold_no"),
+    _text("request_mac"),
+    _text("merchant"),
+    _text("shop"),
+    _text("terminal_no"),
+    _text("person"),
+    _text("qualification"),
+    _text("category"),
+    _number("year"),
+    _text("brand"),
+    _text("gtin"),
+    _maybe_text("serial_no"),
+    _number("subsidy_fen"),
+    _number("to_pay_fen"),
+    _number("paid_fen"),
+    _text("parts"),
+    _maybe_text("money"),
+    Column("promise", LargeBinary, nullable=False),
+    _text("promise_kid"),
+    _number("placed_at_ms"),
+    _number("held_for_s"),
+    _maybe_number("ended_ms"),
+    _text("why"),
+    _text("owner"),
+    Index("record_of_device", "device", "epoch", "state"),
+    Index("record_of_serial", "serial_no"),
+)
+entry_row = _table(
+    "entry_row",
+    _text("device", primary_key=True),
+    _number("epoch", primary_key=True),
+    _number("seq", primary_key=True),
+    _text("hash", primary_key=True),
+    _text("prev"),
+    _maybe_text("record_id"),
+    _text("kind"),
+    _text("answer"),
+    _text("problem"),
+    Column("body", LargeBinary, nullable=False),
+    _number("taken_ms"),
+    Index("entry_of_record", "record_id"),
+)
+entry_at = _table(
+    "entry_at",
+    _text("device", primary_key=True),
+    _number("epoch", primary_key=True),
+    _number("seq", primary_key=True),
+    _text("hash"),
+    _text("prev"),
+    _text("answer"),
+)
+difference = _table(
+    "difference",
+    _text("subject", primary_key=True),
+    _text("kind", primary_key=True),
+    _text("owner"),
+    _text("detail"),
+    _number("opened_ms"),
+)
+balance = _table(
+    "balance",
+    _text("funder", primary_key=True),
+    _text("account", primary_key=True),
+    _number("year", primary_key=True),
+    _number("fen"),
+)
+refused_on_day = _table(
+    "refused_on_day",
+    _text("device", primary_key=True),
+    _text("day", primary_key=True),
+    _text("code", primary_key=True),
+    _number("count"),
+)
+
+# Append-only: what has happened, and what it posted.
+event = _table(
+    "event",
+    Column("event_no", Integer, primary_key=True),
+    _number("at_ms"),
+    _text("kind"),
+    _text("body"),
+)
+posting = _table(
+    "posting",
+    Column("event_no", Integer, ForeignKey("event.event_no"), primary_key=True),
+    _number("line", primary_key=True),
+    _text("happening"),
+    _text("funder"),
+    _text("account"),
+    _number("year"),
+    _number("fen"),
+    Index("posting_of_account", "funder", "account", "year"),
+)
+api_token = _table("api_token", _text("token_hash", primary_key=True), _text("name"), _number("made_ms"))
+meta = _table("meta", _text("name", primary_key=True), _text("value"))

@@ -1,0 +1,1 @@
+"""The shops' installations: how one is enrolled, and how one is frozen."""

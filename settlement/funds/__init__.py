@@ -1,0 +1,1 @@
+"""The pool: what is put in, what is promised, and how a promise ends."""

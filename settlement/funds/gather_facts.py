@@ -1,0 +1,132 @@
+"""What does the centre know of a purchase that a shop asks about?
+
+The till's quote and the hold use the same facts, read from the same rows at the centre's time.
+"""
+
+import msgspec
+
+from settlement.ledger import balances
+from settlement.writer.rows import (
+    Device,
+    FiledPrice,
+    Merchant,
+    Product,
+    Qualification,
+    Quota,
+    Rows,
+    Serial,
+    Shop,
+    Terminal,
+    Wanted,
+)
+from subsidy import calendar
+from subsidy.policy.facts import Facts, of_sale
+from subsidy.policy.model import Pack, Tender, is_open
+from subsidy.policy.split import Share, largest_grant
+from subsidy.wire.v1 import Item, Prices
+
+
+class Question(msgspec.Struct, frozen=True):
+    """A purchase as a device asks about it. `qualification` is the code's MAC."""
+
+    device: str
+    item: Item
+    prices: Prices
+    qualification: str
+    terminal_no: str
+    tender: Tender
+
+
+def keys(question: Question, rows: Rows, pack: Pack, at_ms: int) -> list[Wanted]:
+    """Ask for what the facts rest on: first what the question names, then what stands behind it."""
+    first: list[Wanted] = [
+        (Device, (question.device,)),
+        (Terminal, (question.terminal_no,)),
+        (Product, (question.item.gtin,)),
+        (Qualification, (question.qualification,)),
+    ]
+    if not all(rows.has(one) for one in first):
+        return first
+    wanted: list[Wanted] = []
+    device = rows.get(Device, question.device)
+    shop_key = (Shop, (device.shop if device else "",))
+    wanted.append(shop_key)
+    if rows.has(shop_key):
+        shop = rows.get(Shop, *shop_key[1])
+        merchant = shop.merchant if shop else ""
+        wanted += [(Merchant, (merchant,)), (FiledPrice, (merchant, question.item.gtin))]
+    product = rows.get(Product, question.item.gtin)
+    if product is not None and question.item.serial_no is not None:
+        wanted.append((Serial, (product.brand, question.item.serial_no)))
+    qualification = rows.get(Qualification, question.qualification)
+    category = product.category if product else ""
+    year = programme_year(pack, category, at_ms)
+    if qualification is not None:
+        wanted.append((Quota, (qualification.person, category, year)))
+    wanted += balances.keys((one.funder for one in shares(pack, at_ms)), year)
+    return wanted
+
+
+def gather(question: Question, rows: Rows, pack: Pack, at_ms: int) -> Facts:
+    """Return every fact of the purchase as of `at_ms`; None is "known to be none"."""
+    device = rows.want(Device, question.device)
+    shop = rows.want(Shop, device.shop)
+    merchant = rows.want(Merchant, shop.merchant)
+    terminal = rows.get(Terminal, question.terminal_no)
+    product = rows.get(Product, question.item.gtin)
+    filed = rows.get(FiledPrice, shop.merchant, question.item.gtin)
+    qualification = rows.get(Qualification, question.qualification)
+    year = programme_year(pack, product.category if product else "", at_ms)
+    serial = None
+    if product is not None and question.item.serial_no is not None:
+        serial = rows.get(Serial, product.brand, question.item.serial_no)
+    quota = None
+    if qualification is not None and product is not None:
+        quota = rows.get(Quota, qualification.person, product.category, year)
+    of_day = shares(pack, at_ms)
+    left = (
+        largest_grant(balances.available(rows, (one.funder for one in of_day), year), of_day) if of_day else 0
+    )
+    return of_sale(
+        Facts(
+            sold_at=calendar.from_ms(at_ms),
+            programme=pack.programme,
+            initial_price_fen=question.prices.initial_price_fen,
+            merchant_discount_fen=question.prices.merchant_discount_fen,
+            trade_in_fen=question.prices.trade_in_fen,
+            merchant_active=merchant.active and shop.active,
+            terminal_registered=terminal is not None and terminal.shop == shop.shop,
+            region=shop.region,
+            tender=question.tender,
+            product_listed=product is not None,
+            category=product.category if product else None,
+            energy_level=product.energy_level if product else None,
+            serial_no=question.item.serial_no,
+            serial_taken=serial is not None and serial.taken_by is not None,
+            filed_price_fen=filed.price_fen if filed else None,
+            qualification_known=qualification is not None,
+            qualification_valid=qualification is not None
+            and qualification.valid_from_ms <= at_ms < qualification.valid_until_ms,
+            qualification_category=qualification.category if qualification else None,
+            qualification_in_use=qualification is not None and qualification.used_by is not None,
+            used_in_category=quota.used if quota else None,
+            # Neither the channel's word on the payer nor a risk verdict exists before payment yet.
+            payer_matches=None,
+            risk_blocked=None,
+            fund_left_fen=left,
+        )
+    )
+
+
+def programme_year(pack: Pack, category: str, at_ms: int) -> int:
+    """Return the programme year that a sale of `category` at `at_ms` would belong to."""
+    day = calendar.business_day(calendar.from_ms(at_ms))
+    found = pack.rule_set_on(day, category)
+    return found[0].programme_year if found else day.year
+
+
+def shares(pack: Pack, at_ms: int) -> tuple[Share, ...]:
+    """Return the funders' shares of the day, none when the programme is closed."""
+    day = calendar.business_day(calendar.from_ms(at_ms))
+    row = pack.shares.on(day)
+    return row.value if row is not None and is_open(pack.open, day) else ()

@@ -1,0 +1,145 @@
+"""What changes when a hold is placed, and when it ends?
+
+A hold takes the money, the serial number, the qualification and the person's quota together, and
+its end without payment gives all four back together.
+"""
+
+from msgspec.structs import replace
+
+from settlement.ledger import balances
+from settlement.ledger.post import Booking, Happening
+from settlement.writer.rows import (
+    HoldNumber,
+    OpenCount,
+    Qualification,
+    Quota,
+    Record,
+    Rows,
+    Serial,
+    Wanted,
+)
+from settlement.writer.step import Emit, Event, MoneyEvent
+
+PER_TERMINAL = "terminal"
+PER_SHOP = "shop"
+
+
+class HoldPlaced(MoneyEvent, frozen=True, kw_only=True, tag="hold_placed"):
+    """The fund has given its word. `rebuilt` when the row came back from a record's promise."""
+
+    record: Record
+    rebuilt: bool
+
+    def fold(self, rows: Rows) -> None:
+        """Put the record, and take what it needs."""
+        record = self.record
+        rows.put(record)
+        rows.put(HoldNumber(record.device, record.epoch, record.hold_no, record.record_id))
+        take(rows, record)
+
+
+class HoldEnded(MoneyEvent, frozen=True, kw_only=True, tag="hold_ended"):
+    """A hold has ended unpaid. `why` names the proof."""
+
+    record_id: str
+    why: str
+    at_ms: int
+
+    def fold(self, rows: Rows) -> None:
+        """Give back what the hold took; the record stays as a tombstone."""
+        record = rows.want(Record, self.record_id)
+        assert record.state == "HELD"
+        give_back(rows, record)
+        count_open(rows, record, -1)
+        rows.put(replace(record, state="RELEASED", money=None, why=self.why, ended_ms=self.at_ms))
+
+
+class Buried(Event, frozen=True, kw_only=True, tag="buried"):
+    """An end has come for a hold that never was: a tombstone, so that it cannot come later."""
+
+    record_id: str
+    device: str
+    epoch: int
+    hold_no: int
+    why: str
+    at_ms: int
+
+    def fold(self, rows: Rows) -> None:
+        """Put the tombstone."""
+        rows.put(
+            Record(
+                record_id=self.record_id,
+                state="RELEASED",
+                device=self.device,
+                epoch=self.epoch,
+                hold_no=self.hold_no,
+                why=self.why,
+                ended_ms=self.at_ms,
+            )
+        )
+        rows.put(HoldNumber(self.device, self.epoch, self.hold_no, self.record_id))
+
+
+def end(record: Record, why: str, at_ms: int, emit: Emit) -> None:
+    """End a hold that is HELD, unpaid."""
+    booking = Booking(Happening.HOLD_ENDED, record.year, record.parts)
+    emit(HoldEnded(record_id=record.record_id, why=why, at_ms=at_ms, booking=booking))
+
+
+def keys(record: Record) -> list[Wanted]:
+    """Ask for everything that a record has taken or that its end gives back."""
+    wanted: list[Wanted] = [
+        (HoldNumber, (record.device, record.epoch, record.hold_no)),
+        *balances.keys((part.funder for part in record.parts), record.year),
+    ]
+    if record.person:
+        wanted += [
+            (Qualification, (record.qualification,)),
+            (Quota, (record.person, record.category, record.year)),
+        ]
+    if record.parts:
+        wanted += [(OpenCount, (PER_TERMINAL, record.terminal_no)), (OpenCount, (PER_SHOP, record.shop))]
+    if record.serial_no is not None:
+        wanted.append((Serial, (record.brand, record.serial_no)))
+    return wanted
+
+
+def take(rows: Rows, record: Record) -> None:
+    """Take serial number, qualification, quota and a place among the open holds.
+
+    A record rebuilt from its promise has no person: the promise names none.
+    """
+    count_open(rows, record, +1)
+    if record.serial_no is not None:
+        rows.put(Serial(record.brand, record.serial_no, record.record_id))
+    if record.person:
+        qualification = rows.want(Qualification, record.qualification)
+        rows.put(replace(qualification, used_by=record.record_id))
+        quota = rows.get(Quota, record.person, record.category, record.year)
+        used = quota.used if quota else 0
+        rows.put(Quota(record.person, record.category, record.year, used + 1))
+
+
+def give_back(rows: Rows, record: Record) -> None:
+    """Free serial number, qualification and quota."""
+    if record.serial_no is not None:
+        serial = rows.want(Serial, record.brand, record.serial_no)
+        if serial.taken_by == record.record_id:
+            rows.put(replace(serial, taken_by=None))
+    if not record.person:
+        return
+    qualification = rows.want(Qualification, record.qualification)
+    if qualification.used_by == record.record_id:
+        rows.put(replace(qualification, used_by=None))
+    quota = rows.want(Quota, record.person, record.category, record.year)
+    assert quota.used > 0
+    rows.put(replace(quota, used=quota.used - 1))
+
+
+def count_open(rows: Rows, record: Record, by: int) -> None:
+    """Count one hold more or less for its terminal and its shop."""
+    for scope, name in ((PER_TERMINAL, record.terminal_no), (PER_SHOP, record.shop)):
+        row = rows.get(OpenCount, scope, name)
+        counted = (row.open if row else 0) + by
+        assert counted >= 0
+        rows.put(OpenCount(scope, name, counted))

@@ -1,0 +1,1 @@
+"""What the shops report: taken in exactly once, judged against the fund's own promise."""

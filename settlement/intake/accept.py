@@ -1,0 +1,376 @@
+"""How is an upload taken in, exactly once?
+
+Entries are taken one by one, in any order and any number of times; each gets an ack. A paid
+record is booked at its promise, a closed one ends its hold, and what cannot be read goes to
+quarantine so that the rest moves on. Then the device's statement may end holds that it forgot.
+"""
+
+import msgspec
+
+from settlement.devices.freeze import denied, freeze
+from settlement.funds import holds
+from settlement.funds.holds import PER_SHOP, PER_TERMINAL, Buried, HoldPlaced
+from settlement.intake import judge
+from settlement.intake.events import (
+    DifferenceOpened,
+    EntryForked,
+    EntryTaken,
+    LateRecordKept,
+    LineBlocked,
+    RecordBooked,
+    RecordKept,
+    RecordPoisoned,
+    UploadTaken,
+)
+from settlement.intake.read_upload import TakenEntry
+from settlement.ledger import balances
+from settlement.ledger.accounts import Account
+from settlement.ledger.post import Booking, Happening
+from settlement.writer.rows import (
+    Device,
+    EntryAt,
+    EntryRow,
+    HeldBy,
+    HoldNumber,
+    OpenCount,
+    Product,
+    Record,
+    Rows,
+    Serial,
+    Wanted,
+)
+from settlement.writer.step import Acks, Answer, Denied, Emit, Setting, Signed
+from subsidy import calendar
+from subsidy.policy.model import must
+from subsidy.wire import v1
+from subsidy.wire.chain import GENESIS
+
+_NEVER_PAID = ("NOT_PAID", "GIVEN_BACK")
+
+
+class Stated(msgspec.Struct, frozen=True):
+    """What an upload states besides its entries."""
+
+    upload_no: int
+    statement: v1.Statement
+    refused: tuple[v1.RefusedCount, ...]
+
+
+class TakeUpload(msgspec.Struct, frozen=True):
+    """Entries of one device; `stated` is None for an entry sent early, on its own."""
+
+    device: str
+    epoch: int
+    entries: tuple[TakenEntry, ...]
+    stated: Stated | None
+
+
+def keys(command: TakeUpload, rows: Rows) -> list[Wanted]:
+    """Ask for the device, its chain around the entries, their records, and what those have taken."""
+    wanted: list[Wanted] = [(Device, (command.device,))]
+    if command.stated is not None:
+        wanted.append(HeldBy(command.device, command.epoch))
+    for taken in command.entries:
+        wanted += [
+            (EntryAt, (command.device, command.epoch, seq))
+            for seq in (taken.seq - 1, taken.seq, taken.seq + 1)
+        ]
+        if taken.record_id is None:
+            continue
+        wanted.append((Record, (taken.record_id,)))
+        if taken.promise is not None:
+            wanted += _keys_of_promise(taken.promise, rows)
+        if rows.has((Record, (taken.record_id,))):
+            record = rows.get(Record, taken.record_id)
+            if record is not None:
+                wanted += holds.keys(record)
+    if all(rows.has(one) for one in wanted) and command.stated is not None:
+        for record in rows.held_by(command.device, command.epoch):
+            wanted += holds.keys(record)
+    return wanted
+
+
+def _keys_of_promise(promise: v1.Promise, rows: Rows) -> list[Wanted]:
+    """Ask for what it takes to rebuild a hold from its promise, or to note a late grant."""
+    product_key = (Product, (promise.item.gtin,))
+    wanted: list[Wanted] = [
+        product_key,
+        (HoldNumber, (promise.device, promise.epoch, promise.hold_no)),
+        (OpenCount, (PER_TERMINAL, promise.terminal_no)),
+        (OpenCount, (PER_SHOP, promise.payee.shop)),
+        *balances.keys((part.funder for part in promise.split), promise.programme_year),
+    ]
+    if promise.item.serial_no is not None and rows.has(product_key):
+        product = rows.get(Product, promise.item.gtin)
+        wanted.append((Serial, (product.brand if product else "", promise.item.serial_no)))
+    return wanted
+
+
+def decide(rows: Rows, command: TakeUpload, setting: Setting, at_ms: int, emit: Emit) -> Answer:
+    """Take the entries, then the statement, and return one ack per entry."""
+    device = rows.want(Device, command.device)
+    if device.frozen is not None:
+        return denied(device)
+    acks = []
+    for taken in command.entries:
+        answer = _take(rows, command, taken, setting, at_ms, emit)
+        if isinstance(answer, Denied):
+            return answer
+        acks.append(_ack(command, taken, answer, setting))
+    if command.stated is not None:
+        refused = _take_statement(rows, command, command.stated, at_ms, emit)
+        if refused is not None:
+            return refused
+    return Acks(tuple(acks))
+
+
+def _ack(command: TakeUpload, taken: TakenEntry, answer: str, setting: Setting) -> Signed:
+    ack = {
+        "v": 1,
+        "device": command.device,
+        "epoch": command.epoch,
+        "seq": taken.seq,
+        "hash": taken.hash,
+        "answer": answer,
+    }
+    return Signed(v1.ACK, msgspec.json.encode(msgspec.convert(ack, v1.Ack)), setting.kid)
+
+
+def _take(
+    rows: Rows, command: TakeUpload, taken: TakenEntry, setting: Setting, at_ms: int, emit: Emit
+) -> str | Denied:
+    device = rows.want(Device, command.device)
+    known = rows.get(EntryAt, device.device, command.epoch, taken.seq)
+    if known is not None and known.hash == taken.hash:
+        return "repeat"
+    if known is not None or _breaks_chain(rows, command, taken):
+        emit(EntryForked(entry=_row(command, taken, "forked", "contradicts the chain", at_ms)))
+        return freeze(device, f"entry {taken.seq} of its chain has two contents", at_ms, emit)
+    problem = taken.problem or _apply(rows, command, taken, setting, at_ms, emit)
+    if problem:
+        _quarantine(rows, command, taken, problem, setting, at_ms, emit)
+    answer = "quarantined" if problem else "accepted"
+    emit(EntryTaken(entry=_row(command, taken, answer, problem, at_ms)))
+    return answer
+
+
+def _row(command: TakeUpload, taken: TakenEntry, answer: str, problem: str, at_ms: int) -> EntryRow:
+    return EntryRow(
+        device=command.device,
+        epoch=command.epoch,
+        seq=taken.seq,
+        hash=taken.hash,
+        prev=taken.prev,
+        record_id=taken.record_id,
+        kind=taken.kind,
+        answer=answer,
+        problem=problem,
+        body=taken.body,
+        taken_ms=at_ms,
+    )
+
+
+def _breaks_chain(rows: Rows, command: TakeUpload, taken: TakenEntry) -> bool:
+    before = rows.get(EntryAt, command.device, command.epoch, taken.seq - 1)
+    after = rows.get(EntryAt, command.device, command.epoch, taken.seq + 1)
+    if taken.seq == 1 and taken.prev != GENESIS:
+        return True
+    return (before is not None and before.hash != taken.prev) or (
+        after is not None and after.prev != taken.hash
+    )
+
+
+def _apply(
+    rows: Rows, command: TakeUpload, taken: TakenEntry, setting: Setting, at_ms: int, emit: Emit
+) -> str:
+    """Do what the entry says and return an empty text, or return why it cannot be taken."""
+    entry = taken.entry
+    assert entry is not None
+    record = rows.get(Record, entry.record_id)
+    if record is not None and (record.device, record.epoch) != (command.device, command.epoch):
+        return "the record is another device's"
+    if isinstance(entry, v1.Paid):
+        return _take_paid(rows, command, taken, entry, setting, at_ms, emit)
+    if isinstance(entry, v1.Closed):
+        return _take_closed(record, command, entry, at_ms, emit)
+    if isinstance(entry, v1.Supplement):
+        return "" if record is not None else "a supplement to no known record"
+    return f"{taken.kind} entries are not taken by this version"
+
+
+def _take_paid(
+    rows: Rows,
+    command: TakeUpload,
+    taken: TakenEntry,
+    entry: v1.Paid,
+    setting: Setting,
+    at_ms: int,
+    emit: Emit,
+) -> str:
+    promise, facts = taken.promise, taken.facts
+    assert promise is not None
+    assert facts is not None
+    if (promise.device, promise.epoch, promise.programme, promise.record_id) != (
+        command.device,
+        command.epoch,
+        setting.pack.programme,
+        entry.record_id,
+    ):
+        return "its promise was given to another"
+    owner = _owner(setting, at_ms)
+    if rows.get(Record, entry.record_id) is None:
+        # The books were restored to before this hold. The fund's word stands: it is signed.
+        if not balances.can_bear(rows, promise.split, promise.programme_year):
+            emit(_tombstone(command, promise, at_ms))
+        else:
+            emit(_rebuilt(rows, taken, promise, entry, at_ms))
+    record = rows.want(Record, entry.record_id)
+    if record.state == "RELEASED" and record.money is None:
+        booking = Booking(Happening.LATE_RECORD, promise.programme_year, promise.split)
+        emit(
+            LateRecordKept(
+                record_id=record.record_id,
+                paid_fen=entry.paid_fen,
+                parts=promise.split,
+                owner=owner,
+                at_ms=at_ms,
+                booking=booking,
+            )
+        )
+        return ""
+    if record.state != "HELD":
+        return "the record was taken before"
+    why = judge.misfits(record, entry, taken.promise_payload, promise)
+    if why:
+        emit(RecordKept(record_id=record.record_id, why=why, owner=owner, at_ms=at_ms))
+        return ""
+    booking = Booking(Happening.RECORD_BOOKED, record.year, record.parts)
+    emit(RecordBooked(record_id=record.record_id, paid_fen=entry.paid_fen, at_ms=at_ms, booking=booking))
+    differs = judge.second_look(setting.pack, entry, facts, promise)
+    if differs:
+        emit(LineBlocked(record_id=record.record_id, why="; ".join(differs), owner=owner, at_ms=at_ms))
+    return ""
+
+
+def _tombstone(command: TakeUpload, promise: v1.Promise, at_ms: int) -> Buried:
+    return Buried(
+        record_id=promise.record_id,
+        device=command.device,
+        epoch=command.epoch,
+        hold_no=promise.hold_no,
+        why="its hold is not in the books and the pool cannot bear it now",
+        at_ms=at_ms,
+    )
+
+
+def _rebuilt(rows: Rows, taken: TakenEntry, promise: v1.Promise, entry: v1.Paid, at_ms: int) -> HoldPlaced:
+    product = rows.get(Product, promise.item.gtin)
+    record = Record(
+        record_id=promise.record_id,
+        state="HELD",
+        device=promise.device,
+        epoch=promise.epoch,
+        hold_no=promise.hold_no,
+        request_mac="rebuilt",
+        merchant=promise.payee.merchant,
+        shop=promise.payee.shop,
+        terminal_no=promise.terminal_no,
+        category=promise.category,
+        year=promise.programme_year,
+        brand=product.brand if product else "",
+        gtin=promise.item.gtin,
+        serial_no=promise.item.serial_no,
+        subsidy_fen=promise.amounts.subsidy_fen,
+        to_pay_fen=promise.amounts.to_pay_fen,
+        parts=promise.split,
+        money=Account.HELD.value,
+        promise=taken.promise_payload,
+        promise_kid=entry.promise.kid,
+        placed_at_ms=promise.placed_at_ms,
+        held_for_s=promise.held_for_s,
+        why=f"rebuilt from its promise at {at_ms}",
+    )
+    booking = Booking(Happening.HOLD_PLACED, record.year, record.parts)
+    return HoldPlaced(record=record, rebuilt=True, booking=booking)
+
+
+def _take_closed(record: Record | None, command: TakeUpload, entry: v1.Closed, at_ms: int, emit: Emit) -> str:
+    if any(attempt.state not in _NEVER_PAID for attempt in entry.attempts):
+        return "a closed sale with an attempt that may be paid"
+    if record is None:
+        emit(
+            Buried(
+                record_id=entry.record_id,
+                device=command.device,
+                epoch=command.epoch,
+                hold_no=entry.hold_no,
+                why=f"closed: {entry.why}",
+                at_ms=at_ms,
+            )
+        )
+        return ""
+    if record.hold_no != entry.hold_no:
+        return "the hold number is not the record's"
+    if record.state == "HELD":
+        holds.end(record, f"closed: {entry.why}", at_ms, emit)
+    elif record.state != "RELEASED":
+        return f"the record is {record.state} and cannot be closed"
+    return ""
+
+
+def _quarantine(
+    rows: Rows,
+    command: TakeUpload,
+    taken: TakenEntry,
+    problem: str,
+    setting: Setting,
+    at_ms: int,
+    emit: Emit,
+) -> None:
+    owner = _owner(setting, at_ms)
+    record = rows.get(Record, taken.record_id) if taken.record_id is not None else None
+    of_device = record is not None and (record.device, record.epoch) == (command.device, command.epoch)
+    if record is not None and of_device and record.state == "HELD":
+        emit(
+            RecordPoisoned(
+                record_id=record.record_id,
+                why=problem,
+                owner=owner,
+                at_ms=at_ms,
+                booking=Booking(Happening.RECORD_POISONED, record.year, record.parts),
+            )
+        )
+        return
+    subject = f"{command.device}/{command.epoch}/{taken.seq}"
+    emit(
+        DifferenceOpened(subject=subject, kind="entry_quarantined", owner=owner, detail=problem, at_ms=at_ms)
+    )
+
+
+def _take_statement(rows: Rows, command: TakeUpload, stated: Stated, at_ms: int, emit: Emit) -> Denied | None:
+    device = rows.want(Device, command.device)
+    if stated.upload_no <= device.upload_no:
+        return None  # a repeat or a straggler: newer words have been heard
+    upto = stated.statement.upto_hold_no
+    if upto < device.stated_hold_no:
+        # Fewer holds than it has stated before: a restored backup. Nothing may be freed on its word.
+        return freeze(device, f"it stated {device.stated_hold_no} holds, and now {upto}", at_ms, emit)
+    still_open = {one.record_id for one in stated.statement.open}
+    for record in rows.held_by(command.device, command.epoch):
+        if record.hold_no <= upto and record.record_id not in still_open:
+            holds.end(record, f"statement {stated.upload_no}", at_ms, emit)
+    emit(
+        UploadTaken(
+            device=command.device,
+            upload_no=stated.upload_no,
+            stated_hold_no=upto,
+            refused=stated.refused,
+            at_ms=at_ms,
+        )
+    )
+    return None
+
+
+def _owner(setting: Setting, at_ms: int) -> str:
+    day = calendar.business_day(calendar.from_ms(at_ms))
+    return must(setting.pack.differences_owner, day).value

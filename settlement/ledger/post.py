@@ -1,0 +1,145 @@
+"""What does each event post, and can the pool bear it? Pure.
+
+`postings` turns an event into moves between accounts, per funder; `apply` adds them to balances
+and refuses to overdraw. Splits always follow the original grant: a return takes back from each
+funder exactly what it bore.
+"""
+
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+
+import msgspec
+
+from settlement.ledger.accounts import IDENTITY, NEVER_OVERDRAWN, Account
+from subsidy.policy.split import Part
+
+
+class Happening(StrEnum):
+    """What can happen to money. Values are stored with the postings."""
+
+    TOPPED_UP = "topped_up"
+    HOLD_PLACED = "hold_placed"
+    HOLD_ENDED = "hold_ended"
+    RECORD_BOOKED = "record_booked"
+    RECORD_POISONED = "record_poisoned"
+    LATE_RECORD = "late_record"
+    LATE_GRANT_ENTERED = "late_grant_entered"
+    RETURNED_UNCLAIMED = "returned_unclaimed"
+    RETURNED_IN_CLAIM = "returned_in_claim"
+    CLAIM_SUBMITTED = "claim_submitted"
+    CLAIM_PAID = "claim_paid"
+    LINE_REJECTED = "line_rejected"
+    LINE_TO_CORRECT = "line_to_correct"
+    RETURNED_AFTER_PAYOUT = "returned_after_payout"
+    MERCHANT_REPAID = "merchant_repaid"
+    MERCHANT_REPAID_YEAR_CLOSED = "merchant_repaid_year_closed"
+    BANK_OFFER_TAKEN = "bank_offer_taken"
+
+
+class Booking(msgspec.Struct, frozen=True):
+    """An event with its money: `parts` is what each funder bears, `year` the programme year."""
+
+    happening: Happening
+    year: int
+    parts: tuple[Part, ...]
+
+
+class Posting(msgspec.Struct, frozen=True):
+    """`fen` added to one account of one funder and programme year; negative takes away."""
+
+    funder: str
+    account: Account
+    year: int
+    fen: int
+
+
+Slot = tuple[str, Account, int]
+"""(funder, account, programme year): what a balance is of."""
+
+
+class Overdrawn(Exception):
+    """The postings would take more from an account than is there. Nothing was changed."""
+
+    def __init__(self, slot: Slot, missing_fen: int) -> None:
+        super().__init__(f"{slot[0]} {slot[1].value} {slot[2]} lacks {missing_fen} fen")
+        self.slot = slot
+        self.missing_fen = missing_fen
+
+
+# Every move is (from, to). What stands beside the pool moves in pairs of its own.
+_MOVES: dict[Happening, tuple[tuple[Account, Account], ...]] = {
+    Happening.TOPPED_UP: ((Account.APPROPRIATED, Account.AVAILABLE),),
+    Happening.HOLD_PLACED: ((Account.AVAILABLE, Account.HELD),),
+    Happening.HOLD_ENDED: ((Account.HELD, Account.AVAILABLE),),
+    Happening.RECORD_BOOKED: ((Account.HELD, Account.PAYABLE),),
+    Happening.RECORD_POISONED: ((Account.HELD, Account.SUSPENSE),),
+    Happening.LATE_RECORD: ((Account.LATE_GRANTS_CONTRA, Account.LATE_GRANTS_CLAIMED),),
+    Happening.LATE_GRANT_ENTERED: (
+        (Account.LATE_GRANTS_CLAIMED, Account.LATE_GRANTS_CONTRA),
+        (Account.AVAILABLE, Account.PAYABLE),
+    ),
+    Happening.RETURNED_UNCLAIMED: ((Account.PAYABLE, Account.AVAILABLE),),
+    Happening.RETURNED_IN_CLAIM: ((Account.IN_CLAIM, Account.AVAILABLE),),
+    Happening.CLAIM_SUBMITTED: ((Account.PAYABLE, Account.IN_CLAIM),),
+    Happening.CLAIM_PAID: ((Account.IN_CLAIM, Account.PAID), (Account.BANK, Account.PAID_OUT)),
+    Happening.LINE_REJECTED: ((Account.IN_CLAIM, Account.AVAILABLE),),
+    Happening.LINE_TO_CORRECT: ((Account.IN_CLAIM, Account.PAYABLE),),
+    Happening.RETURNED_AFTER_PAYOUT: ((Account.RECOVERY_DUE, Account.MERCHANT_RECEIVABLE),),
+    Happening.MERCHANT_REPAID: (
+        (Account.MERCHANT_RECEIVABLE, Account.RECOVERY_DUE),
+        (Account.PAID, Account.AVAILABLE),
+        (Account.RECOVERED, Account.BANK),
+    ),
+    # The year's authority has lapsed: what comes back is the treasury's, never promised again.
+    Happening.MERCHANT_REPAID_YEAR_CLOSED: (
+        (Account.MERCHANT_RECEIVABLE, Account.RECOVERY_DUE),
+        (Account.PAID, Account.APPROPRIATED),
+        (Account.DUE_TO_TREASURY, Account.BANK),
+    ),
+    Happening.BANK_OFFER_TAKEN: ((Account.BANK_OFFER_DUE, Account.BANK_OFFER_RECEIVABLE),),
+}
+
+
+def postings(booking: Booking) -> tuple[Posting, ...]:
+    """Return what `booking` posts; parts of 0 fen post nothing."""
+    assert all(part.fen >= 0 for part in booking.parts)
+    return tuple(
+        Posting(part.funder, account, booking.year, fen)
+        for taken_from, given_to in _MOVES[booking.happening]
+        for part in booking.parts
+        if part.fen > 0
+        for account, fen in ((taken_from, -part.fen), (given_to, part.fen))
+    )
+
+
+def apply(balances: Mapping[Slot, int], posted: Sequence[Posting]) -> dict[Slot, int]:
+    """Return the balances that change, after `posted`. Raises Overdrawn.
+
+    Args:
+        balances: the balances before; a slot that is not there is 0.
+        posted: one event's postings.
+    """
+    after: dict[Slot, int] = {}
+    for one in posted:
+        slot = (one.funder, one.account, one.year)
+        after[slot] = after.get(slot, balances.get(slot, 0)) + one.fen
+    for slot, fen in after.items():
+        if fen < 0 and slot[1] in NEVER_OVERDRAWN:
+            raise Overdrawn(slot, -fen)
+    return after
+
+
+def imbalance(balances: Mapping[Slot, int]) -> dict[tuple[str, int], int]:
+    """Return by how much the books of each funder and year fail, which is nowhere when they are true.
+
+    Two things are asked: all accounts sum to zero, and what was appropriated is all accounted for.
+    """
+    wrong: dict[tuple[str, int], int] = {}
+    for funder, year in {(slot[0], slot[2]) for slot in balances}:
+        total = sum(fen for slot, fen in balances.items() if (slot[0], slot[2]) == (funder, year))
+        pool = balances.get((funder, Account.APPROPRIATED, year), 0) + sum(
+            balances.get((funder, account, year), 0) for account in IDENTITY
+        )
+        if total or pool:
+            wrong[funder, year] = total or pool
+    return wrong

@@ -1,0 +1,50 @@
+"""Where are the centre's keys kept, and how are they made?
+
+A folder readable by the service's user only: `signing.key` (older ones as `signing-*.key`) and
+`index.key`, each 32 random bytes in hex.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from settlement.keys import Keys
+from subsidy.strict.yaml_text import FileError
+
+_LENGTH = 32
+
+
+def make_keys(folder: Path, random_bytes: Callable[[int], bytes]) -> None:
+    """Make the keys that are not there yet; one that exists is never replaced."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for name in ("signing.key", "index.key"):
+        path = folder / name
+        if not path.exists():
+            path.touch(mode=0o600)
+            path.write_text(random_bytes(_LENGTH).hex() + "\n")
+
+
+def read_keys(folder: Path) -> Keys:
+    """Read the keys. Raises FileError."""
+    older = sorted(folder.glob("signing-*.key"))
+    signing = [_read(path) for path in (folder / "signing.key", *older)]
+    return Keys(signing, _read(folder / "index.key"))
+
+
+def _read(path: Path) -> bytes:
+    try:
+        if path.stat().st_mode & 0o077:
+            raise FileError(str(path), 1, "", "others may read this key", f"Run `chmod 600 {path}`")
+        raw = bytes.fromhex(path.read_text().strip())
+    except OSError as wrong:
+        raise FileError(
+            str(path),
+            1,
+            "",
+            f"cannot be read ({wrong.strerror})",
+            "Run `settlement init`, or restore the keys",
+        ) from None
+    except ValueError:
+        raw = b""
+    if len(raw) != _LENGTH:
+        raise FileError(str(path), 1, "", "not 32 bytes in hex", "Restore the key from its backup")
+    return raw

@@ -1,0 +1,50 @@
+"""What does one command do to the rows? Pure: the batch, the simulator and the rebuild run it."""
+
+from collections.abc import Callable
+
+from settlement.devices import enrol
+from settlement.funds import place_hold, top_up
+from settlement.intake import accept
+from settlement.ledger import balances
+from settlement.writer.rows import Rows, Wanted
+from settlement.writer.step import Answer, Event, Happened, MoneyEvent, Setting
+
+Command = place_hold.PlaceHold | accept.TakeUpload | top_up.TopUp | enrol.Enrol
+
+
+def keys(command: Command, rows: Rows, setting: Setting, at_ms: int) -> list[Wanted]:
+    """Return the rows that `command` needs and that are not loaded yet; none when all are there.
+
+    Asked again after each load: a hold names a qualification, and only its row names the person.
+    """
+    match command:
+        case place_hold.PlaceHold():
+            wanted = place_hold.keys(command, rows, setting, at_ms)
+        case accept.TakeUpload():
+            wanted = accept.keys(command, rows)
+        case top_up.TopUp():
+            wanted = top_up.keys(command, rows)
+        case enrol.Enrol():
+            wanted = enrol.keys(command, rows)
+    return [one for one in wanted if not rows.has(one)]
+
+
+def run(
+    command: Command, rows: Rows, setting: Setting, at_ms: int, happened: Callable[[Happened], None]
+) -> Answer:
+    """Run `command` on loaded rows, fold what happens into them, and return its answer."""
+
+    def emit(event: Event) -> None:
+        posted = balances.book(rows, event.booking) if isinstance(event, MoneyEvent) else ()
+        event.fold(rows)
+        happened(Happened(at_ms, event, posted))
+
+    match command:
+        case place_hold.PlaceHold():
+            return place_hold.decide(rows, command, setting, at_ms, emit)
+        case accept.TakeUpload():
+            return accept.decide(rows, command, setting, at_ms, emit)
+        case top_up.TopUp():
+            return top_up.decide(rows, command, setting, at_ms, emit)
+        case enrol.Enrol():
+            return enrol.decide(rows, command, setting, at_ms, emit)

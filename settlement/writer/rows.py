@@ -1,0 +1,354 @@
+"""Which rows do the steps read and change, and what does a batch hold of them in memory?
+
+Each struct below is one row of the table of the same name (`settlement/db/tables.py`). Steps get
+them from a `Rows`, and `fold` puts changed ones back; the store writes what was changed.
+"""
+
+from collections.abc import Iterator
+from typing import Any, ClassVar, TypeVar
+
+import msgspec
+
+from subsidy.policy.split import Part
+
+
+class Row(msgspec.Struct, frozen=True):
+    """The common base. `key` names the fields of the primary key."""
+
+    key: ClassVar[tuple[str, ...]]
+
+
+R = TypeVar("R", bound=Row)
+
+Key = tuple[type[Row], tuple[Any, ...]]
+"""A row's kind and the values of its primary key."""
+
+
+class Merchant(Row, frozen=True):
+    """A legal merchant."""
+
+    key: ClassVar = ("merchant",)
+    merchant: str
+    name: str
+    uscc: str
+    active: bool
+
+
+class Shop(Row, frozen=True):
+    """A shop of a merchant, in a county."""
+
+    key: ClassVar = ("shop",)
+    shop: str
+    merchant: str
+    name: str
+    region: str
+    active: bool
+
+
+class Terminal(Row, frozen=True):
+    """A card terminal registered to a shop."""
+
+    key: ClassVar = ("terminal_no",)
+    terminal_no: str
+    shop: str
+
+
+class Product(Row, frozen=True):
+    """A product of the library. `energy_level` is None when its category has none."""
+
+    key: ClassVar = ("gtin",)
+    gtin: str
+    name: str
+    brand: str
+    category: str
+    energy_level: int | None
+
+
+class FiledPrice(Row, frozen=True):
+    """The price a merchant has filed for a product."""
+
+    key: ClassVar = ("merchant", "gtin")
+    merchant: str
+    gtin: str
+    price_fen: int
+
+
+class Qualification(Row, frozen=True):
+    """A qualification code (as its MAC) and the person (as blind index) behind it.
+
+    `used_by` is the record that holds or has used it.
+    """
+
+    key: ClassVar = ("qualification",)
+    qualification: str
+    person: str
+    category: str
+    valid_from_ms: int
+    valid_until_ms: int
+    used_by: str | None
+
+
+class Quota(Row, frozen=True):
+    """How many grants of a category a person has in a programme year, open holds included."""
+
+    key: ClassVar = ("person", "category", "year")
+    person: str
+    category: str
+    year: int
+    used: int
+
+
+class Serial(Row, frozen=True):
+    """A serial number of a brand, and the record that holds it or was granted for it."""
+
+    key: ClassVar = ("brand", "serial_no")
+    brand: str
+    serial_no: str
+    taken_by: str | None
+
+
+class OpenCount(Row, frozen=True):
+    """How many holds of a terminal or a shop are open."""
+
+    key: ClassVar = ("scope", "name")
+    scope: str
+    name: str
+    open: int
+
+
+class Device(Row, frozen=True):
+    """One enrolled agent installation: its key, its place, and how far its chain is known."""
+
+    key: ClassVar = ("device",)
+    device: str
+    epoch: int
+    public_key: str
+    shop: str
+    host: str
+    enrolled_ms: int
+    frozen: str | None = None
+    upload_no: int = 0
+    stated_hold_no: int = 0
+    stated_ms: int = 0
+    last_seq: int = 0
+    entries: int = 0
+
+
+class EnrolCode(Row, frozen=True):
+    """A one-time code, as its hash. `used_by` is the device that it enrolled."""
+
+    key: ClassVar = ("code_hash",)
+    code_hash: str
+    shop: str
+    expires_ms: int
+    used_by: str | None
+
+
+class HoldNumber(Row, frozen=True):
+    """Which record a device's hold number stands for."""
+
+    key: ClassVar = ("device", "epoch", "hold_no")
+    device: str
+    epoch: int
+    hold_no: int
+    record_id: str
+
+
+class Record(Row, frozen=True):
+    """The centre's record of a sale, from its hold on. A tombstone has no promise and no money.
+
+    `money` is the account that holds its parts now; `why` says why it is blocked, kept or ended.
+    """
+
+    key: ClassVar = ("record_id",)
+    record_id: str
+    state: str
+    device: str
+    epoch: int
+    hold_no: int
+    request_mac: str = ""
+    merchant: str = ""
+    shop: str = ""
+    terminal_no: str = ""
+    person: str = ""
+    qualification: str = ""
+    category: str = ""
+    year: int = 0
+    brand: str = ""
+    gtin: str = ""
+    serial_no: str | None = None
+    subsidy_fen: int = 0
+    to_pay_fen: int = 0
+    paid_fen: int = 0
+    parts: tuple[Part, ...] = ()
+    money: str | None = None
+    promise: bytes = b""
+    promise_kid: str = ""
+    placed_at_ms: int = 0
+    held_for_s: int = 0
+    ended_ms: int | None = None
+    why: str = ""
+    owner: str = ""
+
+
+class EntryRow(Row, frozen=True):
+    """An entry of a device's chain, as it came. `answer` is what its first ack said."""
+
+    key: ClassVar = ("device", "epoch", "seq", "hash")
+    device: str
+    epoch: int
+    seq: int
+    hash: str
+    prev: str
+    record_id: str | None
+    kind: str
+    answer: str
+    problem: str
+    body: bytes
+    taken_ms: int
+
+
+class EntryAt(Row, frozen=True):
+    """The first hash seen at a place of a device's chain: another one there is a fork."""
+
+    key: ClassVar = ("device", "epoch", "seq")
+    device: str
+    epoch: int
+    seq: int
+    hash: str
+    prev: str
+    answer: str
+
+
+class Difference(Row, frozen=True):
+    """Something that needs a person: its kind, its owner, and what was found."""
+
+    key: ClassVar = ("subject", "kind")
+    subject: str
+    kind: str
+    owner: str
+    detail: str
+    opened_ms: int
+
+
+class Balance(Row, frozen=True):
+    """The sum of all postings to one account of one funder and programme year."""
+
+    key: ClassVar = ("funder", "account", "year")
+    funder: str
+    account: str
+    year: int
+    fen: int
+
+
+class RefusedOnDay(Row, frozen=True):
+    """How many sales a device refused on a day, by headline, as it last reported."""
+
+    key: ClassVar = ("device", "day", "code")
+    device: str
+    day: str
+    code: str
+    count: int
+
+
+KINDS: tuple[type[Row], ...] = (
+    Merchant,
+    Shop,
+    Terminal,
+    Product,
+    FiledPrice,
+    Qualification,
+    Quota,
+    Serial,
+    OpenCount,
+    Device,
+    EnrolCode,
+    HoldNumber,
+    Record,
+    EntryRow,
+    EntryAt,
+    Difference,
+    Balance,
+    RefusedOnDay,
+)
+
+
+class HeldBy(msgspec.Struct, frozen=True):
+    """Asks for every record that a device still has held: a statement may end them."""
+
+    device: str
+    epoch: int
+
+
+Wanted = Key | HeldBy
+
+
+class Rows:
+    """The rows of one batch: loaded once, changed in memory, written together."""
+
+    def __init__(self) -> None:
+        self._rows: dict[Key, Row | None] = {}
+        self._changed: dict[Key, list[Row]] = {}
+        self._held_by: set[HeldBy] = set()
+
+    def has(self, wanted: Wanted) -> bool:
+        """Whether it is loaded, be it that the row does not exist."""
+        return wanted in self._held_by if isinstance(wanted, HeldBy) else wanted in self._rows
+
+    def loaded(self, key: Key, row: Row | None) -> None:
+        """Note what the database holds; what the batch has already stays."""
+        self._rows.setdefault(key, row)
+
+    def loaded_held_by(self, wanted: HeldBy) -> None:
+        """Note that every record this device has held is loaded."""
+        self._held_by.add(wanted)
+
+    def get(self, kind: type[R], *key: Any) -> R | None:
+        """Return a row, or None when there is none. It must have been asked for by `keys`."""
+        row = self._rows[kind, key]
+        assert row is None or isinstance(row, kind)
+        return row
+
+    def want(self, kind: type[R], *key: Any) -> R:
+        """Return a row that must exist."""
+        row = self.get(kind, *key)
+        assert row is not None, f"no {kind.__name__} {key}"
+        return row
+
+    def put(self, row: Row) -> None:
+        """Put a new or changed row. Only `fold` calls this."""
+        key = key_of(row)
+        before = self._rows.get(key)
+        self._rows[key] = row
+        versions = self._changed.setdefault(key, [])
+        # The database judges each move of a record's state, so a batch may not skip one.
+        moved = isinstance(row, Record) and isinstance(before, Record) and before.state != row.state
+        if versions and not moved:
+            versions[-1] = row
+        else:
+            versions.append(row)
+
+    def held_by(self, device: str, epoch: int) -> list[Record]:
+        """Return every record of the device that is HELD, by hold number."""
+        assert HeldBy(device, epoch) in self._held_by
+        held = [
+            row
+            for row in self._rows.values()
+            if isinstance(row, Record) and row.state == "HELD" and (row.device, row.epoch) == (device, epoch)
+        ]
+        return sorted(held, key=lambda row: row.hold_no)
+
+    def changed(self) -> Iterator[list[Row]]:
+        """Yield the rows to write, in rounds: each row once a round, each move of its state in turn."""
+        most = max(map(len, self._changed.values()), default=0)
+        for number in range(most):
+            yield [versions[number] for versions in self._changed.values() if len(versions) > number]
+
+    def all_loaded(self) -> Iterator[tuple[Key, Row | None]]:
+        """Yield everything in memory, for the test that compares it with the database."""
+        yield from self._rows.items()
+
+
+def key_of(row: Row) -> Key:
+    """Return the kind and primary key of a row."""
+    return type(row), tuple(getattr(row, name) for name in row.key)

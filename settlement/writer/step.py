@@ -1,0 +1,78 @@
+"""What does every step get, give and say?
+
+A step is pure: given the rows that its `keys` asked for, its command and the time, it emits events
+and returns an answer. An event is folded into the rows as it is emitted, so that the next
+decision of the same batch sees it. `fold` is the only way rows change: the rebuild uses it too.
+"""
+
+from collections.abc import Callable, Mapping
+
+import msgspec
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from settlement.ledger.post import Booking, Posting
+from settlement.writer.rows import Rows
+from subsidy.policy.model import Pack
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True):
+    """Something that has happened."""
+
+    def fold(self, rows: Rows) -> None:
+        """Change `rows` by what happened, money apart."""
+        raise AssertionError(f"{type(self).__name__} does not say what it changes")
+
+
+class MoneyEvent(Event, frozen=True, kw_only=True):
+    """Something that has happened to money too: `booking` is posted as the event is emitted."""
+
+    booking: Booking
+
+
+class Happened(msgspec.Struct, frozen=True):
+    """An event with its postings, as it goes into the log."""
+
+    at_ms: int
+    event: Event
+    postings: tuple[Posting, ...]
+
+
+Emit = Callable[[Event], None]
+"""Record an event and fold it, money included."""
+
+
+class Setting(msgspec.Struct, frozen=True):
+    """What a step may know besides its rows: the pack that counts and the centre's public keys."""
+
+    pack: Pack
+    kid: str
+    keys: Mapping[str, Ed25519PublicKey]
+
+
+class Signed(msgspec.Struct, frozen=True):
+    """An answer to be sealed once it is committed, with the key named by `kid`."""
+
+    typ: str
+    payload: bytes
+    kid: str
+
+
+class Acks(msgspec.Struct, frozen=True):
+    """The answer to an upload: one ack per entry, in its order."""
+
+    acks: tuple[Signed, ...]
+
+
+class Denied(msgspec.Struct, frozen=True):
+    """The request cannot be taken from this caller now. Nothing was granted."""
+
+    status: int
+    code: str
+    detail: str
+
+
+class Done(msgspec.Struct, frozen=True):
+    """It has happened."""
+
+
+Answer = Signed | Acks | Denied | Done
