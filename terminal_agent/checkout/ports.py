@@ -10,7 +10,11 @@ from typing import Protocol
 
 import msgspec
 
+from subsidy.policy.model import Pack, Tender
+from subsidy.policy.refusals import Refusal
 from subsidy.records.payment import Evidence
+from subsidy.wire import v1
+from terminal_agent.checkout.sale import Held, Sale
 
 
 class Say(StrEnum):
@@ -42,15 +46,19 @@ class Answer(msgspec.Struct, frozen=True):
 
 
 class Clocks(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How long each wait of one payment link lasts, in seconds. A profile sets them."""
+    """How long each wait of one payment link lasts, in seconds. A profile sets them.
 
-    answer_wait_s: int
-    answer_cap_s: int
-    host_timeout_s: int
-    poll_every_s: int
-    poll_for_s: int
-    reverse_not_before_s: int
-    resolver_s: int
+    Fractions are for tests and the demo. A profile file writes whole milliseconds (`answer_wait_ms`), so
+    that no file of ours holds a number with a point.
+    """
+
+    answer_wait_s: float
+    answer_cap_s: float
+    host_timeout_s: float
+    poll_every_s: float
+    poll_for_s: float
+    reverse_not_before_s: float
+    resolver_s: float
 
 
 class Payment(Protocol):
@@ -88,6 +96,123 @@ class Payment(Protocol):
         """
 
 
+class CentreUnreachable(Exception):
+    """The centre gave no answer that can be believed within the time. Nothing is known of its side."""
+
+
+class CentreDenied(Exception):
+    """The centre does not take requests from this device, and says why and what to do."""
+
+
+class Centre(Protocol):
+    """The centre, as the checkout talks to it. Every answer was sealed by a key we have pinned.
+
+    Every call raises CentreUnreachable when no believable answer came within `within_s`, and
+    CentreDenied when the centre refused this device.
+    """
+
+    def facts(self, request: v1.FactsRequest, within_s: float) -> v1.FactsAnswer:
+        """Return what the centre knows of a purchase. Changes nothing."""
+
+    def pack(self, pack_hash: str, within_s: float) -> Pack:
+        """Return the policy pack with this hash."""
+
+    def hold(self, request: v1.HoldRequest, within_s: float) -> Held | v1.Refused:
+        """Ask for the fund's promise. The same request again gets the same promise."""
+
+    def release(self, record_id: str, within_s: float) -> None:
+        """Send the `closed` entry of a sale now, ahead of the queue."""
+
+
+class KeyMacs(msgspec.Struct, frozen=True):
+    """An idempotency key and the body it came with, both as MACs under the device's own key."""
+
+    key: str
+    body: str
+
+
+class KeyReused(Exception):
+    """The idempotency key came before, with another body."""
+
+
+class Opening(msgspec.Struct, frozen=True):
+    """What opening a sale led to: a `new` one, the one this key had opened, or one that binds the item."""
+
+    sale: Sale
+    new: bool
+
+
+class Journal(Protocol):
+    """What the shop knows, durably. Every call is one transaction, and done when it returns.
+
+    Moves are compare-and-set: a call that finds the sale elsewhere changes nothing and returns it
+    as it stands.
+    """
+
+    def sale(self, record_id: str) -> Sale | None:
+        """Return a sale as it stands."""
+
+    def open_sale(self, sale: Sale, key: KeyMacs, qualification: str) -> Opening:
+        """Store a NEW sale under its idempotency key, or return what stands in its way."""
+
+    def ask(self, record_id: str, wall_ms: int, steady_ms: int) -> Sale:
+        """NEW -> ASKING with the next hold number, or -> REFUSED when another sale binds the item."""
+
+    def refuse(self, record_id: str, reasons: tuple[Refusal, ...]) -> Sale:
+        """NEW | ASKING -> REFUSED."""
+
+    def hold(self, record_id: str, held: Held) -> Sale:
+        """ASKING -> HELD."""
+
+    def begin_attempt(
+        self, record_id: str, tender: Tender, terminal_no: str, operator: str, key: KeyMacs | None = None
+    ) -> Sale:
+        """HELD -> PAYING with a new attempt INTENDED; beside REVERSING ones, PAYING stays.
+
+        A key that came before changes nothing. Raises KeyReused.
+        """
+
+    def mark_attempt(self, record_id: str, no: int, mark: str) -> bool:
+        """Store what the link needs before money moves; False when the cashier has stopped the sale."""
+
+    def paid(self, record_id: str, no: int, approved_fen: int, evidence: Evidence) -> Sale:
+        """Attempt INTENDED | UNKNOWN -> PAID, sale PAYING | PARKED -> PAID, outbox record: one commit.
+
+        When the cashier has stopped the sale meanwhile, the attempt becomes UNKNOWN instead: its
+        money goes back.
+        """
+
+    def not_paid(self, record_id: str, no: int, evidence: Evidence, *, keep_hold: bool) -> Sale:
+        """Attempt -> NOT_PAID; when no attempt is open, sale -> HELD, or -> CLOSING with its entry."""
+
+    def unknown(self, record_id: str, no: int, evidence: Evidence) -> Sale:
+        """Attempt INTENDED -> UNKNOWN."""
+
+    def reversing(self, record_id: str, no: int, evidence: Evidence) -> Sale:
+        """Attempt UNKNOWN -> REVERSING, durable before the first reversal leaves."""
+
+    def park(self, record_id: str) -> Sale:
+        """PAYING -> PARKED."""
+
+    def close(self, record_id: str, why: str, reasons: tuple[Refusal, ...] = ()) -> Sale:
+        """ASKING | HELD -> CLOSING with its `closed` entry."""
+
+    def wish_stop(self, record_id: str, key: KeyMacs) -> Sale:
+        """Note that the cashier gives up; HELD -> CLOSING. Raises KeyReused."""
+
+    def unacknowledged_closes(self, serial_no: str | None, qualification: str) -> list[str]:
+        """Return the sales of this item or qualification that are CLOSING."""
+
+    def binding(self, serial_no: str | None, qualification: str) -> Sale | None:
+        """Return the sale that binds this item or qualification now."""
+
+    def open_attempts(self, terminal_no: str) -> list[tuple[str, int]]:
+        """Return (record_id, number) of the attempts on a terminal that are open, oldest first."""
+
+    def unfinished(self) -> list[Sale]:
+        """Return every sale that is NEW, ASKING, HELD, PAYING or PARKED, oldest first."""
+
+
 class Clock(Protocol):
     """The two clocks of the host. Neither is trusted alone."""
 
@@ -100,9 +225,6 @@ class Clock(Protocol):
     def sleep(self, seconds: float) -> None:
         """Wait."""
 
-
-Spawn = Callable[[str, Callable[[], None]], None]
-"""Start a named worker that runs until the process ends."""
 
 Randomness = Callable[[int], bytes]
 """Return so many bytes that nobody can guess."""

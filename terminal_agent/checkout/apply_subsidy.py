@@ -1,0 +1,198 @@
+"""How is the subsidy applied at checkout? Decide, hold, pay, record, in that order.
+
+`sell` runs in the till's request until the fund has promised; the payment is the terminal's
+worker's (`lane.py`). Each step is durable before the next, so that a power cut anywhere is finished
+by `resume.py` and the lanes.
+"""
+
+from collections.abc import Callable, Mapping
+
+from msgspec.structs import replace
+
+from subsidy import ids
+from subsidy.policy.decide import Decision, Refused
+from subsidy.policy.model import Tender
+from subsidy.policy.refusals import Refusal
+from subsidy.wire import v1
+from terminal_agent.checkout.gather_facts import Deadline, Decided, Question, decide_here, to_pay
+from terminal_agent.checkout.ports import (
+    Centre,
+    CentreDenied,
+    CentreUnreachable,
+    Clock,
+    Journal,
+    KeyMacs,
+    Opening,
+    Randomness,
+)
+from terminal_agent.checkout.sale import Request, Sale
+from terminal_agent.checkout.states import AttemptState, SaleState
+
+Enqueue = Callable[[str, int], None]
+"""Hand an attempt (record_id, number) to its terminal's worker."""
+
+
+class Checkout:
+    """Sells subsidised items at one shop. `lanes` has a way in for each terminal's worker."""
+
+    def __init__(
+        self,
+        *,
+        journal: Journal,
+        centre: Centre,
+        clock: Clock,
+        randomness: Randomness,
+        boot: str,
+        hold_budget_s: float,
+        lanes: Mapping[str, Enqueue],
+    ) -> None:
+        self._journal = journal
+        self._centre = centre
+        self._clock = clock
+        self._randomness = randomness
+        self._boot = boot
+        self._hold_budget_s = hold_budget_s
+        self._lanes = lanes
+
+    def quote(self, question: Question, qualification: str) -> Decision:
+        """Return what a sale would be decided to be. Holds nothing, stores nothing."""
+        if self._journal.binding(question.item.serial_no, qualification) is not None:
+            question = replace(question, also=question.also | {Refusal.SALE_ALREADY_OPEN})
+        try:
+            return self._decide(question, Deadline(self._clock, self._hold_budget_s)).decision
+        except (CentreUnreachable, CentreDenied):
+            return Refused((Refusal.CENTRE_UNREACHABLE,))
+
+    def sell(self, request: Request, question: Question, qualification: str, key: KeyMacs) -> Opening:
+        """Take a sale from the till's request to its first payment under way, or to its end.
+
+        `question` holds the shopper's code, in memory only; `qualification` is its MAC. The same key
+        and body return the sale as it stands. Raises KeyReused.
+        """
+        deadline = Deadline(self._clock, self._hold_budget_s)
+        opening = self._journal.open_sale(self._new_sale(request), key, qualification)
+        if not opening.new:
+            return opening
+        record_id = opening.sale.record_id
+        try:
+            decided = self._decide(question, deadline)
+        except (CentreUnreachable, CentreDenied):
+            return self._refused(record_id, Refusal.CENTRE_UNREACHABLE)
+        if isinstance(decided.decision, Refused):
+            return self._refused(record_id, *decided.decision.reasons)
+        if request.expected_paid_fen not in (None, to_pay(decided.decision, request.prices)):
+            return self._refused(record_id, Refusal.QUOTE_CHANGED)
+        sale = self._hold(record_id, question, qualification, decided, deadline)
+        if sale.state is SaleState.HELD:
+            sale = self._begin(sale, request.tender, request.terminal_no, request.operator, None)
+        return Opening(sale, new=True)
+
+    def pay_again(
+        self, record_id: str, tender: Tender, terminal_no: str, operator: str, key: KeyMacs
+    ) -> tuple[Sale, Refusal | None]:
+        """Start another attempt under the same hold, when every earlier one is lost.
+
+        Returns the sale, and why no attempt was started, if none was. Raises KeyReused.
+        """
+        sale = self._journal.sale(record_id)
+        assert sale is not None
+        if tender is not Tender.CARD:
+            return sale, Refusal.TENDER_NOT_ALLOWED
+        if sale.state is SaleState.HELD and self.hold_is_over(sale):
+            over = (Refusal.HOLD_OVER,)
+            return self._journal.close(record_id, "the hold's time is over", over), Refusal.HOLD_OVER
+        return self._begin(sale, tender, terminal_no, operator, key), None
+
+    def stop(self, record_id: str, key: KeyMacs) -> Sale:
+        """Give the sale up for the cashier. A payment on its way is resolved, and given back if it
+        was taken. Raises KeyReused."""
+        return self._journal.wish_stop(record_id, key)
+
+    def close_overdue(self) -> None:
+        """Close every hold whose time is over and that no payment is under way for."""
+        for sale in self._journal.unfinished():
+            if sale.state is SaleState.HELD and self.hold_is_over(sale):
+                self._journal.close(sale.record_id, "the hold's time is over")
+
+    def hold_is_over(self, sale: Sale) -> bool:
+        """Whether no payment may start under the sale's hold any more."""
+        return sale.hold_is_over(self._clock.wall_ms(), self._clock.steady_ms(), self._boot)
+
+    def _new_sale(self, request: Request) -> Sale:
+        now_ms = self._clock.wall_ms()
+        return Sale(
+            record_id=ids.record_id(now_ms, self._randomness(10)),
+            state=SaleState.NEW,
+            request=request,
+            reasons=(),
+            same_as=None,
+            hold_no=None,
+            asked_wall_ms=0,
+            asked_steady_ms=0,
+            boot=self._boot,
+            held=None,
+            stop=False,
+            why="",
+            opened_ms=now_ms,
+            paid_ms=None,
+            attempts=(),
+        )
+
+    def _decide(self, question: Question, deadline: Deadline) -> Decided:
+        if question.tender is not Tender.CARD:
+            question = replace(question, also=question.also | {Refusal.TENDER_NOT_ALLOWED})
+        return decide_here(self._centre, self._clock, question, deadline)
+
+    def _hold(
+        self, record_id: str, question: Question, qualification: str, decided: Decided, deadline: Deadline
+    ) -> Sale:
+        """Ask the fund for its promise and store it: from here a payment may start."""
+        asked_wall_ms, asked_steady_ms = self._clock.wall_ms(), self._clock.steady_ms()
+        sale = self._journal.ask(record_id, asked_wall_ms, asked_steady_ms)
+        if sale.state is not SaleState.ASKING or sale.hold_no is None:
+            return sale
+        try:
+            # An earlier sale of this item must be given up at the centre before it is asked again.
+            for other in self._journal.unacknowledged_closes(question.item.serial_no, qualification):
+                self._centre.release(other, deadline.left_s())
+            left_s = deadline.left_s()
+            answer = self._centre.hold(
+                v1.HoldRequest(
+                    v=1,
+                    record_id=record_id,
+                    hold_no=sale.hold_no,
+                    item=question.item,
+                    prices=question.prices,
+                    qualification_code=question.qualification_code,
+                    terminal_no=question.terminal_no,
+                    tender=question.tender,
+                    pack_hash=decided.pack_hash,
+                    created_ms=asked_wall_ms,
+                    skew_ms=decided.skew_ms,
+                    give_up_after_ms=max(1, int(left_s * 1000)),
+                ),
+                left_s,
+            )
+        except (CentreUnreachable, CentreDenied):
+            return self._journal.close(record_id, "no promise came in time", (Refusal.CENTRE_UNREACHABLE,))
+        if isinstance(answer, v1.Refused):
+            return self._journal.refuse(record_id, answer.reasons)
+        sale = self._journal.hold(record_id, answer)
+        expected = sale.request.expected_paid_fen
+        if sale.state is SaleState.HELD and expected not in (None, sale.to_pay_fen):
+            return self._journal.close(record_id, "the amount has changed", (Refusal.QUOTE_CHANGED,))
+        if sale.state is SaleState.HELD and sale.stop:
+            return self._journal.close(record_id, "stopped by the cashier")
+        return sale
+
+    def _begin(
+        self, sale: Sale, tender: Tender, terminal_no: str, operator: str, key: KeyMacs | None
+    ) -> Sale:
+        """Make the payment durable as PAYING, then hand it to the terminal's worker."""
+        after = self._journal.begin_attempt(sale.record_id, tender, terminal_no, operator, key)
+        if len(after.attempts) > len(sale.attempts) and after.attempts[-1].state is AttemptState.INTENDED:
+            self._lanes[terminal_no](sale.record_id, after.attempts[-1].no)
+        return after
+
+    def _refused(self, record_id: str, *reasons: Refusal) -> Opening:
+        return Opening(self._journal.refuse(record_id, reasons), new=True)

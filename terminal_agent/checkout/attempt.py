@@ -1,0 +1,107 @@
+"""How is one try to take money carried out, and what does its answer mean?
+
+`judge` is pure. `carry_out` writes before it acts: the attempt is INTENDED, then what the link
+needs is stored, then the request leaves, once.
+"""
+
+from collections.abc import Callable
+from enum import Enum, auto
+
+from subsidy.records.payment import Evidence
+from terminal_agent.checkout.ports import Answer, Ask, Clock, Journal, Payment, Say
+from terminal_agent.checkout.sale import Attempt, Sale
+
+STOPPED = Evidence(code="STOPPED", text="stopped before anything was sent")
+HOLD_OVER = Evidence(code="HOLD_OVER", text="the hold's time was over before anything was sent")
+TERMINAL_SILENT = Evidence(code="TERMINAL_SILENT", text="the terminal did not answer; nothing was sent")
+
+
+class Verdict(Enum):
+    """What an answer makes of an attempt."""
+
+    PAID = auto()
+    NOT_PAID = auto()
+    UNKNOWN = auto()
+    UNDO = auto()  # money moved, but not the money that was asked for
+
+
+def judge(attempt: Attempt, answer: Answer) -> Verdict:
+    """Say what `answer` makes of `attempt`. Only an explicit yes or no counts.
+
+    A yes counts only when amount and terminal are those asked for: an approval of another amount
+    (response 10, a mistyped sale) has moved money that must go back at once.
+    """
+    if answer.say is Say.DECLINED:
+        return Verdict.NOT_PAID
+    if answer.say is not Say.APPROVED:
+        return Verdict.UNKNOWN
+    if answer.approved_fen is None:
+        return Verdict.UNKNOWN
+    same_terminal = answer.evidence.terminal_no in ("", attempt.terminal_no)
+    if answer.approved_fen == attempt.amount_fen and same_terminal:
+        return Verdict.PAID
+    return Verdict.UNDO
+
+
+def ask_of(sale: Sale, attempt: Attempt) -> Ask:
+    """Return the attempt as its link sees it."""
+    return Ask(
+        pay_ref=attempt.pay_ref,
+        amount_fen=attempt.amount_fen,
+        operator=attempt.operator,
+        till_no=sale.request.till_no,
+        mark=attempt.mark,
+    )
+
+
+class Paying:
+    """Carries out attempts on one link."""
+
+    def __init__(
+        self, journal: Journal, payment: Payment, clock: Clock, hold_is_over: Callable[[Sale], bool]
+    ) -> None:
+        self._journal = journal
+        self._payment = payment
+        self._clock = clock
+        self._hold_is_over = hold_is_over
+
+    def carry_out(self, record_id: str, no: int) -> Sale:
+        """Take the money of attempt `no`, once, and record what came of it.
+
+        Returns the sale; an attempt left UNKNOWN or REVERSING is the resolver's.
+        """
+        sale = self._journal.sale(record_id)
+        assert sale is not None
+        attempt = sale.attempt(no)
+        if sale.stop:
+            return self.not_paid(sale, no, STOPPED)
+        if self._hold_is_over(sale):
+            return self.not_paid(sale, no, HOLD_OVER)
+        mark = self._payment.prepare(ask_of(sale, attempt))
+        if mark is None:
+            return self.not_paid(sale, no, TERMINAL_SILENT)
+        if not self._journal.mark_attempt(record_id, no, mark):
+            return self.not_paid(sale, no, STOPPED)
+        marked = self._journal.sale(record_id)
+        assert marked is not None
+        attempt = marked.attempt(no)
+        return self.record(marked, attempt, self._payment.take(ask_of(marked, attempt)))
+
+    def record(self, sale: Sale, attempt: Attempt, answer: Answer) -> Sale:
+        """Write what `answer` makes of an attempt that is INTENDED or UNKNOWN."""
+        match judge(attempt, answer):
+            case Verdict.PAID:
+                assert answer.approved_fen is not None
+                return self._journal.paid(sale.record_id, attempt.no, answer.approved_fen, answer.evidence)
+            case Verdict.NOT_PAID:
+                return self.not_paid(sale, attempt.no, answer.evidence)
+            case Verdict.UNDO:
+                self._journal.unknown(sale.record_id, attempt.no, answer.evidence)
+                return self._journal.reversing(sale.record_id, attempt.no, answer.evidence)
+            case Verdict.UNKNOWN:
+                return self._journal.unknown(sale.record_id, attempt.no, answer.evidence)
+
+    def not_paid(self, sale: Sale, no: int, evidence: Evidence) -> Sale:
+        """Write that an attempt is certainly not paid; the hold stays while its time lasts."""
+        keep = not self._hold_is_over(sale)
+        return self._journal.not_paid(sale.record_id, no, evidence, keep_hold=keep)

@@ -1,0 +1,124 @@
+"""What does the shop know of one sale?"""
+
+import msgspec
+
+from subsidy.policy.model import Tender
+from subsidy.policy.refusals import Refusal
+from subsidy.policy.split import Part
+from subsidy.records.payment import Evidence
+from subsidy.seal import Sealed
+from subsidy.wire import v1
+from terminal_agent.checkout.states import OPEN_ATTEMPTS, OPEN_SALES, AttemptState, SaleState
+
+
+class Request(msgspec.Struct, frozen=True):
+    """What the till asked for, without the shopper's code. Amounts in fen."""
+
+    till_no: str
+    terminal_no: str
+    operator: str
+    item: v1.Item
+    prices: v1.Prices
+    tender: Tender
+    expected_paid_fen: int | None
+
+
+class Attempt(msgspec.Struct, frozen=True):
+    """One try to take money. `mark` is what the link needed stored before money could move.
+
+    While `mark` is None nothing was sent: the attempt is certainly not paid.
+    """
+
+    no: int
+    pay_ref: str
+    tender: Tender
+    terminal_no: str
+    operator: str
+    amount_fen: int
+    state: AttemptState
+    mark: str | None
+    approved_fen: int | None
+    evidence: Evidence
+    begun_ms: int
+    ended_ms: int | None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether money may still move for it."""
+        return self.state in OPEN_ATTEMPTS
+
+
+class Held(msgspec.Struct, frozen=True):
+    """The fund's promise, as the centre sealed it and as it reads."""
+
+    sealed: Sealed
+    promise: v1.Promise
+
+    @property
+    def facts(self) -> msgspec.Raw:
+        """The facts, in the bytes that the promise's hash is of."""
+        return self.promise.facts
+
+
+class Sale(msgspec.Struct, frozen=True):
+    """One sale as the journal has it, attempts included, oldest first.
+
+    `asked_wall_ms`, `asked_steady_ms` and `boot` say when the hold was asked for, on both clocks
+    of that run of the agent. `same_as` is the sale that binds the same item or qualification.
+    """
+
+    record_id: str
+    state: SaleState
+    request: Request
+    reasons: tuple[Refusal, ...]
+    same_as: str | None
+    hold_no: int | None
+    asked_wall_ms: int
+    asked_steady_ms: int
+    boot: str
+    held: Held | None
+    stop: bool
+    why: str
+    opened_ms: int
+    paid_ms: int | None
+    attempts: tuple[Attempt, ...]
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it binds its serial number and qualification."""
+        return self.state in OPEN_SALES
+
+    @property
+    def open_attempts(self) -> tuple[Attempt, ...]:
+        """The attempts for which money may still move."""
+        return tuple(one for one in self.attempts if one.is_open)
+
+    @property
+    def paid_attempt(self) -> Attempt | None:
+        """The one attempt that became the grant."""
+        return next((one for one in self.attempts if one.state is AttemptState.PAID), None)
+
+    @property
+    def to_pay_fen(self) -> int:
+        """What the shopper pays, 0 until the fund has promised."""
+        return self.held.promise.amounts.to_pay_fen if self.held else 0
+
+    @property
+    def split(self) -> tuple[Part, ...]:
+        """What each funder bears, none until the fund has promised."""
+        return self.held.promise.split if self.held else ()
+
+    def attempt(self, no: int) -> Attempt:
+        """Return attempt `no`."""
+        return next(one for one in self.attempts if one.no == no)
+
+    def hold_is_over(self, wall_ms: int, steady_ms: int, boot: str) -> bool:
+        """Whether the hold's time is past: no payment may start under it any more.
+
+        Either clock past is past. A clock set back cannot lengthen it, since the other one goes
+        on; after a restart the steady clock says nothing, so the hold counts as over.
+        """
+        if self.held is None or boot != self.boot:
+            return True
+        held_ms = self.held.promise.held_for_s * 1000
+        return wall_ms >= self.asked_wall_ms + held_ms or steady_ms >= self.asked_steady_ms + held_ms

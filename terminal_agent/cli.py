@@ -1,0 +1,219 @@
+"""What can shop IT do from the command line?
+
+Exit codes: 0 done, 1 a bug of ours, 2 usage, 3 configuration or data file invalid, 4 done with
+something to look at, 5 something needed is down, 6 refused by a rule or a lock.
+"""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.metadata import version
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+
+from subsidy.strict.yaml_text import FileError
+from terminal_agent import doctor as doctor_checks
+from terminal_agent import system
+from terminal_agent.app import Agent, NotEnrolled
+from terminal_agent.checkout.ports import CentreDenied, CentreUnreachable
+from terminal_agent.config import Config, read_config
+from terminal_agent.emulators.cli import app as emulate_app
+from terminal_agent.journal.journal import SqliteJournal
+from terminal_agent.journal.open import JournalDown, open_journal
+from terminal_agent.log import make_log
+from terminal_agent.sync import device_key
+from terminal_agent.sync.enrol import enrol as enrol_host
+from terminal_agent.system import SystemClock
+from terminal_agent.till.local import ask_agent, port_problem
+
+_CONFIG_INVALID, _LOOK_AT_IT, _DOWN, _REFUSED = 3, 4, 5, 6
+
+app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, help="The shop's agent.")
+outbox_app = typer.Typer(no_args_is_help=True, help="What waits for the centre.")
+app.add_typer(outbox_app, name="outbox")
+app.add_typer(emulate_app, name="emulate")
+
+ConfigOption = Annotated[Path, typer.Option("--config", help="The agent's YAML file.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+_DEFAULT = Path("agent.yaml")
+
+
+def main() -> None:
+    """Run the command line."""
+    app()
+
+
+@app.command()
+def run(config: ConfigOption = _DEFAULT) -> None:
+    """Serve the tills until told to stop. Example: terminal-agent run --config agent.yaml"""
+    with _explained():
+        agent = Agent(_trusted(config), make_log())
+        if (why := port_problem(*_address(config))) is not None:
+            _fail(why, _DOWN)
+        agent.start()
+        agent.serve()
+
+
+@app.command()
+def resume(config: ConfigOption = _DEFAULT, as_json: JsonOption = False) -> None:
+    """Finish what a power cut left open, then end. Example: terminal-agent resume --config agent.yaml"""
+    with _explained():
+        agent = Agent(_trusted(config), make_log())
+        agent.resume()
+        still_open = [sale.record_id for sale in agent.journal.unfinished()]
+        _print(
+            {"open": still_open, "outbox": agent.journal.numbers()["depth"]},
+            as_json,
+            f"open sales: {', '.join(still_open) or 'none'}",
+        )
+        raise typer.Exit(_LOOK_AT_IT if still_open else 0)
+
+
+@app.command()
+def enrol(
+    code: Annotated[str, typer.Argument(help="The one-time code from the service platform.")],
+    config: ConfigOption = _DEFAULT,
+    as_json: JsonOption = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only check configuration and code.")] = False,
+) -> None:
+    """Make this host a device of its centre. Example: terminal-agent enrol ABCD...-0123456789abcdef"""
+    with _explained():
+        settings = read_config(config)
+        if dry_run:
+            _print(
+                {"centre": settings.centre, "enrolled": False}, as_json, f"would enrol at {settings.centre}"
+            )
+            return
+        journal = _journal(settings)
+        if journal.enrolled() is not None:
+            _fail("This host is enrolled already. A journal belongs to one device for ever", _REFUSED)
+        key = device_key.make_key(settings.device_key, system.random_bytes)
+        device = enrol_host(
+            settings.centre,
+            code.strip(),
+            key,
+            system.host_name(),
+            version("tradein-subsidy"),
+            SystemClock(),
+        )
+        _check_training(settings, training=device.training)
+        journal.enrol(device, settings.centre)
+        _print(
+            {"device": device.device, "shop": device.shop, "programme": device.programme},
+            as_json,
+            f"enrolled as {device.device} of shop {device.shop} ({device.shop_name}), {device.programme}",
+        )
+
+
+@app.command()
+def status(config: ConfigOption = _DEFAULT, as_json: JsonOption = False) -> None:
+    """Show how the running agent is. Example: terminal-agent status --config agent.yaml"""
+    with _explained():
+        found = ask_agent(*_address(config), "/v1/status")
+        if found is None:
+            _fail("The agent does not run. Start it with `terminal-agent run`", _DOWN)
+        lines = (
+            f"{'online' if found['online'] else 'offline'}, {found['outbox']['depth']} waiting "
+            f"(oldest {found['outbox']['oldest_s']} s), {found['parked']} parked"
+        )
+        _print(found, as_json, lines)
+        worth_a_look = not found["online"] or found["parked"] or found["outbox"]["quarantined"]
+        raise typer.Exit(_LOOK_AT_IT if worth_a_look else 0)
+
+
+@app.command()
+def doctor(config: ConfigOption = _DEFAULT, as_json: JsonOption = False) -> None:
+    """Check whether this host is fit to sell. Example: terminal-agent doctor --config agent.yaml"""
+    with _explained():
+        settings = read_config(config)
+        runs = ask_agent(settings.host, settings.port, "/v1/status") is not None
+        findings = doctor_checks.examine(settings, agent_runs=runs)
+        shown = [
+            f"{'ok ' if one.well else 'NOT'} {one.check}: {one.found}"
+            + ("" if one.well else f". {one.remedy}")
+            for one in findings
+        ]
+        document = [
+            {"check": o.check, "well": o.well, "found": o.found, "remedy": o.remedy} for o in findings
+        ]
+        _print({"agent_runs": runs, "checks": document}, as_json, "\n".join(shown))
+        raise typer.Exit(0 if all(one.well for one in findings) else _LOOK_AT_IT)
+
+
+@outbox_app.command("ls")
+def outbox_ls(config: ConfigOption = _DEFAULT, as_json: JsonOption = False) -> None:
+    """List what the centre has not acknowledged. Example: terminal-agent outbox ls --config agent.yaml"""
+    with _explained():
+        settings = read_config(config)
+        found = ask_agent(settings.host, settings.port, "/v1/outbox")
+        if found is None:
+            waiting = _journal(settings).waiting(1000)
+            found = {
+                "waiting": [
+                    {"seq": one.seq, "record_id": one.record_id, "kind": one.kind, "made_ms": one.made_ms}
+                    for one in waiting
+                ]
+            }
+        lines = [f"{one['seq']:>6}  {one['kind']:<10}  {one['record_id']}" for one in found["waiting"]]
+        _print(found, as_json, "\n".join(lines) or "nothing waits")
+
+
+def _trusted(config: Path) -> Config:
+    """Return the configuration once the enrolment fits it: a training device stays a training device."""
+    settings = read_config(config)
+    journal = _journal(settings)
+    found = journal.enrolled()
+    journal.shut()
+    if found is None:
+        raise NotEnrolled("This host is not enrolled. Run `terminal-agent enrol CODE`")
+    _check_training(settings, training=found[0].training)
+    if found[1] != settings.centre:
+        raise FileError(
+            str(config), 1, "centre", "is not the centre this host enrolled at", f"Write {found[1]}"
+        )
+    return settings
+
+
+def _address(config: Path) -> tuple[str, int]:
+    settings = read_config(config)
+    return settings.host, settings.port
+
+
+def _check_training(settings: Config, *, training: bool) -> None:
+    if training and not settings.training:
+        _fail("The centre's programme is for training. Set `training: true` where no money moves", _REFUSED)
+
+
+def _journal(settings: Config) -> SqliteJournal:
+    return SqliteJournal(
+        open_journal(settings.journal),
+        system.new_lock(),
+        SystemClock(),
+        "",
+        changed=lambda: None,
+        entry_written=lambda: None,
+    )
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    """Turn faults that a person can mend into a sentence and an exit code."""
+    try:
+        yield
+    except FileError as wrong:
+        _fail(str(wrong), _CONFIG_INVALID)
+    except (JournalDown, CentreUnreachable) as wrong:
+        _fail(str(wrong), _DOWN)
+    except (NotEnrolled, CentreDenied) as wrong:
+        _fail(str(wrong), _REFUSED)
+
+
+def _print(document: object, as_json: bool, text: str) -> None:
+    typer.echo(json.dumps(document, ensure_ascii=False, indent=2) if as_json else text)
+
+
+def _fail(sentence: str, code: int) -> NoReturn:
+    typer.echo(sentence, err=True)
+    raise typer.Exit(code)

@@ -1,0 +1,125 @@
+"""What does this shop's configuration say?
+
+One YAML file, read strictly: an unknown key, a code without quotes or a port that cannot be one is
+refused with line and remedy. Relative paths are relative to the file. `config/agent.example.yaml`
+shows every key.
+"""
+
+import re
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import msgspec
+
+from catalog_sync.packs import read_text
+from subsidy.strict import yaml_text
+from subsidy.strict.yaml_text import Node
+from terminal_agent.terminals.profile import FAMILY, Profile, read_profile
+
+_TERMINAL_NO = re.compile(r"[0-9A-Z]{8}", re.ASCII)
+_LOOPBACK = ("127.0.0.1", "localhost")
+_EMULATOR = "EMU"
+
+
+class TerminalConfig(msgspec.Struct, frozen=True):
+    """A card terminal: the serial port it is on, and how it behaves."""
+
+    terminal_no: str
+    port: str
+    profile: Profile
+
+
+class Config(msgspec.Struct, frozen=True):
+    """The agent's configuration. `tills` maps a till to the terminal beside it."""
+
+    centre: str
+    data: Path
+    host: str
+    port: int
+    training: bool
+    hold_budget_s: float
+    wait_s: int
+    sync_every_s: float
+    terminals: dict[str, TerminalConfig]
+    tills: dict[str, str]
+
+    @property
+    def journal(self) -> Path:
+        """Where the journal is."""
+        return self.data / "journal.db"
+
+    @property
+    def device_key(self) -> Path:
+        """Where the device's private key is."""
+        return self.data / "device.key"
+
+
+def read_config(path: Path) -> Config:
+    """Read the configuration at `path` and the profiles it names. Raises FileError."""
+    keys = yaml_text.read(read_text(path), str(path)).mapping(
+        required=("centre", "data", "terminals", "tills"),
+        optional=("listen", "training", "hold_budget_ms", "wait_s", "sync_every_ms"),
+    )
+    training = keys["training"].flag() if "training" in keys else False
+    terminals = {
+        number: _terminal(path, number, node, training=training) for number, node in keys["terminals"].items()
+    }
+    if not terminals:
+        raise keys["terminals"].wrong("no terminal", "Add the shop's terminals")
+    host, port = _listen(keys["listen"]) if "listen" in keys else ("127.0.0.1", 8610)
+    return Config(
+        centre=_centre(keys["centre"]),
+        data=path.parent / keys["data"].text(),
+        host=host,
+        port=port,
+        training=training,
+        hold_budget_s=_integer(keys, "hold_budget_ms", 5000, 200, 30_000) / 1000,
+        wait_s=_integer(keys, "wait_s", 25, 0, 60),
+        sync_every_s=_integer(keys, "sync_every_ms", 5000, 100, 300_000) / 1000,
+        terminals=terminals,
+        tills={till: _known(node, terminals) for till, node in keys["tills"].items()},
+    )
+
+
+def _terminal(path: Path, number: str, node: Node, *, training: bool) -> TerminalConfig:
+    keys = node.mapping(required=("driver", "port", "profile"))
+    keys["driver"].choice((FAMILY,))
+    if _TERMINAL_NO.fullmatch(number) is None:
+        raise node.wrong(f"{number!r} is no terminal number", "Write the 8 characters on the terminal")
+    if number.startswith(_EMULATOR) and not training:
+        raise node.wrong(
+            f"{number} is an emulator", "Name a real terminal, or set `training: true` where no money moves"
+        )
+    file = path.parent / keys["profile"].text()
+    return TerminalConfig(
+        terminal_no=number, port=keys["port"].text(), profile=read_profile(read_text(file), str(file))
+    )
+
+
+def _centre(node: Node) -> str:
+    url = node.text()
+    parts = urlsplit(url)
+    local = parts.hostname in _LOOPBACK
+    if not parts.hostname or parts.scheme not in ("https", "http") or parts.query or parts.fragment:
+        raise node.wrong(f"{url!r} is no address", 'Write it as in "https://centre.example"')
+    if parts.scheme == "http" and not local:
+        raise node.wrong("a centre over plain http", "Use https: only a centre on this host may do without")
+    return url.rstrip("/")
+
+
+def _listen(node: Node) -> tuple[str, int]:
+    host, _, port = node.text().rpartition(":")
+    if host not in _LOOPBACK or not re.fullmatch(r"[0-9]{1,5}", port, re.ASCII) or int(port) > 65_535:
+        raise node.wrong("not a loopback address and port", 'Write it as in "127.0.0.1:8610"')
+    return host, int(port)
+
+
+def _known(node: Node, terminals: dict[str, TerminalConfig]) -> str:
+    number = node.code()
+    if number not in terminals:
+        raise node.wrong(f"no terminal {number} above", "Name one of `terminals`")
+    return number
+
+
+def _integer(keys: dict[str, Node], name: str, default: int, least: int, most: int) -> int:
+    return keys[name].integer(least, most) if name in keys else default

@@ -1,0 +1,83 @@
+"""Is this host fit to sell? Each check says what it found and, when it is not well, what to do."""
+
+import shutil
+from functools import partial
+from pathlib import Path
+
+import msgspec
+import pysqlite3.dbapi2 as sqlite
+
+from subsidy.strict.yaml_text import FileError
+from terminal_agent.checkout.ports import Ask
+from terminal_agent.config import Config, TerminalConfig
+from terminal_agent.sync.device_key import read_key
+from terminal_agent.sync.line import answers
+from terminal_agent.system import SystemClock
+from terminal_agent.terminals.link_serial import open_serial
+from terminal_agent.terminals.serial_ecr import DrivenTerminal
+
+_LEAST_FREE = 256 << 20
+_WITHIN_S = 3.0
+
+
+class Finding(msgspec.Struct, frozen=True):
+    """One check: whether it is well, what was found, and what to do."""
+
+    check: str
+    well: bool
+    found: str
+    remedy: str = ""
+
+
+def examine(config: Config, *, agent_runs: bool) -> list[Finding]:
+    """Return the findings, in the order in which they should be mended.
+
+    While the agent runs it owns the journal and the terminals, so its own status speaks for them.
+    """
+    findings = [
+        Finding(
+            "SQLite",
+            sqlite.sqlite_version_info >= (3, 51, 3),
+            sqlite.sqlite_version,
+            "Install pysqlite3 0.6.1",
+        ),
+        _disk(config.data),
+        _key(config.device_key),
+        _centre(config.centre),
+    ]
+    if not agent_runs:
+        findings += [_terminal(one) for one in config.terminals.values()]
+    return findings
+
+
+def _disk(folder: Path) -> Finding:
+    place = folder if folder.exists() else folder.parent
+    free = shutil.disk_usage(place).free
+    return Finding(
+        "disk", free >= _LEAST_FREE, f"{free >> 20} MiB free", f"Free space on the disk of {place}"
+    )
+
+
+def _key(path: Path) -> Finding:
+    try:
+        read_key(path)
+    except FileError as wrong:
+        return Finding("device key", False, str(wrong), "Run `terminal-agent enrol CODE`")
+    return Finding("device key", True, "readable by this user only")
+
+
+def _centre(url: str) -> Finding:
+    said = answers(url, _WITHIN_S)
+    return Finding("centre", said == "yes", f"{url}: {said}", "Check network, proxy and address")
+
+
+def _terminal(terminal: TerminalConfig) -> Finding:
+    open_link = partial(open_serial, terminal.port, terminal.profile.line)
+    driven = DrivenTerminal(terminal.profile, open_link, SystemClock())
+    trace = driven.prepare(Ask(pay_ref="", amount_fen=1, operator="", till_no=""))
+    return Finding(
+        f"terminal {terminal.terminal_no}",
+        trace is not None,
+        f"last trace {trace}" if trace is not None else f"no answer on {terminal.port}",
+        "Check cable, port and that the terminal is in MIS mode",
+    )

@@ -1,0 +1,1 @@
+"""What the shop knows, durably: sales, attempts, the outbox and its chain, in one SQLite file."""

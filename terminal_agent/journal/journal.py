@@ -1,0 +1,407 @@
+"""Where does a sale stand, and how does it move? Every call is one transaction.
+
+One connection behind one lock. A move is a compare-and-set on the state; what belongs together
+(an outcome and its outbox entry, a hold number and ASKING) commits together. The state tables are
+in `checkout/states.py`; the database refuses any other move.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any
+
+import msgspec
+import pysqlite3.dbapi2 as sqlite
+
+from subsidy import ids
+from subsidy.policy.model import Tender
+from subsidy.policy.refusals import Refusal
+from subsidy.records.payment import Evidence
+from subsidy.wire import v1
+from terminal_agent.checkout import entries
+from terminal_agent.checkout.ports import Clock, KeyMacs, KeyReused, Opening
+from terminal_agent.checkout.sale import Attempt, Held, Sale
+from terminal_agent.checkout.states import OPEN_SALES, AttemptState, SaleState
+from terminal_agent.journal import outbox, read_sale
+
+_UNFINISHED = ("NEW", *OPEN_SALES)
+
+
+class SqliteJournal:
+    """The journal of one device. See `checkout.ports.Journal` for what each move promises."""
+
+    def __init__(
+        self,
+        connection: sqlite.Connection,
+        lock: AbstractContextManager[Any],
+        clock: Clock,
+        boot: str,
+        changed: Callable[[], None],
+        entry_written: Callable[[], None],
+    ) -> None:
+        self._connection = connection
+        self._lock = lock
+        self._clock = clock
+        self._boot = boot
+        self._changed = changed
+        self._entry_written = entry_written
+        self._wrote_entry = False
+        self._device: v1.Enrolled | None = None
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite.Connection]:
+        with self._lock:
+            self._connection.execute("BEGIN IMMEDIATE")
+            self._wrote_entry = False
+            try:
+                yield self._connection
+            except BaseException:
+                self._connection.execute("ROLLBACK")
+                raise
+            self._connection.execute("COMMIT")
+            wrote_entry = self._wrote_entry
+        self._changed()
+        if wrote_entry:
+            self._entry_written()
+
+    @contextmanager
+    def _looking(self) -> Iterator[sqlite.Connection]:
+        with self._lock:
+            yield self._connection
+
+    def shut(self) -> None:
+        """Close the journal."""
+        with self._lock:
+            self._connection.close()
+
+    # The device.
+
+    def enrolled(self) -> tuple[v1.Enrolled, str] | None:
+        """Return what the centre made of this host, and the centre's address; None before enrolment."""
+        with self._looking() as db:
+            row = db.execute("SELECT enrolled, centre_url FROM device").fetchone()
+        return (msgspec.json.decode(row[0], type=v1.Enrolled), row[1]) if row else None
+
+    def enrol(self, enrolled: v1.Enrolled, centre_url: str) -> None:
+        """Store the enrolment. A journal belongs to one device for ever."""
+        with self._transaction() as db:
+            db.execute(
+                "INSERT INTO device (one, enrolled, centre_url) VALUES (1, ?, ?)",
+                (msgspec.json.encode(enrolled).decode(), centre_url),
+            )
+
+    def _append(self, db: sqlite.Connection, entry: v1.Entry) -> None:
+        if self._device is None:
+            row = db.execute("SELECT enrolled FROM device").fetchone()
+            self._device = msgspec.json.decode(row[0], type=v1.Enrolled)
+        outbox.append(db, self._device.device, self._device.epoch, entry, self._clock.wall_ms())
+        self._wrote_entry = True
+
+    # Looking.
+
+    def sale(self, record_id: str) -> Sale | None:
+        """Return a sale as it stands."""
+        with self._looking() as db:
+            return read_sale.one(db, record_id)
+
+    def sales_of_till(self, till_no: str) -> list[Sale]:
+        """Return what this till still has open, oldest first."""
+        with self._looking() as db:
+            return read_sale.of_till(db, till_no)
+
+    def unfinished(self) -> list[Sale]:
+        """Return every sale that is NEW, ASKING, HELD, PAYING or PARKED, oldest first."""
+        with self._looking() as db:
+            return read_sale.in_states(db, _UNFINISHED)
+
+    def open_attempts(self, terminal_no: str) -> list[tuple[str, int]]:
+        """Return (record_id, number) of the attempts on a terminal that are open, oldest first."""
+        with self._looking() as db:
+            return read_sale.open_attempts(db, terminal_no)
+
+    def binding(self, serial_no: str | None, qualification: str) -> Sale | None:
+        """Return the sale that binds this item or qualification now."""
+        with self._looking() as db:
+            return read_sale.binding(db, serial_no, qualification)
+
+    def unacknowledged_closes(self, serial_no: str | None, qualification: str) -> list[str]:
+        """Return the sales of this item or qualification that are CLOSING."""
+        with self._looking() as db:
+            return read_sale.closing_of(db, serial_no, qualification)
+
+    def numbers(self) -> dict[str, int]:
+        """Return how many entries wait, since when, and how many sales are parked."""
+        with self._looking() as db:
+            return read_sale.numbers(db)
+
+    def refused_counts(self, since_ms: int) -> list[tuple[int, Refusal]]:
+        """Return (opened_ms, headline) of the sales refused since then."""
+        with self._looking() as db:
+            return read_sale.refused_since(db, since_ms)
+
+    # Opening and holding.
+
+    def open_sale(self, sale: Sale, key: KeyMacs, qualification: str) -> Opening:
+        """Store a NEW sale under its key, or return what stands in its way. Raises KeyReused."""
+        with self._transaction() as db:
+            known = self._by_key(db, key)
+            if known is not None:
+                return Opening(known, new=False)
+            binds = read_sale.binding(db, sale.request.item.serial_no, qualification)
+            read_sale.insert(db, sale, qualification)
+            self._keep_key(db, key, sale.record_id)
+            if binds is not None:
+                self._refuse_as_same(db, sale.record_id, binds.record_id)
+                return Opening(read_sale.must(db, sale.record_id), new=False)
+            return Opening(sale, new=True)
+
+    def ask(self, record_id: str, wall_ms: int, steady_ms: int) -> Sale:
+        """NEW -> ASKING with the next hold number, or -> REFUSED when another sale binds the item."""
+        with self._transaction() as db:
+            sale = read_sale.must(db, record_id)
+            if sale.state is not SaleState.NEW:
+                return sale
+            qualification = read_sale.qualification_of(db, record_id)
+            binds = read_sale.binding(db, sale.request.item.serial_no, qualification)
+            if binds is not None:
+                self._refuse_as_same(db, record_id, binds.record_id)
+            else:
+                db.execute(
+                    "UPDATE sale SET state = 'ASKING', hold_no = ?, asked_wall_ms = ?, asked_steady_ms = ?, "
+                    "boot = ? WHERE record_id = ?",
+                    (outbox.next_number(db, "hold_no"), wall_ms, steady_ms, self._boot, record_id),
+                )
+            return read_sale.must(db, record_id)
+
+    def refuse(self, record_id: str, reasons: tuple[Refusal, ...]) -> Sale:
+        """NEW | ASKING -> REFUSED."""
+        with self._transaction() as db:
+            db.execute(
+                "UPDATE sale SET state = 'REFUSED', reasons = ? "
+                "WHERE record_id = ? AND state IN ('NEW', 'ASKING')",
+                (_json(reasons), record_id),
+            )
+            return read_sale.must(db, record_id)
+
+    def hold(self, record_id: str, held: Held) -> Sale:
+        """ASKING -> HELD."""
+        with self._transaction() as db:
+            db.execute(
+                "UPDATE sale SET state = 'HELD', held = ? WHERE record_id = ? AND state = 'ASKING'",
+                (_json(held.sealed), record_id),
+            )
+            return read_sale.must(db, record_id)
+
+    def close(self, record_id: str, why: str, reasons: tuple[Refusal, ...] = ()) -> Sale:
+        """ASKING | HELD -> CLOSING with its `closed` entry."""
+        with self._transaction() as db:
+            sale = read_sale.must(db, record_id)
+            if sale.state in (SaleState.ASKING, SaleState.HELD):
+                self._close(db, sale, why, reasons)
+            return read_sale.must(db, record_id)
+
+    def wish_stop(self, record_id: str, key: KeyMacs) -> Sale:
+        """Note that the cashier gives up; HELD -> CLOSING. Raises KeyReused."""
+        with self._transaction() as db:
+            if self._by_key(db, key) is None:
+                self._keep_key(db, key, record_id)
+                db.execute(
+                    "UPDATE sale SET stop = 1 WHERE record_id = ? "
+                    "AND state IN ('NEW', 'ASKING', 'HELD', 'PAYING', 'PARKED')",
+                    (record_id,),
+                )
+                sale = read_sale.must(db, record_id)
+                if sale.state is SaleState.HELD:
+                    self._close(db, sale, "stopped by the cashier")
+            return read_sale.must(db, record_id)
+
+    # Paying.
+
+    def begin_attempt(
+        self, record_id: str, tender: Tender, terminal_no: str, operator: str, key: KeyMacs | None = None
+    ) -> Sale:
+        """HELD -> PAYING with a new attempt INTENDED; beside REVERSING ones, PAYING stays."""
+        with self._transaction() as db:
+            if key is not None:
+                if self._by_key(db, key) is not None:
+                    return read_sale.must(db, record_id)
+                self._keep_key(db, key, record_id)
+            sale = read_sale.must(db, record_id)
+            others_lost = all(
+                one.state in (AttemptState.NOT_PAID, AttemptState.REVERSING) for one in sale.attempts
+            )
+            may = sale.state is SaleState.HELD or (sale.state is SaleState.PAYING and others_lost)
+            if not may or sale.stop or len(sale.attempts) >= ids.MOST_ATTEMPTS:
+                return sale
+            self._insert_attempt(db, sale, tender, terminal_no, operator)
+            if sale.state is SaleState.HELD:
+                db.execute("UPDATE sale SET state = 'PAYING' WHERE record_id = ?", (record_id,))
+            return read_sale.must(db, record_id)
+
+    def mark_attempt(self, record_id: str, no: int, mark: str) -> bool:
+        """Store what the link needs before money moves; False when the cashier has stopped the sale."""
+        with self._transaction() as db:
+            done = db.execute(
+                "UPDATE attempt SET mark = ? WHERE record_id = ? AND no = ? AND state = 'INTENDED' "
+                "AND mark IS NULL AND (SELECT stop FROM sale WHERE sale.record_id = attempt.record_id) = 0",
+                (mark, record_id, no),
+            )
+            return bool(done.rowcount == 1)
+
+    def paid(self, record_id: str, no: int, approved_fen: int, evidence: Evidence) -> Sale:
+        """Attempt -> PAID, sale -> PAID and the outbox record in one commit, unless it was stopped."""
+        with self._transaction() as db:
+            sale = read_sale.must(db, record_id)
+            attempt = sale.attempt(no)
+            if attempt.state not in (AttemptState.INTENDED, AttemptState.UNKNOWN):
+                return sale
+            if sale.stop or sale.paid_attempt is not None:
+                # Nobody waits for these goods any more, or another attempt has paid for them.
+                if attempt.state is AttemptState.INTENDED:
+                    self._move_attempt(db, attempt, sale, AttemptState.UNKNOWN, evidence, approved_fen)
+                return read_sale.must(db, record_id)
+            self._move_attempt(db, attempt, sale, AttemptState.PAID, evidence, approved_fen)
+            now = self._clock.wall_ms()
+            db.execute("UPDATE sale SET state = 'PAID', paid_ms = ? WHERE record_id = ?", (now, record_id))
+            after = read_sale.must(db, record_id)
+            self._append(db, entries.paid_entry(after, now))
+            return after
+
+    def not_paid(self, record_id: str, no: int, evidence: Evidence, *, keep_hold: bool) -> Sale:
+        """Attempt -> NOT_PAID; when no attempt is open, sale -> HELD, or -> CLOSING with its entry."""
+        with self._transaction() as db:
+            sale = read_sale.must(db, record_id)
+            attempt = sale.attempt(no)
+            if not attempt.is_open:
+                return sale
+            self._move_attempt(db, attempt, sale, AttemptState.NOT_PAID, evidence, attempt.approved_fen)
+            after = read_sale.must(db, record_id)
+            if after.state is SaleState.PAID:
+                # Its sale was reported with this attempt still open.
+                entry = entries.supplement_entry(after, after.attempt(no), self._clock.wall_ms())
+                self._append(db, entry)
+            elif after.state in (SaleState.PAYING, SaleState.PARKED) and not after.open_attempts:
+                if keep_hold and not after.stop:
+                    db.execute("UPDATE sale SET state = 'HELD' WHERE record_id = ?", (record_id,))
+                else:
+                    self._close(
+                        db, after, "stopped by the cashier" if after.stop else "the hold's time is over"
+                    )
+            return read_sale.must(db, record_id)
+
+    def unknown(self, record_id: str, no: int, evidence: Evidence) -> Sale:
+        """Attempt INTENDED -> UNKNOWN."""
+        return self._only_attempt(record_id, no, AttemptState.INTENDED, AttemptState.UNKNOWN, evidence)
+
+    def reversing(self, record_id: str, no: int, evidence: Evidence) -> Sale:
+        """Attempt UNKNOWN -> REVERSING, durable before the first reversal leaves."""
+        return self._only_attempt(record_id, no, AttemptState.UNKNOWN, AttemptState.REVERSING, evidence)
+
+    def park(self, record_id: str) -> Sale:
+        """PAYING -> PARKED."""
+        with self._transaction() as db:
+            db.execute(
+                "UPDATE sale SET state = 'PARKED' WHERE record_id = ? AND state = 'PAYING'", (record_id,)
+            )
+            return read_sale.must(db, record_id)
+
+    # The outbox.
+
+    def cut_batch(self, most: int) -> outbox.Batch:
+        """Number an upload and cut its entries and statement from one state of the journal."""
+        with self._transaction() as db:
+            return outbox.cut_batch(db, most)
+
+    def waiting(self, most: int) -> tuple[outbox.Waiting, ...]:
+        """Return the oldest entries that are not acknowledged."""
+        with self._looking() as db:
+            return outbox.waiting(db, most)
+
+    def close_waiting(self, record_id: str) -> outbox.Waiting | None:
+        """Return the `closed` entry of a sale when it is not acknowledged."""
+        with self._looking() as db:
+            return outbox.close_waiting(db, record_id)
+
+    def acknowledge(self, acks: list[tuple[v1.Ack, str]]) -> None:
+        """Mark entries with their verified acks, and close their sales."""
+        with self._transaction() as db:
+            outbox.acknowledge(db, acks)
+
+    # Parts of a move.
+
+    def _by_key(self, db: sqlite.Connection, key: KeyMacs) -> Sale | None:
+        row = db.execute(
+            "SELECT body_mac, record_id FROM idempotency_key WHERE key_mac = ?", (key.key,)
+        ).fetchone()
+        if row is None:
+            return None
+        if row[0] != key.body:
+            raise KeyReused
+        return read_sale.must(db, row[1])
+
+    def _keep_key(self, db: sqlite.Connection, key: KeyMacs, record_id: str) -> None:
+        db.execute("INSERT INTO idempotency_key VALUES (?, ?, ?)", (key.key, key.body, record_id))
+
+    def _refuse_as_same(self, db: sqlite.Connection, record_id: str, same_as: str) -> None:
+        db.execute(
+            "UPDATE sale SET state = 'REFUSED', reasons = ?, same_as = ? "
+            "WHERE record_id = ? AND state = 'NEW'",
+            (_json((Refusal.SALE_ALREADY_OPEN,)), same_as, record_id),
+        )
+
+    def _close(self, db: sqlite.Connection, sale: Sale, why: str, reasons: tuple[Refusal, ...] = ()) -> None:
+        self._append(db, entries.closed_entry(sale, why, self._clock.wall_ms()))
+        db.execute(
+            "UPDATE sale SET state = 'CLOSING', why = ?, reasons = ? WHERE record_id = ?",
+            (why, _json(reasons or sale.reasons), sale.record_id),
+        )
+
+    def _insert_attempt(
+        self, db: sqlite.Connection, sale: Sale, tender: Tender, terminal_no: str, operator: str
+    ) -> None:
+        no = len(sale.attempts) + 1
+        db.execute(
+            "INSERT INTO attempt (record_id, no, pay_ref, tender, terminal_no, operator, amount_fen, state, "
+            "evidence, begun_ms) VALUES (?, ?, ?, ?, ?, ?, ?, 'INTENDED', '{}', ?)",
+            (
+                sale.record_id,
+                no,
+                ids.pay_ref(sale.record_id, no),
+                tender.value,
+                terminal_no,
+                operator,
+                sale.to_pay_fen,
+                self._clock.wall_ms(),
+            ),
+        )
+
+    def _only_attempt(
+        self, record_id: str, no: int, before: AttemptState, after: AttemptState, evidence: Evidence
+    ) -> Sale:
+        with self._transaction() as db:
+            sale = read_sale.must(db, record_id)
+            attempt = sale.attempt(no)
+            if attempt.state is before:
+                self._move_attempt(db, attempt, sale, after, evidence, attempt.approved_fen)
+            return read_sale.must(db, record_id)
+
+    def _move_attempt(
+        self,
+        db: sqlite.Connection,
+        attempt: Attempt,
+        sale: Sale,
+        after: AttemptState,
+        evidence: Evidence,
+        approved_fen: int | None,
+    ) -> None:
+        ended_ms = self._clock.wall_ms() if after in (AttemptState.PAID, AttemptState.NOT_PAID) else None
+        # What an earlier answer said is kept when a later one says nothing.
+        kept = evidence if evidence != Evidence() else attempt.evidence
+        db.execute(
+            "UPDATE attempt SET state = ?, evidence = ?, approved_fen = ?, ended_ms = ? "
+            "WHERE record_id = ? AND no = ?",
+            (after.value, _json(kept), approved_fen, ended_ms, sale.record_id, attempt.no),
+        )
+
+
+def _json(value: object) -> str:
+    return msgspec.json.encode(value).decode()

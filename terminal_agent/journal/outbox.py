@@ -1,0 +1,134 @@
+"""What waits for the centre, in which order was it written, and what has been acknowledged?
+
+Entries are chained and numbered as they are written, in the transaction of the outcome that they
+report. Nothing is ever taken out: an acknowledged entry is marked with its signed ack.
+"""
+
+from collections.abc import Iterable
+
+import msgspec
+import pysqlite3.dbapi2 as sqlite
+
+from subsidy.wire import v1
+from subsidy.wire.chain import GENESIS, entry_hash
+
+
+class Waiting(msgspec.Struct, frozen=True):
+    """An entry that is not acknowledged."""
+
+    seq: int
+    record_id: str
+    kind: str
+    prev: str
+    hash: str
+    body: bytes
+    made_ms: int
+
+
+class Batch(msgspec.Struct, frozen=True):
+    """One numbered upload: its entries, the head they lead to, and the statement cut with them."""
+
+    upload_no: int
+    entries: tuple[Waiting, ...]
+    head_seq: int
+    head_hash: str
+    statement: v1.Statement
+
+
+def next_number(connection: sqlite.Connection, name: str) -> int:
+    """Count `name` up by one and return it."""
+    row = connection.execute(
+        "INSERT INTO counter (name, value) VALUES (?, 1) "
+        "ON CONFLICT (name) DO UPDATE SET value = value + 1 RETURNING value",
+        (name,),
+    ).fetchone()
+    return int(row[0])
+
+
+def number(connection: sqlite.Connection, name: str) -> int:
+    """Return how far `name` has been counted."""
+    row = connection.execute("SELECT value FROM counter WHERE name = ?", (name,)).fetchone()
+    return int(row[0]) if row else 0
+
+
+def append(connection: sqlite.Connection, device: str, epoch: int, entry: v1.Entry, at_ms: int) -> None:
+    """Write `entry` at the head of the chain, in the caller's transaction."""
+    seq = next_number(connection, "seq")
+    before = connection.execute("SELECT hash FROM outbox WHERE seq = ?", (seq - 1,)).fetchone()
+    prev = before[0] if before else GENESIS
+    body = msgspec.json.encode(entry)
+    connection.execute(
+        "INSERT INTO outbox (seq, record_id, kind, prev, hash, body, made_ms) VALUES (?, ?, ?, ?, ?, ?, ?)",
+        (
+            seq,
+            entry.record_id,
+            str(entry.__struct_config__.tag),
+            prev,
+            entry_hash(device, epoch, seq, prev, body),
+            body,
+            at_ms,
+        ),
+    )
+
+
+def waiting(connection: sqlite.Connection, most: int) -> tuple[Waiting, ...]:
+    """Return the oldest entries that are not acknowledged."""
+    found = connection.execute(
+        "SELECT seq, record_id, kind, prev, hash, body, made_ms FROM outbox "
+        "WHERE answer IS NULL ORDER BY seq LIMIT ?",
+        (most,),
+    )
+    return tuple(Waiting(*row) for row in found)
+
+
+def close_waiting(connection: sqlite.Connection, record_id: str) -> Waiting | None:
+    """Return the `closed` entry of a sale when it is not acknowledged."""
+    row = connection.execute(
+        "SELECT seq, record_id, kind, prev, hash, body, made_ms FROM outbox "
+        "WHERE record_id = ? AND kind = 'closed' AND answer IS NULL",
+        (record_id,),
+    ).fetchone()
+    return Waiting(*row) if row else None
+
+
+def cut_batch(connection: sqlite.Connection, most: int) -> Batch:
+    """Number an upload and cut its entries and statement from one state of the journal.
+
+    A hold is open from the moment its number exists until its `paid` or `closed` entry is
+    acknowledged; a refused sale's hold never was.
+    """
+    upload_no = next_number(connection, "upload_no")
+    entries = waiting(connection, most)
+    still_open = connection.execute(
+        "SELECT record_id, hold_no FROM sale WHERE hold_no IS NOT NULL AND state <> 'REFUSED' "
+        "AND NOT EXISTS (SELECT 1 FROM outbox WHERE outbox.record_id = sale.record_id "
+        "AND kind IN ('paid', 'closed') AND answer IS NOT NULL) ORDER BY hold_no"
+    )
+    head = (entries[-1].seq, entries[-1].hash) if entries else (0, GENESIS)
+    return Batch(
+        upload_no=upload_no,
+        entries=entries,
+        head_seq=head[0],
+        head_hash=head[1],
+        statement=v1.Statement(
+            upto_hold_no=number(connection, "hold_no"),
+            open=tuple(v1.OpenHold(record_id=row[0], hold_no=row[1]) for row in still_open),
+        ),
+    )
+
+
+def acknowledge(connection: sqlite.Connection, acks: Iterable[tuple[v1.Ack, str]]) -> None:
+    """Mark entries with their verified acks (and the sealed text of each), and close their sales.
+
+    An ack whose hash is not the entry's changes nothing.
+    """
+    for ack, sealed in acks:
+        done = connection.execute(
+            "UPDATE outbox SET answer = ?, ack = ? WHERE seq = ? AND hash = ? AND answer IS NULL "
+            "RETURNING record_id, kind",
+            (ack.answer, sealed, ack.seq, ack.hash),
+        ).fetchone()
+        if done is not None and done[1] == "closed":
+            connection.execute(
+                "UPDATE sale SET state = 'CLOSED' WHERE record_id = ? AND state = 'CLOSING'", (done[0],)
+            )

@@ -1,0 +1,176 @@
+"""How is a sale read from its rows, and which sales answer a question?"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+import pysqlite3.dbapi2 as sqlite
+
+from subsidy.policy.model import Tender
+from subsidy.policy.refusals import Refusal
+from subsidy.records.payment import Evidence
+from subsidy.seal import Sealed
+from subsidy.wire import v1
+from terminal_agent.checkout.sale import Attempt, Held, Request, Sale
+from terminal_agent.checkout.states import OPEN_ATTEMPTS, OPEN_SALES, AttemptState, SaleState
+
+_COLUMNS = (
+    "record_id, state, request, reasons, same_as, hold_no, asked_wall_ms, asked_steady_ms, boot, held, stop, "
+    "why, opened_ms, paid_ms"
+)
+_ATTEMPT_COLUMNS = (
+    "no, pay_ref, tender, terminal_no, operator, amount_fen, state, mark, approved_fen, evidence, "
+    "begun_ms, ended_ms"
+)
+_OPEN = ", ".join(f"'{state.value}'" for state in OPEN_SALES)
+
+
+def one(db: sqlite.Connection, record_id: str) -> Sale | None:
+    """Return a sale, or None."""
+    found = _select(db, "record_id = ?", (record_id,))
+    return found[0] if found else None
+
+
+def must(db: sqlite.Connection, record_id: str) -> Sale:
+    """Return a sale that exists."""
+    sale = one(db, record_id)
+    assert sale is not None, f"no sale {record_id}"
+    return sale
+
+
+def of_till(db: sqlite.Connection, till_no: str) -> list[Sale]:
+    """Return the open sales of a till, oldest first."""
+    return _select(db, f"till_no = ? AND state IN ('NEW', {_OPEN})", (till_no,))
+
+
+def in_states(db: sqlite.Connection, states: Sequence[str]) -> list[Sale]:
+    """Return the sales in any of `states`, oldest first."""
+    return _select(db, f"state IN ({', '.join('?' for _ in states)})", tuple(states))
+
+
+def open_attempts(db: sqlite.Connection, terminal_no: str) -> list[tuple[str, int]]:
+    """Return (record_id, number) of the open attempts on a terminal, oldest first."""
+    states = ", ".join(f"'{state.value}'" for state in OPEN_ATTEMPTS)
+    found = db.execute(
+        f"SELECT record_id, no FROM attempt WHERE terminal_no = ? AND state IN ({states}) "  # noqa: S608
+        "ORDER BY begun_ms, record_id, no",
+        (terminal_no,),
+    )
+    return [(row[0], row[1]) for row in found]
+
+
+def binding(db: sqlite.Connection, serial_no: str | None, qualification: str) -> Sale | None:
+    """Return the sale that binds an item or qualification: open, or paid for this serial number."""
+    found = _select(
+        db,
+        f"((serial_no = ? OR qualification = ?) AND state IN ({_OPEN})) "
+        "OR (serial_no = ? AND state = 'PAID')",
+        (serial_no, qualification, serial_no),
+    )
+    return found[0] if found else None
+
+
+def closing_of(db: sqlite.Connection, serial_no: str | None, qualification: str) -> list[str]:
+    """Return the ids of the sales of an item or qualification that are CLOSING."""
+    found = db.execute(
+        "SELECT record_id FROM sale WHERE (serial_no = ? OR qualification = ?) AND state = 'CLOSING'",
+        (serial_no, qualification),
+    )
+    return [row[0] for row in found]
+
+
+def qualification_of(db: sqlite.Connection, record_id: str) -> str:
+    """Return the MAC of the qualification code of a sale."""
+    row = db.execute("SELECT qualification FROM sale WHERE record_id = ?", (record_id,)).fetchone()
+    return str(row[0])
+
+
+def refused_since(db: sqlite.Connection, since_ms: int) -> list[tuple[int, Refusal]]:
+    """Return when each sale refused since then was opened, and its headline."""
+    found = db.execute(
+        "SELECT opened_ms, json_extract(reasons, '$[0]') FROM sale "
+        "WHERE state = 'REFUSED' AND opened_ms >= ?",
+        (since_ms,),
+    )
+    return [(row[0], Refusal(row[1])) for row in found]
+
+
+def numbers(db: sqlite.Connection) -> dict[str, int]:
+    """Return how many entries wait, when the oldest was made, and how many sales are parked."""
+    depth, oldest = db.execute("SELECT count(*), min(made_ms) FROM outbox WHERE answer IS NULL").fetchone()
+    parked = db.execute("SELECT count(*) FROM sale WHERE state = 'PARKED'").fetchone()[0]
+    quarantined = db.execute("SELECT count(*) FROM outbox WHERE answer = 'quarantined'").fetchone()[0]
+    return {"depth": depth, "oldest_ms": oldest or 0, "parked": parked, "quarantined": quarantined}
+
+
+def insert(db: sqlite.Connection, sale: Sale, qualification: str) -> None:
+    """Store a NEW sale."""
+    assert sale.state is SaleState.NEW
+    db.execute(
+        "INSERT INTO sale (record_id, state, request, till_no, serial_no, qualification, reasons, "
+        "asked_wall_ms, asked_steady_ms, boot, stop, why, opened_ms) "
+        "VALUES (?, 'NEW', ?, ?, ?, ?, '[]', 0, 0, ?, 0, '', ?)",
+        (
+            sale.record_id,
+            msgspec.json.encode(sale.request).decode(),
+            sale.request.till_no,
+            sale.request.item.serial_no,
+            qualification,
+            sale.boot,
+            sale.opened_ms,
+        ),
+    )
+
+
+def held_of(sealed: Sealed) -> Held:
+    """Return a promise that was verified when it came, read again from its own bytes."""
+    return Held(sealed, msgspec.json.decode(sealed.payload_bytes(), type=v1.Promise))
+
+
+def _select(db: sqlite.Connection, condition: str, values: tuple[Any, ...]) -> list[Sale]:
+    found = db.execute(
+        f"SELECT {_COLUMNS} FROM sale WHERE {condition} ORDER BY opened_ms, record_id",  # noqa: S608
+        values,
+    ).fetchall()
+    return [_sale(db, row) for row in found]
+
+
+def _sale(db: sqlite.Connection, row: tuple[Any, ...]) -> Sale:
+    attempts = db.execute(
+        f"SELECT {_ATTEMPT_COLUMNS} FROM attempt WHERE record_id = ? ORDER BY no",  # noqa: S608
+        (row[0],),
+    )
+    return Sale(
+        record_id=row[0],
+        state=SaleState(row[1]),
+        request=msgspec.json.decode(row[2], type=Request),
+        reasons=msgspec.json.decode(row[3], type=tuple[Refusal, ...]),
+        same_as=row[4],
+        hold_no=row[5],
+        asked_wall_ms=row[6],
+        asked_steady_ms=row[7],
+        boot=row[8],
+        held=held_of(msgspec.json.decode(row[9], type=Sealed)) if row[9] is not None else None,
+        stop=bool(row[10]),
+        why=row[11],
+        opened_ms=row[12],
+        paid_ms=row[13],
+        attempts=tuple(_attempt(one) for one in attempts),
+    )
+
+
+def _attempt(row: tuple[Any, ...]) -> Attempt:
+    return Attempt(
+        no=row[0],
+        pay_ref=row[1],
+        tender=Tender(row[2]),
+        terminal_no=row[3],
+        operator=row[4],
+        amount_fen=row[5],
+        state=AttemptState(row[6]),
+        mark=row[7],
+        approved_fen=row[8],
+        evidence=msgspec.json.decode(row[9], type=Evidence),
+        begun_ms=row[10],
+        ended_ms=row[11],
+    )

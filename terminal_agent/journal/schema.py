@@ -1,0 +1,162 @@
+"""Which tables does the journal have, and how did they come to be?
+
+Each migration and the row that records it commit together. Moves that a state table does not have
+are refused by triggers, and every move is kept in `move`: a night's question is answered there.
+"""
+
+from sqlite_utils import Database
+from sqlite_utils.migrations import Migrations
+
+migrations = Migrations("terminal_agent.journal")
+
+_OPEN_SALES = "('ASKING', 'HELD', 'PAYING', 'PARKED')"
+
+_SALE_MOVES = (
+    "NEW>REFUSED",
+    "NEW>ASKING",
+    "ASKING>HELD",
+    "ASKING>REFUSED",
+    "ASKING>CLOSING",
+    "HELD>PAYING",
+    "HELD>CLOSING",
+    "PAYING>PAID",
+    "PAYING>HELD",
+    "PAYING>CLOSING",
+    "PAYING>PARKED",
+    "PARKED>PAID",
+    "PARKED>HELD",
+    "PARKED>CLOSING",
+    "CLOSING>CLOSED",
+    "PAID>RETURNING",
+    "RETURNING>RETURNED",
+    "RETURNING>PAID",
+)
+_ATTEMPT_MOVES = (
+    "INTENDED>PAID",
+    "INTENDED>NOT_PAID",
+    "INTENDED>UNKNOWN",
+    "UNKNOWN>PAID",
+    "UNKNOWN>NOT_PAID",
+    "UNKNOWN>REVERSING",
+    "REVERSING>NOT_PAID",
+    "REVERSING>GIVING_BACK",
+    "GIVING_BACK>GIVEN_BACK",
+)
+
+_TABLES = (
+    """
+    CREATE TABLE device (
+        one INTEGER PRIMARY KEY CHECK (one = 1),
+        enrolled TEXT NOT NULL,
+        centre_url TEXT NOT NULL
+    ) STRICT
+    """,
+    "CREATE TABLE counter (name TEXT PRIMARY KEY, value INTEGER NOT NULL CHECK (value >= 0)) STRICT",
+    """
+    CREATE TABLE sale (
+        record_id TEXT PRIMARY KEY,
+        state TEXT NOT NULL,
+        request TEXT NOT NULL,
+        till_no TEXT NOT NULL,
+        serial_no TEXT,
+        qualification TEXT NOT NULL,
+        reasons TEXT NOT NULL,
+        same_as TEXT,
+        hold_no INTEGER UNIQUE,
+        asked_wall_ms INTEGER NOT NULL,
+        asked_steady_ms INTEGER NOT NULL,
+        boot TEXT NOT NULL,
+        held TEXT,
+        stop INTEGER NOT NULL CHECK (stop IN (0, 1)),
+        why TEXT NOT NULL,
+        opened_ms INTEGER NOT NULL,
+        paid_ms INTEGER
+    ) STRICT
+    """,
+    f"CREATE UNIQUE INDEX one_open_sale_of_serial ON sale (serial_no) WHERE state IN {_OPEN_SALES}",
+    f"CREATE UNIQUE INDEX one_open_sale_of_code ON sale (qualification) WHERE state IN {_OPEN_SALES}",
+    "CREATE INDEX sale_of_state ON sale (state)",
+    "CREATE INDEX sale_of_serial ON sale (serial_no, state)",
+    "CREATE INDEX sale_of_opening ON sale (opened_ms)",
+    """
+    CREATE TABLE attempt (
+        record_id TEXT NOT NULL REFERENCES sale (record_id),
+        no INTEGER NOT NULL CHECK (no BETWEEN 1 AND 99),
+        pay_ref TEXT NOT NULL UNIQUE,
+        tender TEXT NOT NULL,
+        terminal_no TEXT NOT NULL,
+        operator TEXT NOT NULL,
+        amount_fen INTEGER NOT NULL CHECK (amount_fen > 0),
+        state TEXT NOT NULL,
+        mark TEXT,
+        approved_fen INTEGER,
+        evidence TEXT NOT NULL,
+        begun_ms INTEGER NOT NULL,
+        ended_ms INTEGER,
+        PRIMARY KEY (record_id, no)
+    ) STRICT
+    """,
+    "CREATE UNIQUE INDEX one_paid_attempt ON attempt (record_id) WHERE state = 'PAID'",
+    """
+    CREATE TABLE idempotency_key (
+        key_mac TEXT PRIMARY KEY,
+        body_mac TEXT NOT NULL,
+        record_id TEXT NOT NULL
+    ) STRICT
+    """,
+    """
+    CREATE TABLE outbox (
+        seq INTEGER PRIMARY KEY,
+        record_id TEXT NOT NULL,
+        kind TEXT NOT NULL,
+        prev TEXT NOT NULL,
+        hash TEXT NOT NULL,
+        body BLOB NOT NULL,
+        made_ms INTEGER NOT NULL,
+        answer TEXT,
+        ack TEXT
+    ) STRICT
+    """,
+    "CREATE INDEX outbox_waiting ON outbox (seq) WHERE answer IS NULL",
+    "CREATE INDEX outbox_of_record ON outbox (record_id)",
+    """
+    CREATE TABLE move (
+        no INTEGER PRIMARY KEY,
+        what TEXT NOT NULL,
+        record_id TEXT NOT NULL,
+        attempt_no INTEGER,
+        before TEXT NOT NULL,
+        after TEXT NOT NULL
+    ) STRICT
+    """,
+)
+
+
+def _triggers(what: str, moves: tuple[str, ...], attempt_no: str) -> tuple[str, ...]:
+    allowed = ", ".join(f"'{move}'" for move in moves)
+    return (
+        f"CREATE TRIGGER {what}_moves BEFORE UPDATE OF state ON {what} "
+        f"WHEN OLD.state || '>' || NEW.state NOT IN ({allowed}) "
+        f"BEGIN SELECT RAISE(ABORT, 'this {what} may not make this move'); END",
+        f"CREATE TRIGGER {what}_moved AFTER UPDATE OF state ON {what} BEGIN "  # noqa: S608
+        "INSERT INTO move (what, record_id, attempt_no, before, after) "
+        f"VALUES ('{what}', NEW.record_id, {attempt_no}, OLD.state, NEW.state); END",
+        f"CREATE TRIGGER {what}_no_delete BEFORE DELETE ON {what} "
+        f"BEGIN SELECT RAISE(ABORT, 'a {what} is never deleted'); END",
+    )
+
+
+@migrations()
+def first_tables(database: Database) -> None:
+    """Make the tables, the net under the state machine, and the outbox that only grows."""
+    statements = (
+        *_TABLES,
+        *_triggers("sale", _SALE_MOVES, "NULL"),
+        *_triggers("attempt", _ATTEMPT_MOVES, "NEW.no"),
+        "CREATE TRIGGER outbox_entry_stays BEFORE UPDATE OF seq, prev, hash, body ON outbox "
+        "BEGIN SELECT RAISE(ABORT, 'an entry is never changed'); END",
+        "CREATE TRIGGER outbox_no_delete BEFORE DELETE ON outbox "
+        "BEGIN SELECT RAISE(ABORT, 'an entry is never deleted'); END",
+    )
+    for statement in statements:
+        database.execute(statement)  # one by one: executescript would commit halfway

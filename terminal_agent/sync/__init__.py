@@ -1,0 +1,1 @@
+"""The line to the centre: questions, holds, and the outbox on its way."""

@@ -1,0 +1,140 @@
+"""How does one signed request go to the centre and come back, within a time?
+
+Whatever comes back counts only when it is sealed by a key that was pinned at enrolment: a captive
+portal's page or a stranger's answer is the same as silence.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import TypeVar
+
+import msgspec
+import requests
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+from subsidy import seal
+from subsidy.problem import ProblemBody
+from subsidy.seal import NotSealed, Sealed
+from subsidy.strict import json_bytes
+from subsidy.strict.json_bytes import NotStrict
+from subsidy.wire import http_signature
+from terminal_agent.checkout.ports import CentreDenied, CentreUnreachable, Clock
+
+T = TypeVar("T")
+
+_CONNECT_S = 2.0
+_CHUNK = 64 << 10
+_MOST_ANSWER = 8 << 20
+
+
+class Line:
+    """The signed line of one device to its centre."""
+
+    def __init__(
+        self,
+        *,
+        url: str,
+        device: str,
+        epoch: int,
+        key: Ed25519PrivateKey,
+        centre_keys: Mapping[str, Ed25519PublicKey],
+        clock: Clock,
+        random_bytes: Callable[[int], bytes],
+    ) -> None:
+        self._url = url.rstrip("/")
+        self._device = device
+        self._epoch = epoch
+        self._key = key
+        self._centre_keys = centre_keys
+        self._clock = clock
+        self._random_bytes = random_bytes
+        self.skew_ms = 0
+        self.online = False
+
+    def ask(self, path: str, body: bytes, within_s: float) -> bytes:
+        """POST `body` and return the answer's bytes.
+
+        Raises CentreUnreachable when none came in time, CentreDenied when the centre refused us.
+        """
+        headers = http_signature.sign(
+            self._key,
+            method="POST",
+            path=path,
+            body=body,
+            device=self._device,
+            epoch=self._epoch,
+            created_s=(self._clock.wall_ms() + self.skew_ms) // 1000,
+            nonce=self._random_bytes(16).hex(),
+        )
+        try:
+            content = post(self._url + path, body, headers, within_s, self._clock)
+        except CentreUnreachable:
+            self.online = False
+            raise
+        self.online = True
+        return content
+
+    def unseal(self, content: bytes, typ: str, as_type: type[T]) -> T:
+        """Return the payload of a sealed answer. Raises CentreUnreachable when it is not believable."""
+        try:
+            return self.open(json_bytes.decode(content, Sealed, _MOST_ANSWER), typ, as_type)
+        except NotStrict as wrong:
+            raise CentreUnreachable(f"the answer is no {typ}: {wrong.problem}") from None
+
+    def open(self, sealed: Sealed, typ: str, as_type: type[T]) -> T:
+        """Return a sealed payload. Raises CentreUnreachable when it is not believable."""
+        try:
+            return json_bytes.decode(seal.unseal(sealed, typ, self._centre_keys), as_type, _MOST_ANSWER)
+        except (NotSealed, NotStrict) as wrong:
+            raise CentreUnreachable(f"the answer is not the centre's: {wrong}") from None
+
+    def heard(self, centre_ms: int) -> None:
+        """Note the centre's time from a sealed answer."""
+        self.skew_ms = centre_ms - self._clock.wall_ms()
+
+
+def post(url: str, body: bytes, headers: Mapping[str, str], within_s: float, clock: Clock) -> bytes:
+    """POST `body` and return the answer's bytes, all within `within_s`.
+
+    Raises CentreUnreachable and CentreDenied. The library's time-outs are per read; the whole is
+    bounded here, so that a line that drips cannot make a queue of shoppers wait.
+    """
+    until_ms = clock.steady_ms() + int(within_s * 1000)
+    try:
+        with requests.post(
+            url,
+            data=body,
+            headers={"Content-Type": "application/json", **headers},
+            timeout=(min(_CONNECT_S, within_s), within_s),
+            allow_redirects=False,
+            stream=True,
+        ) as answer:
+            content = bytearray()
+            for chunk in answer.iter_content(_CHUNK):
+                content += chunk
+                if clock.steady_ms() >= until_ms or len(content) > _MOST_ANSWER:
+                    raise CentreUnreachable("the answer did not end in time")
+            status = answer.status_code
+    except requests.RequestException as wrong:
+        raise CentreUnreachable(f"no answer from the centre ({type(wrong).__name__})") from None
+    if status == 200:
+        return bytes(content)
+    problem = _problem(bytes(content))
+    if problem is None or problem.retryable or status >= 500:
+        raise CentreUnreachable(f"the centre answered {status}")
+    raise CentreDenied(f"{problem.code}: {problem.detail}")
+
+
+def answers(url: str, within_s: float) -> str:
+    """Return "yes" when a centre answers at `url`, else what came instead."""
+    try:
+        answer = requests.get(f"{url}/livez", timeout=(within_s, within_s), allow_redirects=False)
+    except requests.RequestException as wrong:
+        return f"no answer ({type(wrong).__name__})"
+    return "yes" if answer.status_code == 200 else f"it answers {answer.status_code}"
+
+
+def _problem(content: bytes) -> ProblemBody | None:
+    try:
+        return msgspec.json.decode(content, type=ProblemBody)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None

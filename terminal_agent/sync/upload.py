@@ -1,0 +1,107 @@
+"""How does the outbox reach the centre, and how do we know that it has?
+
+One worker uploads what waits, oldest first, with a statement of the holds that are open; the
+statement also goes alone when nothing waits, at least every lag target. Nothing is marked done
+before a signed ack whose hash is the entry's.
+"""
+
+from collections import Counter
+from collections.abc import Callable
+
+import msgspec
+
+from subsidy import calendar, seal
+from subsidy.policy.refusals import Refusal
+from subsidy.wire import v1
+from terminal_agent.checkout.ports import CentreDenied, CentreUnreachable, Clock
+from terminal_agent.journal.journal import SqliteJournal
+from terminal_agent.journal.outbox import Batch
+from terminal_agent.sync.centre import CentreLine, chained
+from terminal_agent.sync.device_key import DeviceKey
+from terminal_agent.sync.line import Line
+
+MOST_AT_ONCE = 200
+UPLOAD_WITHIN_S = 30.0
+_DAY_MS = 86_400_000
+
+
+class Uploader:
+    """Sends the outbox of one device. Called by one worker at a time."""
+
+    def __init__(
+        self,
+        *,
+        journal: SqliteJournal,
+        line: Line,
+        centre: CentreLine,
+        key: DeviceKey,
+        clock: Clock,
+        lag_target_s: float,
+        log: Callable[..., None],
+    ) -> None:
+        self._journal = journal
+        self._line = line
+        self._centre = centre
+        self._key = key
+        self._clock = clock
+        self._lag_target_ms = lag_target_s * 1000
+        self._log = log
+        self._stated_steady_ms: int | None = None
+        self.denied: str | None = None
+
+    def run(self) -> None:
+        """Send everything that waits, or the statement alone when it is due; stop at the first failure."""
+        while True:
+            waiting = self._journal.numbers()["depth"]
+            if waiting == 0 and not self._statement_is_due():
+                return
+            try:
+                self._send(self._journal.cut_batch(MOST_AT_ONCE))
+            except CentreUnreachable as wrong:
+                self._log("upload.failed", waiting=waiting, why=str(wrong))
+                return
+            except CentreDenied as wrong:
+                self.denied = str(wrong)
+                self._log("upload.denied", waiting=waiting, why=str(wrong))
+                return
+            self.denied = None
+            if self._journal.numbers()["depth"] in (0, waiting):
+                return  # all acknowledged; or none was, and asking again at once would not help
+
+    def _statement_is_due(self) -> bool:
+        last = self._stated_steady_ms
+        return last is None or self._clock.steady_ms() - last >= self._lag_target_ms / 2
+
+    def _send(self, batch: Batch) -> None:
+        enrolled = self._journal.enrolled()
+        assert enrolled is not None
+        device = enrolled[0]
+        upload = v1.Upload(
+            v=1,
+            device=device.device,
+            epoch=device.epoch,
+            upload_no=batch.upload_no,
+            entries=tuple(chained(one) for one in batch.entries),
+            head_seq=batch.head_seq,
+            head_hash=batch.head_hash,
+            statement=batch.statement,
+            refused=self._refused(),
+        )
+        sealed = seal.seal(v1.UPLOAD, msgspec.json.encode(upload), self._key.signing)
+        content = self._line.ask("/v1/records", msgspec.json.encode(sealed), UPLOAD_WITHIN_S)
+        acks = self._centre.acks(content, batch.entries)
+        self._journal.acknowledge(acks)
+        self._stated_steady_ms = self._clock.steady_ms()
+        self._log("upload.done", upload_no=batch.upload_no, sent=len(batch.entries), acknowledged=len(acks))
+
+    def _refused(self) -> tuple[v1.RefusedCount, ...]:
+        """Count the refused sales of today and yesterday by headline."""
+        today = calendar.business_day(calendar.from_ms(self._clock.wall_ms()))
+        counted: Counter[tuple[str, Refusal]] = Counter()
+        for opened_ms, headline in self._journal.refused_counts(self._clock.wall_ms() - 2 * _DAY_MS):
+            day = calendar.business_day(calendar.from_ms(opened_ms))
+            if (today - day).days <= 1:
+                counted[day.isoformat(), headline] += 1
+        return tuple(
+            v1.RefusedCount(day=day, code=code, count=n) for (day, code), n in sorted(counted.items())
+        )

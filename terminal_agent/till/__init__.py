@@ -1,0 +1,1 @@
+"""How the till talks to the agent: local HTTP, loopback only."""

@@ -1,0 +1,56 @@
+"""Which requests reach the till's handlers at all?
+
+Loopback only, and only when the browser or program really meant this address: a foreign Host or
+Origin is how a page on the internet talks to a service on somebody's own machine.
+"""
+
+from litestar import Request
+from litestar.enums import ScopeType
+from litestar.types import ASGIApp, Receive, Scope, Send
+
+from subsidy.problem import MEDIA_TYPE, Problem, of_not_strict
+from subsidy.strict import json_bytes
+from subsidy.strict.json_bytes import NotStrict
+
+MOST_BYTES = 16 << 10
+
+
+class StrictRequest(Request):  # type: ignore[type-arg]
+    """A request whose JSON is read by our own strict reader."""
+
+    async def json(self) -> object:
+        """Return the body as the handler's type. Raises Problem."""
+        if self.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
+            raise Problem(415, "NOT_JSON", "Send Content-Type: application/json")
+        field = self.route_handler.parsed_data_field
+        assert field is not None
+        try:
+            return json_bytes.decode(await self.body(), field.annotation, MOST_BYTES)
+        except NotStrict as wrong:
+            raise of_not_strict(wrong) from None
+
+
+class OnlyFromHere:
+    """Refuses requests whose Host or Origin is not this address."""
+
+    def __init__(self, app: ASGIApp, hosts: frozenset[str]) -> None:
+        self._app = app
+        self._hosts = hosts
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on, or answer 403."""
+        if scope["type"] == ScopeType.HTTP:
+            headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+            origin = headers.get("origin")
+            wrong_origin = origin is not None and origin.partition("://")[2] not in self._hosts
+            if headers.get("host") not in self._hosts or wrong_origin:
+                await _answer(send, Problem(403, "FOREIGN_HOST", "Call the agent by its own address"))
+                return
+        await self._app(scope, receive, send)
+
+
+async def _answer(send: Send, problem: Problem) -> None:
+    content = problem.content()
+    headers = [(b"content-type", MEDIA_TYPE.encode()), (b"content-length", str(len(content)).encode())]
+    await send({"type": "http.response.start", "status": problem.status, "headers": headers})
+    await send({"type": "http.response.body", "body": content, "more_body": False})

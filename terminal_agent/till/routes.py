@@ -1,0 +1,246 @@
+"""What does each address of the till API do? Check, call the checkout, wait, show."""
+
+import re
+from collections.abc import AsyncIterator, Callable, Mapping
+from typing import Annotated, Any
+
+import anyio
+import msgspec
+from litestar import Controller, Request, get, post
+from litestar.params import QueryParameter
+from litestar.response import ServerSentEvent
+
+from subsidy.ids import is_record_id
+from subsidy.policy.decide import Refused
+from subsidy.policy.model import Tender
+from subsidy.policy.next_action import NextAction
+from subsidy.policy.refusals import Refusal
+from subsidy.problem import Problem
+from terminal_agent.checkout.apply_subsidy import Checkout
+from terminal_agent.checkout.ports import KeyMacs, KeyReused
+from terminal_agent.checkout.sale import Sale
+from terminal_agent.checkout.states import SaleState
+from terminal_agent.journal.journal import SqliteJournal
+from terminal_agent.sync.device_key import DeviceKey
+from terminal_agent.system import Changes
+from terminal_agent.till import documents, requests
+
+_KEY = re.compile(r"[\x21-\x7e]{16,64}", re.ASCII)
+_FINAL = ("paid", "refused", "returned")
+
+WaitS = Annotated[int, QueryParameter(ge=0, le=60, description="How long to wait for the payment")]
+Document = dict[str, Any]
+
+
+class Till:
+    """What the handlers share: the checkout, the journal, and which terminal serves which till."""
+
+    def __init__(
+        self,
+        *,
+        checkout: Checkout,
+        journal: SqliteJournal,
+        key: DeviceKey,
+        changes: Changes,
+        terminals_of_tills: Mapping[str, str],
+        wait_s: int,
+        status: Callable[[], Document],
+    ) -> None:
+        self.checkout = checkout
+        self.journal = journal
+        self.changes = changes
+        self.wait_s = wait_s
+        self.status = status
+        self._key = key
+        self._terminals = terminals_of_tills
+
+    def terminal_of(self, till_no: str) -> str:
+        """Return the terminal beside a till. Raises Problem."""
+        try:
+            return self._terminals[till_no]
+        except KeyError:
+            raise Problem(
+                422,
+                "TILL_UNKNOWN",
+                f"$.till_no: this agent knows the tills {', '.join(self._terminals)}. Add it under `tills`",
+                next_action=NextAction.CALL_SUPPORT,
+            ) from None
+
+    def any_terminal(self) -> str:
+        """Return the terminal that a quote is asked for: its shop is what counts."""
+        return next(iter(self._terminals.values()))
+
+    def macs(self, request: Request[Any, Any, Any], body: msgspec.Struct) -> KeyMacs:
+        """Return the request's idempotency key and body as MACs. Raises Problem."""
+        key = request.headers.get("idempotency-key", "")
+        if _KEY.fullmatch(key) is None:
+            raise Problem(
+                400, "IDEMPOTENCY_KEY", "Send the header Idempotency-Key with 16 to 64 characters of your own"
+            )
+        content = request.url.path.encode() + b"\n" + msgspec.json.encode(body)
+        return KeyMacs(self._key.mac("key", key.encode()), self._key.mac("body", content))
+
+    def qualification(self, code: str) -> str:
+        """Return what stands for the shopper's code in the journal."""
+        return self._key.mac("qualification", code.encode())
+
+    def sale(self, record_id: str) -> Sale:
+        """Return a sale. Raises Problem."""
+        sale = self.journal.sale(record_id) if is_record_id(record_id) else None
+        if sale is None:
+            raise Problem(404, "SALE_UNKNOWN", "This agent has no such sale. Check the record_id")
+        return sale
+
+    def waited(self, record_id: str, wait_s: int | None) -> Document:
+        """Wait for the payment, then return the sale as it stands."""
+        self.changes.wait_until(
+            lambda: documents.is_settled(self.sale(record_id)), self.wait_s if wait_s is None else wait_s
+        )
+        return self.shown(self.sale(record_id))
+
+    def shown(self, sale: Sale) -> Document:
+        """Return a sale's document, or that of the sale which binds its item."""
+        if sale.same_as is not None:
+            return documents.sale_document(self.sale(sale.same_as), already=True)
+        return documents.sale_document(sale)
+
+
+def controllers(till: Till) -> list[type[Controller]]:
+    """Return the till API's handlers around `till`."""
+
+    class Quotes(Controller):
+        path = "/v1/quotes"
+
+        @post(status_code=200, sync_to_thread=True, summary="What would this sale come to?")
+        def quote(self, data: requests.QuoteBody, request: Request[Any, Any, Any]) -> Document:
+            till.macs(request, data)
+            asked = requests.item_of(data.item)
+            code = data.qualification_code
+            question = requests.question_of(asked, code, till.any_terminal(), Tender.CARD)
+            decision = till.checkout.quote(question, till.qualification(code))
+            if isinstance(decision, Refused) and Refusal.TRADE_IN_TOO_HIGH in decision.reasons:
+                raise requests.trade_in_too_high()
+            return documents.quote_document(decision, question)
+
+    class Sales(Controller):
+        path = "/v1/sales"
+
+        @post(status_code=200, sync_to_thread=True, summary="Sell one item with the subsidy")
+        def sell(
+            self, data: requests.SaleBody, request: Request[Any, Any, Any], wait_s: WaitS | None = None
+        ) -> Document:
+            macs = till.macs(request, data)
+            terminal_no = till.terminal_of(data.till_no)
+            asked = requests.item_of(data.item)
+            question = requests.question_of(asked, data.qualification_code, terminal_no, data.tender.kind)
+            asking = requests.request_of(data, asked, terminal_no)
+            try:
+                opening = till.checkout.sell(
+                    asking, question, till.qualification(data.qualification_code), macs
+                )
+            except KeyReused:
+                raise _key_reused() from None
+            sale = opening.sale
+            if Refusal.TRADE_IN_TOO_HIGH in sale.reasons:
+                raise requests.trade_in_too_high(sale.record_id)
+            if not opening.new and sale.state is SaleState.NEW:
+                raise Problem(
+                    409,
+                    "IN_PROGRESS",
+                    "The first request with this key is still being written. Ask for the sale in a moment",
+                    next_action=NextAction.WAIT,
+                    retryable=True,
+                    record_id=sale.record_id,
+                )
+            return till.waited(sale.record_id, wait_s) if opening.new else till.shown(sale)
+
+        @post("/{record_id:str}/pay", status_code=200, sync_to_thread=True, summary="Another attempt to pay")
+        def pay(
+            self,
+            record_id: str,
+            data: requests.PayBody,
+            request: Request[Any, Any, Any],
+            wait_s: WaitS | None = None,
+        ) -> Document:
+            macs = till.macs(request, data)
+            terminal_no = till.sale(record_id).request.terminal_no
+            try:
+                sale, refusal = till.checkout.pay_again(
+                    record_id, data.tender.kind, terminal_no, data.operator, macs
+                )
+            except KeyReused:
+                raise _key_reused() from None
+            if refusal is not None:
+                return documents.refusal_document(sale, refusal)
+            return till.waited(record_id, wait_s)
+
+        @post("/{record_id:str}/stop", status_code=200, sync_to_thread=True, summary="Give the sale up")
+        def stop(
+            self,
+            record_id: str,
+            data: requests.StopBody,
+            request: Request[Any, Any, Any],
+            wait_s: WaitS | None = None,
+        ) -> Document:
+            macs = till.macs(request, data)
+            till.sale(record_id)
+            try:
+                till.checkout.stop(record_id, macs)
+            except KeyReused:
+                raise _key_reused() from None
+            return till.waited(record_id, wait_s)
+
+        @get(sync_to_thread=True, summary="What this till still has open")
+        def open_sales(
+            self,
+            till_no: str,
+            only_open: Annotated[int, QueryParameter(name="open", ge=1, le=1)],
+        ) -> Document:
+            sales = till.journal.sales_of_till(till_no)
+            return {"sales": [documents.sale_document(sale) for sale in sales]}
+
+        @get("/{record_id:str}", sync_to_thread=True, summary="The sale as it stands now")
+        def show(self, record_id: str) -> Document:
+            return till.shown(till.sale(record_id))
+
+        @get("/{record_id:str}/events", sync_to_thread=False, summary="The sale's changes, as they come")
+        def events(self, record_id: str) -> ServerSentEvent:
+            till.sale(record_id)
+            return ServerSentEvent(_changes(till, record_id), event_type="sale")
+
+    class Status(Controller):
+        path = "/v1"
+
+        @get("/status", sync_to_thread=True, summary="How the agent is")
+        def status(self) -> Document:
+            return till.status()
+
+        @get("/outbox", sync_to_thread=True, summary="What waits for the centre")
+        def outbox(self) -> Document:
+            waiting = till.journal.waiting(1000)
+            return {
+                "waiting": [
+                    {"seq": one.seq, "record_id": one.record_id, "kind": one.kind, "made_ms": one.made_ms}
+                    for one in waiting
+                ]
+            }
+
+    return [Quotes, Sales, Status]
+
+
+async def _changes(till: Till, record_id: str) -> AsyncIterator[str]:
+    """Yield the sale's document at once and after each change, until nothing more can come."""
+    last = ""
+    while True:
+        document = await anyio.to_thread.run_sync(lambda: till.shown(till.sale(record_id)))
+        text = msgspec.json.encode(document).decode()
+        if text != last:
+            last = text
+            yield text
+        if document["state"] in _FINAL or document["closed_because"]:
+            return
+        await anyio.sleep(0.2)
+
+
+def _key_reused() -> Problem:
+    return Problem(422, "KEY_REUSED", "This Idempotency-Key came before with another body. Use a new key")
