@@ -89,9 +89,11 @@ class Payment(Protocol):
         """Ask what became of an attempt. Moves no money; may be repeated."""
 
     def reverse(self, ask: Ask, evidence: Evidence) -> Answer:
-        """Undo an attempt whole. APPROVED means that it is undone. May be repeated.
+        """Undo an attempt whole. May be repeated.
 
-        `evidence` is what an earlier answer said of the payment; a driven terminal needs its
+        APPROVED means that nothing is charged for it any more (also when it never was); DECLINED that
+        the payment certainly stands, so that a refund is safe; everything else, ask again. `evidence`
+        is what was said of the *payment*, never of an earlier reversal: a driven terminal needs its
         trace number.
         """
 

@@ -1,0 +1,33 @@
+"""Tell the story of a subsidised sale with real programs on this machine.
+
+    python3 scripts/demo.py                        installs into .venv, tells it, serves until Ctrl-C
+    python3 scripts/demo.py --once --report FILE   the same without serving; FILE gets the figures
+
+Standard library only: everything else is in `scripts/story/`, run by the Python of `.venv`.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+
+from venv_here import ROOT, python_with
+
+
+def main() -> int:
+    """Return the story's exit code: 0 only when every claim held."""
+    python = python_with("agent,settlement")
+    report = [
+        os.path.abspath(one) if before == "--report" else one
+        for before, one in zip(["", *sys.argv[1:]], sys.argv[1:], strict=False)
+    ]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "scripts")}
+    story = subprocess.Popen([str(python), "-m", "story.tell", *report], cwd=ROOT, env=environment)
+    # Ctrl-C reaches the story too, which cleans up; this process waits for it.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, lambda _number, _frame: story.terminate())
+    return story.wait()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,208 @@
+"""Which processes does the story run, and how are they started, cut off, killed and stopped?"""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import requests
+
+BIN = Path(sys.executable).parent
+_START_S = 30.0
+
+
+class StoryBroken(Exception):
+    """Something of the story did not happen."""
+
+
+class Process:
+    """One program of ours, with its output in a file."""
+
+    def __init__(self, folder: Path, name: str, command: list[str]) -> None:
+        self.name = name
+        self._folder = folder
+        self._command = [str(BIN / command[0]), *command[1:]]
+        self._running: subprocess.Popen[bytes] | None = None
+
+    @property
+    def pid(self) -> int:
+        """The process's id."""
+        assert self._running is not None
+        return self._running.pid
+
+    def start(self) -> None:
+        """Start it; its output is appended to NAME.log and NAME.out."""
+        with (
+            (self._folder / f"{self.name}.out").open("ab") as out,
+            (self._folder / f"{self.name}.log").open("ab") as log,
+        ):
+            self._running = subprocess.Popen(
+                self._command, stdout=out, stderr=log, cwd=self._folder, start_new_session=True
+            )
+
+    def is_running(self) -> bool:
+        """Whether it has not ended."""
+        return self._running is not None and self._running.poll() is None
+
+    def wait_dead(self, for_s: float = 30) -> None:
+        """Wait until it has ended by itself or was killed."""
+        assert self._running is not None
+        self._running.wait(for_s)
+
+    def stop(self) -> None:
+        """Ask it to end, then make it."""
+        if self._running is None or self._running.poll() is not None:
+            return
+        self._running.send_signal(signal.SIGTERM)
+        try:
+            self._running.wait(10)
+        except subprocess.TimeoutExpired:
+            self._running.kill()
+            self._running.wait(10)
+
+    def log(self) -> str:
+        """Return what it wrote to its log."""
+        path = self._folder / f"{self.name}.log"
+        return path.read_text(errors="replace") if path.exists() else "(not started)"
+
+
+def run(folder: Path, command: list[str]) -> str:
+    """Run one of our commands to its end and return what it printed."""
+    done = subprocess.run(
+        [str(BIN / command[0]), *command[1:]], cwd=folder, capture_output=True, text=True, timeout=60
+    )
+    if done.returncode != 0:
+        raise StoryBroken(f"{' '.join(command)} ended with {done.returncode}: {done.stderr.strip()[-600:]}")
+    return done.stdout
+
+
+def wait_for(what: str, ready: Callable[[], Any], for_s: float = _START_S) -> Any:
+    """Ask `ready` until it gives something, and return that."""
+    until = time.monotonic() + for_s
+    while time.monotonic() < until:
+        found = ready()
+        if found:
+            return found
+        time.sleep(0.05)
+    raise StoryBroken(f"{what}: did not happen within {for_s:.0f} s")
+
+
+def answers(url: str) -> bool:
+    """Whether somebody answers 200 at `url`."""
+    try:
+        return requests.get(url, timeout=2).status_code == 200
+    except requests.RequestException:
+        return False
+
+
+def free_port() -> int:
+    """Return a port that nobody uses now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def must_be_free(port: int) -> None:
+    """Raise StoryBroken when `port` is in use."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            raise StoryBroken(f"port {port} is in use: stop what listens there") from None
+
+
+class Emulator(Process):
+    """A card terminal with its acquirer."""
+
+    def __init__(self, folder: Path, terminal_no: str) -> None:
+        self.link = folder / f"tty-{terminal_no}"
+        self.books = folder / f"acquirer-{terminal_no}.jsonl"
+        super().__init__(
+            folder,
+            f"emulator-{terminal_no}",
+            [
+                *("terminal-agent", "emulate", "terminal", "--link", str(self.link)),
+                *("--books", str(self.books), "--terminal-no", terminal_no, "--work-ms", "80"),
+            ],
+        )
+        self._control = ""
+
+    def start(self) -> None:
+        """Start it and wait until it is ready."""
+        super().start()
+        out = self._folder / f"{self.name}.out"
+        line = wait_for(self.name, lambda: out.read_text().strip())
+        self._control = json.loads(line.splitlines()[-1])["control"]
+
+    def arm(self, fault: str, **options: int | str | bool) -> None:
+        """Make the next transaction go wrong."""
+        answer = requests.post(f"{self._control}/faults", json={"fault": fault, **options}, timeout=5)
+        if answer.status_code >= 300:
+            raise StoryBroken(f"the emulator takes no {fault}: {answer.text}")
+
+    def lines(self) -> list[dict[str, Any]]:
+        """Return the acquirer's books."""
+        text = self.books.read_text() if self.books.exists() else ""
+        return [json.loads(line) for line in text.splitlines()]
+
+
+class Cable:
+    """The network between shop and centre: passes bytes until it is cut."""
+
+    def __init__(self, to_port: int) -> None:
+        self._to_port = to_port
+        self._whole = True
+        self._ends: list[socket.socket] = []
+        self._listening = socket.create_server(("127.0.0.1", 0))
+        self.port = int(self._listening.getsockname()[1])
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def cut(self) -> None:
+        """Cut it: what is under way is lost, and nothing new gets through."""
+        self._whole = False
+        for end in self._ends:
+            end.close()
+        self._ends.clear()
+
+    def mend(self) -> None:
+        """Join it again."""
+        self._whole = True
+
+    def _accept(self) -> None:
+        while True:
+            near, _ = self._listening.accept()
+            if not self._whole:
+                near.close()
+                continue
+            try:
+                far = socket.create_connection(("127.0.0.1", self._to_port), timeout=5)
+            except OSError:
+                near.close()
+                continue
+            far.settimeout(None)
+            self._ends += [near, far]
+            for source, target in ((near, far), (far, near)):
+                threading.Thread(target=_pass_on, args=(source, target), daemon=True).start()
+
+
+def _pass_on(source: socket.socket, target: socket.socket) -> None:
+    try:
+        while data := source.recv(65_536):
+            target.sendall(data)
+        target.shutdown(socket.SHUT_WR)
+    except OSError:
+        for end in (source, target):
+            end.close()
+
+
+def die_with_parent() -> None:
+    """End this process when SIGTERM comes, as Ctrl-C would."""
+    signal.signal(signal.SIGTERM, lambda _number, _frame: os.kill(os.getpid(), signal.SIGINT))

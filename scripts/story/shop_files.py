@@ -1,0 +1,124 @@
+"""Which shop, people and goods does the story have? All made up, under the training programme."""
+
+import csv
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+
+TERMINALS = ("EMU00001", "EMU00002")
+TILLS = {"01": TERMINALS[0], "02": TERMINALS[1]}
+YEAR_PARTS = ("central=8500000.00", "province=500000.00", "city=500000.00", "county=500000.00")
+
+
+@dataclass(frozen=True, slots=True)
+class Product:
+    """One product of the library, with its filed price."""
+
+    gtin: str
+    name: str
+    category: str
+    energy_level: int | None
+    filed_yuan: str
+
+
+def gtin(body: str) -> str:
+    """Return 12 digits with their check digit."""
+    total = sum(int(digit) * (3 if place % 2 else 1) for place, digit in enumerate(body))
+    return body + str(-total % 10)
+
+
+def identity_no(number: int) -> str:
+    """Return a made-up identity number with a right check character."""
+    body = f"321202199{number % 10}0{1 + number % 9}{10 + number % 18:02d}{number % 1000:03d}"
+    weights = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
+    return (
+        body
+        + "10X98765432"[sum(int(digit) * weight for digit, weight in zip(body, weights, strict=True)) % 11]
+    )
+
+
+PRODUCTS = (
+    Product(gtin("690123450001"), "双门冰箱 BCD-500", "FRIDGE", 1, "4599.00"),
+    Product(gtin("690123450002"), "滚筒洗衣机 10kg", "WASHER", 1, "3299.00"),
+    Product(gtin("690123450003"), "65寸电视", "TV", 1, "5999.00"),
+    Product(gtin("690123450004"), "1.5匹空调", "AC", 1, "3199.00"),
+    Product(gtin("690123450005"), "燃气热水器 16L", "WATER_HEATER", 1, "2499.00"),
+    Product(gtin("690123450006"), "笔记本电脑 14寸", "COMPUTER", 1, "6999.00"),
+    Product(gtin("690123450007"), "手机 256G", "PHONE", None, "4999.00"),
+    Product(gtin("690123450008"), "老款冰箱 BCD-180", "FRIDGE", 3, "1899.00"),
+)
+PEOPLE = 40
+
+
+def qualification(person: int, category: str) -> str:
+    """Return the code that a person shows for a category."""
+    return f"QC-{person:03d}-{category}"
+
+
+def write_centre_files(folder: Path, port: int) -> None:
+    """Write the centre's configuration and its reference data."""
+    (folder / "settlement.yaml").write_text(
+        f'programme: "TRAINING"\npolicies: "{ROOT / "config" / "policies"}"\n'
+        f'database: books.db\nkeys: keys\nlisten: "127.0.0.1:{port}"\ntraining: true\n'
+    )
+    terminals = ", ".join(f'"{one}"' for one in TERMINALS)
+    (folder / "shops.yaml").write_text(
+        "merchants:\n"
+        '  - merchant: "M001"\n    uscc: "91110000600037341L"\n    name: 示例电器有限公司\n    active: true\n'
+        '    shops:\n      - shop: "S0031"\n        name: 示例电器海陵店\n        region: "321202"\n'
+        f"        active: true\n        terminals: [{terminals}]\n"
+    )
+    with (folder / "products.csv").open("w", newline="") as file:
+        rows = csv.writer(file)
+        rows.writerow(["gtin", "name", "brand", "category", "energy_level"])
+        rows.writerows(
+            [one.gtin, one.name, "示例牌", one.category, one.energy_level or ""] for one in PRODUCTS
+        )
+    with (folder / "prices.csv").open("w", newline="") as file:
+        rows = csv.writer(file)
+        rows.writerow(["merchant", "gtin", "filed_price_yuan"])
+        rows.writerows(["M001", one.gtin, one.filed_yuan] for one in PRODUCTS)
+    categories = sorted({one.category for one in PRODUCTS})
+    with (folder / "qualifications.csv").open("w", newline="") as file:
+        rows = csv.writer(file)
+        rows.writerow(["qualification_code", "id_no", "category", "valid_from", "valid_until"])
+        rows.writerows(
+            [qualification(person, category), identity_no(person), category, "2025-01-01", "2099-12-31"]
+            for person in range(PEOPLE)
+            for category in categories
+        )
+
+
+def write_agent_files(folder: Path, port: int, centre_port: int) -> None:
+    """Write the agent's configuration and the demo's own short terminal profile.
+
+    A real profile waits a minute and more for people and hosts; here nobody does.
+    """
+    profile = (ROOT / "config" / "terminals" / "stx_lrc.yaml").read_text()
+    short = {
+        "ack_wait_ms": 500,
+        "status_wait_ms": 1000,
+        "answer_wait_ms": 1500,
+        "answer_cap_ms": 6000,
+        "host_timeout_ms": 1000,
+        "poll_every_ms": 200,
+        "poll_for_ms": 2000,
+        "resolver_ms": 6000,
+    }
+    lines = []
+    for line in profile.splitlines():
+        key = line.strip().partition(":")[0]
+        indent = line[: len(line) - len(line.lstrip())]
+        lines.append(f"{indent}{key}: {short.pop(key)}" if key in short else line)
+    assert not short, f"the profile has no {', '.join(short)}"
+    (folder / "demo-terminal.yaml").write_text("\n".join(lines) + "\n")
+    terminals = "".join(
+        f'  "{one}":\n    driver: stx_lrc\n    port: "{folder / f"tty-{one}"}"\n    profile: demo-terminal.yaml\n'
+        for one in TERMINALS
+    )
+    tills = "".join(f'  "{till}": "{terminal}"\n' for till, terminal in TILLS.items())
+    (folder / "agent.yaml").write_text(
+        f'centre: "http://127.0.0.1:{centre_port}"\ndata: agent-data\nlisten: "127.0.0.1:{port}"\n'
+        f"training: true\nsync_every_ms: 300\nterminals:\n{terminals}tills:\n{tills}"
+    )

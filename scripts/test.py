@@ -1,0 +1,43 @@
+"""Run every check and test, on a machine that has Python 3.11 and nothing else of ours.
+
+    python3 scripts/test.py [pytest arguments]
+
+Without arguments: ruff, mypy --strict, the import contracts, then all tests; ends in pytest's own
+summary. With arguments they go to pytest alone.
+"""
+
+import os
+import subprocess
+import sys
+
+from venv_here import ROOT, python_with
+
+CHECKS = (
+    ("format", ["-m", "ruff", "format", "--check", "."]),
+    ("lint", ["-m", "ruff", "check", "."]),
+    ("types", ["-m", "mypy"]),
+    ("contracts", ["-c", "from importlinter.cli import lint_imports_command; lint_imports_command()"]),
+)
+
+
+def main() -> int:
+    """Return pytest's exit code, or 1 when a check before it failed."""
+    python = str(python_with("dev"))
+    arguments = sys.argv[1:]
+    failed = []
+    if not arguments:
+        for name, command in CHECKS:
+            print(f"== {name}", flush=True)
+            if subprocess.run([python, *command], cwd=ROOT, check=False).returncode != 0:
+                failed.append(name)
+    print("== tests", flush=True)
+    environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
+    tests = subprocess.run([python, "-m", "pytest", *arguments], cwd=ROOT, check=False, env=environment)
+    if failed:
+        print(f"failed before the tests: {', '.join(failed)}", file=sys.stderr)
+        return 1
+    return tests.returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,74 @@
+"""Which emulators can be started from the command line, and how?
+
+The sub-command `terminal-agent emulate`.
+"""
+
+import re
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from terminal_agent.emulators.books import BooksUnusable
+from terminal_agent.emulators.faults import KNOWN, FaultRefused
+from terminal_agent.emulators.run_terminal import Settings, run_terminal
+
+_TERMINAL_NO = re.compile(r"EMU[0-9A-Z]{5}", re.ASCII)
+_MERCHANT_NO = re.compile(r"[0-9A-Z]{15}", re.ASCII)
+_USAGE_ERROR = 2
+
+app = typer.Typer(
+    name="emulate",
+    help="Play the other side of a payment link, with faults on demand.",
+    no_args_is_help=True,
+    pretty_exceptions_show_locals=False,
+)
+
+
+@app.callback()
+def emulate() -> None:
+    """Play the other side of a payment link, with faults on demand. No money moves anywhere."""
+
+
+@app.command("terminal")
+def terminal(
+    link: Annotated[Path, typer.Option(help="Where the serial port shall stand; the agent opens this path.")],
+    books: Annotated[Path, typer.Option(help="The acquirer's books, one JSON line per transaction.")],
+    control: Annotated[int, typer.Option(min=0, max=65_535, help="Port of the control address; 0: any.")] = 0,
+    terminal_no: Annotated[str, typer.Option(help="Eight characters that begin with EMU.")] = "EMU00001",
+    merchant_no: Annotated[str, typer.Option(help="Fifteen characters.")] = "EMU000000000001",
+    work_ms: Annotated[int, typer.Option(min=0, max=600_000, help="How long card, PIN and host take.")] = 300,
+    fault: Annotated[
+        list[str] | None,
+        typer.Option(
+            help=f"Go wrong at the next transaction: NAME or NAME:key=value,... Known: {', '.join(KNOWN)}"
+        ),
+    ] = None,
+    transcript: Annotated[Path | None, typer.Option(help="Write every byte here, as JSON lines.")] = None,
+) -> None:
+    """Be a card terminal and its acquirer on a pseudo serial port.
+
+    Prints one JSON line when it is ready and ends on SIGTERM or Ctrl-C. Example:
+
+        terminal-agent emulate terminal --link /tmp/terminal --books /tmp/books.jsonl --fault lost_answer
+
+    While it runs, its control address takes POST, GET and DELETE /faults, GET /books and POST /unplug:
+
+        curl -H 'Content-Type: application/json' -d '{"fault": "declined", "code": "51"}' $CONTROL/faults
+    """
+    if _TERMINAL_NO.fullmatch(terminal_no) is None:
+        raise typer.BadParameter("eight characters that begin with EMU", param_hint="--terminal-no")
+    if _MERCHANT_NO.fullmatch(merchant_no) is None:
+        raise typer.BadParameter("fifteen digits or capital letters", param_hint="--merchant-no")
+    settings = Settings(link, books, control, terminal_no, merchant_no, work_ms, fault or [], transcript)
+    try:
+        run_terminal(settings)
+    except FaultRefused as refusal:
+        raise typer.BadParameter(f"{refusal}. Known: {', '.join(KNOWN)}", param_hint="--fault") from None
+    except (BooksUnusable, OSError) as trouble:
+        typer.echo(f"The emulator cannot go on: {trouble}", err=True)
+        raise typer.Exit(_USAGE_ERROR if isinstance(trouble, BooksUnusable) else 1) from None
+
+
+if __name__ == "__main__":
+    app()

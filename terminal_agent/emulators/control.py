@@ -1,0 +1,121 @@
+"""How is a running emulator asked for faults and for its books?
+
+A small HTTP address on 127.0.0.1. It can be told to kill a process, so a page in a browser on the same host
+must not reach it: bodies must be JSON by their type, and the address must be called by its number.
+"""
+
+import json
+import threading
+from collections.abc import Callable, Mapping
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, TypeVar
+
+from terminal_agent.emulators.faults import KNOWN, FaultRefused
+
+_MOST_BYTES = 65_536
+_WAIT_S = 5
+_MOST_UNPLUGGED_MS = 600_000
+
+Body = dict[str, object]
+Route = Callable[[Body], object]
+_Result = TypeVar("_Result")
+
+
+class BodyRefused(Exception):
+    """The body is not what this address takes. Says what is."""
+
+
+class Control:
+    """Serves `routes`, by method and path, until closed."""
+
+    def __init__(self, port: int, routes: Mapping[tuple[str, str], Route]) -> None:
+        self._server = ThreadingHTTPServer(("127.0.0.1", port), _handler_of(routes))
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), name="control")
+        self._thread.start()
+
+    @property
+    def address(self) -> str:
+        """Where it listens."""
+        return f"http://127.0.0.1:{self._server.server_address[1]}"
+
+    def close(self) -> None:
+        """Stop listening."""
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+
+
+def read_unplug(body: Body) -> int:
+    """Return for how many milliseconds to pull the cable."""
+    ms = body.get("ms", 500)
+    if set(body) - {"ms"} or type(ms) is not int or not 1 <= ms <= _MOST_UNPLUGGED_MS:
+        raise BodyRefused(f'write {{"ms": 500}}, a whole number up to {_MOST_UNPLUGGED_MS}')
+    return ms
+
+
+def _handler_of(routes: Mapping[tuple[str, str], Route]) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        timeout = _WAIT_S
+
+        def log_message(self, format: str, *args: Any) -> None:
+            """Write nothing: standard output belongs to the line that says ready."""
+
+        def do_GET(self) -> None:
+            self._serve()
+
+        def do_POST(self) -> None:
+            self._serve()
+
+        def do_DELETE(self) -> None:
+            self._serve()
+
+        def _serve(self) -> None:
+            try:
+                self._answer(*self._act())
+            except (BodyRefused, FaultRefused) as refusal:
+                self._answer(400, {"error": str(refusal), "known": sorted(KNOWN)})
+
+        def _act(self) -> tuple[int, object]:
+            own = f"127.0.0.1:{self.connection.getsockname()[1]}"
+            if self.headers.get("Host") != own:
+                return 403, {"error": f"call this address as {own}"}
+            route = routes.get((self.command, self.path))
+            if route is None:
+                known = [f"{method} {path}" for method, path in routes]
+                return 404, {"error": "no such address", "known": known}
+            return 200, route(self._body() if self.command == "POST" else {})
+
+        def _body(self) -> Body:
+            if self.headers.get_content_type() != "application/json":
+                raise BodyRefused("send Content-Type: application/json")
+            length = self.headers.get("Content-Length", "")
+            if not (length.isascii() and length.isdecimal() and int(length) <= _MOST_BYTES):
+                raise BodyRefused(f"send a Content-Length of at most {_MOST_BYTES}")
+            return _read_json(self.rfile.read(int(length)))
+
+        def _answer(self, status: int, content: object) -> None:
+            body = json.dumps(content).encode() + b"\n"
+            self.send_response(status)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+    return Handler
+
+
+def _read_json(content: bytes) -> Body:
+    try:
+        body = json.loads(content or b"{}", object_pairs_hook=_once_each)
+    except (ValueError, RecursionError):
+        raise BodyRefused("the body is not JSON, or names a field twice") from None
+    if not isinstance(body, dict):
+        raise BodyRefused("the body must be a JSON object")
+    return body
+
+
+def _once_each(pairs: list[tuple[str, object]]) -> Body:
+    body = dict(pairs)
+    if len(body) != len(pairs):
+        raise ValueError
+    return body

@@ -1,0 +1,146 @@
+"""How is an emulated terminal put together, started and stopped?"""
+
+import json
+import signal
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import IO
+
+from terminal_agent.emulators.books import Books
+from terminal_agent.emulators.control import Body, Control, Route, read_unplug
+from terminal_agent.emulators.faults import KNOWN, Faults, read_wish
+from terminal_agent.emulators.loop import Loop
+from terminal_agent.emulators.pty_link import PtyLink
+from terminal_agent.emulators.terminal import Terminal
+from terminal_agent.emulators.wire import Listener
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the command line said."""
+
+    link: Path
+    books: Path
+    control_port: int
+    terminal_no: str
+    merchant_no: str
+    work_ms: int
+    faults: Sequence[str]
+    transcript: Path | None
+
+
+class Line:
+    """The terminal's end of the cable, with its transcript."""
+
+    def __init__(self, link: PtyLink, loop: Loop, transcript: IO[str] | None) -> None:
+        self._link = link
+        self._loop = loop
+        self._transcript = transcript
+        self._listener = Listener()
+
+    def write(self, data: bytes) -> None:
+        """Send to the till."""
+        self._note("terminal", data)
+        self._link.write(data)
+
+    def read(self) -> list[tuple[str, bytes]]:
+        """Return what the till has sent, in frames."""
+        received = self._link.read()
+        if received:
+            self._note("till", received)
+        return self._listener.hear(received, time.monotonic())
+
+    def unplug_for(self, seconds: float) -> None:
+        """Pull the cable, and push it back in after so long."""
+        if self._link.is_plugged_in:
+            self._link.unplug()
+            self._loop.later(seconds, self._link.plug_in)
+
+    def _note(self, sender: str, data: bytes) -> None:
+        if self._transcript is not None:
+            note = {"at_ms": time.time_ns() // 1_000_000, "from": sender, "hex": data.hex()}
+            self._transcript.write(json.dumps(note) + "\n")
+            self._transcript.flush()
+
+
+def run_terminal(settings: Settings) -> None:
+    """Serve until SIGTERM or SIGINT. Raises FaultRefused, BooksUnusable or OSError before it is ready."""
+    faults = Faults()
+    for wish in settings.faults:
+        faults.arm(read_wish(wish))
+    with ExitStack() as stack:
+        books = Books(settings.books, settings.terminal_no, settings.merchant_no)
+        stack.callback(books.close)
+        transcript = None
+        if settings.transcript is not None:
+            transcript = stack.enter_context(settings.transcript.open("a", encoding="utf-8"))
+        loop = Loop()
+        stack.callback(loop.close)
+        link = PtyLink(settings.link)
+        line = Line(link, loop, transcript)
+        terminal = Terminal(
+            settings.terminal_no,
+            settings.merchant_no,
+            books,
+            faults,
+            line.write,
+            line,
+            loop.later,
+            settings.work_ms / 1000,
+        )
+
+        def hear() -> None:
+            for kind, middle in line.read():
+                terminal.hear(kind, middle)
+
+        control = Control(settings.control_port, _routes(loop, faults, books, line))
+        stack.callback(control.close)
+        stack.enter_context(_stopped_by_signals(loop))
+        stack.callback(link.unplug)
+        link.plug_in()
+        print(json.dumps({"ready": True, "control": control.address, "link": str(settings.link)}), flush=True)
+        loop.run(link, hear)
+
+
+def _routes(loop: Loop, faults: Faults, books: Books, line: Line) -> dict[tuple[str, str], Route]:
+    def show_faults(_: Body) -> object:
+        known = {name: kind.does for name, kind in KNOWN.items()}
+        return {"faults": loop.ask(faults.show), "known": known}
+
+    def arm(body: Body) -> object:
+        loop.ask(lambda: faults.arm(body))
+        return {"faults": loop.ask(faults.show)}
+
+    def clear(_: Body) -> object:
+        loop.ask(faults.clear)
+        return {"faults": []}
+
+    def show_books(_: Body) -> object:
+        return loop.ask(lambda: [asdict(one) for one in books.lines])
+
+    def unplug(body: Body) -> object:
+        ms = read_unplug(body)
+        loop.ask(lambda: line.unplug_for(ms / 1000))
+        return {"unplugged_ms": ms}
+
+    return {
+        ("GET", "/faults"): show_faults,
+        ("POST", "/faults"): arm,
+        ("DELETE", "/faults"): clear,
+        ("GET", "/books"): show_books,
+        ("POST", "/unplug"): unplug,
+    }
+
+
+@contextmanager
+def _stopped_by_signals(loop: Loop) -> Iterator[None]:
+    chosen = (signal.SIGTERM, signal.SIGINT)
+    before = [signal.signal(one, lambda *_: loop.stop()) for one in chosen]
+    try:
+        yield
+    finally:
+        for one, handler in zip(chosen, before, strict=True):
+            signal.signal(one, handler)

@@ -1,0 +1,127 @@
+"""What do we know about one kind of card terminal?
+
+A profile is a YAML file (`config/terminals/`), read at start. Times stand in it as whole milliseconds and
+leave here as seconds, as `Clocks` has them.
+"""
+
+import re
+from collections.abc import Mapping
+from enum import StrEnum
+
+import msgspec
+
+from subsidy.strict import yaml_text
+from terminal_agent.checkout.ports import Clocks
+
+FAMILY = "stx_lrc"
+
+_PARITIES = ("none", "even", "odd")
+_MOST_BAUD = 921_600
+_AN_HOUR_MS = 3_600_000
+_CODE = re.compile(r"[0-9A-Z]{2}", re.ASCII)
+
+
+class CodeClass(StrEnum):
+    """What a response code says about the money."""
+
+    APPROVED = "approved"
+    PARTIAL = "partial"
+    UNCLEAR = "unclear"
+    BUSY = "busy"
+    DECLINED = "declined"  # every code that the profile does not name
+
+
+class Line(msgspec.Struct, frozen=True):
+    """How the serial port is set. Eight data bits and no flow control, always."""
+
+    baud: int
+    parity: str
+    stop_bits: int
+
+
+class Manners(msgspec.Struct, frozen=True):
+    """How a frame is handed over: waits in seconds, and how often at most."""
+
+    ack_wait_s: float
+    sends: int
+    naks: int
+    gap_s: float
+    status_wait_s: float
+
+
+class Profile(msgspec.Struct, frozen=True):
+    """One kind of terminal."""
+
+    line: Line
+    manners: Manners
+    clocks: Clocks
+    codes: Mapping[str, CodeClass]
+
+    def class_of(self, code: str) -> CodeClass:
+        """Return what `code`, which the terminal gave, says. No code at all says nothing clear."""
+        if code == "":
+            return CodeClass.UNCLEAR
+        return self.codes.get(code, CodeClass.DECLINED)
+
+
+def read_profile(text: str, file_name: str) -> Profile:
+    """Return the profile that `text` describes, or raise an error with file, line and remedy."""
+    root = yaml_text.read(text, file_name).mapping(required=("family", "line", "exchange", "clocks", "codes"))
+    root["family"].choice((FAMILY,))
+    return Profile(
+        line=_read_line(root["line"]),
+        manners=_read_manners(root["exchange"]),
+        clocks=_read_clocks(root["clocks"]),
+        codes=_read_codes(root["codes"]),
+    )
+
+
+def _read_line(node: yaml_text.Node) -> Line:
+    keys = node.mapping(required=("baud", "parity", "stop_bits"))
+    return Line(
+        baud=keys["baud"].integer(300, _MOST_BAUD),
+        parity=keys["parity"].choice(_PARITIES),
+        stop_bits=keys["stop_bits"].integer(1, 2),
+    )
+
+
+def _read_manners(node: yaml_text.Node) -> Manners:
+    keys = node.mapping(required=("ack_wait_ms", "sends", "naks", "gap_ms", "status_wait_ms"))
+    return Manners(
+        ack_wait_s=_seconds(keys["ack_wait_ms"]),
+        sends=keys["sends"].integer(1, 10),
+        naks=keys["naks"].integer(1, 10),
+        gap_s=_seconds(keys["gap_ms"]),
+        status_wait_s=_seconds(keys["status_wait_ms"]),
+    )
+
+
+def _read_clocks(node: yaml_text.Node) -> Clocks:
+    names = [field.removesuffix("_s") for field in Clocks.__struct_fields__]
+    keys = node.mapping(required=[f"{name}_ms" for name in names])
+    # A reversal may follow at once; every other wait must be one.
+    may_be_nothing = ("reverse_not_before",)
+    waits = {f"{n}_s": _seconds(keys[f"{n}_ms"], least_ms=0 if n in may_be_nothing else 1) for n in names}
+    clocks = Clocks(**waits)
+    if clocks.answer_cap_s < clocks.answer_wait_s:
+        raise keys["answer_cap_ms"].wrong("shorter than answer_wait_ms", "Write at least as much")
+    return clocks
+
+
+def _read_codes(node: yaml_text.Node) -> dict[str, CodeClass]:
+    named = [one for one in CodeClass if one is not CodeClass.DECLINED]
+    keys = node.mapping(required=[one.value for one in named])
+    found: dict[str, CodeClass] = {}
+    for one in named:
+        for member in keys[one.value].sequence():
+            code = member.code()
+            if _CODE.fullmatch(code) is None:
+                raise member.wrong("not a response code", 'Write two digits or capital letters, as in "00"')
+            if code in found:
+                raise member.wrong(f"{code} stands under {found[code].value} too", "Keep one of them")
+            found[code] = one
+    return found
+
+
+def _seconds(node: yaml_text.Node, least_ms: int = 1) -> float:
+    return node.integer(least_ms, _AN_HOUR_MS) / 1000
