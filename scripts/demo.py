@@ -17,12 +17,13 @@ from venv_here import ROOT, python_with
 def main() -> int:
     """Return the story's exit code: 0 only when every claim held."""
     python = python_with("agent,settlement")
-    report = [
-        os.path.abspath(one) if before == "--report" else one
-        for before, one in zip(["", *sys.argv[1:]], sys.argv[1:], strict=False)
-    ]
+    arguments = sys.argv[1:]
+    if "--report" in arguments[:-1]:
+        # The story runs in the project's root; the caller's path is from where the caller is.
+        place = arguments.index("--report") + 1
+        arguments[place] = os.path.abspath(arguments[place])
     environment = {**os.environ, "PYTHONPATH": str(ROOT / "scripts")}
-    story = subprocess.Popen([str(python), "-m", "story.tell", *report], cwd=ROOT, env=environment)
+    story = subprocess.Popen([str(python), "-m", "story.tell", *arguments], cwd=ROOT, env=environment)
     # Ctrl-C reaches the story too, which cleans up; this process waits for it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, lambda _number, _frame: story.terminate())

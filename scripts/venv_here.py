@@ -16,7 +16,7 @@ VENV = ROOT / ".venv"
 
 def python_with(extra: str) -> Path:
     """Return the Python of `.venv` with this project and `extra` installed; install what is missing."""
-    if sys.version_info[:2] < (3, 11):
+    if sys.version_info[:2] < (3, 11):  # noqa: UP036 (this file is what runs on a wrong one)
         sys.exit(f"Python 3.11 or later is needed; this is {sys.version.split()[0]}")
     python = VENV / "bin" / "python"
     wanted = hashlib.sha256((ROOT / "setup.cfg").read_bytes()).hexdigest()
@@ -56,5 +56,5 @@ def install_system(*packages: str) -> None:
         "stdout": subprocess.DEVNULL,
         "env": {**os.environ, "DEBIAN_FRONTEND": "noninteractive"},
     }
-    subprocess.run(["apt-get", "update", "-q"], **quiet)  # type: ignore[call-overload]
-    subprocess.run(["apt-get", "install", "-q", "-y", "--no-install-recommends", *packages], **quiet)  # type: ignore[call-overload]
+    subprocess.run(["apt-get", "update", "-q"], **quiet)
+    subprocess.run(["apt-get", "install", "-q", "-y", "--no-install-recommends", *packages], **quiet)

@@ -114,7 +114,8 @@ def write_agent_files(folder: Path, port: int, centre_port: int) -> None:
     assert not short, f"the profile has no {', '.join(short)}"
     (folder / "demo-terminal.yaml").write_text("\n".join(lines) + "\n")
     terminals = "".join(
-        f'  "{one}":\n    driver: stx_lrc\n    port: "{folder / f"tty-{one}"}"\n    profile: demo-terminal.yaml\n'
+        f'  "{one}":\n    driver: stx_lrc\n    port: "{folder / f"tty-{one}"}"\n'
+        "    profile: demo-terminal.yaml\n"
         for one in TERMINALS
     )
     tills = "".join(f'  "{till}": "{terminal}"\n' for till, terminal in TILLS.items())
