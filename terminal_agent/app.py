@@ -130,7 +130,7 @@ class Agent:
         oldest_ms = numbers["oldest_ms"]
         return {
             "online": self._line.online,
-            "refused_by_centre": self._uploader.denied,
+            "refused_by_centre": self._line.denied,
             "outbox": {
                 "depth": numbers["depth"],
                 "oldest_s": (self._clock.wall_ms() - oldest_ms) // 1000 if oldest_ms else 0,

@@ -46,22 +46,29 @@ def main() -> None:
 
 
 @app.command()
-def run(config: ConfigOption = _DEFAULT) -> None:
+def run(config: ConfigOption = _DEFAULT, as_json: JsonOption = False) -> None:
     """Serve the tills until told to stop. Example: terminal-agent run --config agent.yaml"""
     with _explained():
         agent = Agent(_trusted(config), make_log())
         if (why := port_problem(*_address(config))) is not None:
             _fail(why, _DOWN)
         agent.start()
+        host, port = _address(config)
+        _print({"till_api": f"http://{host}:{port}"}, as_json, f"the till API is at http://{host}:{port}")
         agent.serve()
 
 
 @app.command()
-def resume(config: ConfigOption = _DEFAULT, as_json: JsonOption = False) -> None:
+def resume(
+    config: ConfigOption = _DEFAULT,
+    as_json: JsonOption = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only list what is open.")] = False,
+) -> None:
     """Finish what a power cut left open, then end. Example: terminal-agent resume --config agent.yaml"""
     with _explained():
         agent = Agent(_trusted(config), make_log())
-        agent.resume()
+        if not dry_run:
+            agent.resume()
         still_open = [sale.record_id for sale in agent.journal.unfinished()]
         _print(
             {"open": still_open, "outbox": agent.journal.numbers()["depth"]},

@@ -46,6 +46,7 @@ class Refusal(StrEnum):
     TOO_MANY_OPEN_HOLDS = "TOO_MANY_OPEN_HOLDS"
     CENTRE_UNREACHABLE = "CENTRE_UNREACHABLE"
     SALE_INTERRUPTED = "SALE_INTERRUPTED"
+    DEVICE_NOT_ACCEPTED = "DEVICE_NOT_ACCEPTED"
 
     @property
     def zh(self) -> str:
@@ -242,6 +243,11 @@ _TEXTS = {
         "本单在开始前中断，未扣款。",
         "The sale was cut off before it began; nothing was charged.",
         NextAction.SELL_AGAIN,
+    ),
+    Refusal.DEVICE_NOT_ACCEPTED: (
+        "补贴平台不接受本设备的请求。",
+        "The centre does not take requests from this device.",
+        NextAction.CALL_SUPPORT,
     ),
 }
 

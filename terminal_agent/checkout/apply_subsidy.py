@@ -60,8 +60,8 @@ class Checkout:
             question = replace(question, also=question.also | {Refusal.SALE_ALREADY_OPEN})
         try:
             return self._decide(question, Deadline(self._clock, self._hold_budget_s)).decision
-        except (CentreUnreachable, CentreDenied):
-            return Refused((Refusal.CENTRE_UNREACHABLE,))
+        except (CentreUnreachable, CentreDenied) as wrong:
+            return Refused((_refusal_of(wrong),))
 
     def sell(self, request: Request, question: Question, qualification: str, key: KeyMacs) -> Opening:
         """Take a sale from the till's request to its first payment under way, or to its end.
@@ -76,8 +76,8 @@ class Checkout:
         record_id = opening.sale.record_id
         try:
             decided = self._decide(question, deadline)
-        except (CentreUnreachable, CentreDenied):
-            return self._refused(record_id, Refusal.CENTRE_UNREACHABLE)
+        except (CentreUnreachable, CentreDenied) as wrong:
+            return self._refused(record_id, _refusal_of(wrong))
         if isinstance(decided.decision, Refused):
             return self._refused(record_id, *decided.decision.reasons)
         if request.expected_paid_fen not in (None, to_pay(decided.decision, request.prices)):
@@ -173,8 +173,8 @@ class Checkout:
                 ),
                 left_s,
             )
-        except (CentreUnreachable, CentreDenied):
-            return self._journal.close(record_id, "no promise came in time", (Refusal.CENTRE_UNREACHABLE,))
+        except (CentreUnreachable, CentreDenied) as wrong:
+            return self._journal.close(record_id, "no promise came in time", (_refusal_of(wrong),))
         if isinstance(answer, v1.Refused):
             return self._journal.refuse(record_id, answer.reasons)
         sale = self._journal.hold(record_id, answer)
@@ -196,3 +196,8 @@ class Checkout:
 
     def _refused(self, record_id: str, *reasons: Refusal) -> Opening:
         return Opening(self._journal.refuse(record_id, reasons), new=True)
+
+
+def _refusal_of(wrong: CentreUnreachable | CentreDenied) -> Refusal:
+    denied = isinstance(wrong, CentreDenied)
+    return Refusal.DEVICE_NOT_ACCEPTED if denied else Refusal.CENTRE_UNREACHABLE

@@ -103,7 +103,14 @@ class CentreUnreachable(Exception):
 
 
 class CentreDenied(Exception):
-    """The centre does not take requests from this device, and says why and what to do."""
+    """The centre does not take requests from this device, and says why and what to do.
+
+    `centre_ms` is its time, when our clock was the reason; else None.
+    """
+
+    def __init__(self, sentence: str, centre_ms: int | None = None) -> None:
+        super().__init__(sentence)
+        self.centre_ms = centre_ms
 
 
 class Centre(Protocol):

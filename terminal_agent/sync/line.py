@@ -5,6 +5,7 @@ portal's page or a stranger's answer is the same as silence.
 """
 
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import TypeVar
 
 import msgspec
@@ -48,13 +49,35 @@ class Line:
         self._clock = clock
         self._random_bytes = random_bytes
         self.skew_ms = 0
+        self._signing_skew_ms = 0
         self.online = False
+        self.denied: str | None = None
 
     def ask(self, path: str, body: bytes, within_s: float) -> bytes:
         """POST `body` and return the answer's bytes.
 
         Raises CentreUnreachable when none came in time, CentreDenied when the centre refused us.
         """
+        until_ms = self._clock.steady_ms() + int(within_s * 1000)
+        try:
+            try:
+                content = self._post(path, body, within_s)
+            except CentreDenied as wrong:
+                if wrong.centre_ms is None:
+                    raise
+                # Our clock is off by more than the centre takes: sign once more with its time.
+                self._signing_skew_ms = wrong.centre_ms - self._clock.wall_ms()
+                content = self._post(path, body, max((until_ms - self._clock.steady_ms()) / 1000, 0.001))
+        except CentreUnreachable:
+            self.online = False
+            raise
+        except CentreDenied as wrong:
+            self.denied = str(wrong)
+            raise
+        self.online, self.denied = True, None
+        return content
+
+    def _post(self, path: str, body: bytes, within_s: float) -> bytes:
         headers = http_signature.sign(
             self._key,
             method="POST",
@@ -62,16 +85,10 @@ class Line:
             body=body,
             device=self._device,
             epoch=self._epoch,
-            created_s=(self._clock.wall_ms() + self.skew_ms) // 1000,
+            created_s=(self._clock.wall_ms() + self._signing_skew_ms) // 1000,
             nonce=self._random_bytes(16).hex(),
         )
-        try:
-            content = post(self._url + path, body, headers, within_s, self._clock)
-        except CentreUnreachable:
-            self.online = False
-            raise
-        self.online = True
-        return content
+        return post(self._url + path, body, headers, within_s, self._clock)
 
     def unseal(self, content: bytes, typ: str, as_type: type[T]) -> T:
         """Return the payload of a sealed answer. Raises CentreUnreachable when it is not believable."""
@@ -89,7 +106,7 @@ class Line:
 
     def heard(self, centre_ms: int) -> None:
         """Note the centre's time from a sealed answer."""
-        self.skew_ms = centre_ms - self._clock.wall_ms()
+        self.skew_ms = self._signing_skew_ms = centre_ms - self._clock.wall_ms()
 
 
 def post(url: str, body: bytes, headers: Mapping[str, str], within_s: float, clock: Clock) -> bytes:
@@ -121,7 +138,15 @@ def post(url: str, body: bytes, headers: Mapping[str, str], within_s: float, clo
     problem = _problem(bytes(content))
     if problem is None or problem.retryable or status >= 500:
         raise CentreUnreachable(f"the centre answered {status}")
-    raise CentreDenied(f"{problem.code}: {problem.detail}")
+    raise CentreDenied(f"{problem.code}: {problem.detail}", _ms(problem.centre_time))
+
+
+def _ms(centre_time: str | None) -> int | None:
+    """Return the centre's time in Unix milliseconds, or None when it said none that can be read."""
+    try:
+        return int(datetime.fromisoformat(centre_time or "").timestamp() * 1000)
+    except ValueError:
+        return None
 
 
 def answers(url: str, within_s: float) -> str:

@@ -47,7 +47,6 @@ class Uploader:
         self._lag_target_ms = lag_target_s * 1000
         self._log = log
         self._stated_steady_ms: int | None = None
-        self.denied: str | None = None
 
     def run(self) -> None:
         """Send everything that waits, or the statement alone when it is due; stop at the first failure."""
@@ -61,10 +60,8 @@ class Uploader:
                 self._log("upload.failed", waiting=waiting, why=str(wrong))
                 return
             except CentreDenied as wrong:
-                self.denied = str(wrong)
                 self._log("upload.denied", waiting=waiting, why=str(wrong))
                 return
-            self.denied = None
             if self._journal.numbers()["depth"] in (0, waiting):
                 return  # all acknowledged; or none was, and asking again at once would not help
 

@@ -1,0 +1,96 @@
+"""What the documents say is there, is there; and what is there is said."""
+
+import re
+from pathlib import Path
+
+import pytest
+import typer.main
+
+from catalog_sync.cli import app as catalog_sync
+from settlement.cli import app as settlement
+from subsidy.policy.next_action import NextAction
+from subsidy.policy.refusals import Refusal
+from terminal_agent.cli import app as terminal_agent
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+PAGES = [
+    ROOT / "README.md",
+    *sorted((ROOT / "docs").rglob("*.md")),
+    *(
+        page
+        for package in ("subsidy", "terminal_agent", "settlement", "catalog_sync")
+        for page in sorted((ROOT / package).rglob("README.md"))
+    ),
+]
+TEXT = "\n".join(page.read_text() for page in PAGES)
+
+
+def commands(name, group):
+    """Yield every command of a program, as one types it."""
+    for word, command in group.commands.items():
+        if hasattr(command, "commands"):
+            yield from commands(f"{name} {word}", command)
+        else:
+            yield f"{name} {word}"
+
+
+ALL_COMMANDS = [
+    command
+    for name, app in (
+        ("terminal-agent", terminal_agent),
+        ("settlement", settlement),
+        ("catalog-sync", catalog_sync),
+    )
+    for command in commands(name, typer.main.get_command(app))
+]
+
+
+@pytest.mark.parametrize("command", ALL_COMMANDS)
+def test_every_command_is_in_the_docs(command):
+    assert command in TEXT
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_link_and_named_file_exists(page):
+    text = page.read_text()
+    linked = [link for link in re.findall(r"\]\(([^)#]+)\)", text) if not link.startswith("http")]
+    missing = [link for link in linked if not (page.parent / link).exists()]
+    named = re.findall(
+        r"`((?:subsidy|terminal_agent|settlement|catalog_sync|config|scripts|docs|tests)/[\w./-]+)`", text
+    )
+    missing += [name for name in named if not (ROOT / name).exists()]
+    assert missing == []
+
+
+def test_every_script_is_in_the_docs():
+    scripts = {path.name for path in (ROOT / "scripts").glob("*.py")} - {"venv_here.py"}
+    assert {name for name in scripts if name not in TEXT} == set()
+
+
+def table():
+    """Return the page of refusals and next actions as it must stand in docs/refusals.md."""
+    lines = [
+        "# Refusals, and what the cashier can do next",
+        "",
+        "A refusal is an answer, not a fault. Every reason that applies is given, most decisive first, in this order.",
+        "Codes are stored and printed: none is ever renamed or reused.",
+        "",
+        "| code | 中文 | English | next | may change today |",
+        "|---|---|---|---|---|",
+        *(
+            f"| {one} | {one.zh} | {one.en} | {one.next_action} | {'yes' if one.may_change_today else 'no'} |"
+            for one in Refusal
+        ),
+        "",
+        "## Next actions",
+        "",
+        "| code | 中文 | English |",
+        "|---|---|---|",
+        *(f"| {one} | {one.zh} | {one.en} |" for one in NextAction),
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def test_the_page_of_refusals_is_what_the_code_says():
+    assert (ROOT / "docs" / "refusals.md").read_text() == table()
