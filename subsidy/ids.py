@@ -53,4 +53,7 @@ def read_pay_ref(text: str) -> tuple[str, int] | None:
         return None
     of_record = str(uuid.UUID(bytes=base64.b32decode(found[1] + "======")))
     attempt_no = int(found[2])
-    return (of_record, attempt_no) if is_record_id(of_record) and attempt_no > 0 else None
+    if not is_record_id(of_record) or attempt_no == 0:
+        return None
+    # The last letter carries two bits more than the id has; another letter there is another number.
+    return (of_record, attempt_no) if text.startswith(pay_ref(of_record, attempt_no)) else None

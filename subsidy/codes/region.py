@@ -18,9 +18,13 @@ def read(text: str) -> str:
 def covers(area: str, region: str) -> bool:
     """Whether `region` is `area` or lies in it, compared segment by segment.
 
-    >>> covers("321200", "321202"), covers("321202", "321200")
-    (True, False)
+    What is no division code lies nowhere.
+
+    >>> covers("321200", "321202"), covers("321202", "321200"), covers("321200", "3212")
+    (True, False, False)
     """
+    if not is_digits(region, 6, 6):
+        return False
     for segment in (slice(0, 2), slice(2, 4), slice(4, 6)):
         if area[segment] == "00":
             return True

@@ -195,8 +195,9 @@ def _of_amount(facts: Facts, final_fen: int, subsidy_fen: int) -> set[Refusal]:
         found.add(Refusal.FUND_EXHAUSTED)
     if subsidy_fen == 0:
         found.add(Refusal.SUBSIDY_ZERO)
-    trade_in_fen = facts.trade_in_fen
-    if isinstance(trade_in_fen, int) and trade_in_fen >= final_fen - subsidy_fen:
+    # Something must be left to pay, also under a rate near the whole; a price of 0 is SUBSIDY_ZERO.
+    taken_off_fen = subsidy_fen + _or_zero(facts.trade_in_fen)
+    if taken_off_fen > 0 and taken_off_fen >= final_fen:
         found.add(Refusal.TRADE_IN_TOO_HIGH)
     return found
 

@@ -23,7 +23,7 @@ class Facts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     `sold_at` is the centre's time of the grant, which picks the rows. Amounts are fen.
     `used_in_category` counts the person's grants of the programme year, open holds included;
-    `fund_left_fen` is the largest grant of which every funder can bear its part.
+    `fund_left_fen` is the largest grant up to which every funder can bear its part.
     """
 
     sold_at: Instant
@@ -49,6 +49,11 @@ class Facts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     payer_matches: bool | None | UnsetType = UNSET
     risk_blocked: bool | None | UnsetType = UNSET
     fund_left_fen: Amount | None | UnsetType = UNSET
+
+    def __post_init__(self) -> None:
+        # An instant at the edge of the calendar has no day in Shanghai.
+        if not 2000 <= self.sold_at.year <= 2999:
+            raise ValueError("sold_at is not between the years 2000 and 2999")
 
 
 def of_sale(facts: Facts) -> Facts:

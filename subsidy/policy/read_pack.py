@@ -8,6 +8,7 @@ programme is open but a number is missing, is an error with file, line and remed
 
 import datetime
 import hashlib
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
@@ -32,6 +33,7 @@ from subsidy.strict.yaml_text import Node
 
 T = TypeVar("T")
 
+_TIME_OF_DAY = re.compile(r"[0-9]{2}:[0-9]{2}", re.ASCII)
 _RULES_KEYS = ("kind", "rules", "title", "programme_year", "open", "categories")
 _OPTIONAL_NUMBERS = ("hours",)
 _NUMBERS = (
@@ -222,8 +224,12 @@ def _hours(node: Node) -> Hours:
     keys = node.mapping(required=("opens", "closes"))
     found = []
     for name in ("opens", "closes"):
+        text = keys[name].code()
         try:
-            found.append(datetime.time.fromisoformat(keys[name].code()))
+            # fromisoformat alone also takes "07", and "07:00+08:00", which compares with no local time.
+            if _TIME_OF_DAY.fullmatch(text) is None:
+                raise ValueError
+            found.append(datetime.time.fromisoformat(text))
         except ValueError:
             raise keys[name].wrong("not a time of day", 'Write it as in "07:00"') from None
     if found[0] >= found[1]:

@@ -38,7 +38,10 @@ def split(amount_fen: int, shares: Sequence[Share]) -> tuple[Part, ...]:
 
 
 def largest_grant(left_fen: Mapping[str, int], shares: Sequence[Share]) -> int:
-    """Return the largest grant of which every funder can bear its own part, 0 when none can.
+    """Return the largest grant that every funder can bear its part of, and of every smaller one too.
+
+    The second half is needed: with three funders or more, one fen less to share can give one funder a
+    fen more (the Alabama paradox), so that a grant below one that can be borne may not be.
 
     Args:
         left_fen: what each funder has available; a funder that is not there has nothing.
@@ -46,9 +49,9 @@ def largest_grant(left_fen: Mapping[str, int], shares: Sequence[Share]) -> int:
     """
     bearing = [one for one in shares if one.bp > 0]
     left = {one.funder: max(left_fen.get(one.funder, 0), 0) for one in bearing}
-    # A part is less than one fen away from its exact share, so nothing above `grant` can be borne;
-    # what can is at most 10 000 / bp below, since by then every exact share is covered whole.
-    grant = min(((left[one.funder] + 1) * WHOLE_BP - 1) // one.bp for one in bearing)
-    while grant > 0 and any(part.fen > left.get(part.funder, 0) for part in split(grant, shares)):
-        grant -= 1
+    # A part is its exact share rounded up or down. So up to here every grant can be borne, and at most
+    # 10 000 / bp fen further on one cannot.
+    grant = min(left[one.funder] * WHOLE_BP // one.bp for one in bearing)
+    while all(part.fen <= left.get(part.funder, 0) for part in split(grant + 1, shares)):
+        grant += 1
     return grant

@@ -15,7 +15,9 @@ MOST_DEPTH = 32
 
 T = TypeVar("T")
 
-_STRUCTURE = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]', re.DOTALL)
+# Possessive, and with the closing quote optional, so that a body of quotes that never close is read
+# once: with backtracking, 1 MB of them keeps the reader busy for the better part of an hour.
+_STRUCTURE = re.compile(r'"(?:[^"\\]++|\\.)*+"?|[\[\]{}]', re.DOTALL)
 
 
 class NotStrict(Exception):
@@ -59,7 +61,8 @@ def _read_plain(raw: bytes, most_bytes: int) -> None:
             parse_constant=_no_float,
         )
     except json.JSONDecodeError as wrong:
-        raise NotStrict("$", f"not JSON at character {wrong.pos}", "Send one JSON value in UTF-8") from None
+        place = f"line {wrong.lineno}, character {wrong.colno}"
+        raise NotStrict("$", f"not JSON at {place}", "Send one JSON value in UTF-8") from None
 
 
 def _refuse_depth(text: str) -> None:
@@ -80,7 +83,9 @@ def _no_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for key, value in pairs:
         if key in found:
-            raise NotStrict(f"$.{key[:40]}", "the key stands twice", "Send each field once")
+            # In ASCII: a key may be half a surrogate pair, which no answer could be written with.
+            shown = key[:40].encode("ascii", "backslashreplace").decode()
+            raise NotStrict(f"$.{shown}", "the key stands twice", "Send each field once")
         found[key] = value
     return found
 

@@ -19,6 +19,7 @@ MOST_CHARACTERS = 4 << 20
 MOST_DEPTH = 32
 
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
+_UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")
 # What YAML 1.1 would turn into something other than the text that stands there.
 _GUESSED = re.compile(
     r"~|null|true|false|yes|no|on|off|[-+.]?[0-9][0-9_.,:eExXoOa-fA-F+-]*|\.(nan|inf)",
@@ -111,6 +112,8 @@ class Node:
             raise self.wrong(f"{value} is not quoted", f'Write codes in quotes, as in "{value}"')
         if not value.strip():
             raise self.wrong("empty", "Write the code")
+        if value != value.strip():
+            raise self.wrong("a code with a space or line end around it", "Write the code alone")
         return value
 
     def yuan(self) -> Fen:
@@ -196,7 +199,8 @@ def read(text: str, file: str) -> Node:
     except yaml.MarkedYAMLError as wrong:
         line = _line(wrong.problem_mark)
         raise FileError(file, line, "", f"not YAML: {wrong.problem}", "Correct the line") from None
-    except yaml.YAMLError:
+    except (yaml.YAMLError, ValueError, OverflowError):
+        # The last two: "\UFFFFFFFF" and %YAML with thousands of digits, which PyYAML lets through.
         raise FileError(file, 1, "", "not YAML: a forbidden character", "Correct the file") from None
     if root is None:
         raise FileError(file, 1, "", "empty", "Write the file")
@@ -204,7 +208,7 @@ def read(text: str, file: str) -> Node:
 
 
 def _refuse_references(text: str, file: str) -> None:
-    """Refuse aliases and tags before anything is expanded, and nesting beyond 32."""
+    """Refuse aliases, tags and unprintable text before anything is expanded, and nesting beyond 32."""
     depth = 0
     for event in yaml.parse(text, Loader=yaml.SafeLoader):
         line = _line(event.start_mark)
@@ -212,6 +216,8 @@ def _refuse_references(text: str, file: str) -> None:
             raise FileError(file, line, "", "an alias or anchor", "Write the value out")
         if getattr(event, "tag", None):
             raise FileError(file, line, "", "a tag", "Write the value without a tag")
+        if isinstance(event, yaml.ScalarEvent) and _UNPRINTABLE.search(event.value):
+            raise FileError(file, line, "", "a control character or half a pair", "Write plain text")
         if isinstance(event, yaml.CollectionStartEvent):
             depth += 1
             if depth > MOST_DEPTH:
