@@ -7,7 +7,7 @@ looked at again whenever the terminal is idle.
 """
 
 from terminal_agent.checkout.attempt import Paying, Verdict, ask_of, judge
-from terminal_agent.checkout.ports import Clock, Journal, Payment, Say
+from terminal_agent.checkout.ports import Answer, Clock, Journal, Payment, Say
 from terminal_agent.checkout.sale import Attempt, Sale
 from terminal_agent.checkout.states import AttemptState, SaleState
 
@@ -54,14 +54,9 @@ class Resolver:
 
     def _ask(self, sale: Sale, attempt: Attempt) -> Sale:
         answer = self._payment.query(ask_of(sale, attempt))
-        if answer.say is Say.NOT_FOUND:
-            times = self._not_found.get(attempt.pay_ref, 0) + 1
-            self._not_found[attempt.pay_ref] = times
-            if times >= _NOT_FOUND_TIMES and self._payment.not_found_is_no and self._long_enough(attempt):
-                return self._paying.not_paid(sale, attempt.no, answer.evidence)
-            return sale
-        self._not_found.pop(attempt.pay_ref, None)
-        if answer.say in (Say.UNCLEAR, Say.PENDING):
+        if self._is_certainly_not_there(attempt, answer):
+            return self._paying.not_paid(sale, attempt.no, answer.evidence)
+        if answer.say in (Say.NOT_FOUND, Say.UNCLEAR, Say.PENDING):
             return sale
         after = self._paying.record(sale, attempt, answer)
         paid_in_vain = judge(attempt, answer) is Verdict.PAID and after.state is not SaleState.PAID
@@ -73,9 +68,18 @@ class Resolver:
 
     def _reverse(self, sale: Sale, attempt: Attempt) -> Sale:
         answer = self._payment.reverse(ask_of(sale, attempt), attempt.evidence)
-        if answer.say is Say.APPROVED:
+        if answer.say is Say.APPROVED or self._is_certainly_not_there(attempt, answer):
             return self._paying.not_paid(sale, attempt.no, answer.evidence)
         return sale
+
+    def _is_certainly_not_there(self, attempt: Attempt, answer: Answer) -> bool:
+        """Whether "not found" is by now a no: said twice in a row, by a link that can know, late enough."""
+        if answer.say is not Say.NOT_FOUND:
+            self._not_found.pop(attempt.pay_ref, None)
+            return False
+        times = self._not_found.get(attempt.pay_ref, 0) + 1
+        self._not_found[attempt.pay_ref] = times
+        return times >= _NOT_FOUND_TIMES and self._payment.not_found_is_no and self._long_enough(attempt)
 
     def _long_enough(self, attempt: Attempt) -> bool:
         """Whether two host time-outs have passed since the attempt, as far as this process has seen."""
