@@ -9,6 +9,8 @@ from typing import Generic, TypeVar
 
 T = TypeVar("T")
 
+Lock = threading.Lock
+
 
 def wall_ms() -> int:
     """Return the centre's time in Unix milliseconds."""

@@ -38,6 +38,8 @@ def engine_on(path: Path) -> Engine:
         f"sqlite:///{path}",
         module=pysqlite3.dbapi2,
         poolclass=NullPool,
+        # An error's text must not bring rows into the log.
+        hide_parameters=True,
         connect_args={"check_same_thread": False, "timeout": BUSY_S, "isolation_level": None},
     )
     event.listen(engine, "connect", _set_up)

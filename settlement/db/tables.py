@@ -154,6 +154,8 @@ record = _table(
     Index("record_of_device", "device", "epoch", "state"),
     Index("record_of_serial", "serial_no"),
 )
+# What is listed and counted all the time, out of a table that only grows.
+Index("record_open", record.c.record_id, sqlite_where=record.c.state == "HELD")
 entry_row = _table(
     "entry_row",
     _text("device", primary_key=True),
@@ -168,6 +170,11 @@ entry_row = _table(
     Column("body", LargeBinary, nullable=False),
     _number("taken_ms"),
     Index("entry_of_record", "record_id"),
+)
+Index(
+    "entry_not_taken",
+    entry_row.c.answer,
+    sqlite_where=entry_row.c.answer.in_(("quarantined", "forked")),
 )
 entry_at = _table(
     "entry_at",
@@ -193,6 +200,12 @@ balance = _table(
     _number("year", primary_key=True),
     _number("fen"),
 )
+funding = _table(
+    "funding",
+    _number("year", primary_key=True),
+    _text("reference", primary_key=True),
+    _text("parts"),
+)
 refused_on_day = _table(
     "refused_on_day",
     _text("device", primary_key=True),
@@ -208,6 +221,8 @@ event = _table(
     _number("at_ms"),
     _text("kind"),
     _text("body"),
+    _maybe_text("record_id"),
+    Index("event_of_record", "record_id"),
 )
 posting = _table(
     "posting",

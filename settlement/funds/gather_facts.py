@@ -19,6 +19,7 @@ from settlement.writer.rows import (
     Terminal,
     Wanted,
 )
+from settlement.writer.step import Denied
 from subsidy import calendar
 from subsidy.policy.facts import Facts, of_sale
 from subsidy.policy.model import Pack, Tender, is_open
@@ -65,6 +66,14 @@ def keys(question: Question, rows: Rows, pack: Pack, at_ms: int) -> list[Wanted]
         wanted.append((Quota, (qualification.person, category, year)))
     wanted += balances.keys((one.funder for one in shares(pack, at_ms)), year)
     return wanted
+
+
+def contradiction(prices: Prices) -> Denied | None:
+    """Return what a device is told whose prices cannot be true, or None."""
+    if prices.merchant_discount_fen <= prices.initial_price_fen:
+        return None
+    detail = "$.prices.merchant_discount_fen: above initial_price_fen. Correct the prices"
+    return Denied(422, "CONTRADICTION", detail)
 
 
 def gather(question: Question, rows: Rows, pack: Pack, at_ms: int) -> Facts:

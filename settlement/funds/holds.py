@@ -22,6 +22,8 @@ from settlement.writer.step import Emit, Event, MoneyEvent
 
 PER_TERMINAL = "terminal"
 PER_SHOP = "shop"
+REBUILT = "rebuilt"
+"""Stands for the request's MAC in a record that came back from its promise."""
 
 
 class HoldPlaced(MoneyEvent, frozen=True, kw_only=True, tag="hold_placed"):
@@ -36,6 +38,10 @@ class HoldPlaced(MoneyEvent, frozen=True, kw_only=True, tag="hold_placed"):
         rows.put(record)
         rows.put(HoldNumber(record.device, record.epoch, record.hold_no, record.record_id))
         take(rows, record)
+
+    def about(self) -> str:
+        """The record that the hold is for."""
+        return self.record.record_id
 
 
 class HoldEnded(MoneyEvent, frozen=True, kw_only=True, tag="hold_ended"):
@@ -107,11 +113,14 @@ def keys(record: Record) -> list[Wanted]:
 def take(rows: Rows, record: Record) -> None:
     """Take serial number, qualification, quota and a place among the open holds.
 
-    A record rebuilt from its promise has no person: the promise names none.
+    A record rebuilt from its promise has no person: the promise names none. Its serial number may have
+    been sold again since the books were restored: then that stays the other's.
     """
     count_open(rows, record, +1)
     if record.serial_no is not None:
-        rows.put(Serial(record.brand, record.serial_no, record.record_id))
+        serial = rows.get(Serial, record.brand, record.serial_no)
+        if serial is None or serial.taken_by is None:
+            rows.put(Serial(record.brand, record.serial_no, record.record_id))
     if record.person:
         qualification = rows.want(Qualification, record.qualification)
         rows.put(replace(qualification, used_by=record.record_id))

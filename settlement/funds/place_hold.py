@@ -8,7 +8,7 @@ import msgspec
 
 from settlement.devices.freeze import denied, freeze
 from settlement.funds import gather_facts
-from settlement.funds.holds import PER_SHOP, PER_TERMINAL, HoldPlaced
+from settlement.funds.holds import PER_SHOP, PER_TERMINAL, REBUILT, HoldPlaced
 from settlement.ledger import balances
 from settlement.ledger.accounts import Account
 from settlement.ledger.post import Booking, Happening
@@ -68,12 +68,15 @@ def decide(rows: Rows, command: PlaceHold, setting: Setting, at_ms: int, emit: E
     request, device = command.request, rows.want(Device, command.question.device)
     if device.frozen is not None:
         return denied(device)
+    contradiction = gather_facts.contradiction(request.prices)
+    if contradiction is not None:
+        return contradiction
     known = rows.get(Record, request.record_id)
     numbered = rows.get(HoldNumber, device.device, command.epoch, request.hold_no)
-    if known is not None and known.request_mac == command.request_mac and known.state == "HELD":
+    same = known is None or _is_same(known, command)
+    if known is not None and same and known.request_mac == command.request_mac and known.state == "HELD":
         return Signed(v1.PROMISE, known.promise, known.promise_kid)
-    another = known is not None and known.request_mac not in ("", command.request_mac)
-    if another or (numbered is not None and numbered.record_id != request.record_id):
+    if not same or (numbered is not None and numbered.record_id != request.record_id):
         return freeze(device, f"hold number {request.hold_no} was asked with two contents", at_ms, emit)
     if known is not None or at_ms > request.created_ms + request.skew_ms + request.give_up_after_ms:
         # Ended already, or too late: the device has given up, and a hold now would be nobody's.
@@ -93,6 +96,14 @@ def decide(rows: Rows, command: PlaceHold, setting: Setting, at_ms: int, emit: E
     booking = Booking(Happening.HOLD_PLACED, record.year, record.parts)
     emit(HoldPlaced(record=record, rebuilt=False, booking=booking))
     return Signed(v1.PROMISE, record.promise, record.promise_kid)
+
+
+def _is_same(known: Record, command: PlaceHold) -> bool:
+    """Whether the record that is here may have come of this very request."""
+    if (known.device, known.epoch) != (command.question.device, command.epoch):
+        return False
+    # A tombstone and a rebuilt hold do not know what was asked.
+    return known.request_mac in ("", REBUILT, command.request_mac)
 
 
 def _record(

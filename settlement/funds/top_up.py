@@ -1,11 +1,11 @@
-"""How does money get into the pool?"""
+"""How does money get into the pool, once for each document that gives it?"""
 
 import msgspec
 
 from settlement.ledger import balances
 from settlement.ledger.post import Booking, Happening
-from settlement.writer.rows import Rows, Wanted
-from settlement.writer.step import Answer, Done, Emit, MoneyEvent, Setting
+from settlement.writer.rows import Funding, Rows, Wanted
+from settlement.writer.step import Answer, Denied, Done, Emit, MoneyEvent, Setting
 from subsidy.policy.split import Part
 
 
@@ -23,16 +23,23 @@ class ToppedUp(MoneyEvent, frozen=True, kw_only=True, tag="topped_up"):
     reference: str
 
     def fold(self, rows: Rows) -> None:
-        """Nothing changes but the balances."""
+        """Note the document, so that it counts once."""
+        rows.put(Funding(self.booking.year, self.reference, self.booking.parts))
 
 
 def keys(command: TopUp, _rows: Rows) -> list[Wanted]:
-    """Ask for the balances of the funders."""
-    return [*balances.keys((part.funder for part in command.parts), command.year)]
+    """Ask for the document and the balances of the funders."""
+    return [
+        (Funding, (command.year, command.reference)),
+        *balances.keys((part.funder for part in command.parts), command.year),
+    ]
 
 
-def decide(_rows: Rows, command: TopUp, _setting: Setting, _at_ms: int, emit: Emit) -> Answer:
-    """Add the money."""
+def decide(rows: Rows, command: TopUp, _setting: Setting, _at_ms: int, emit: Emit) -> Answer:
+    """Add the money, unless this document has given it before."""
+    if rows.get(Funding, command.year, command.reference) is not None:
+        detail = f"{command.reference} is booked for {command.year}. Another document needs another reference"
+        return Denied(409, "ALREADY_BOOKED", detail)
     booking = Booking(Happening.TOPPED_UP, command.year, command.parts)
     emit(ToppedUp(reference=command.reference, booking=booking))
     return Done()

@@ -9,8 +9,8 @@ import msgspec
 
 from settlement.devices.freeze import denied, freeze
 from settlement.funds import holds
-from settlement.funds.holds import PER_SHOP, PER_TERMINAL, Buried, HoldPlaced
-from settlement.intake import judge
+from settlement.funds.holds import Buried
+from settlement.intake import judge, rebuild
 from settlement.intake.events import (
     DifferenceOpened,
     EntryForked,
@@ -24,7 +24,6 @@ from settlement.intake.events import (
 )
 from settlement.intake.read_upload import TakenEntry
 from settlement.ledger import balances
-from settlement.ledger.accounts import Account
 from settlement.ledger.post import Booking, Happening
 from settlement.writer.rows import (
     Device,
@@ -32,8 +31,6 @@ from settlement.writer.rows import (
     EntryRow,
     HeldBy,
     HoldNumber,
-    OpenCount,
-    Product,
     Record,
     Rows,
     Serial,
@@ -46,6 +43,8 @@ from subsidy.wire import v1
 from subsidy.wire.chain import GENESIS
 
 _NEVER_PAID = ("NOT_PAID", "GIVEN_BACK")
+# What comes after a sale's end, or beside it. When it cannot be taken, the sale itself may still come.
+_BESIDE = ("supplement", "returning", "returned")
 
 
 class Stated(msgspec.Struct, frozen=True):
@@ -75,11 +74,14 @@ def keys(command: TakeUpload, rows: Rows) -> list[Wanted]:
             (EntryAt, (command.device, command.epoch, seq))
             for seq in (taken.seq - 1, taken.seq, taken.seq + 1)
         ]
+        wanted.append((EntryRow, (command.device, command.epoch, taken.seq, taken.hash)))
         if taken.record_id is None:
             continue
         wanted.append((Record, (taken.record_id,)))
+        if isinstance(taken.entry, v1.Closed):
+            wanted.append((HoldNumber, (command.device, command.epoch, taken.entry.hold_no)))
         if taken.promise is not None:
-            wanted += _keys_of_promise(taken.promise, rows)
+            wanted += rebuild.keys(taken.promise, rows)
         if rows.has((Record, (taken.record_id,))):
             record = rows.get(Record, taken.record_id)
             if record is not None:
@@ -87,22 +89,6 @@ def keys(command: TakeUpload, rows: Rows) -> list[Wanted]:
     if all(rows.has(one) for one in wanted) and command.stated is not None:
         for record in rows.held_by(command.device, command.epoch):
             wanted += holds.keys(record)
-    return wanted
-
-
-def _keys_of_promise(promise: v1.Promise, rows: Rows) -> list[Wanted]:
-    """Ask for what it takes to rebuild a hold from its promise, or to note a late grant."""
-    product_key = (Product, (promise.item.gtin,))
-    wanted: list[Wanted] = [
-        product_key,
-        (HoldNumber, (promise.device, promise.epoch, promise.hold_no)),
-        (OpenCount, (PER_TERMINAL, promise.terminal_no)),
-        (OpenCount, (PER_SHOP, promise.payee.shop)),
-        *balances.keys((part.funder for part in promise.split), promise.programme_year),
-    ]
-    if promise.item.serial_no is not None and rows.has(product_key):
-        product = rows.get(Product, promise.item.gtin)
-        wanted.append((Serial, (product.brand if product else "", promise.item.serial_no)))
     return wanted
 
 
@@ -144,14 +130,23 @@ def _take(
     if known is not None and known.hash == taken.hash:
         return "repeat"
     if known is not None or _breaks_chain(rows, command, taken):
-        emit(EntryForked(entry=_row(command, taken, "forked", "contradicts the chain", at_ms)))
-        return freeze(device, f"entry {taken.seq} of its chain has two contents", at_ms, emit)
+        return _fork(rows, command, taken, f"entry {taken.seq} of its chain has two contents", at_ms, emit)
+    if _is_anothers_number(rows, command, taken):
+        why = f"the hold number of entry {taken.seq} has two contents"
+        return _fork(rows, command, taken, why, at_ms, emit)
     problem = taken.problem or _apply(rows, command, taken, setting, at_ms, emit)
     if problem:
         _quarantine(rows, command, taken, problem, setting, at_ms, emit)
     answer = "quarantined" if problem else "accepted"
     emit(EntryTaken(entry=_row(command, taken, answer, problem, at_ms)))
     return answer
+
+
+def _fork(rows: Rows, command: TakeUpload, taken: TakenEntry, why: str, at_ms: int, emit: Emit) -> Denied:
+    """Keep the entry beside the one that was there, and freeze the device."""
+    if rows.get(EntryRow, command.device, command.epoch, taken.seq, taken.hash) is None:
+        emit(EntryForked(entry=_row(command, taken, "forked", why, at_ms)))
+    return freeze(rows.want(Device, command.device), why, at_ms, emit)
 
 
 def _row(command: TakeUpload, taken: TakenEntry, answer: str, problem: str, at_ms: int) -> EntryRow:
@@ -178,6 +173,20 @@ def _breaks_chain(rows: Rows, command: TakeUpload, taken: TakenEntry) -> bool:
     return (before is not None and before.hash != taken.prev) or (
         after is not None and after.prev != taken.hash
     )
+
+
+def _is_anothers_number(rows: Rows, command: TakeUpload, taken: TakenEntry) -> bool:
+    """Whether an entry of a sale that is not here has the hold number of one that is."""
+    if isinstance(taken.entry, v1.Closed):
+        numbered = rows.get(HoldNumber, command.device, command.epoch, taken.entry.hold_no)
+    elif taken.promise is not None:
+        promise = taken.promise
+        numbered = rows.get(HoldNumber, promise.device, promise.epoch, promise.hold_no)
+        if (promise.device, promise.epoch) != (command.device, command.epoch):
+            return False
+    else:
+        return False
+    return numbered is not None and rows.get(Record, taken.record_id) is None
 
 
 def _apply(
@@ -219,11 +228,10 @@ def _take_paid(
         return "its promise was given to another"
     owner = _owner(setting, at_ms)
     if rows.get(Record, entry.record_id) is None:
-        # The books were restored to before this hold. The fund's word stands: it is signed.
         if not balances.can_bear(rows, promise.split, promise.programme_year):
-            emit(_tombstone(command, promise, at_ms))
+            emit(rebuild.tombstone(promise, at_ms))
         else:
-            emit(_rebuilt(rows, taken, promise, entry, at_ms))
+            emit(rebuild.rebuilt(rows, taken, promise, entry, at_ms))
     record = rows.want(Record, entry.record_id)
     if record.state == "RELEASED" and record.money is None:
         booking = Booking(Happening.LATE_RECORD, promise.programme_year, promise.split)
@@ -247,51 +255,17 @@ def _take_paid(
     booking = Booking(Happening.RECORD_BOOKED, record.year, record.parts)
     emit(RecordBooked(record_id=record.record_id, paid_fen=entry.paid_fen, at_ms=at_ms, booking=booking))
     differs = judge.second_look(setting.pack, entry, facts, promise)
+    if _serial_is_anothers(rows, record):
+        differs.append("its serial number was granted to another record")
     if differs:
         emit(LineBlocked(record_id=record.record_id, why="; ".join(differs), owner=owner, at_ms=at_ms))
     return ""
 
 
-def _tombstone(command: TakeUpload, promise: v1.Promise, at_ms: int) -> Buried:
-    return Buried(
-        record_id=promise.record_id,
-        device=command.device,
-        epoch=command.epoch,
-        hold_no=promise.hold_no,
-        why="its hold is not in the books and the pool cannot bear it now",
-        at_ms=at_ms,
-    )
-
-
-def _rebuilt(rows: Rows, taken: TakenEntry, promise: v1.Promise, entry: v1.Paid, at_ms: int) -> HoldPlaced:
-    product = rows.get(Product, promise.item.gtin)
-    record = Record(
-        record_id=promise.record_id,
-        state="HELD",
-        device=promise.device,
-        epoch=promise.epoch,
-        hold_no=promise.hold_no,
-        request_mac="rebuilt",
-        merchant=promise.payee.merchant,
-        shop=promise.payee.shop,
-        terminal_no=promise.terminal_no,
-        category=promise.category,
-        year=promise.programme_year,
-        brand=product.brand if product else "",
-        gtin=promise.item.gtin,
-        serial_no=promise.item.serial_no,
-        subsidy_fen=promise.amounts.subsidy_fen,
-        to_pay_fen=promise.amounts.to_pay_fen,
-        parts=promise.split,
-        money=Account.HELD.value,
-        promise=taken.promise_payload,
-        promise_kid=entry.promise.kid,
-        placed_at_ms=promise.placed_at_ms,
-        held_for_s=promise.held_for_s,
-        why=f"rebuilt from its promise at {at_ms}",
-    )
-    booking = Booking(Happening.HOLD_PLACED, record.year, record.parts)
-    return HoldPlaced(record=record, rebuilt=True, booking=booking)
+def _serial_is_anothers(rows: Rows, record: Record) -> bool:
+    if record.serial_no is None:
+        return False
+    return rows.want(Serial, record.brand, record.serial_no).taken_by != record.record_id
 
 
 def _take_closed(record: Record | None, command: TakeUpload, entry: v1.Closed, at_ms: int, emit: Emit) -> str:
@@ -330,7 +304,7 @@ def _quarantine(
     owner = _owner(setting, at_ms)
     record = rows.get(Record, taken.record_id) if taken.record_id is not None else None
     of_device = record is not None and (record.device, record.epoch) == (command.device, command.epoch)
-    if record is not None and of_device and record.state == "HELD":
+    if record is not None and of_device and record.state == "HELD" and taken.kind not in _BESIDE:
         emit(
             RecordPoisoned(
                 record_id=record.record_id,

@@ -23,6 +23,10 @@ class EntryTaken(Event, frozen=True, kw_only=True, tag="entry_taken"):
         device = rows.want(Device, entry.device)
         rows.put(replace(device, last_seq=max(device.last_seq, entry.seq), entries=device.entries + 1))
 
+    def about(self) -> str | None:
+        """The record that the entry names."""
+        return self.entry.record_id
+
 
 class EntryForked(Event, frozen=True, kw_only=True, tag="entry_forked"):
     """An entry contradicts the chain: it is kept beside the one that was there."""
@@ -32,6 +36,10 @@ class EntryForked(Event, frozen=True, kw_only=True, tag="entry_forked"):
     def fold(self, rows: Rows) -> None:
         """Keep it; the place in the chain stays the other's."""
         rows.put(self.entry)
+
+    def about(self) -> str | None:
+        """The record that the entry names."""
+        return self.entry.record_id
 
 
 class RecordBooked(MoneyEvent, frozen=True, kw_only=True, tag="record_booked"):

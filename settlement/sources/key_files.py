@@ -4,6 +4,7 @@ A folder readable by the service's user only: `signing.key` (older ones as `sign
 `index.key`, each 32 random bytes in hex.
 """
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,8 +20,7 @@ def make_keys(folder: Path, random_bytes: Callable[[int], bytes]) -> None:
     for name in ("signing.key", "index.key"):
         path = folder / name
         if not path.exists():
-            path.touch(mode=0o600)
-            path.write_text(random_bytes(_LENGTH).hex() + "\n")
+            _write(path, random_bytes(_LENGTH).hex() + "\n")
 
 
 def read_keys(folder: Path) -> Keys:
@@ -28,6 +28,23 @@ def read_keys(folder: Path) -> Keys:
     older = sorted(folder.glob("signing-*.key"))
     signing = [_read(path) for path in (folder / "signing.key", *older)]
     return Keys(signing, _read(folder / "index.key"))
+
+
+def _write(path: Path, text: str) -> None:
+    """Put a whole file in place: after a power cut there is all of it, or none."""
+    unfinished = path.with_name(path.name + ".new")
+    unfinished.unlink(missing_ok=True)
+    unfinished.touch(mode=0o600)
+    with unfinished.open("w", encoding="ascii") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    unfinished.replace(path)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
 
 
 def _read(path: Path) -> bytes:

@@ -241,6 +241,15 @@ class Balance(Row, frozen=True):
     fen: int
 
 
+class Funding(Row, frozen=True):
+    """A document by which funders have given money for a programme year: it counts once."""
+
+    key: ClassVar = ("year", "reference")
+    year: int
+    reference: str
+    parts: tuple[Part, ...]
+
+
 class RefusedOnDay(Row, frozen=True):
     """How many sales a device refused on a day, by headline, as it last reported."""
 
@@ -269,6 +278,7 @@ KINDS: tuple[type[Row], ...] = (
     EntryAt,
     Difference,
     Balance,
+    Funding,
     RefusedOnDay,
 )
 

@@ -22,6 +22,12 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
         """Change `rows` by what happened, money apart."""
         raise AssertionError(f"{type(self).__name__} does not say what it changes")
 
+    def about(self) -> str | None:
+        """Return the record that it happened to, or None when it concerns no one record."""
+        found = getattr(self, "record_id", None)
+        assert found is None or isinstance(found, str)
+        return found
+
 
 class MoneyEvent(Event, frozen=True, kw_only=True):
     """Something that has happened to money too: `booking` is posted as the event is emitted."""

@@ -58,7 +58,15 @@ def write(connection: Connection, rows: Rows, happened: Sequence[Happened]) -> N
     for offset, one in enumerate(happened, 1):
         tag = str(one.event.__struct_config__.tag)
         body = msgspec.json.encode(one.event).decode()
-        events.append({"event_no": number + offset, "at_ms": one.at_ms, "kind": tag, "body": body})
+        events.append(
+            {
+                "event_no": number + offset,
+                "at_ms": one.at_ms,
+                "kind": tag,
+                "body": body,
+                "record_id": one.event.about(),
+            }
+        )
         for line, posting in enumerate(one.postings):
             assert isinstance(one.event, MoneyEvent)
             posted.append(

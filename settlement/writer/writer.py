@@ -56,8 +56,10 @@ class Writer:
         rows = Rows()
         happened: list[Happened] = []
         answers: list[Answer] = []
-        setting, at_ms = self._setting(), self._now_ms()
         with writing(self._engine) as connection:
+            # Only now: another process may have held the database for long, and no hold may be placed
+            # later than its device waits for it.
+            setting, at_ms = self._setting(), self._now_ms()
             for command in commands:
                 while missing := apply.keys(command, rows, setting, at_ms):
                     store.load(connection, missing, rows)

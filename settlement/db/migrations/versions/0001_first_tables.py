@@ -134,15 +134,25 @@ def upgrade() -> None:
         sa.Column("at_ms", NUMBER, nullable=False),
         sa.Column("kind", sa.Text(), nullable=False),
         sa.Column("body", sa.Text(), nullable=False),
+        sa.Column("record_id", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("event_no"),
         sqlite_strict=True,
     )
+    op.create_index("event_of_record", "event", ["record_id"], unique=False)
     op.create_table(
         "filed_price",
         sa.Column("merchant", sa.Text(), nullable=False),
         sa.Column("gtin", sa.Text(), nullable=False),
         sa.Column("price_fen", NUMBER, nullable=False),
         sa.PrimaryKeyConstraint("merchant", "gtin"),
+        sqlite_strict=True,
+    )
+    op.create_table(
+        "funding",
+        sa.Column("year", NUMBER, nullable=False),
+        sa.Column("reference", sa.Text(), nullable=False),
+        sa.Column("parts", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("year", "reference"),
         sqlite_strict=True,
     )
     op.create_table(
@@ -295,12 +305,21 @@ def upgrade() -> None:
     )
     op.create_index("posting_of_account", "posting", ["funder", "account", "year"], unique=False)
 
+    op.create_index(
+        "record_open", "record", ["record_id"], unique=False, sqlite_where=sa.text("state = 'HELD'")
+    )
+    op.create_index(
+        "entry_not_taken",
+        "entry_row",
+        ["answer"],
+        unique=False,
+        sqlite_where=sa.text("answer IN ('quarantined', 'forked')"),
+    )
+
     for table in ("event", "posting", "entry_row"):
         for verb in ("UPDATE", "DELETE"):
-            # An entry that comes again is written again as it was; only a change is refused.
-            when = "WHEN NEW.body IS NOT OLD.body " if (table, verb) == ("entry_row", "UPDATE") else ""
             op.execute(
-                f"CREATE TRIGGER {table}_no_{verb.lower()} BEFORE {verb} ON {table} {when}"
+                f"CREATE TRIGGER {table}_no_{verb.lower()} BEFORE {verb} ON {table} "
                 f"BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END"
             )
     moves = ", ".join(f"'{move}'" for move in RECORD_MOVES)

@@ -1,0 +1,127 @@
+"""How is the centre put together? The only place that wires database, keys, pack, writer and web."""
+
+from collections.abc import Callable
+
+import msgspec
+from litestar import Litestar
+from sqlalchemy import Engine
+from sqlalchemy.dialects.sqlite import insert
+
+from catalog_sync.packs import read_texts
+from settlement.config import Settings
+from settlement.db import migrate, tables
+from settlement.db.connection import engine_on, open_database, reading, writing
+from settlement.db.whose import PROGRAMME, refuse_foreign
+from settlement.keys import Keys
+from settlement.logs import make_log
+from settlement.sources.key_files import make_keys, read_keys
+from settlement.sources.pack_files import files_of_packs
+from settlement.system import random_bytes, wall_ms
+from settlement.web.app import build_web
+from settlement.web.edge import Edge, PackFiles
+from settlement.writer.step import Setting
+from settlement.writer.writer import Writer
+from subsidy.policy.model import Pack
+from subsidy.policy.read_pack import read_packs
+from subsidy.strict.yaml_text import FileError
+
+
+class Centre(msgspec.Struct, frozen=True):
+    """A centre that is set up: its parts, as commands and the service use them."""
+
+    settings: Settings
+    engine: Engine
+    keys: Keys
+    pack: Pack
+    packs: dict[str, PackFiles]
+    now_ms: Callable[[], int]
+
+    def setting(self) -> Setting:
+        """Return what a step may know."""
+        return Setting(self.pack, self.keys.kid, self.keys.public())
+
+    def writer(self, failed: Callable[[BaseException], None]) -> Writer:
+        """Return the writer, not started."""
+        setting = self.setting()
+        return Writer(self.engine, lambda: setting, self.now_ms, failed)
+
+    def web(self) -> Litestar:
+        """Start the writer and return the web application."""
+        log = make_log(self.now_ms)
+        writer = self.writer(lambda wrong: log.error("writer.failed", exc_info=wrong))
+        writer.start()
+        setting = self.setting()
+        return build_web(
+            Edge(
+                engine=self.engine,
+                keys=self.keys,
+                setting=lambda: setting,
+                submit=writer.submit,
+                now_ms=self.now_ms,
+                packs=self.packs,
+                log=log,
+            )
+        )
+
+
+def set_up(settings: Settings, now_ms: Callable[[], int] = wall_ms) -> Centre:
+    """Make what is missing of database and keys, and return the centre. Safe to repeat.
+
+    Raises FileError, or DatabaseDown.
+    """
+    # The pack first: a wrong configuration should leave nothing behind.
+    pack, packs = _packs(settings)
+    try:
+        settings.database.parent.mkdir(parents=True, exist_ok=True)
+        # Readable by the service's user only, as are the files that SQLite puts beside it.
+        settings.database.touch(mode=0o600)
+    except OSError as wrong:
+        raise FileError(
+            str(settings.database), 1, "", f"cannot be made ({wrong.strerror})", "Check the path"
+        ) from None
+    refuse_foreign(settings.database, settings.programme)
+    engine = engine_on(settings.database)
+    migrate.migrate(engine)
+    with writing(engine) as connection:
+        mine = {"name": PROGRAMME, "value": settings.programme}
+        connection.execute(insert(tables.meta).values(mine).on_conflict_do_nothing())
+    make_keys(settings.keys, random_bytes)
+    return Centre(settings, engine, read_keys(settings.keys), pack, packs, now_ms)
+
+
+def open_centre(settings: Settings, now_ms: Callable[[], int] = wall_ms) -> Centre:
+    """Return the centre that `set_up` has made. Raises FileError, or DatabaseDown."""
+    pack, packs = _packs(settings)
+    file = str(settings.database)
+    if not settings.database.is_file():
+        raise FileError(file, 1, "", "there is no database", "Run `settlement init`")
+    refuse_foreign(settings.database, settings.programme)
+    engine = open_database(settings.database)
+    with reading(engine) as connection:
+        if not migrate.is_current(connection):
+            raise FileError(file, 1, "", "its tables are of another version", "Run `settlement init`")
+    return Centre(settings, engine, read_keys(settings.keys), pack, packs, now_ms)
+
+
+def _packs(settings: Settings) -> tuple[Pack, dict[str, PackFiles]]:
+    """Return the programme's pack, and the files of every pack that this centre may hand out."""
+    folder = str(settings.policies)
+    texts = read_texts(settings.policies)
+    packs = read_packs(texts)
+    pack = packs.get(settings.programme)
+    if pack is None:
+        known = ", ".join(sorted(packs))
+        raise FileError(
+            folder, 1, "", f"no pack is of programme {settings.programme}", f"Known here: {known}"
+        )
+    if pack.training and not settings.training:
+        raise FileError(
+            folder,
+            1,
+            "",
+            f"{pack.programme} is for training and moves no real money",
+            "Name a real programme, or write `training: true`",
+        )
+    offered = {name: one for name, one in packs.items() if settings.training or not one.training}
+    files = files_of_packs(offered, texts)
+    return pack, {one.hash: PackFiles(one.programme, files[one.hash]) for one in offered.values()}

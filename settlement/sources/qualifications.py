@@ -1,0 +1,106 @@
+"""What is in a file of qualifications?
+
+`qualifications.csv`: who may have one item of a category subsidised, under which code.
+
+    qualification_code,id_no,category,valid_from,valid_until
+    TRAINING-0001,110101199003070070,FRIDGE,2026-01-01,2026-12-31
+
+- qualification_code: 1 to 64 letters, digits and marks; what the shopper shows at the till.
+- id_no: the person's identity number (GB 11643).
+- category: a category of the programme's pack.
+- valid_from, valid_until: the first and the last day, both included, in Shanghai.
+
+Neither code nor number is stored: both become blind indexes under the centre's key, and no error
+shows them. A row replaces the one with the same code, unless that code holds or has used a grant:
+then its person and category stay for good. Delete the file after the import.
+"""
+
+import datetime
+from collections.abc import Collection
+from typing import Any
+
+from sqlalchemy import Connection
+
+from settlement.keys import Keys
+from settlement.sources import cells, take_in
+from settlement.sources.csv_rows import CsvRow, Errors, read_rows
+from settlement.sources.take_in import Imported
+from settlement.writer.rows import Qualification, Rows
+from subsidy.codes import resident_id
+
+_DAY = datetime.timedelta(days=1)
+
+
+def import_qualifications(
+    connection: Connection,
+    raw: bytes,
+    file: str,
+    keys: Keys,
+    categories: Collection[str],
+    today: datetime.date,
+) -> list[Imported]:
+    """Take the file in, in the transaction of `connection`. Raises FileErrors; then nothing is loaded.
+
+    Args:
+        connection: a writing transaction.
+        raw: the file's bytes.
+        file: the name that errors show.
+        keys: the centre's, for the blind indexes.
+        categories: those of the programme's pack.
+        today: nobody is born after it.
+    """
+    errors = Errors(file)
+    columns = {
+        "qualification_code": lambda cell: keys.qualification_index(cells.code(cell)),
+        "id_no": lambda cell: keys.person_index(resident_id.read(cell, today)),
+        "category": cells.category,
+        "valid_from": cells.day,
+        "valid_until": cells.day,
+    }
+    rows = read_rows(raw, errors, columns, key=("qualification_code",))
+    for row in rows:
+        if row.values["category"] not in categories:
+            errors.add(
+                row.line,
+                "category",
+                "not a category of the programme",
+                f"One of: {', '.join(sorted(categories))}",
+            )
+        if row.values["valid_until"] < row.values["valid_from"]:
+            errors.add(row.line, "valid_until", "before valid_from", "Write the last day of validity")
+    wanted = [_qualification(row.values) for row in rows]
+    existing = take_in.load_existing(connection, wanted)
+    kept = [_keep_used(row, one, existing, errors) for row, one in zip(rows, wanted, strict=True)]
+    errors.stop_if_any()
+    return [take_in.put_all(connection, "qualifications", kept, existing)]
+
+
+def _qualification(values: dict[str, Any]) -> Qualification:
+    return Qualification(
+        qualification=values["qualification_code"],
+        person=values["id_no"],
+        category=values["category"],
+        valid_from_ms=cells.start_ms(values["valid_from"]),
+        valid_until_ms=cells.start_ms(values["valid_until"] + _DAY),
+        used_by=None,
+    )
+
+
+def _keep_used(row: CsvRow, wanted: Qualification, existing: Rows, errors: Errors) -> Qualification:
+    before = existing.get(Qualification, wanted.qualification)
+    if before is None or before.used_by is None:
+        return wanted
+    for column, then, now in (
+        ("id_no", before.person, wanted.person),
+        ("category", before.category, wanted.category),
+    ):
+        if then != now:
+            errors.add(row.line, column, "the code is used, and by another", "Give a new code")
+    return Qualification(
+        wanted.qualification,
+        before.person,
+        before.category,
+        wanted.valid_from_ms,
+        wanted.valid_until_ms,
+        before.used_by,
+    )

@@ -1,0 +1,1 @@
+"""The centre's HTTP: what shops, operators and monitors call."""

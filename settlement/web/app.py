@@ -1,0 +1,46 @@
+"""Which addresses does the centre have, and what guards them?"""
+
+from typing import Any
+
+from litestar import Litestar
+from litestar.di import Provide
+from litestar.openapi import OpenAPIConfig
+
+from settlement.web import agents, health, holds_and_records, operators
+from settlement.web.edge import Edge
+from settlement.web.problems import handlers
+from settlement.web.signed import Signatures
+from settlement.web.strict_request import StrictRequest
+from subsidy.strict.json_bytes import MOST_BYTES
+
+_ROUTES: tuple[Any, ...] = (
+    agents.enrol_host,
+    agents.tell_facts,
+    agents.hand_out_pack,
+    holds_and_records.place_hold,
+    holds_and_records.release_hold,
+    holds_and_records.take_records,
+    *operators.READS,
+    *health.PROBES,
+)
+
+
+def build_web(edge: Edge) -> Litestar:
+    """Return the centre's web application."""
+    common: dict[str, Any] = {
+        "dependencies": {"edge": Provide(lambda: edge, sync_to_thread=False)},
+        "request_class": StrictRequest,
+        "request_max_body_size": MOST_BYTES,
+        "exception_handlers": handlers(edge.log),
+        "logging_config": None,
+    }
+    # The framework serves a description only together with HTML pages; so it is made by an application of
+    # its own, which serves nothing.
+    described = Litestar(
+        _ROUTES, openapi_config=OpenAPIConfig(title="Trade-in subsidy: the centre", version="1"), **common
+    )
+    app = Litestar(_ROUTES, openapi_config=None, **common)
+    app.state.edge = edge
+    app.state.signatures = Signatures(edge)
+    app.state.description = health.description(described.openapi_schema.to_schema())
+    return app

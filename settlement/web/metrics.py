@@ -1,0 +1,65 @@
+"""Which figures does a monitor watch? Read from the books at each call."""
+
+from collections.abc import Iterator
+
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+from sqlalchemy import Connection, func, select
+
+from settlement.db import tables
+from settlement.db.connection import reading
+from settlement.ledger import post, read_books
+from settlement.ledger.accounts import Account
+from settlement.web.edge import Edge
+
+MEDIA_TYPE = "text/plain; version=0.0.4"
+
+
+def exposition(edge: Edge) -> bytes:
+    """Return all figures in Prometheus' text format."""
+    registry = CollectorRegistry(auto_describe=False)
+    with reading(edge.engine) as connection:
+        registry.register(_Books(list(_figures(connection))))
+    return generate_latest(registry)
+
+
+class _Books(Collector):
+    def __init__(self, figures: list[Metric]) -> None:
+        self._figures = figures
+
+    def collect(self) -> Iterator[Metric]:
+        yield from self._figures
+
+
+def _figures(connection: Connection) -> Iterator[Metric]:
+    balances = read_books.balances(connection)
+    wrong = GaugeMetricFamily(
+        "settlement_ledger_imbalance_fen",
+        "By how much the books fail, in fen. Must be 0.",
+        labels=("funder", "year"),
+    )
+    left = GaugeMetricFamily(
+        "settlement_available_fen", "What may still be promised, in fen.", labels=("funder", "year")
+    )
+    failing = post.imbalance(balances)
+    for funder, year in sorted({(slot[0], slot[2]) for slot in balances}):
+        wrong.add_metric((funder, str(year)), failing.get((funder, year), 0))
+        left.add_metric((funder, str(year)), balances.get((funder, Account.AVAILABLE, year), 0))
+    yield wrong
+    yield left
+    record, entry = tables.record.c, tables.entry_row.c
+    for name, text, query in (
+        ("settlement_open_holds", "Holds that are open.", select(func.count()).where(record.state == "HELD")),
+        (
+            "settlement_differences",
+            "Items that wait for a person.",
+            select(func.count(tables.difference.c.kind)),
+        ),
+        (
+            "settlement_quarantined_entries",
+            "Entries that could not be taken.",
+            select(func.count()).where(entry.answer.in_(("quarantined", "forked"))),
+        ),
+    ):
+        yield GaugeMetricFamily(name, text, value=connection.execute(query).scalar_one())

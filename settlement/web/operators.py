@@ -1,0 +1,115 @@
+"""What may operators' programs read? Nothing personal, and nothing is changed."""
+
+from typing import Annotated, Any
+
+import msgspec
+from litestar import get
+from litestar.di import NamedDependency
+from litestar.params import FromPath, QueryParameter
+
+from settlement.db.connection import reading
+from settlement.ledger import read_books
+from settlement.web import read_models
+from settlement.web.edge import Edge
+from settlement.web.problems import ANSWERS
+from settlement.web.read_models import (
+    DeviceShown,
+    DifferenceShown,
+    FundsShown,
+    HoldShown,
+    RecordShown,
+    TrialBalance,
+)
+from settlement.web.tokens import has_token
+from subsidy.ids import is_record_id
+from subsidy.problem import Problem
+
+MOST = 500
+
+
+class Page(msgspec.Struct, frozen=True):
+    """One page of a list; `next` is what to send as `after` for the one behind it."""
+
+    next: str | None
+
+
+class Holds(Page, frozen=True):
+    """Open holds, oldest first."""
+
+    holds: tuple[HoldShown, ...]
+
+
+class Differences(Page, frozen=True):
+    """What waits for a person, by subject."""
+
+    differences: tuple[DifferenceShown, ...]
+
+
+class Devices(Page, frozen=True):
+    """The shops' installations, by name."""
+
+    devices: tuple[DeviceShown, ...]
+
+
+After = Annotated[str, QueryParameter(name="after", required=False, max_length=200)]
+
+
+@get("/v1/funds", sync_to_thread=True, guards=[has_token], responses=ANSWERS)
+def show_funds(edge: NamedDependency[Edge]) -> FundsShown:
+    """Return every account of every funder and year, and what may still be granted."""
+    with reading(edge.engine) as connection:
+        return read_models.funds(read_books.balances(connection), edge.setting().pack, edge.now_ms())
+
+
+@get("/v1/ledger/trial-balance", sync_to_thread=True, guards=[has_token], responses=ANSWERS)
+def show_trial_balance(edge: NamedDependency[Edge]) -> TrialBalance:
+    """Return all balances as posted, with their sum, which is zero when the books are true."""
+    with reading(edge.engine) as connection:
+        return read_models.trial_balance(read_books.balances(connection))
+
+
+@get("/v1/records/{record_id:str}", sync_to_thread=True, guards=[has_token], responses=ANSWERS)
+def show_record(record_id: FromPath[str], edge: NamedDependency[Edge]) -> RecordShown:
+    """Return all that the centre knows of a sale, money and entries included."""
+    with reading(edge.engine) as connection:
+        found = read_models.record(connection, record_id) if is_record_id(record_id) else None
+    if found is None:
+        raise Problem(404, "RECORD_UNKNOWN", "No record with this id is here. Check the id")
+    return found
+
+
+@get("/v1/holds", sync_to_thread=True, guards=[has_token], responses=ANSWERS)
+def show_holds(
+    edge: NamedDependency[Edge],
+    only: Annotated[str, QueryParameter(name="open", required=False)] = "",
+    after: After = "",
+) -> Holds:
+    """Return the open holds, `?open=1`, up to 500 at a time."""
+    if only != "1":
+        raise Problem(400, "BAD_REQUEST", "?open: only open holds are listed here. Send ?open=1")
+    with reading(edge.engine) as connection:
+        found = read_models.open_holds(connection, after, MOST, edge.now_ms())
+    return Holds(_next(found, "record_id"), tuple(found))
+
+
+@get("/v1/differences", sync_to_thread=True, guards=[has_token], responses=ANSWERS)
+def show_differences(edge: NamedDependency[Edge], after: After = "") -> Differences:
+    """Return what waits for a person, up to 500 at a time."""
+    with reading(edge.engine) as connection:
+        found = read_models.differences(connection, after, MOST)
+    return Differences(_next(found, "position"), tuple(found))
+
+
+@get("/v1/devices", sync_to_thread=True, guards=[has_token], responses=ANSWERS)
+def show_devices(edge: NamedDependency[Edge], after: After = "") -> Devices:
+    """Return the enrolled devices, up to 500 at a time."""
+    with reading(edge.engine) as connection:
+        found = read_models.devices(connection, after, MOST)
+    return Devices(_next(found, "device"), tuple(found))
+
+
+def _next(found: list[Any], name: str) -> str | None:
+    return getattr(found[-1], name) if len(found) == MOST else None
+
+
+READS = (show_funds, show_trial_balance, show_record, show_holds, show_differences, show_devices)

@@ -1,0 +1,63 @@
+"""How does every error become a problem document, whatever raised it?"""
+
+from typing import Any
+
+from litestar import Request, Response
+from litestar.exceptions import HTTPException
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.types import ExceptionHandlersMap
+
+from settlement.logs import Log
+from settlement.writer.step import Denied
+from subsidy.policy.next_action import NextAction
+from subsidy.problem import MEDIA_TYPE, Problem, ProblemBody, of_http_status
+
+_DESCRIBED = {
+    400: "The body is not what the API describes",
+    401: "No signature or token that counts here",
+    403: "This caller may not do this",
+    404: "There is no such thing",
+    405: "Another method",
+    409: "It collides with what is there",
+    413: "The body is over the limit",
+    415: "The body is not declared as JSON",
+    422: "The request contradicts itself",
+    500: "A fault of ours",
+    503: "Not available now",
+}
+ANSWERS = {
+    status: ResponseSpec(ProblemBody, description=text, media_type=MEDIA_TYPE, generate_examples=False)
+    for status, text in _DESCRIBED.items()
+}
+"""What each handler may answer besides its own, for the API's description."""
+
+
+def handlers(log: Log) -> ExceptionHandlersMap:
+    """Return the handlers of everything that can be raised."""
+
+    def unexpected(request: Request[Any, Any, Any], wrong: Exception) -> Response[bytes]:
+        log.error("request.failed", method=request.method, path=request.url.path, exc_info=wrong)
+        return _response(of_http_status(500))
+
+    return {Problem: _problem, HTTPException: _http, Exception: unexpected}
+
+
+def problem_of(denied: Denied) -> Problem:
+    """Return the problem that tells a caller what the step denied."""
+    return Problem(denied.status, denied.code, denied.detail, next_action=NextAction.CALL_SUPPORT)
+
+
+def _problem(_request: Request[Any, Any, Any], wrong: Problem) -> Response[bytes]:
+    return _response(wrong)
+
+
+def _http(_request: Request[Any, Any, Any], wrong: HTTPException) -> Response[bytes]:
+    response = _response(of_http_status(wrong.status_code))
+    for name, value in dict(wrong.headers or {}).items():
+        if name.lower() in ("allow", "retry-after"):
+            response.headers[name] = value
+    return response
+
+
+def _response(problem: Problem) -> Response[bytes]:
+    return Response(problem.content(), status_code=problem.status, media_type=MEDIA_TYPE)

@@ -1,0 +1,316 @@
+"""How do the books, records and devices look to operators' programs?
+
+Texts that devices have written are shown through `scrub`; blind indexes and host names are left out.
+"""
+
+from collections.abc import Iterable, Mapping
+
+import msgspec
+from sqlalchemy import Connection, and_, or_, select
+
+from settlement.db import tables
+from settlement.ledger import post
+from settlement.ledger.accounts import Account
+from settlement.ledger.post import Slot
+from settlement.writer import store
+from settlement.writer.rows import Record, Rows
+from subsidy import calendar
+from subsidy.masking import scrub
+from subsidy.policy.model import Pack
+from subsidy.policy.split import Part, largest_grant
+
+
+class FunderYear(msgspec.Struct, frozen=True):
+    """Every account of one funder and programme year, in fen; appropriated is shown positive."""
+
+    funder: str
+    year: int
+    accounts: dict[str, int]
+
+
+class YearLeft(msgspec.Struct, frozen=True):
+    """The largest grant of a programme year that every funder can bear its part of, by today's shares."""
+
+    year: int
+    fund_left_fen: int
+
+
+class FundsShown(msgspec.Struct, frozen=True):
+    """The fund as of `centre_ms`."""
+
+    programme: str
+    centre_ms: int
+    funds: tuple[FunderYear, ...]
+    years: tuple[YearLeft, ...]
+
+
+class BalanceShown(msgspec.Struct, frozen=True):
+    """One balance as posted: what was given is negative."""
+
+    funder: str
+    account: str
+    year: int
+    fen: int
+
+
+class Imbalance(msgspec.Struct, frozen=True):
+    """By how much the books of a funder and year fail."""
+
+    funder: str
+    year: int
+    fen: int
+
+
+class TrialBalance(msgspec.Struct, frozen=True):
+    """All balances, their sum, and where they fail, which is nowhere when they are true."""
+
+    rows: tuple[BalanceShown, ...]
+    sum_fen: int
+    imbalance: tuple[Imbalance, ...]
+
+
+class EntryShown(msgspec.Struct, frozen=True):
+    """An entry of the device's chain about a record. `problem` says why it was not taken."""
+
+    seq: int
+    kind: str
+    answer: str
+    problem: str
+    taken_ms: int
+
+
+class PostingShown(msgspec.Struct, frozen=True):
+    """One line of the ledger."""
+
+    event_no: int
+    at_ms: int
+    happening: str
+    funder: str
+    account: str
+    year: int
+    fen: int
+
+
+class DifferenceShown(msgspec.Struct, frozen=True):
+    """Something that waits for a person. `position` is for paging."""
+
+    subject: str
+    kind: str
+    owner: str
+    detail: str
+    opened_ms: int
+    position: str
+
+
+class RecordShown(msgspec.Struct, frozen=True):
+    """The centre's record of a sale."""
+
+    record_id: str
+    state: str
+    device: str
+    epoch: int
+    hold_no: int
+    merchant: str
+    shop: str
+    terminal_no: str
+    category: str
+    year: int
+    gtin: str
+    serial_no: str | None
+    subsidy_fen: int
+    to_pay_fen: int
+    paid_fen: int
+    split: tuple[Part, ...]
+    money: str | None
+    placed_at_ms: int
+    held_for_s: int
+    ended_ms: int | None
+    why: str
+    owner: str
+    entries: tuple[EntryShown, ...]
+    differences: tuple[DifferenceShown, ...]
+    postings: tuple[PostingShown, ...]
+
+
+class HoldShown(msgspec.Struct, frozen=True):
+    """An open hold, and whether its time is over."""
+
+    record_id: str
+    device: str
+    hold_no: int
+    merchant: str
+    shop: str
+    terminal_no: str
+    category: str
+    subsidy_fen: int
+    placed_at_ms: int
+    held_for_s: int
+    over: bool
+
+
+class DeviceShown(msgspec.Struct, frozen=True):
+    """An enrolled device, and how far its chain and its statements have come."""
+
+    device: str
+    epoch: int
+    shop: str
+    enrolled_ms: int
+    frozen: str | None
+    upload_no: int
+    stated_hold_no: int
+    stated_ms: int
+    last_seq: int
+    entries: int
+    missing_entries: int
+
+
+def funds(balances: Mapping[Slot, int], pack: Pack, at_ms: int) -> FundsShown:
+    """Return the fund of every funder and year."""
+    shares = pack.shares.on(calendar.business_day(calendar.from_ms(at_ms)))
+    shown, years = [], []
+    for funder, year in sorted({(slot[0], slot[2]) for slot in balances}):
+        accounts = {account.value: balances.get((funder, account, year), 0) for account in Account}
+        accounts[Account.APPROPRIATED] = -accounts[Account.APPROPRIATED]
+        shown.append(FunderYear(funder, year, accounts))
+    for year in sorted({slot[2] for slot in balances}):
+        left = {slot[0]: fen for slot, fen in balances.items() if slot[1:] == (Account.AVAILABLE, year)}
+        years.append(YearLeft(year, largest_grant(left, shares.value) if shares else 0))
+    return FundsShown(pack.programme, at_ms, tuple(shown), tuple(years))
+
+
+def trial_balance(balances: Mapping[Slot, int]) -> TrialBalance:
+    """Return all balances, what they add up to, and where they fail."""
+    return TrialBalance(
+        rows=tuple(
+            BalanceShown(slot[0], slot[1].value, slot[2], balances[slot]) for slot in sorted(balances)
+        ),
+        sum_fen=sum(balances.values()),
+        imbalance=tuple(
+            Imbalance(funder, year, fen) for (funder, year), fen in sorted(post.imbalance(balances).items())
+        ),
+    )
+
+
+def record(connection: Connection, record_id: str) -> RecordShown | None:
+    """Return a record with its entries, differences and postings, or None."""
+    rows = Rows()
+    store.load(connection, [(Record, (record_id,))], rows)
+    found = rows.get(Record, record_id)
+    if found is None:
+        return None
+    return RecordShown(
+        record_id=record_id,
+        state=found.state,
+        device=found.device,
+        epoch=found.epoch,
+        hold_no=found.hold_no,
+        merchant=found.merchant,
+        shop=found.shop,
+        terminal_no=found.terminal_no,
+        category=found.category,
+        year=found.year,
+        gtin=found.gtin,
+        serial_no=found.serial_no,
+        subsidy_fen=found.subsidy_fen,
+        to_pay_fen=found.to_pay_fen,
+        paid_fen=found.paid_fen,
+        split=found.parts,
+        money=found.money,
+        placed_at_ms=found.placed_at_ms,
+        held_for_s=found.held_for_s,
+        ended_ms=found.ended_ms,
+        why=scrub(found.why),
+        owner=found.owner,
+        entries=tuple(_entries(connection, record_id)),
+        differences=tuple(_differences(connection, tables.difference.c.subject == record_id)),
+        postings=tuple(_postings(connection, record_id)),
+    )
+
+
+def open_holds(connection: Connection, after: str, most: int, at_ms: int) -> list[HoldShown]:
+    """Return up to `most` open holds behind the record id `after`."""
+    table = tables.record
+    c = table.c
+    query = select(table).where(c.state == "HELD", c.record_id > after).order_by(c.record_id).limit(most)
+    return [
+        HoldShown(
+            record_id=row.record_id,
+            device=row.device,
+            hold_no=row.hold_no,
+            merchant=row.merchant,
+            shop=row.shop,
+            terminal_no=row.terminal_no,
+            category=row.category,
+            subsidy_fen=row.subsidy_fen,
+            placed_at_ms=row.placed_at_ms,
+            held_for_s=row.held_for_s,
+            over=at_ms > row.placed_at_ms + row.held_for_s * 1000,
+        )
+        for row in connection.execute(query)
+    ]
+
+
+def differences(connection: Connection, after: str, most: int) -> list[DifferenceShown]:
+    """Return up to `most` differences behind the position `after`."""
+    c = tables.difference.c
+    subject, _, kind = after.rpartition(" ")
+    behind = or_(c.subject > subject, and_(c.subject == subject, c.kind > kind))
+    return _differences(connection, behind, most)
+
+
+def devices(connection: Connection, after: str, most: int) -> list[DeviceShown]:
+    """Return up to `most` devices behind the name `after`."""
+    table = tables.device
+    c = table.c
+    query = select(table).where(c.device > after).order_by(c.device).limit(most)
+    return [
+        DeviceShown(
+            device=row.device,
+            epoch=row.epoch,
+            shop=row.shop,
+            enrolled_ms=row.enrolled_ms,
+            frozen=row.frozen and scrub(row.frozen),
+            upload_no=row.upload_no,
+            stated_hold_no=row.stated_hold_no,
+            stated_ms=row.stated_ms,
+            last_seq=row.last_seq,
+            entries=row.entries,
+            missing_entries=row.last_seq - row.entries,
+        )
+        for row in connection.execute(query)
+    ]
+
+
+def _entries(connection: Connection, record_id: str) -> Iterable[EntryShown]:
+    c = tables.entry_row.c
+    query = (
+        select(c.seq, c.kind, c.answer, c.problem, c.taken_ms)
+        .where(c.record_id == record_id)
+        .order_by(c.device, c.epoch, c.seq, c.hash)
+    )
+    for row in connection.execute(query):
+        yield EntryShown(row.seq, scrub(row.kind), row.answer, scrub(row.problem), row.taken_ms)
+
+
+def _differences(connection: Connection, condition: object, most: int = 100) -> list[DifferenceShown]:
+    table = tables.difference
+    c = table.c
+    query = select(table).where(condition).order_by(c.subject, c.kind).limit(most)  # type: ignore[arg-type]
+    return [
+        DifferenceShown(
+            row.subject, row.kind, row.owner, scrub(row.detail), row.opened_ms, f"{row.subject} {row.kind}"
+        )
+        for row in connection.execute(query)
+    ]
+
+
+def _postings(connection: Connection, record_id: str) -> Iterable[PostingShown]:
+    posting, event = tables.posting.c, tables.event.c
+    query = (
+        select(tables.posting, event.at_ms)
+        .join(tables.event, event.event_no == posting.event_no)
+        .where(event.record_id == record_id)
+        .order_by(posting.event_no, posting.line)
+    )
+    for row in connection.execute(query):
+        yield PostingShown(row.event_no, row.at_ms, row.happening, row.funder, row.account, row.year, row.fen)

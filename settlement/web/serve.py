@@ -1,0 +1,145 @@
+"""How is the centre served, so that a slow or endless request cannot tie it up?
+
+uvicorn has no deadline for a request's header or body and no limit of a header's size: this adds
+them (10 s each, 64 KiB), by closing the connection. It leans on uvicorn's inside, so its version is
+pinned.
+"""
+
+import asyncio
+import signal
+import socket
+from asyncio.events import TimerHandle
+from types import FrameType
+from typing import Any
+
+import uvicorn
+from litestar import Litestar
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from settlement.config import Listen
+from subsidy.problem import MEDIA_TYPE, of_http_status
+
+DEADLINE_S = 10
+MOST_HEADER_BYTES = 64 << 10
+_GRACE_S = 10
+_BACKLOG = 1024
+
+
+class AddressTaken(Exception):
+    """The address cannot be listened on. The message says why and what to do."""
+
+
+class ImpatientProtocol(HttpToolsProtocol):
+    """HTTP with deadlines for header and body."""
+
+    def __init__(self, *args: Any, **more: Any) -> None:
+        super().__init__(*args, **more)
+        self._deadline: TimerHandle | None = None
+        self._header_bytes: int | None = 0
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Give the first request its time."""
+        super().connection_made(transport)
+        self._arm()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget the deadline."""
+        self._disarm()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Take bytes; what comes between two requests must become one in time."""
+        if self._deadline is None and (self.cycle is None or self.cycle.response_complete):
+            self._arm()
+        if self._header_bytes is not None:
+            self._header_bytes += len(data)
+        super().data_received(data)
+        if self._header_bytes is not None and self._header_bytes > MOST_HEADER_BYTES:
+            self._too_late()
+
+    def on_message_begin(self) -> None:
+        """Give the header its time, also when it came in one piece with the request before."""
+        self._arm()
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        """Give the body its time."""
+        self._header_bytes = None
+        self._arm()
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """The request is whole."""
+        self._header_bytes = 0
+        self._disarm()
+        super().on_message_complete()
+
+    def send_400_response(self, msg: str) -> None:
+        """Answer bytes that are no HTTP as every other error is answered."""
+        problem = of_http_status(400)
+        content = problem.content()
+        head = (
+            f"HTTP/1.1 400 Bad Request\r\ncontent-type: {MEDIA_TYPE}\r\n"
+            f"content-length: {len(content)}\r\nconnection: close\r\n\r\n"
+        )
+        self.transport.write(head.encode() + content)
+        self.transport.close()
+
+    def _arm(self) -> None:
+        self._disarm()
+        self._deadline = self.loop.call_later(DEADLINE_S, self._too_late)
+
+    def _disarm(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+    def _too_late(self) -> None:
+        if not self.transport.is_closing():
+            self.transport.close()
+
+
+def bind(listen: Listen) -> socket.socket:
+    """Return a listening socket. Raises AddressTaken."""
+    family = socket.AF_INET6 if ":" in listen.host else socket.AF_INET
+    bound = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.bind((listen.host, listen.port))
+        bound.listen(_BACKLOG)
+    except OSError as wrong:
+        bound.close()
+        raise AddressTaken(
+            f"cannot listen on {listen} ({wrong.strerror}). Stop what listens there, or change `listen`"
+        ) from None
+    return bound
+
+
+def server(app: Litestar) -> uvicorn.Server:
+    """Return a server of `app`, not yet running."""
+    return uvicorn.Server(
+        uvicorn.Config(
+            app,
+            http=ImpatientProtocol,
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_keep_alive=30,
+            timeout_graceful_shutdown=_GRACE_S,
+        )
+    )
+
+
+def run_until_stopped(app: Litestar, bound: socket.socket) -> None:
+    """Serve on `bound` until SIGTERM or SIGINT; requests under way are answered first."""
+    running = server(app)
+
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        running.should_exit = True
+
+    # uvicorn raises the signal again when it is done; then this, not the default, takes it.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, stop)
+    running.run(sockets=[bound])
