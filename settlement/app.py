@@ -33,12 +33,18 @@ class Centre(msgspec.Struct, frozen=True):
     engine: Engine
     keys: Keys
     pack: Pack
-    packs: dict[str, PackFiles]
+    offered: dict[str, Pack]
+    texts: dict[str, str]
     now_ms: Callable[[], int]
 
     def setting(self) -> Setting:
         """Return what a step may know."""
         return Setting(self.pack, self.keys.kid, self.keys.public())
+
+    def packs(self) -> dict[str, PackFiles]:
+        """Return the files of every pack that this centre hands out, by hash."""
+        files = files_of_packs(self.offered, self.texts)
+        return {one.hash: PackFiles(one.programme, files[one.hash]) for one in self.offered.values()}
 
     def writer(self, failed: Callable[[BaseException], None]) -> Writer:
         """Return the writer, not started."""
@@ -58,7 +64,7 @@ class Centre(msgspec.Struct, frozen=True):
                 setting=lambda: setting,
                 submit=writer.submit,
                 now_ms=self.now_ms,
-                packs=self.packs,
+                packs=self.packs(),
                 log=log,
             )
         )
@@ -70,11 +76,9 @@ def set_up(settings: Settings, now_ms: Callable[[], int] = wall_ms) -> Centre:
     Raises FileError, or DatabaseDown.
     """
     # The pack first: a wrong configuration should leave nothing behind.
-    pack, packs = _packs(settings)
+    pack, offered, texts = _pack(settings)
     try:
         settings.database.parent.mkdir(parents=True, exist_ok=True)
-        # Readable by the service's user only, as are the files that SQLite puts beside it.
-        settings.database.touch(mode=0o600)
     except OSError as wrong:
         raise FileError(
             str(settings.database), 1, "", f"cannot be made ({wrong.strerror})", "Check the path"
@@ -86,12 +90,12 @@ def set_up(settings: Settings, now_ms: Callable[[], int] = wall_ms) -> Centre:
         mine = {"name": PROGRAMME, "value": settings.programme}
         connection.execute(insert(tables.meta).values(mine).on_conflict_do_nothing())
     make_keys(settings.keys, random_bytes)
-    return Centre(settings, engine, read_keys(settings.keys), pack, packs, now_ms)
+    return Centre(settings, engine, read_keys(settings.keys), pack, offered, texts, now_ms)
 
 
 def open_centre(settings: Settings, now_ms: Callable[[], int] = wall_ms) -> Centre:
     """Return the centre that `set_up` has made. Raises FileError, or DatabaseDown."""
-    pack, packs = _packs(settings)
+    pack, offered, texts = _pack(settings)
     file = str(settings.database)
     if not settings.database.is_file():
         raise FileError(file, 1, "", "there is no database", "Run `settlement init`")
@@ -100,11 +104,11 @@ def open_centre(settings: Settings, now_ms: Callable[[], int] = wall_ms) -> Cent
     with reading(engine) as connection:
         if not migrate.is_current(connection):
             raise FileError(file, 1, "", "its tables are of another version", "Run `settlement init`")
-    return Centre(settings, engine, read_keys(settings.keys), pack, packs, now_ms)
+    return Centre(settings, engine, read_keys(settings.keys), pack, offered, texts, now_ms)
 
 
-def _packs(settings: Settings) -> tuple[Pack, dict[str, PackFiles]]:
-    """Return the programme's pack, and the files of every pack that this centre may hand out."""
+def _pack(settings: Settings) -> tuple[Pack, dict[str, Pack], dict[str, str]]:
+    """Return the programme's pack, and every pack that this centre may hand out with the folder's texts."""
     folder = str(settings.policies)
     texts = read_texts(settings.policies)
     packs = read_packs(texts)
@@ -123,5 +127,4 @@ def _packs(settings: Settings) -> tuple[Pack, dict[str, PackFiles]]:
             "Name a real programme, or write `training: true`",
         )
     offered = {name: one for name, one in packs.items() if settings.training or not one.training}
-    files = files_of_packs(offered, texts)
-    return pack, {one.hash: PackFiles(one.programme, files[one.hash]) for one in offered.values()}
+    return pack, offered, texts

@@ -44,12 +44,11 @@ class Listen(msgspec.Struct, frozen=True):
 
 def _flag(value: object) -> object:
     # The environment has only text; pydantic alone would also take 1, "yes" and "on".
-    known: dict[object, bool] = {"true": True, "false": False}
     if isinstance(value, bool):
         return value
-    if value not in known:
+    if not isinstance(value, str) or value not in ("true", "false"):
         raise ValueError("neither true nor false")
-    return known[value]
+    return value == "true"
 
 
 def _name(value: str) -> str:

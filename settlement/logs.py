@@ -3,21 +3,40 @@
 Every value passes `subsidy.masking.scrub`. Bodies, codes and headers are never handed to a log.
 """
 
+import contextlib
 import logging
 import sys
 from collections.abc import Callable, MutableMapping
-from typing import Any
+from typing import Any, TextIO
 
 import structlog
 
+from settlement.system import Lock
 from subsidy import calendar
 from subsidy.masking import scrub
 
 Log = structlog.typing.FilteringBoundLogger
 
 
-def make_log(now_ms: Callable[[], int]) -> Log:
-    """Return the log, and send what libraries log through it too."""
+class Lines:
+    """Writes lines to a stream, and never fails: what was asked for must not depend on its log."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._lock = Lock()
+
+    def msg(self, line: str) -> None:
+        """Write one line."""
+        # A closed or broken stream: there is nobody to tell.
+        with self._lock, contextlib.suppress(OSError, ValueError):
+            self._stream.write(line + "\n")
+            self._stream.flush()
+
+    info = warning = error = msg
+
+
+def make_log(now_ms: Callable[[], int], stream: TextIO | None = None) -> Log:
+    """Return the log to `stream`, stderr when None, and send what libraries log through it too."""
 
     def stamp(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
         return {"ts": calendar.from_ms(now_ms()).isoformat(timespec="milliseconds"), **event}
@@ -30,7 +49,7 @@ def make_log(now_ms: Callable[[], int]) -> Log:
         structlog.processors.JSONRenderer(ensure_ascii=False),
     ]
     log: Log = structlog.wrap_logger(
-        structlog.WriteLogger(sys.stderr),
+        Lines(stream or sys.stderr),
         processors=processors,
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
         cache_logger_on_first_use=True,

@@ -26,7 +26,7 @@ from terminal_agent.log import make_log
 from terminal_agent.sync import device_key
 from terminal_agent.sync.enrol import enrol as enrol_host
 from terminal_agent.system import SystemClock
-from terminal_agent.till.local import ask_agent, port_problem
+from terminal_agent.till.local import AgentOutbox, AgentStatus, ask_agent, port_problem
 
 _CONFIG_INVALID, _LOOK_AT_IT, _DOWN, _REFUSED = 3, 4, 5, 6
 
@@ -48,7 +48,7 @@ def main() -> None:
 @app.command()
 def run(config: ConfigOption = _DEFAULT, as_json: JsonOption = False) -> None:
     """Serve the tills until told to stop. Example: terminal-agent run --config agent.yaml"""
-    with _explained():
+    with _explained(as_json):
         agent = Agent(_trusted(config), make_log())
         if (why := port_problem(*_address(config))) is not None:
             _fail(why, _DOWN)
@@ -65,7 +65,7 @@ def resume(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only list what is open.")] = False,
 ) -> None:
     """Finish what a power cut left open, then end. Example: terminal-agent resume --config agent.yaml"""
-    with _explained():
+    with _explained(as_json):
         agent = Agent(_trusted(config), make_log())
         if not dry_run:
             agent.resume()
@@ -86,7 +86,7 @@ def enrol(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only check configuration and code.")] = False,
 ) -> None:
     """Make this host a device of its centre. Example: terminal-agent enrol ABCD...-0123456789abcdef"""
-    with _explained():
+    with _explained(as_json):
         settings = read_config(config)
         if dry_run:
             _print(
@@ -117,8 +117,8 @@ def enrol(
 @app.command()
 def status(config: ConfigOption = _DEFAULT, as_json: JsonOption = False) -> None:
     """Show how the running agent is. Example: terminal-agent status --config agent.yaml"""
-    with _explained():
-        found = ask_agent(*_address(config), "/v1/status")
+    with _explained(as_json):
+        found = ask_agent(*_address(config), "/v1/status", AgentStatus)
         if found is None:
             _fail("The agent does not run. Start it with `terminal-agent run`", _DOWN)
         lines = (
@@ -133,9 +133,9 @@ def status(config: ConfigOption = _DEFAULT, as_json: JsonOption = False) -> None
 @app.command()
 def doctor(config: ConfigOption = _DEFAULT, as_json: JsonOption = False) -> None:
     """Check whether this host is fit to sell. Example: terminal-agent doctor --config agent.yaml"""
-    with _explained():
+    with _explained(as_json):
         settings = read_config(config)
-        runs = ask_agent(settings.host, settings.port, "/v1/status") is not None
+        runs = ask_agent(settings.host, settings.port, "/v1/status", AgentStatus) is not None
         findings = doctor_checks.examine(settings, agent_runs=runs)
         shown = [
             f"{'ok ' if one.well else 'NOT'} {one.check}: {one.found}"
@@ -152,9 +152,9 @@ def doctor(config: ConfigOption = _DEFAULT, as_json: JsonOption = False) -> None
 @outbox_app.command("ls")
 def outbox_ls(config: ConfigOption = _DEFAULT, as_json: JsonOption = False) -> None:
     """List what the centre has not acknowledged. Example: terminal-agent outbox ls --config agent.yaml"""
-    with _explained():
+    with _explained(as_json):
         settings = read_config(config)
-        found = ask_agent(settings.host, settings.port, "/v1/outbox")
+        found = ask_agent(settings.host, settings.port, "/v1/outbox", AgentOutbox)
         if found is None:
             waiting = _journal(settings).waiting(1000)
             found = {
@@ -205,16 +205,25 @@ def _journal(settings: Config) -> SqliteJournal:
 
 
 @contextmanager
-def _explained() -> Iterator[None]:
-    """Turn faults that a person can mend into a sentence and an exit code."""
+def _explained(as_json: bool) -> Iterator[None]:
+    """Turn faults that a person can mend into a sentence, an exit code, and a document if one is wanted."""
     try:
         yield
     except FileError as wrong:
-        _fail(str(wrong), _CONFIG_INVALID)
+        _leave(str(wrong), _CONFIG_INVALID, as_json)
     except (JournalDown, CentreUnreachable) as wrong:
-        _fail(str(wrong), _DOWN)
+        _leave(str(wrong), _DOWN, as_json)
     except (NotEnrolled, CentreDenied) as wrong:
-        _fail(str(wrong), _REFUSED)
+        _leave(str(wrong), _REFUSED, as_json)
+    except _Failed as wrong:
+        _leave(wrong.sentence, wrong.code, as_json)
+
+
+class _Failed(Exception):
+    def __init__(self, sentence: str, code: int) -> None:
+        super().__init__(sentence)
+        self.sentence = sentence
+        self.code = code
 
 
 def _print(document: object, as_json: bool, text: str) -> None:
@@ -222,5 +231,11 @@ def _print(document: object, as_json: bool, text: str) -> None:
 
 
 def _fail(sentence: str, code: int) -> NoReturn:
+    raise _Failed(sentence, code)
+
+
+def _leave(sentence: str, code: int, as_json: bool) -> NoReturn:
     typer.echo(sentence, err=True)
+    if as_json:
+        typer.echo(json.dumps({"error": sentence, "exit_code": code}, ensure_ascii=False))
     raise typer.Exit(code)

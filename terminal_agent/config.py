@@ -66,6 +66,9 @@ def read_config(path: Path) -> Config:
     }
     if not terminals:
         raise keys["terminals"].wrong("no terminal", "Add the shop's terminals")
+    tills = {till: _known(node, terminals) for till, node in keys["tills"].items()}
+    if not tills:
+        raise keys["tills"].wrong("no till", "Say which terminal stands beside which till")
     host, port = _listen(keys["listen"]) if "listen" in keys else ("127.0.0.1", 8610)
     return Config(
         centre=_centre(keys["centre"]),
@@ -77,7 +80,7 @@ def read_config(path: Path) -> Config:
         wait_s=_integer(keys, "wait_s", 25, 0, 60),
         sync_every_s=_integer(keys, "sync_every_ms", 5000, 100, 300_000) / 1000,
         terminals=terminals,
-        tills={till: _known(node, terminals) for till, node in keys["tills"].items()},
+        tills=tills,
     )
 
 
@@ -98,18 +101,24 @@ def _terminal(path: Path, number: str, node: Node, *, training: bool) -> Termina
 
 def _centre(node: Node) -> str:
     url = node.text()
-    parts = urlsplit(url)
-    local = parts.hostname in _LOOPBACK
-    if not parts.hostname or parts.scheme not in ("https", "http") or parts.query or parts.fragment:
-        raise node.wrong(f"{url!r} is no address", 'Write it as in "https://centre.example"')
-    if parts.scheme == "http" and not local:
+    remedy = 'Write it as in "https://centre.example"'
+    try:
+        parts = urlsplit(url)
+        whole = parts.scheme in ("https", "http") and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # brackets that do not close, or a port that is none
+        raise node.wrong("no address", remedy) from None
+    if parts.username is not None or parts.password is not None:
+        raise node.wrong("an address with a name or password in it", remedy)
+    if not whole or parts.query or parts.fragment or not re.fullmatch(r"[\x21-\x7e]+", url, re.ASCII):
+        raise node.wrong(f"{url!r} is no address", remedy)
+    if parts.scheme == "http" and parts.hostname not in _LOOPBACK:
         raise node.wrong("a centre over plain http", "Use https: only a centre on this host may do without")
     return url.rstrip("/")
 
 
 def _listen(node: Node) -> tuple[str, int]:
     host, _, port = node.text().rpartition(":")
-    if host not in _LOOPBACK or not re.fullmatch(r"[0-9]{1,5}", port, re.ASCII) or int(port) > 65_535:
+    if host not in _LOOPBACK or not re.fullmatch(r"[1-9][0-9]{0,4}", port, re.ASCII) or int(port) > 65_535:
         raise node.wrong("not a loopback address and port", 'Write it as in "127.0.0.1:8610"')
     return host, int(port)
 

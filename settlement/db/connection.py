@@ -34,13 +34,23 @@ def engine_on(path: Path) -> Engine:
         raise DatabaseDown(
             f"SQLite {pysqlite3.dbapi2.sqlite_version} can corrupt its log. Install pysqlite3 0.6.1 or later"
         )
+    # Readable by the service's user only, as are the files that SQLite puts beside it.
+    path.touch(mode=0o600)
+    # Made here or never: a database that went away must not come back empty.
+    uri = f"{path.absolute().as_uri()}?mode=rw"
+
+    def connect() -> Any:
+        return pysqlite3.dbapi2.connect(
+            uri, uri=True, check_same_thread=False, timeout=BUSY_S, isolation_level=None
+        )
+
     engine = create_engine(
-        f"sqlite:///{path}",
+        "sqlite://",
         module=pysqlite3.dbapi2,
         poolclass=NullPool,
         # An error's text must not bring rows into the log.
         hide_parameters=True,
-        connect_args={"check_same_thread": False, "timeout": BUSY_S, "isolation_level": None},
+        creator=connect,
     )
     event.listen(engine, "connect", _set_up)
     event.listen(engine, "begin", _begin)

@@ -3,7 +3,7 @@
 `qualifications.csv`: who may have one item of a category subsidised, under which code.
 
     qualification_code,id_no,category,valid_from,valid_until
-    TRAINING-0001,110101199003070070,FRIDGE,2026-01-01,2026-12-31
+    TRAINING-0001,321202199003070013,FRIDGE,2026-01-01,2026-12-31
 
 - qualification_code: 1 to 64 letters, digits and marks; what the shopper shows at the till.
 - id_no: the person's identity number (GB 11643).

@@ -4,7 +4,7 @@
 
     merchants:
       - merchant: "M001"                 # id, quoted, up to 32 letters, digits, - or _
-        uscc: "91321202MA1XXXXXXX"       # unified social credit code
+        uscc: "91321202MA1XX0001B"       # unified social credit code
         name: 示例电器有限公司
         active: true                     # false: no new grants for any of its shops
         shops:

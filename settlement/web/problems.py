@@ -11,6 +11,7 @@ from settlement.logs import Log
 from settlement.writer.step import Denied
 from subsidy.policy.next_action import NextAction
 from subsidy.problem import MEDIA_TYPE, Problem, ProblemBody, of_http_status
+from subsidy.wire.http_signature import DEVICE
 
 _DESCRIBED = {
     400: "The body is not what the API describes",
@@ -33,31 +34,34 @@ ANSWERS = {
 
 
 def handlers(log: Log) -> ExceptionHandlersMap:
-    """Return the handlers of everything that can be raised."""
+    """Return the handlers of everything that can be raised; each leaves a line in the log."""
+
+    def refused(request: Request[Any, Any, Any], problem: Problem) -> Response[bytes]:
+        log.info(
+            "request.refused",
+            method=request.method,
+            path=request.url.path,
+            status=problem.status,
+            code=problem.body.code,
+            device=request.headers.get(DEVICE, "")[:40] or None,
+        )
+        return Response(problem.content(), status_code=problem.status, media_type=MEDIA_TYPE)
+
+    def by_framework(request: Request[Any, Any, Any], wrong: HTTPException) -> Response[bytes]:
+        response = refused(request, of_http_status(wrong.status_code))
+        for name, value in dict(wrong.headers or {}).items():
+            if name.lower() in ("allow", "retry-after"):
+                response.headers[name] = value
+        return response
 
     def unexpected(request: Request[Any, Any, Any], wrong: Exception) -> Response[bytes]:
         log.error("request.failed", method=request.method, path=request.url.path, exc_info=wrong)
-        return _response(of_http_status(500))
+        problem = of_http_status(500)
+        return Response(problem.content(), status_code=500, media_type=MEDIA_TYPE)
 
-    return {Problem: _problem, HTTPException: _http, Exception: unexpected}
+    return {Problem: refused, HTTPException: by_framework, Exception: unexpected}
 
 
 def problem_of(denied: Denied) -> Problem:
     """Return the problem that tells a caller what the step denied."""
     return Problem(denied.status, denied.code, denied.detail, next_action=NextAction.CALL_SUPPORT)
-
-
-def _problem(_request: Request[Any, Any, Any], wrong: Problem) -> Response[bytes]:
-    return _response(wrong)
-
-
-def _http(_request: Request[Any, Any, Any], wrong: HTTPException) -> Response[bytes]:
-    response = _response(of_http_status(wrong.status_code))
-    for name, value in dict(wrong.headers or {}).items():
-        if name.lower() in ("allow", "retry-after"):
-            response.headers[name] = value
-    return response
-
-
-def _response(problem: Problem) -> Response[bytes]:
-    return Response(problem.content(), status_code=problem.status, media_type=MEDIA_TYPE)

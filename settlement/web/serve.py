@@ -1,8 +1,8 @@
 """How is the centre served, so that a slow or endless request cannot tie it up?
 
 uvicorn has no deadline for a request's header or body and no limit of a header's size: this adds
-them (10 s each, 64 KiB), by closing the connection. It leans on uvicorn's inside, so its version is
-pinned.
+them (10 s each, 64 KiB), and a limit of connections, by closing the connection. It leans on
+uvicorn's inside, so its version is pinned.
 """
 
 import asyncio
@@ -21,6 +21,8 @@ from subsidy.problem import MEDIA_TYPE, of_http_status
 
 DEADLINE_S = 10
 MOST_HEADER_BYTES = 64 << 10
+# Each may hold a body of 1 MiB while it is read.
+MOST_CONNECTIONS = 1000
 _GRACE_S = 10
 _BACKLOG = 1024
 
@@ -38,9 +40,11 @@ class ImpatientProtocol(HttpToolsProtocol):
         self._header_bytes: int | None = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Give the first request its time."""
+        """Give the first request its time; one connection too many is closed at once."""
         super().connection_made(transport)
         self._arm()
+        if len(self.connections) > MOST_CONNECTIONS:
+            self._too_late()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the deadline."""

@@ -39,6 +39,9 @@ class Writer:
 
     def start(self) -> None:
         """Start taking commands."""
+        # When the last connection closes, SQLite copies its whole log into the database: one stays open, so
+        # that this is not done after every batch.
+        self._keeper = self._engine.raw_connection()
         start_thread("writer", self._run)
 
     def submit(self, command: apply.Command) -> Answer:

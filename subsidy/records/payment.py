@@ -32,3 +32,4 @@ class Evidence(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_def
     masked_pan: str = ""
     host_date: str = ""
     host_time: str = ""
+    channel_no: str = ""  # what a QR channel calls the payment, such as WeChat's transaction_id

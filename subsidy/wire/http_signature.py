@@ -99,7 +99,8 @@ def read(method: str, path: str, query: str, body: bytes, headers: Mapping[str, 
     if _DEVICE.fullmatch(device) is None or _EPOCH.fullmatch(epoch) is None:
         raise NotSigned(f"the headers {DEVICE} and {EPOCH} are missing or malformed")
     digest = _digest(body)
-    if not hmac.compare_digest(digest, headers.get("content-digest", "")):
+    # As bytes: compare_digest raises for text beyond ASCII, which a header may hold.
+    if not hmac.compare_digest(digest.encode(), headers.get("content-digest", "").encode(errors="replace")):
         raise NotSigned("Content-Digest is not that of the body")
     try:
         raw = base64.b64decode(signature[1], validate=True)

@@ -75,6 +75,10 @@ class Checkout:
             return opening
         record_id = opening.sale.record_id
         try:
+            # An earlier sale of this item that was given up still binds it at the centre until that has
+            # heard of it: told afterwards, the facts would say that the item is taken.
+            for other in self._journal.unacknowledged_closes(question.item.serial_no, qualification):
+                self._centre.release(other, deadline.left_s())
             decided = self._decide(question, deadline)
         except (CentreUnreachable, CentreDenied) as wrong:
             return self._refused(record_id, _refusal_of(wrong))
@@ -82,7 +86,7 @@ class Checkout:
             return self._refused(record_id, *decided.decision.reasons)
         if request.expected_paid_fen not in (None, to_pay(decided.decision, request.prices)):
             return self._refused(record_id, Refusal.QUOTE_CHANGED)
-        sale = self._hold(record_id, question, qualification, decided, deadline)
+        sale = self._hold(record_id, question, decided, deadline)
         if sale.state is SaleState.HELD:
             sale = self._begin(sale, request.tender, request.terminal_no, request.operator, None)
         return Opening(sale, new=True)
@@ -112,7 +116,7 @@ class Checkout:
         """Close every hold whose time is over and that no payment is under way for."""
         for sale in self._journal.unfinished():
             if sale.state is SaleState.HELD and self.hold_is_over(sale):
-                self._journal.close(sale.record_id, "the hold's time is over")
+                self._journal.close(sale.record_id, "the hold's time is over", (Refusal.HOLD_OVER,))
 
     def hold_is_over(self, sale: Sale) -> bool:
         """Whether no payment may start under the sale's hold any more."""
@@ -143,18 +147,13 @@ class Checkout:
             question = replace(question, also=question.also | {Refusal.TENDER_NOT_ALLOWED})
         return decide_here(self._centre, self._clock, question, deadline)
 
-    def _hold(
-        self, record_id: str, question: Question, qualification: str, decided: Decided, deadline: Deadline
-    ) -> Sale:
+    def _hold(self, record_id: str, question: Question, decided: Decided, deadline: Deadline) -> Sale:
         """Ask the fund for its promise and store it: from here a payment may start."""
         asked_wall_ms, asked_steady_ms = self._clock.wall_ms(), self._clock.steady_ms()
         sale = self._journal.ask(record_id, asked_wall_ms, asked_steady_ms)
         if sale.state is not SaleState.ASKING or sale.hold_no is None:
             return sale
         try:
-            # An earlier sale of this item must be given up at the centre before it is asked again.
-            for other in self._journal.unacknowledged_closes(question.item.serial_no, qualification):
-                self._centre.release(other, deadline.left_s())
             left_s = deadline.left_s()
             answer = self._centre.hold(
                 v1.HoldRequest(

@@ -6,7 +6,7 @@ The checkout knows only these protocols. Terminals and channels implement `Payme
 
 from collections.abc import Callable
 from enum import StrEnum
-from typing import Protocol
+from typing import NoReturn, Protocol
 
 import msgspec
 
@@ -27,14 +27,41 @@ class Say(StrEnum):
     UNCLEAR = "UNCLEAR"  # no answer, or none that can be read
 
 
+class Secret:
+    """A text that must not be shown, such as a payment code. Only `reveal` gives it away.
+
+    It has no place in a row, a log or a message: it is never stored, and a restart forgets it.
+    """
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def __repr__(self) -> str:
+        return "Secret(hidden)"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a secret is not written anywhere")
+
+    def reveal(self) -> str:
+        """Return the text, for the one message it belongs in."""
+        return self._text
+
+
 class Ask(msgspec.Struct, frozen=True):
-    """One attempt as a link sees it. `amount_fen` is what the shopper pays, above 0."""
+    """One attempt as a link sees it. `amount_fen` is what the shopper pays, above 0.
+
+    `pay_code` is the code that the shopper showed. Only `take` of a QR channel needs it; whoever asks
+    later what became of an attempt no longer has it.
+    """
 
     pay_ref: str
     amount_fen: int
     operator: str
     till_no: str
     mark: str | None = None  # what `prepare` returned, once it is stored
+    pay_code: Secret | None = None
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -75,6 +102,12 @@ class Payment(Protocol):
     True for a driven terminal, whose trace counter shows that nothing happened; False for a
     channel, where a request may still be on its way.
     """
+    reverses_blind: bool
+    """Whether `reverse` works on an attempt of which nothing is known but its pay_ref.
+
+    True for a channel, which undoes by our own order number; False for a driven terminal, which voids
+    by the trace of a sale that it must have told before.
+    """
 
     def prepare(self, ask: Ask) -> str | None:
         """Return what must be stored before money may move, such as the last trace number.
@@ -96,6 +129,21 @@ class Payment(Protocol):
         is what was said of the *payment*, never of an earlier reversal: a driven terminal needs its
         trace number.
         """
+
+
+class Refund(Protocol):
+    """Giving back money that was taken, under a number of its own. Some links can; nothing here raises.
+
+    APPROVED means that so much (`approved_fen`) is with the shopper again; PENDING that the other side
+    has accepted it and works on it; DECLINED that it was certainly not given back under this number;
+    NOT_FOUND that no such refund is known, which is not a no; everything else, ask again.
+    """
+
+    def refund(self, ask: Ask, refund_no: str, fen: int) -> Answer:
+        """Give back `fen` of the attempt. This moves money, once per `refund_no`; may be repeated with it."""
+
+    def refund_query(self, ask: Ask, refund_no: str) -> Answer:
+        """Ask what became of a refund. Moves no money; may be repeated."""
 
 
 class CentreUnreachable(Exception):

@@ -1,4 +1,4 @@
-"""What does the emulated acquirer know of money that moved?
+"""What does the emulated acquirer know of money that moved, and how are an emulator's books kept?
 
 One JSON line per transaction, on disk before the terminal answers. The kinds "sale" and "void" moved money
 and nothing else did; "declined" stands there because it is a terminal's last transaction too. From
@@ -11,8 +11,9 @@ import os
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
+from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
-_SHANGHAI = timezone(timedelta(hours=8))
+SHANGHAI = timezone(timedelta(hours=8))
 _TRACES = 999_999
 BATCH = "000001"
 
@@ -46,22 +47,57 @@ class Line:
     nonce: str
 
 
-class Books:
-    """The acquirer's books, in one file, held by one emulator at a time."""
+class Numbered(Protocol):
+    """A line of books: a dataclass of plain values, numbered from 1."""
 
-    def __init__(self, path: Path, terminal_no: str, merchant_no: str) -> None:
-        self._terminal_no = terminal_no
-        self._merchant_no = merchant_no
+    __dataclass_fields__: ClassVar[dict[str, Any]]
+
+    @property
+    def no(self) -> int:
+        """Which line it is."""
+
+
+_Line = TypeVar("_Line", bound=Numbered)
+
+
+class BookFile(Generic[_Line]):
+    """Lines in one file, each on disk when `append` returns, held by one emulator at a time."""
+
+    def __init__(self, path: Path, line_type: type[_Line]) -> None:
         self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
         try:
             fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            self.lines = _read_lines(self._fd, path)
+            self.lines = _read_lines(self._fd, path, line_type)
         except BlockingIOError:
             os.close(self._fd)
             raise BooksUnusable(f"{path} is held by another emulator. Give each its own --books") from None
         except BooksUnusable:
             os.close(self._fd)
             raise
+
+    def append(self, line: _Line) -> None:
+        """Put a line on disk."""
+        os.write(self._fd, json.dumps(asdict(line)).encode() + b"\n")
+        os.fsync(self._fd)
+        self.lines.append(line)
+
+    def close(self) -> None:
+        """Give the file free."""
+        os.close(self._fd)
+
+
+class Books:
+    """The acquirer's books."""
+
+    def __init__(self, path: Path, terminal_no: str, merchant_no: str) -> None:
+        self._terminal_no = terminal_no
+        self._merchant_no = merchant_no
+        self._file = BookFile(path, Line)
+
+    @property
+    def lines(self) -> list[Line]:
+        """Everything that was booked."""
+        return self._file.lines
 
     @property
     def last(self) -> Line | None:
@@ -97,42 +133,41 @@ class Books:
             fen=fen,
             pay_ref=pay_ref,
             orig_trace=orig_trace,
-            at=datetime.now(_SHANGHAI).isoformat(timespec="seconds"),
+            at=datetime.now(SHANGHAI).isoformat(timespec="seconds"),
             type=type_,
             code=code,
             nonce=nonce,
         )
-        os.write(self._fd, json.dumps(asdict(line)).encode() + b"\n")
-        os.fsync(self._fd)
-        self.lines.append(line)
+        self._file.append(line)
         return line
 
     def close(self) -> None:
         """Give the file free."""
-        os.close(self._fd)
+        self._file.close()
 
     def _next_trace(self) -> str:
         last = self.last
         return f"{1 if last is None else int(last.trace) % _TRACES + 1:06d}"
 
 
-def _read_lines(fd: int, path: Path) -> list[Line]:
+def _read_lines(fd: int, path: Path, line_type: type[_Line]) -> list[_Line]:
     with open(fd, "rb", closefd=False) as file:
         content = file.read()
     whole = content.rfind(b"\n") + 1
     if whole < len(content):
         # A power cut in the middle of a line: it was never answered, so it never happened.
         os.ftruncate(fd, whole)
-    lines = []
+    lines: list[_Line] = []
     for no, text in enumerate(content[:whole].splitlines(), start=1):
+        line: _Line | None
         try:
-            line = Line(**json.loads(text))
+            line = line_type(**json.loads(text))
         except (ValueError, TypeError):
             line = None
         if (
             line is None
             or line.no != no
-            or any(type(getattr(line, f.name)) is not f.type for f in fields(line))
+            or any(type(getattr(line, f.name)) is not f.type for f in fields(line_type))
         ):
             raise BooksUnusable(f"{path}, line {no} is not a line of books. Move the file away")
         lines.append(line)

@@ -6,11 +6,13 @@ must not reach it: bodies must be JSON by their type, and the address must be ca
 
 import json
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, TypeVar
+from typing import Any
+from urllib.parse import parse_qsl
 
-from terminal_agent.emulators.faults import KNOWN, FaultRefused
+from terminal_agent.emulators.faults import FaultRefused
 
 _MOST_BYTES = 65_536
 _WAIT_S = 5
@@ -18,18 +20,28 @@ _MOST_UNPLUGGED_MS = 600_000
 
 Body = dict[str, object]
 Route = Callable[[Body], object]
-_Result = TypeVar("_Result")
 
 
 class BodyRefused(Exception):
     """The body is not what this address takes. Says what is."""
 
 
-class Control:
-    """Serves `routes`, by method and path, until closed."""
+@dataclass(frozen=True, slots=True)
+class Text:
+    """An answer that is no JSON: a file."""
 
-    def __init__(self, port: int, routes: Mapping[tuple[str, str], Route]) -> None:
-        self._server = ThreadingHTTPServer(("127.0.0.1", port), _handler_of(routes))
+    content: str
+    type: str
+
+
+class Control:
+    """Serves `routes`, by method and path, until closed. `known` are the faults that it can arm.
+
+    A route gets the body of a POST, or the query of a GET as texts; it returns what becomes JSON, or `Text`.
+    """
+
+    def __init__(self, port: int, routes: Mapping[tuple[str, str], Route], known: Collection[str]) -> None:
+        self._server = ThreadingHTTPServer(("127.0.0.1", port), _handler_of(routes, sorted(known)))
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), name="control")
         self._thread.start()
 
@@ -53,7 +65,9 @@ def read_unplug(body: Body) -> int:
     return ms
 
 
-def _handler_of(routes: Mapping[tuple[str, str], Route]) -> type[BaseHTTPRequestHandler]:
+def _handler_of(
+    routes: Mapping[tuple[str, str], Route], known_faults: list[str]
+) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         timeout = _WAIT_S
 
@@ -73,17 +87,18 @@ def _handler_of(routes: Mapping[tuple[str, str], Route]) -> type[BaseHTTPRequest
             try:
                 self._answer(*self._act())
             except (BodyRefused, FaultRefused) as refusal:
-                self._answer(400, {"error": str(refusal), "known": sorted(KNOWN)})
+                self._answer(400, {"error": str(refusal), "known": known_faults})
 
         def _act(self) -> tuple[int, object]:
             own = f"127.0.0.1:{self.connection.getsockname()[1]}"
             if self.headers.get("Host") != own:
                 return 403, {"error": f"call this address as {own}"}
-            route = routes.get((self.command, self.path))
+            path, _, query = self.path.partition("?")
+            route = routes.get((self.command, path))
             if route is None:
                 known = [f"{method} {path}" for method, path in routes]
                 return 404, {"error": "no such address", "known": known}
-            return 200, route(self._body() if self.command == "POST" else {})
+            return 200, route(self._body() if self.command == "POST" else dict(parse_qsl(query)))
 
         def _body(self) -> Body:
             if self.headers.get_content_type() != "application/json":
@@ -94,9 +109,12 @@ def _handler_of(routes: Mapping[tuple[str, str], Route]) -> type[BaseHTTPRequest
             return _read_json(self.rfile.read(int(length)))
 
         def _answer(self, status: int, content: object) -> None:
-            body = json.dumps(content).encode() + b"\n"
+            if isinstance(content, Text):
+                body, content_type = content.content.encode(), content.type
+            else:
+                body, content_type = json.dumps(content).encode() + b"\n", "application/json"
             self.send_response(status)
-            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Type", content_type)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)

@@ -1,9 +1,10 @@
-"""What can be made to go wrong at an emulated terminal, and what is set to go wrong next?
+"""What can be made to go wrong at an emulator, and what is set to go wrong next?
 
 A fault is armed for the next transactions of its kind. Several may be armed at once; one transaction is
-struck by all that fit it.
+struck by all that fit it. `KNOWN` are the terminal's; WeChat Pay's stand in `wechat_faults.py`.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -30,10 +31,12 @@ class Number:
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """A text: one of `choices`, or two letters or digits when there are none."""
+    """A text: one of `choices`, or of `shape` when there are none, which `described` says in words."""
 
     default: str | None
     choices: tuple[str, ...] = ()
+    shape: str = "[0-9A-Za-z]{2}"
+    described: str = "two letters or digits"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +55,8 @@ class Kind:
     options: Mapping[str, Number | Word | Flag] = field(default_factory=dict)
 
 
-_TARGETS = ("any", "sale", "void", "query")
+QUESTIONS = ("query",)
+TARGETS = ("any", "sale", "void", *QUESTIONS)
 
 KNOWN: Mapping[str, Kind] = {
     "declined": Kind("says no with `code`, charges nothing", options={"code": Word("51")}),
@@ -138,23 +142,31 @@ class _Armed:
 
 
 class Faults:
-    """The faults that are armed."""
+    """The faults that are armed. "any" is every target but the `questions`, which move no money."""
 
-    def __init__(self) -> None:
+    def __init__(
+        self,
+        known: Mapping[str, Kind] = KNOWN,
+        targets: tuple[str, ...] = TARGETS,
+        questions: tuple[str, ...] = QUESTIONS,
+    ) -> None:
+        self._known = known
+        self._targets = targets
+        self._questions = questions
         self._armed: list[_Armed] = []
 
     def arm(self, wish: Mapping[str, object]) -> None:
         """Arm what `wish` asks for: `fault`, `times`, `on` and the fault's own options. Or FaultRefused."""
         name = wish.get("fault")
-        if not isinstance(name, str) or name not in KNOWN:
+        if not isinstance(name, str) or name not in self._known:
             raise FaultRefused("`fault` must be one of the known ones")
-        kind = KNOWN[name]
+        kind = self._known[name]
         for key in wish:
             if key not in ("fault", "times", "on", *kind.options):
                 known = ", ".join(("times", "on", *kind.options))
                 raise FaultRefused(f"{name} has no field {key[:40]!r}. Known: {known}")
         times = _checked(name, "times", Number(1, 1, _MOST_TIMES), wish)
-        on = _checked(name, "on", Word(kind.on, _TARGETS), wish)
+        on = _checked(name, "on", Word(kind.on, self._targets), wish)
         options = {key: _checked(name, key, form, wish) for key, form in kind.options.items()}
         self._armed.append(_Armed(name, int(times), str(on), options))
 
@@ -167,10 +179,10 @@ class Faults:
         return [{"fault": a.name, "times": a.times, "on": a.on, **a.options} for a in self._armed]
 
     def strike(self, target: str) -> Struck:
-        """Return what strikes the transaction that now begins: a "sale", a "void" or a "query"."""
+        """Return what strikes the transaction that now begins, which is one of the targets."""
         struck: dict[str, Options] = {}
         for armed in self._armed:
-            fits = armed.on == target or (armed.on == "any" and target != "query")
+            fits = armed.on == target or (armed.on == "any" and target not in self._questions)
             if fits and armed.name not in struck:
                 struck[armed.name] = armed.options
                 armed.times -= 1
@@ -178,13 +190,13 @@ class Faults:
         return Struck(struck)
 
 
-def read_wish(text: str) -> dict[str, Value]:
+def read_wish(text: str, known: Mapping[str, Kind] = KNOWN) -> dict[str, Value]:
     """Return the wish that a command line wrote as NAME or NAME:key=value,key=value."""
     name, _, rest = text.partition(":")
     wish: dict[str, Value] = {"fault": name}
     for part in filter(None, rest.split(",")):
         key, _, value = part.partition("=")
-        form = KNOWN[name].options.get(key) if name in KNOWN else None
+        form = known[name].options.get(key) if name in known else None
         if value in ("true", "false"):
             wish[key] = value == "true"
         elif value.isdecimal() and value.isascii() and not isinstance(form, Word):
@@ -212,6 +224,6 @@ def _checked(name: str, key: str, form: Number | Word | Flag, wish: Mapping[str,
         raise FaultRefused(f"{name}: {key} must be a text")
     if form.choices and value not in form.choices:
         raise FaultRefused(f"{name}: {key} must be one of {', '.join(form.choices)}")
-    if not form.choices and not (len(value) == 2 and value.isascii() and value.isalnum()):
-        raise FaultRefused(f"{name}: {key} must be two letters or digits")
+    if not form.choices and not re.fullmatch(form.shape, value, re.ASCII):
+        raise FaultRefused(f"{name}: {key} must be {form.described}")
     return value

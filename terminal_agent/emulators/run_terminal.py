@@ -9,8 +9,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO
 
+from terminal_agent.emulators.acquirer_file import read_date, settlement_file
 from terminal_agent.emulators.books import Books
-from terminal_agent.emulators.control import Body, Control, Route, read_unplug
+from terminal_agent.emulators.control import Body, Control, Route, Text, read_unplug
 from terminal_agent.emulators.faults import KNOWN, Faults, read_wish
 from terminal_agent.emulators.loop import Loop
 from terminal_agent.emulators.pty_link import PtyLink
@@ -96,7 +97,7 @@ def run_terminal(settings: Settings) -> None:
             for kind, middle in line.read():
                 terminal.hear(kind, middle)
 
-        control = Control(settings.control_port, _routes(loop, faults, books, line))
+        control = Control(settings.control_port, _routes(loop, faults, books, line), KNOWN)
         stack.callback(control.close)
         stack.enter_context(_stopped_by_signals(loop))
         stack.callback(link.unplug)
@@ -121,6 +122,10 @@ def _routes(loop: Loop, faults: Faults, books: Books, line: Line) -> dict[tuple[
     def show_books(_: Body) -> object:
         return loop.ask(lambda: [asdict(one) for one in books.lines])
 
+    def show_file(query: Body) -> object:
+        day = read_date(query)
+        return Text(loop.ask(lambda: settlement_file(books.lines, day)), "text/csv; charset=utf-8")
+
     def unplug(body: Body) -> object:
         ms = read_unplug(body)
         loop.ask(lambda: line.unplug_for(ms / 1000))
@@ -131,6 +136,7 @@ def _routes(loop: Loop, faults: Faults, books: Books, line: Line) -> dict[tuple[
         ("POST", "/faults"): arm,
         ("DELETE", "/faults"): clear,
         ("GET", "/books"): show_books,
+        ("GET", "/file"): show_file,
         ("POST", "/unplug"): unplug,
     }
 

@@ -160,8 +160,7 @@ class SqliteJournal:
             sale = read_sale.must(db, record_id)
             if sale.state is not SaleState.NEW:
                 return sale
-            qualification = read_sale.qualification_of(db, record_id)
-            binds = read_sale.binding(db, sale.request.item.serial_no, qualification)
+            binds = self._binding(db, sale)
             if binds is not None:
                 self._refuse_as_same(db, record_id, binds.record_id)
             else:
@@ -173,13 +172,19 @@ class SqliteJournal:
             return read_sale.must(db, record_id)
 
     def refuse(self, record_id: str, reasons: tuple[Refusal, ...]) -> Sale:
-        """NEW | ASKING -> REFUSED."""
+        """NEW | ASKING -> REFUSED; as the sale that binds its item, if one has come to while this was NEW."""
         with self._transaction() as db:
-            db.execute(
-                "UPDATE sale SET state = 'REFUSED', reasons = ? "
-                "WHERE record_id = ? AND state IN ('NEW', 'ASKING')",
-                (_json(reasons), record_id),
-            )
+            sale = read_sale.must(db, record_id)
+            # The other sale of two at once may itself be why the facts said no.
+            binds = self._binding(db, sale) if sale.state is SaleState.NEW else None
+            if binds is not None:
+                self._refuse_as_same(db, record_id, binds.record_id)
+            else:
+                db.execute(
+                    "UPDATE sale SET state = 'REFUSED', reasons = ? "
+                    "WHERE record_id = ? AND state IN ('NEW', 'ASKING')",
+                    (_json(reasons), record_id),
+                )
             return read_sale.must(db, record_id)
 
     def hold(self, record_id: str, held: Held) -> Sale:
@@ -280,12 +285,12 @@ class SqliteJournal:
                 entry = entries.supplement_entry(after, after.attempt(no), self._clock.wall_ms())
                 self._append(db, entry)
             elif after.state in (SaleState.PAYING, SaleState.PARKED) and not after.open_attempts:
-                if keep_hold and not after.stop:
+                if after.stop:
+                    self._close(db, after, "stopped by the cashier")
+                elif keep_hold:
                     db.execute("UPDATE sale SET state = 'HELD' WHERE record_id = ?", (record_id,))
                 else:
-                    self._close(
-                        db, after, "stopped by the cashier" if after.stop else "the hold's time is over"
-                    )
+                    self._close(db, after, "the hold's time is over", (Refusal.HOLD_OVER,))
             return read_sale.must(db, record_id)
 
     def unknown(self, record_id: str, no: int, evidence: Evidence) -> Sale:
@@ -340,6 +345,10 @@ class SqliteJournal:
 
     def _keep_key(self, db: sqlite.Connection, key: KeyMacs, record_id: str) -> None:
         db.execute("INSERT INTO idempotency_key VALUES (?, ?, ?)", (key.key, key.body, record_id))
+
+    def _binding(self, db: sqlite.Connection, sale: Sale) -> Sale | None:
+        qualification = read_sale.qualification_of(db, sale.record_id)
+        return read_sale.binding(db, sale.request.item.serial_no, qualification)
 
     def _refuse_as_same(self, db: sqlite.Connection, record_id: str, same_as: str) -> None:
         db.execute(

@@ -43,7 +43,7 @@ class CentreLine:
         try:
             sealed = json_bytes.decode(content, Sealed)
         except NotStrict as wrong:
-            raise CentreUnreachable(f"the answer is no promise: {wrong.problem}") from None
+            raise self._line.not_the_centre(f"the answer is no promise: {wrong.problem}") from None
         if sealed.typ == v1.REFUSAL:
             refused = self._line.open(sealed, v1.REFUSAL, v1.Refused)
             _must_be(refused.record_id == request.record_id)
@@ -72,7 +72,7 @@ class CentreLine:
         try:
             answer = json_bytes.decode(content, v1.UploadAnswer, 8 << 20)
         except NotStrict as wrong:
-            raise CentreUnreachable(f"the answer holds no acks: {wrong.problem}") from None
+            raise self._line.not_the_centre(f"the answer holds no acks: {wrong.problem}") from None
         enrolled = self._journal.enrolled()
         assert enrolled is not None
         hashes = {one.seq: one.hash for one in sent}

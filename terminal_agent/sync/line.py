@@ -18,6 +18,7 @@ from subsidy.seal import NotSealed, Sealed
 from subsidy.strict import json_bytes
 from subsidy.strict.json_bytes import NotStrict
 from subsidy.wire import http_signature
+from terminal_agent.bounded_http import BoundedSession
 from terminal_agent.checkout.ports import CentreDenied, CentreUnreachable, Clock
 
 T = TypeVar("T")
@@ -95,14 +96,19 @@ class Line:
         try:
             return self.open(json_bytes.decode(content, Sealed, _MOST_ANSWER), typ, as_type)
         except NotStrict as wrong:
-            raise CentreUnreachable(f"the answer is no {typ}: {wrong.problem}") from None
+            raise self.not_the_centre(f"the answer is no {typ}: {wrong.problem}") from None
 
     def open(self, sealed: Sealed, typ: str, as_type: type[T]) -> T:
         """Return a sealed payload. Raises CentreUnreachable when it is not believable."""
         try:
             return json_bytes.decode(seal.unseal(sealed, typ, self._centre_keys), as_type, _MOST_ANSWER)
         except (NotSealed, NotStrict) as wrong:
-            raise CentreUnreachable(f"the answer is not the centre's: {wrong}") from None
+            raise self.not_the_centre(f"the answer is not the centre's: {wrong}") from None
+
+    def not_the_centre(self, sentence: str) -> CentreUnreachable:
+        """Note that what answered was somebody else, such as a captive portal, and return what to raise."""
+        self.online = False
+        return CentreUnreachable(sentence)
 
     def heard(self, centre_ms: int) -> None:
         """Note the centre's time from a sealed answer."""
@@ -112,24 +118,29 @@ class Line:
 def post(url: str, body: bytes, headers: Mapping[str, str], within_s: float, clock: Clock) -> bytes:
     """POST `body` and return the answer's bytes, all within `within_s`.
 
-    Raises CentreUnreachable and CentreDenied. The library's time-outs are per read; the whole is
-    bounded here, so that a line that drips cannot make a queue of shoppers wait.
+    Raises CentreUnreachable and CentreDenied. The whole is bounded, head and body, so that a line that
+    drips cannot make a queue of shoppers wait.
     """
-    until_ms = clock.steady_ms() + int(within_s * 1000)
+    session = BoundedSession(clock)
+    session.trust_env = True  # a shop may reach its centre through a proxy
+    session.deadline.start(within_s)
     try:
-        with requests.post(
-            url,
-            data=body,
-            headers={"Content-Type": "application/json", **headers},
-            timeout=(min(_CONNECT_S, within_s), within_s),
-            allow_redirects=False,
-            stream=True,
-        ) as answer:
+        with (
+            session,
+            session.post(
+                url,
+                data=body,
+                headers={"Content-Type": "application/json", **headers},
+                timeout=(min(_CONNECT_S, within_s), within_s),
+                allow_redirects=False,
+                stream=True,
+            ) as answer,
+        ):
             content = bytearray()
             for chunk in answer.iter_content(_CHUNK):
                 content += chunk
-                if clock.steady_ms() >= until_ms or len(content) > _MOST_ANSWER:
-                    raise CentreUnreachable("the answer did not end in time")
+                if len(content) > _MOST_ANSWER:
+                    raise CentreUnreachable("the answer does not end")
             status = answer.status_code
     except requests.RequestException as wrong:
         raise CentreUnreachable(f"no answer from the centre ({type(wrong).__name__})") from None

@@ -37,6 +37,7 @@ class DrivenTerminal:
     """
 
     not_found_is_no = True
+    reverses_blind = False
 
     def __init__(self, profile: Profile, open_link: OpenLink, clock: Clock) -> None:
         self.clocks = profile.clocks

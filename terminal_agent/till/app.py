@@ -1,5 +1,6 @@
 """How is the till API put together and served?"""
 
+import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -11,10 +12,11 @@ from litestar.exceptions import HTTPException
 from litestar.openapi import OpenAPIConfig
 
 from subsidy.problem import MEDIA_TYPE, Problem, of_http_status
-from terminal_agent.till.guard import MOST_BYTES, OnlyFromHere, StrictRequest
+from terminal_agent.till.guard import MOST_BYTES, OnlyFromHere, StrictRequest, plain_query
 from terminal_agent.till.routes import Till, controllers
 
 _MOST_WAITING = 200
+_MISSING = re.compile(r"Missing required query parameter '(\w+)'")
 
 Log = Callable[..., None]
 
@@ -25,20 +27,23 @@ def build(till: Till, hosts: frozenset[str], log: Log) -> Litestar:
     def on_problem(_request: Request[Any, Any, Any], wrong: Problem) -> Response[bytes]:
         return _answer(wrong)
 
-    def on_http(request: Request[Any, Any, Any], wrong: HTTPException) -> Response[bytes]:
-        problem = of_http_status(wrong.status_code)
-        if wrong.status_code == 400 and wrong.extra:
-            named = ", ".join(str(one.get("key", "?")) for one in wrong.extra if isinstance(one, dict))
-            problem = Problem(400, "PARAMETER_INVALID", f"Wrong or missing: {named}. See /openapi.json")
-        return _answer(problem)
+    def on_http(_request: Request[Any, Any, Any], wrong: HTTPException) -> Response[bytes]:
+        return _answer(
+            _of_bad_request(wrong) if wrong.status_code == 400 else of_http_status(wrong.status_code)
+        )
 
     def on_bug(request: Request[Any, Any, Any], wrong: Exception) -> Response[bytes]:
         log("till.bug", path=request.url.path, error=type(wrong).__name__, exc_info=wrong)
         return _answer(of_http_status(500))
 
+    # The framework serves a description only together with pages that load scripts from elsewhere; so it
+    # is made by an application of its own, which serves nothing.
+    described = Litestar(controllers(till), openapi_config=OpenAPIConfig(title="Till API", version="1"))
+    description = described.openapi_schema.to_schema()
+
     @get("/openapi.json", sync_to_thread=False, include_in_schema=False)
-    def openapi(request: Request[Any, Any, Any]) -> dict[str, Any]:
-        return request.app.openapi_schema.to_schema()
+    def openapi() -> dict[str, Any]:
+        return description
 
     @asynccontextmanager
     async def room_to_wait(_app: Litestar) -> AsyncIterator[None]:
@@ -50,12 +55,11 @@ def build(till: Till, hosts: frozenset[str], log: Log) -> Litestar:
         route_handlers=[*controllers(till), openapi],
         request_class=StrictRequest,
         request_max_body_size=MOST_BYTES,
+        guards=[plain_query],
         exception_handlers={Problem: on_problem, HTTPException: on_http, Exception: on_bug},
         middleware=[lambda app: OnlyFromHere(app, hosts)],
         lifespan=[room_to_wait],
-        openapi_config=OpenAPIConfig(
-            title="Till API", version="1", path="/internal/schema", render_plugins=()
-        ),
+        openapi_config=None,
         logging_config=None,
     )
 
@@ -63,6 +67,18 @@ def build(till: Till, hosts: frozenset[str], log: Log) -> Litestar:
 def serve(app: Litestar, host: str, port: int) -> None:
     """Serve until the process is told to stop."""
     uvicorn.run(app, host=host, port=port, log_config=None, access_log=False, server_header=False)
+
+
+def _of_bad_request(wrong: HTTPException) -> Problem:
+    """Return the problem for a parameter or a body that the framework itself missed or turned away."""
+    named = [str(one.get("key", "?")) for one in wrong.extra or () if isinstance(one, dict)]
+    named = named or _MISSING.findall(wrong.detail)
+    if named == ["data"]:
+        return Problem(400, "BODY_INVALID", "$: the body is empty. Send one JSON value in UTF-8")
+    if named:
+        listed = ", ".join(f"?{name}" for name in named)
+        return Problem(400, "PARAMETER_INVALID", f"Wrong or missing: {listed}. See /openapi.json")
+    return of_http_status(400)
 
 
 def _answer(problem: Problem) -> Response[bytes]:

@@ -88,9 +88,11 @@ def till_state(sale: Sale) -> str:
 
 def is_settled(sale: Sale) -> bool:
     """Whether waiting longer would not tell the till more."""
-    return sale.state not in (SaleState.NEW, SaleState.ASKING, SaleState.PAYING) and not (
-        sale.state is SaleState.HELD and not sale.attempts
-    )
+    under_way = sale.state in (SaleState.NEW, SaleState.ASKING, SaleState.PAYING)
+    begins = sale.state is SaleState.HELD and not sale.attempts
+    # A sale can be parked for an earlier card while the next one waits for the terminal.
+    waits = any(one.state is AttemptState.INTENDED for one in sale.attempts)
+    return not (under_way or begins or waits)
 
 
 def next_action(sale: Sale) -> NextAction:
@@ -105,6 +107,8 @@ def next_action(sale: Sale) -> NextAction:
             return NextAction.ASK_HANDED_OVER_OR_REFUND if late else NextAction.HAND_OVER
         case "not_paid" if sale.state is SaleState.HELD:
             return NextAction.PAY_AGAIN_OR_STOP
+        case "returned":
+            return NextAction.WAIT if sale.state is SaleState.RETURNING else NextAction.NONE
         case _:
             if sale.reasons:
                 return sale.reasons[0].next_action

@@ -4,15 +4,22 @@ Loopback only, and only when the browser or program really meant this address: a
 Origin is how a page on the internet talks to a service on somebody's own machine.
 """
 
+from typing import Any
+
 from litestar import Request
+from litestar.connection import ASGIConnection
 from litestar.enums import ScopeType
+from litestar.handlers import BaseRouteHandler
 from litestar.types import ASGIApp, Receive, Scope, Send
 
 from subsidy.problem import MEDIA_TYPE, Problem, of_not_strict
 from subsidy.strict import json_bytes
+from subsidy.strict.digits import is_digits
 from subsidy.strict.json_bytes import NotStrict
 
 MOST_BYTES = 16 << 10
+_NUMBERS = ("wait_s", "open")
+_PARAMETERS = (*_NUMBERS, "till_no")
 
 
 class StrictRequest(Request):  # type: ignore[type-arg]
@@ -20,14 +27,30 @@ class StrictRequest(Request):  # type: ignore[type-arg]
 
     async def json(self) -> object:
         """Return the body as the handler's type. Raises Problem."""
-        if self.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
-            raise Problem(415, "NOT_JSON", "Send Content-Type: application/json")
+        kind, _, more = self.headers.get("content-type", "").lower().partition(";")
+        if kind.strip() != "application/json" or ("charset" in more and "utf-8" not in more):
+            raise Problem(415, "NOT_JSON", "Send Content-Type: application/json, in UTF-8")
         field = self.route_handler.parsed_data_field
         assert field is not None
         try:
             return json_bytes.decode(await self.body(), field.annotation, MOST_BYTES)
         except NotStrict as wrong:
             raise of_not_strict(wrong) from None
+
+
+async def plain_query(connection: ASGIConnection[Any, Any, Any, Any], _handler: BaseRouteHandler) -> None:
+    """Let the request pass when each parameter stands once and numbers are digits. Raises Problem.
+
+    The framework takes the last of two, and reads 1e1 as 10.
+    """
+    for name, values in connection.query_params.dict().items():
+        if len(values) > 1:
+            shown = f"?{name}" if name in _PARAMETERS else "a parameter"
+            raise Problem(400, "PARAMETER_INVALID", f"{shown} stands twice. Send each parameter once")
+        if name in _NUMBERS and not is_digits(values[0], 1, 2):
+            raise Problem(
+                400, "PARAMETER_INVALID", f"?{name} is no whole number that can be meant. Send digits"
+            )
 
 
 class OnlyFromHere:

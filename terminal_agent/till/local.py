@@ -3,19 +3,51 @@
 import socket
 from typing import Any
 
+import msgspec
 import requests
 
 _WITHIN_S = 3.0
 
 
-def ask_agent(host: str, port: int, path: str) -> dict[str, Any] | None:
-    """Return what a running agent answers, or None when none does."""
+class OutboxNumbers(msgspec.Struct):
+    """What of the outbox is looked at here."""
+
+    depth: int
+    oldest_s: int
+    quarantined: int
+
+
+class AgentStatus(msgspec.Struct):
+    """What of `/v1/status` is looked at here; another program's answer does not have it."""
+
+    online: bool
+    outbox: OutboxNumbers
+    parked: int
+
+
+class WaitingEntry(msgspec.Struct):
+    """One entry of `/v1/outbox`."""
+
+    seq: int
+    record_id: str
+    kind: str
+
+
+class AgentOutbox(msgspec.Struct):
+    """What `/v1/outbox` answers."""
+
+    waiting: list[WaitingEntry]
+
+
+def ask_agent(host: str, port: int, path: str, like: type[msgspec.Struct]) -> dict[str, Any] | None:
+    """Return what a running agent answers, or None when nobody does, or somebody who is no agent."""
     try:
         answer = requests.get(f"http://{host}:{port}{path}", timeout=_WITHIN_S)
-        found = answer.json()
-    except (requests.RequestException, ValueError):
+        msgspec.json.decode(answer.content, type=like)
+        found: dict[str, Any] = answer.json()
+    except (requests.RequestException, msgspec.DecodeError, ValueError):
         return None
-    return found if answer.status_code == 200 and isinstance(found, dict) else None
+    return found if answer.status_code == 200 else None
 
 
 def port_problem(host: str, port: int) -> str | None:

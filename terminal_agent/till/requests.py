@@ -6,6 +6,7 @@ import msgspec
 from msgspec import Meta
 
 from subsidy.codes import BadCode, gtin, serial_no
+from subsidy.masking import scrub
 from subsidy.money import MOST_FEN
 from subsidy.policy.model import Tender
 from subsidy.policy.refusals import Refusal
@@ -48,28 +49,35 @@ class QuoteBody(Body, frozen=True):
     qualification_code: Code
 
 
-class SaleBody(Body, frozen=True):
+class ByOperator(Body, frozen=True, kw_only=True):
+    """What a cashier asks for. The name is stored and printed, so it may be nothing personal."""
+
+    operator: Name
+
+    def __post_init__(self) -> None:
+        # A card drawn through a reader that types lands in whatever field is open.
+        if scrub(self.operator) != self.operator:
+            raise ValueError("`operator` looks like a card, identity or phone number")
+
+
+class SaleBody(ByOperator, frozen=True, kw_only=True):
     """Asks for a sale. Another amount than `expected_paid_fen` is not charged."""
 
     item: ItemBody
     qualification_code: Code
     till_no: Name
-    operator: Name
     tender: TenderBody
     expected_paid_fen: Amount | None = None
 
 
-class PayBody(Body, frozen=True):
+class PayBody(ByOperator, frozen=True, kw_only=True):
     """Asks for another attempt under the same hold."""
 
-    operator: Name
     tender: TenderBody
 
 
-class StopBody(Body, frozen=True):
+class StopBody(ByOperator, frozen=True):
     """The cashier gives up."""
-
-    operator: Name
 
 
 class Asked(msgspec.Struct, frozen=True):

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import anyio
 import msgspec
 from litestar import Controller, Request, get, post
-from litestar.params import QueryParameter
+from litestar.params import FromPath, JSONBody, QueryParameter
 from litestar.response import ServerSentEvent
 
 from subsidy.ids import is_record_id
@@ -28,7 +28,8 @@ from terminal_agent.till import documents, requests
 _KEY = re.compile(r"[\x21-\x7e]{16,64}", re.ASCII)
 _FINAL = ("paid", "refused", "returned")
 
-WaitS = Annotated[int, QueryParameter(ge=0, le=60, description="How long to wait for the payment")]
+# The limits stand around the whole type: on a part of a union the framework forgets them.
+WaitS = Annotated[int | None, QueryParameter(ge=0, le=60, description="How long to wait for the payment")]
 Document = dict[str, Any]
 
 
@@ -72,8 +73,9 @@ class Till:
 
     def macs(self, request: Request[Any, Any, Any], body: msgspec.Struct) -> KeyMacs:
         """Return the request's idempotency key and body as MACs. Raises Problem."""
-        key = request.headers.get("idempotency-key", "")
-        if _KEY.fullmatch(key) is None:
+        keys = request.headers.getall("idempotency-key", [""])
+        key = keys[0]
+        if len(keys) > 1 or _KEY.fullmatch(key) is None:
             raise Problem(
                 400, "IDEMPOTENCY_KEY", "Send the header Idempotency-Key with 16 to 64 characters of your own"
             )
@@ -112,7 +114,7 @@ def controllers(till: Till) -> list[type[Controller]]:
         path = "/v1/quotes"
 
         @post(status_code=200, sync_to_thread=True, summary="What would this sale come to?")
-        def quote(self, data: requests.QuoteBody, request: Request[Any, Any, Any]) -> Document:
+        def quote(self, data: JSONBody[requests.QuoteBody], request: Request[Any, Any, Any]) -> Document:
             till.macs(request, data)
             asked = requests.item_of(data.item)
             code = data.qualification_code
@@ -127,7 +129,7 @@ def controllers(till: Till) -> list[type[Controller]]:
 
         @post(status_code=200, sync_to_thread=True, summary="Sell one item with the subsidy")
         def sell(
-            self, data: requests.SaleBody, request: Request[Any, Any, Any], wait_s: WaitS | None = None
+            self, data: JSONBody[requests.SaleBody], request: Request[Any, Any, Any], wait_s: WaitS = None
         ) -> Document:
             macs = till.macs(request, data)
             terminal_no = till.terminal_of(data.till_no)
@@ -157,10 +159,10 @@ def controllers(till: Till) -> list[type[Controller]]:
         @post("/{record_id:str}/pay", status_code=200, sync_to_thread=True, summary="Another attempt to pay")
         def pay(
             self,
-            record_id: str,
-            data: requests.PayBody,
+            record_id: FromPath[str],
+            data: JSONBody[requests.PayBody],
             request: Request[Any, Any, Any],
-            wait_s: WaitS | None = None,
+            wait_s: WaitS = None,
         ) -> Document:
             macs = till.macs(request, data)
             terminal_no = till.sale(record_id).request.terminal_no
@@ -177,10 +179,10 @@ def controllers(till: Till) -> list[type[Controller]]:
         @post("/{record_id:str}/stop", status_code=200, sync_to_thread=True, summary="Give the sale up")
         def stop(
             self,
-            record_id: str,
-            data: requests.StopBody,
+            record_id: FromPath[str],
+            data: JSONBody[requests.StopBody],
             request: Request[Any, Any, Any],
-            wait_s: WaitS | None = None,
+            wait_s: WaitS = None,
         ) -> Document:
             macs = till.macs(request, data)
             till.sale(record_id)
@@ -193,18 +195,18 @@ def controllers(till: Till) -> list[type[Controller]]:
         @get(sync_to_thread=True, summary="What this till still has open")
         def open_sales(
             self,
-            till_no: str,
-            only_open: Annotated[int, QueryParameter(name="open", ge=1, le=1)],
+            till_no: Annotated[str, QueryParameter(min_length=1, max_length=32)],
+            open: Annotated[int, QueryParameter(ge=1, le=1, description="1: there is no other list")],
         ) -> Document:
             sales = till.journal.sales_of_till(till_no)
             return {"sales": [documents.sale_document(sale) for sale in sales]}
 
         @get("/{record_id:str}", sync_to_thread=True, summary="The sale as it stands now")
-        def show(self, record_id: str) -> Document:
+        def show(self, record_id: FromPath[str]) -> Document:
             return till.shown(till.sale(record_id))
 
         @get("/{record_id:str}/events", sync_to_thread=False, summary="The sale's changes, as they come")
-        def events(self, record_id: str) -> ServerSentEvent:
+        def events(self, record_id: FromPath[str]) -> ServerSentEvent:
             till.sale(record_id)
             return ServerSentEvent(_changes(till, record_id), event_type="sale")
 

@@ -72,7 +72,8 @@ def table():
     lines = [
         "# Refusals, and what the cashier can do next",
         "",
-        "A refusal is an answer, not a fault. Every reason that applies is given, most decisive first, in this order.",
+        "A refusal is an answer, not a fault. Every reason that applies is given, most decisive first, "
+        "in this order.",
         "Codes are stored and printed: none is ever renamed or reused.",
         "",
         "| code | 中文 | English | next | may change today |",

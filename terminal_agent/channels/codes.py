@@ -1,0 +1,60 @@
+"""Whose payment code has the shopper shown?
+
+A scanner types the code, perhaps with a line end after it and an AIM identifier before it. Which wallet
+it belongs to stands in its first digits, by the table below. A payment code is money for a minute, and
+a UnionPay one has the shape of a card number: it leaves this file as a `Secret`, or not at all.
+"""
+
+import re
+from collections.abc import Sequence
+from enum import StrEnum
+
+import msgspec
+
+from terminal_agent.checkout.ports import Secret
+
+_LONGEST_SCAN = 64
+_AIM_IDENTIFIER = re.compile(r"\][A-Za-z][0-9A-Za-z]", re.ASCII)
+_NOT_PART_OF_IT = re.compile(r"[\s\0\x1c-\x1f]")
+
+
+class Wallet(StrEnum):
+    """Who takes the money behind a payment code."""
+
+    WECHAT = "wechat"
+    ALIPAY = "alipay"
+    UNIONPAY = "unionpay"
+
+
+class Rule(msgspec.Struct, frozen=True):
+    """Codes that match `pattern` from end to end belong to `wallet`."""
+
+    wallet: Wallet
+    pattern: re.Pattern[str]
+
+
+RULES: Sequence[Rule] = (
+    Rule(Wallet.WECHAT, re.compile(r"1[0-5][0-9]{16}", re.ASCII)),
+    Rule(Wallet.ALIPAY, re.compile(r"(?:2[5-9]|30)[0-9]{14,22}", re.ASCII)),
+    Rule(Wallet.UNIONPAY, re.compile(r"62[0-9]{17}", re.ASCII)),
+)
+
+
+class PaymentCode(msgspec.Struct, frozen=True):
+    """A code that one of the wallets takes."""
+
+    wallet: Wallet
+    code: Secret
+
+
+def route(scanned: str, rules: Sequence[Rule] = RULES) -> PaymentCode | None:
+    """Return whose payment code was scanned; None when it is nobody's, or could be two wallets'."""
+    if len(scanned) > _LONGEST_SCAN:
+        return None
+    bare = _NOT_PART_OF_IT.sub("", scanned)
+    if identifier := _AIM_IDENTIFIER.match(bare):
+        bare = bare[identifier.end() :]
+    wallets = {rule.wallet for rule in rules if rule.pattern.fullmatch(bare)}
+    if len(wallets) != 1:
+        return None
+    return PaymentCode(wallets.pop(), Secret(bare))

@@ -1,0 +1,90 @@
+"""How is the emulated WeChat Pay put together, started and stopped?"""
+
+import json
+import signal
+import threading
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from terminal_agent.emulators.control import Body, Control, Route
+from terminal_agent.emulators.faults import Faults, read_wish
+from terminal_agent.emulators.wechat_books import WechatBooks
+from terminal_agent.emulators.wechat_faults import KNOWN, QUESTIONS, TARGETS
+from terminal_agent.emulators.wechat_http import WechatServer
+from terminal_agent.emulators.wechat_orders import Orders, Waits
+from terminal_agent.emulators.wechat_signing import open_keys
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the command line said."""
+
+    port: int
+    books: Path
+    keys: Path
+    control_port: int
+    appid: str
+    mchid: str
+    password_ms: int
+    refund_ms: int
+    faults: Sequence[str]
+
+
+def run_wechat(settings: Settings) -> None:
+    """Serve until SIGTERM or SIGINT. Raises FaultRefused, BooksUnusable, KeysUnusable or OSError before."""
+    faults = Faults(KNOWN, TARGETS, QUESTIONS)
+    for wish in settings.faults:
+        faults.arm(read_wish(wish, KNOWN))
+    stopped = threading.Event()
+    with ExitStack() as stack:
+        keys = open_keys(settings.keys)
+        books = WechatBooks(settings.books)
+        stack.callback(books.close)
+        orders = Orders(
+            settings.appid, settings.mchid, books, Waits(settings.password_ms, settings.refund_ms)
+        )
+        server = WechatServer(settings.port, settings.appid, settings.mchid, keys, books, orders, faults)
+        stack.callback(server.close)
+        control = Control(settings.control_port, _routes(server, faults, books), KNOWN)
+        stack.callback(control.close)
+        for one in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(one, lambda *_: stopped.set())
+        ready = {
+            "ready": True,
+            "base_url": server.address,
+            "control": control.address,
+            "appid": settings.appid,
+            "mchid": settings.mchid,
+            "merchant_serial": keys.serial,
+            "merchant_key": str(keys.merchant_file),
+            "platform_key_id": keys.platform_id,
+            "platform_key": str(keys.platform_file),
+        }
+        print(json.dumps(ready), flush=True)
+        stopped.wait()
+
+
+def _routes(server: WechatServer, faults: Faults, books: WechatBooks) -> dict[tuple[str, str], Route]:
+    def show_faults(_: Body) -> object:
+        known = {name: kind.does for name, kind in KNOWN.items()}
+        return {"faults": server.alone(faults.show), "known": known}
+
+    def arm(body: Body) -> object:
+        server.alone(lambda: faults.arm(body))
+        return {"faults": server.alone(faults.show)}
+
+    def clear(_: Body) -> object:
+        server.alone(faults.clear)
+        return {"faults": []}
+
+    def show_books(_: Body) -> object:
+        return server.alone(lambda: [asdict(one) for one in books.lines])
+
+    return {
+        ("GET", "/faults"): show_faults,
+        ("POST", "/faults"): arm,
+        ("DELETE", "/faults"): clear,
+        ("GET", "/books"): show_books,
+    }

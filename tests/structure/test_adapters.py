@@ -1,0 +1,329 @@
+"""Only the adapters touch the outside: clock, randomness, threads, files, network, terminal, database.
+
+So one seed can run shops, networks, terminals and the centre in one process, and every failure replays.
+What counts as a touch is in `tests/support/touches.py`. A new entry here is a decision: the file must be
+where somebody would look for this kind of outside, and must not decide anything.
+"""
+
+import ast
+
+import pytest
+from touches import FILES, PACKAGES, touches
+
+KINDS = {
+    "clock": "what time it is, how long it took, waiting",
+    "randomness": "what nobody can guess",
+    "threads": "more than one thing at once, and queues and locks between them",
+    "process": "other processes, signals, this process's own end",
+    "environment": "what the host says of itself",
+    "network": "sockets and HTTP",
+    "serial": "serial ports and pseudo-terminals",
+    "files": "anything on disk",
+    "database": "SQLite",
+    "log": "what is written for people: logs, standard output",
+}
+
+MAY = {
+    # The shop.
+    "terminal_agent/system.py": (
+        "clock randomness threads process environment",
+        "the host's clocks, randomness, threads, name and end of the process, as the ports want them",
+    ),
+    "terminal_agent/log.py": ("log", "the one log, every text scrubbed"),
+    "terminal_agent/doctor.py": ("files database", "looks at disk space and SQLite's version"),
+    "terminal_agent/journal/open.py": ("files database", "opens the journal, durable or not at all"),
+    "terminal_agent/journal/schema.py": ("database", "the journal's tables"),
+    "terminal_agent/journal/journal.py": ("database", "one call, one transaction"),
+    "terminal_agent/journal/outbox.py": ("database", "the outbox's rows, in the caller's transaction"),
+    "terminal_agent/journal/read_sale.py": ("database", "a sale from its rows"),
+    "terminal_agent/sync/line.py": ("network", "the one line to the centre"),
+    "terminal_agent/sync/centre.py": ("files", "keeps fetched packs by their hash"),
+    "terminal_agent/sync/device_key.py": ("files", "the device's key, readable by its user only"),
+    "terminal_agent/sync/schedule.py": ("threads", "APScheduler's triggers run beside the workers"),
+    "terminal_agent/terminals/link_serial.py": ("serial", "the one serial line"),
+    "terminal_agent/till/app.py": (
+        "threads network",
+        "serves the till API, with room for requests that wait",
+    ),
+    "terminal_agent/till/routes.py": (
+        "threads",
+        "a stream of changes is the one thing that runs in the loop",
+    ),
+    "terminal_agent/till/local.py": ("network", "is an agent running here, is the port free?"),
+    "terminal_agent/bounded_http.py": ("network", "bounds an exchange on its sockets, head and body"),
+    "terminal_agent/channels/signed_client.py": ("network", "signed requests to a channel"),
+    "terminal_agent/channels/key_files.py": ("files", "a merchant's keys, read again when they change"),
+    # The other side of each link: a program of its own, which shares nothing with the agent's adapters.
+    "terminal_agent/emulators/books.py": ("files clock", "the acquirer's books, on disk before the answer"),
+    "terminal_agent/emulators/control.py": ("network threads", "its control address, beside the loop"),
+    "terminal_agent/emulators/loop.py": ("clock files network threads", "bytes, due times and questions"),
+    "terminal_agent/emulators/pty_link.py": ("serial files process", "a pseudo-terminal behind a link"),
+    "terminal_agent/emulators/run_terminal.py": ("clock files process log", "puts it together, transcript"),
+    "terminal_agent/emulators/terminal.py": ("process", "the fault that kills the agent at a point"),
+    "terminal_agent/emulators/run_wechat.py": ("log process threads", "puts WeChat's side together"),
+    "terminal_agent/emulators/wechat_books.py": ("clock", "the channel's books, in its own time"),
+    "terminal_agent/emulators/wechat_http.py": (
+        "clock network process randomness threads",
+        "serves the channel's addresses, with their faults",
+    ),
+    "terminal_agent/emulators/wechat_signing.py": (
+        "clock files randomness",
+        "keys that this emulator makes for itself, and signatures under them",
+    ),
+    # The centre.
+    "settlement/system.py": ("clock randomness threads", "the centre's clock, randomness, threads and locks"),
+    "settlement/logs.py": ("log", "the one log, every value scrubbed"),
+    "settlement/config.py": (
+        "files environment",
+        "the configuration file and what the environment says over it",
+    ),
+    "settlement/app.py": ("files", "makes the database's file before SQLite does, for its own user only"),
+    "settlement/db/connection.py": ("database files", "opens the database, durable or not at all"),
+    "settlement/db/whose.py": ("database files", "looks whose database a file is before it is changed"),
+    "settlement/sources/csv_rows.py": ("files", "reads a file of reference data"),
+    "settlement/sources/key_files.py": ("files", "makes and reads the centre's keys"),
+    "settlement/web/serve.py": (
+        "network threads process",
+        "serves the centre, with deadlines, until a signal",
+    ),
+    "settlement/web/signed.py": ("threads", "checks signatures beside the loop"),
+    "settlement/web/strict_request.py": ("threads", "reads large bodies beside the loop"),
+    "settlement/web/tokens.py": ("threads", "looks tokens up beside the loop"),
+    # Reference data.
+    "catalog_sync/packs.py": ("files", "reads a folder of packs"),
+    "catalog_sync/data_file.py": ("files", "reads a file of facts or records"),
+    "catalog_sync/check_files.py": ("files", "finds the files beside the one that is checked"),
+}
+
+
+def test_there_is_something_to_look_at():
+    assert {file.partition("/")[0] for file in FILES} == set(PACKAGES)
+    assert len(FILES) > 100
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_only_an_adapter_touches_the_outside(file):
+    allowed = MAY.get(file, ("", ""))[0].split()
+    found = touches(FILES[file].read_text(encoding="utf-8"))
+    assert [f"line {one.line}: {one.what} ({one.kind})" for one in found if one.kind not in allowed] == []
+
+
+@pytest.mark.parametrize("file", MAY)
+def test_an_adapter_may_touch_no_more_than_it_does(file):
+    kinds, why = MAY[file]
+    found = {one.kind for one in touches(FILES[file].read_text(encoding="utf-8"))}
+    assert set(kinds.split()) == found
+    assert why
+
+
+def test_the_shared_rules_touch_nothing():
+    assert [file for file in MAY if file.startswith("subsidy/")] == []
+
+
+def test_nothing_may_be_allowed_what_nobody_can_follow_or_another_sqlite():
+    assert {kind for kinds, _ in MAY.values() for kind in kinds.split()} <= set(KINDS)
+
+
+FOUND = {
+    "clock": (
+        "import time",
+        "import time as t",
+        "from time import monotonic as m",
+        "def f():\n    import time",
+        "import datetime\ndatetime.datetime.now()",
+        "from datetime import datetime as d\nd.now(UTC)",
+        "from datetime import datetime\nnow = datetime.now\nnow()",
+        "import datetime\ndatetime.datetime.utcnow()",
+        "import datetime\ndatetime.date.today()",
+        "import datetime as dt\nday = dt.date\nday.today()",
+        "from datetime import date\ngetattr(date, 'today')()",
+        "def f(kind): return kind.today()",
+        "from settlement.system import time",
+        "import sched",
+    ),
+    "randomness": (
+        "import random",
+        "from random import choice as pick",
+        "import secrets",
+        "import uuid\nuuid.uuid4()",
+        "from uuid import uuid1 as make",
+        "import uuid as u\nmake = u.uuid4",
+        "import os\nos.urandom(8)",
+        "from os import urandom as r",
+    ),
+    "threads": (
+        "import threading",
+        "from threading import Thread as T",
+        "import queue",
+        "import concurrent.futures",
+        "from concurrent import futures",
+        "import multiprocessing.pool as p",
+        "import asyncio",
+        "import anyio.to_thread",
+        "from anyio import sleep",
+        "from settlement import system\nsystem.threading.Thread()",
+        "import settlement.system as s\ns.queue",
+        "from apscheduler.schedulers.background import BackgroundScheduler",
+        "from litestar.concurrency import sync_to_thread",
+    ),
+    "process": (
+        "import subprocess",
+        "from subprocess import run as r",
+        "import signal",
+        "import os\nos._exit(1)",
+        "import os as o\ngetattr(o, '_exit')(1)",
+        "import os\nos.kill(1, 9)",
+        "import sys\nsys.exit()",
+    ),
+    "environment": (
+        "import os\nos.environ['HOME']",
+        "from os import environ as e",
+        "import os\nos.getenv('HOME')",
+        "import platform",
+        "import sys\nsys.argv",
+        "def f(at): return at.astimezone()",
+        "from pathlib import Path\nPath.home()",
+    ),
+    "network": (
+        "import socket",
+        "from socket import create_connection as c",
+        "import select",
+        "import ssl",
+        "import http.client",
+        "from http import client",
+        "from http.client import HTTPConnection as H",
+        "import http\nhttp.client",
+        "import urllib.request",
+        "from urllib import request as r",
+        "import requests",
+        "from requests import get",
+        "import requests.sessions as s",
+        "import uvicorn",
+    ),
+    "serial": (
+        "import serial",
+        "from serial.tools import list_ports",
+        "import pty",
+        "import os\nos.openpty()",
+        "import termios",
+    ),
+    "files": (
+        "open('a')",
+        "with open('a') as file: pass",
+        "read = open\nread('a')",
+        "list(map(open, paths))",
+        "import builtins\nbuiltins.open('a')",
+        "import io\nio.open('a')",
+        "from io import open as o",
+        "import os\nos.open('a', 0)",
+        "import os\nos.replace('a', 'b')",
+        "from os import path\npath.exists('a')",
+        "import os.path as p\np.exists('a')",
+        *(f"def f(path): path.{name}()" for name in ("open", "read_text", "read_bytes", "unlink", "mkdir")),
+        *(f"def f(path): path.{name}('b')" for name in ("open", "write_text", "write_bytes", "replace")),
+        *(f"def f(path): path.{name}()" for name in ("touch", "exists", "stat", "iterdir", "resolve")),
+        "def f(path): path.open(mode='w')",
+        "def f(path, mode): path.open(mode)",
+        "def f(path): (path.parent / 'a').with_suffix('.b').write_text('c')",
+        "def f(path): write = path.write_text; write('a')",
+        "def f(path): getattr(path, 'unlink')()",
+        "from pathlib import Path\nPath('a').read_text()",
+        "from pathlib import Path\nlist(map(Path.read_text, paths))",
+        "from terminal_agent.config import read_config\nconfig = read_config(p)\nconfig.data.exists()",
+        "import shutil",
+        "import tempfile",
+        "import glob",
+        "import fcntl",
+    ),
+    "database": (
+        "import pysqlite3",
+        "import pysqlite3.dbapi2 as sqlite",
+        "from pysqlite3 import dbapi2",
+        "from sqlite_utils import Database",
+        "from sqlalchemy import create_engine as make",
+        "import sqlalchemy\nsqlalchemy.create_engine('sqlite://')",
+    ),
+    "log": (
+        "import logging",
+        "import structlog",
+        "print('a')",
+        "import sys\nsys.stderr.write('a')",
+        "from sys import stdout",
+    ),
+    "sqlite3": (
+        "import sqlite3",
+        "import sqlite3.dbapi2 as s",
+        "from sqlite3 import connect",
+        "from settlement.db.connection import sqlite3",
+    ),
+    "code": (
+        "__import__('time')",
+        "load = __import__\nload('time')",
+        "import importlib\nimportlib.import_module('time')",
+        "from importlib import import_module as i",
+        "import importlib.util",
+        "exec('import time')",
+        "eval('1')",
+        "compile('1', '', 'eval')",
+        "import builtins\nbuiltins.exec('1')",
+        "from builtins import eval as e",
+        "__builtins__['open']('a')",
+        "import sys\nsys.modules['time'].time()",
+        "import runpy",
+        "import ctypes",
+        "import os\nvars(os)['urandom'](1)",
+        "import os\nmine = [os]",
+    ),
+}
+
+NOT_FOUND = (
+    "'a-b'.replace('-', '')",
+    "at.replace(microsecond=0)",
+    "from msgspec.structs import replace\nreplace(value, field=1)",
+    "from terminal_agent.till import requests\nrequests.item_of(1)",
+    "from settlement.sources.csv_rows import read_bytes\nread_bytes(1)",
+    "from settlement.sources import csv_rows\ncsv_rows.read_bytes(1)",
+    "from catalog_sync.packs import read_text",
+    "self.line.open(sealed, 'promise.v1', Promise)",
+    "self.resolver.resolve(record_id, 1)",
+    "import datetime\ndatetime.datetime.fromtimestamp(1, datetime.UTC)",
+    "import datetime\ndatetime.date.fromisoformat('2026-01-01')",
+    "at.astimezone(SHANGHAI)",
+    "import uuid\nuuid.UUID(int=1)",
+    "from urllib.parse import urlsplit",
+    "from http import HTTPStatus",
+    "import re\nre.compile('a')",
+    "class Shop:\n    open: bool\n\n    def queue(self): return self.open",
+    "def now_ms(): return 0\nnow_ms()",
+    "def compile(text): return text\ncompile('a')",
+    "from importlib.metadata import version",
+    "import random_names",
+    "import timeit_of_ours as time_taken",
+)
+
+
+@pytest.mark.parametrize(
+    ("kind", "source"), [(kind, source) for kind, sources in FOUND.items() for source in sources]
+)
+def test_each_way_to_the_outside_is_found(kind, source):
+    assert kind in {one.kind for one in touches(source)}
+
+
+@pytest.mark.parametrize("source", NOT_FOUND)
+def test_what_only_looks_like_a_way_to_the_outside_is_none(source):
+    assert touches(source) == []
+
+
+def test_a_touch_names_its_line():
+    (found,) = touches("\n\nimport socket as s\n")
+    assert (found.line, found.kind, found.what) == (3, "network", "socket")
+
+
+def test_no_import_is_relative_so_that_every_name_can_be_followed():
+    relative = [
+        (file, node.lineno)
+        for file, path in FILES.items()
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ImportFrom) and (node.level or any(one.name == "*" for one in node.names))
+    ]
+    assert relative == []

@@ -1,0 +1,292 @@
+"""The centre's books without HTTP: commands through the one writer, on a real database.
+
+After every batch three things are checked, whatever the test is about: the rows in memory equal those in
+the database, balances equal the fold of their postings, and nothing is out of balance.
+"""
+
+import atexit
+import functools
+import shutil
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import reference_data as reference
+from centre import Clock, ready_centre, state_hash, write_config
+from fake_device import Chained, FakeDevice, promised
+from sqlalchemy import text
+
+from settlement.app import Centre
+from settlement.config import read_settings
+from settlement.db.connection import engine_on, reading, writing
+from settlement.devices.enrol import Enrol
+from settlement.devices.make_code import make_code
+from settlement.funds.gather_facts import Question
+from settlement.funds.place_hold import PlaceHold
+from settlement.intake.accept import Stated, TakeUpload
+from settlement.intake.read_upload import read_entry
+from settlement.ledger import read_books
+from settlement.ledger.accounts import Account
+from settlement.system import random_bytes
+from settlement.writer import store
+from settlement.writer.apply import Command
+from settlement.writer.rows import Device, Difference, Record, Row, Rows
+from settlement.writer.step import Acks, Answer, Denied, Setting, Signed
+from settlement.writer.writer import Writer
+from subsidy import seal
+from subsidy.policy.model import Pack
+from subsidy.seal import Sealed
+from subsidy.wire import v1
+
+NOON_MS = 1_772_337_600_000  # 2026-03-01 12:00 in Shanghai
+
+
+class FixedClock(Clock):
+    """A clock that stands still until a test moves it."""
+
+    def __init__(self, at_ms: int = NOON_MS) -> None:
+        super().__init__()
+        self.at_ms = at_ms
+
+    def now_ms(self) -> int:
+        return self.at_ms + self.ahead_ms
+
+
+@functools.cache
+def template() -> tuple[Path, Centre]:
+    """Return a centre with reference data and money and its folder, made once for all tests."""
+    folder = Path(tempfile.mkdtemp(prefix="centre-template-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    settings = read_settings(write_config(folder), environment={}).settings
+    centre, token = ready_centre(settings, folder, FixedClock())
+    (folder / "token").write_text(token)
+    return folder, centre
+
+
+def copy_template(folder: Path) -> Path:
+    """Copy the prepared centre into `folder` and return its configuration file."""
+    shutil.copytree(template()[0], folder, dirs_exist_ok=True)
+    return folder / "settlement.yaml"
+
+
+class Books:
+    """A centre's books in a folder of their own, at noon of a day that is open."""
+
+    def __init__(self, folder: Path, is_new: bool = True) -> None:
+        self.clock = FixedClock()
+        if is_new:
+            copy_template(folder)
+        # Reading the packs again would take most of a test's time.
+        self.centre: Centre = msgspec.structs.replace(
+            template()[1], engine=engine_on(folder / "centre.sqlite3"), now_ms=self.clock.now_ms
+        )
+        self.engine = self.centre.engine
+        self.pack = self.centre.pack
+        self.happened: list[str] = []
+        self.writer = Writer(self.engine, self.setting, self.clock.now_ms, _raise)
+
+    @classmethod
+    def reopen(cls, folder: Path, like: "Books") -> "Books":
+        """Return the books in `folder`, a copy of older ones, with the clock of `like`."""
+        books = cls(folder, is_new=False)
+        books.clock.ahead_ms = like.clock.ahead_ms
+        return books
+
+    def setting(self) -> Setting:
+        """Return what the steps may know: the pack may be changed by a test."""
+        return msgspec.structs.replace(self.centre.setting(), pack=self.pack)
+
+    def write(self, *commands: Command) -> list[Answer]:
+        """Run the commands as one batch, then check the books."""
+        seen: list[Rows] = []
+
+        def spy(connection: Any, rows: Rows, happened: Any) -> None:
+            seen.append(rows)
+            self.happened += [str(one.event.__struct_config__.tag) for one in happened]
+            write(connection, rows, happened)
+
+        write, store.write = store.write, spy
+        try:
+            answers = self.writer.write_now(list(commands))
+        finally:
+            store.write = write
+        self.check(*seen)
+        return answers
+
+    def check(self, *in_memory: Rows) -> None:
+        """Check the books, and that the database holds what was in memory."""
+        with reading(self.engine) as connection:
+            assert list(read_books.faults(connection)) == []
+            for rows in in_memory:
+                again = Rows()
+                keys = [key for key, _ in rows.all_loaded()]
+                store.load(connection, keys, again)
+                assert dict(again.all_loaded()) == dict(rows.all_loaded())
+
+    def enrol(self, seed: str = "device", shop: str = reference.SHOP) -> FakeDevice:
+        """Return an enrolled device."""
+        device = FakeDevice(seed, self.clock.now_ms)
+        with writing(self.engine) as connection:
+            made = make_code(
+                connection, shop, self.centre.keys.kid, 900_000, random_bytes, self.clock.now_ms()
+            )
+        assert made is not None
+        code_hash = seal.sha256_hex(made.code.encode())
+        (answer,) = self.write(Enrol(code_hash, device.public_text, "till-1"))
+        assert not isinstance(answer, Denied), answer
+        return device
+
+    def asked(self, device: FakeDevice, request: v1.HoldRequest) -> PlaceHold:
+        """Return a hold request as the web hands it to the writer."""
+        question = Question(
+            device=device.name,
+            item=request.item,
+            prices=request.prices,
+            qualification=self.centre.keys.qualification_index(request.qualification_code),
+            terminal_no=request.terminal_no,
+            tender=request.tender,
+        )
+        mac = self.centre.keys.request_mac(msgspec.json.encode(request))
+        return PlaceHold(request, question, device.epoch, mac)
+
+    def ask(self, device: FakeDevice, request: v1.HoldRequest) -> Answer:
+        """Ask for a hold and return the answer as it is."""
+        return self.write(self.asked(device, request))[0]
+
+    def hold(self, device: FakeDevice, **changes: Any) -> Sealed:
+        """Place a hold and return its sealed promise."""
+        answer = self.ask(device, device.hold_request(self.pack.hash, **changes))
+        assert isinstance(answer, Signed), answer
+        assert answer.typ == v1.PROMISE, answer.payload
+        return self.sealed(answer)
+
+    def refusals(self, device: FakeDevice, **changes: Any) -> list[str]:
+        """Ask for a hold that is refused and return the reasons."""
+        answer = self.ask(device, device.hold_request(self.pack.hash, **changes))
+        assert isinstance(answer, Signed)
+        assert answer.typ == v1.REFUSAL, answer.payload
+        return [one.value for one in msgspec.json.decode(answer.payload, type=v1.Refused).reasons]
+
+    def uploaded(self, device: FakeDevice, upload: v1.Upload, stated: bool = True) -> TakeUpload:
+        """Return an upload as the web hands it to the writer."""
+        keys = self.centre.keys.public()
+        entries = tuple(read_entry(device.name, device.epoch, one, keys) for one in upload.entries)
+        more = Stated(upload.upload_no, upload.statement, upload.refused) if stated else None
+        return TakeUpload(device.name, device.epoch, entries, more)
+
+    def take(self, device: FakeDevice, *entries: Chained, **changes: Any) -> list[str]:
+        """Take a batch and return what its acks say. Open holds stay open unless `still_open` is given."""
+        changes.setdefault("still_open", self.open_of(device))
+        (answer,) = self.write(self.uploaded(device, device.upload(entries, **changes)))
+        return self.answers(answer, entries)
+
+    def take_early(self, device: FakeDevice, entry: Chained) -> list[str]:
+        """Take one entry on its own, without a statement."""
+        (answer,) = self.write(self.uploaded(device, device.upload([entry]), stated=False))
+        return self.answers(answer, (entry,))
+
+    def answers(self, answer: Answer, entries: tuple[Chained, ...]) -> list[str]:
+        """Return what the acks say, having checked that each names its entry's hash."""
+        assert isinstance(answer, Acks), answer
+        acks = [msgspec.json.decode(one.payload, type=v1.Ack) for one in answer.acks]
+        assert [(ack.seq, ack.hash) for ack in acks] == [(one.seq, one.hash) for one in entries]
+        assert {one.typ for one in answer.acks} <= {v1.ACK}
+        return [ack.answer for ack in acks]
+
+    def frozen(self, device: FakeDevice, *commands: Command) -> str:
+        """Run commands whose last one freezes the device, and return why."""
+        answer = self.write(*commands)[-1]
+        assert isinstance(answer, Denied), answer
+        assert (answer.status, answer.code) == (403, "DEVICE_FROZEN")
+        why = self.device(device).frozen
+        assert why
+        assert "device_frozen" in self.differences(device.name)
+        return why
+
+    def open_of(self, device: FakeDevice) -> tuple[v1.OpenHold, ...]:
+        """Return what the device would state as open: every hold of its that is HELD."""
+        with reading(self.engine) as connection:
+            query = "SELECT record_id, hold_no FROM record WHERE device = :device AND state = 'HELD'"
+            found = connection.execute(text(query), {"device": device.name})
+            return tuple(v1.OpenHold(record_id=row.record_id, hold_no=row.hold_no) for row in found)
+
+    def sealed(self, answer: Signed) -> Sealed:
+        """Seal an answer as the web does once it is committed."""
+        return seal.seal(answer.typ, answer.payload, self.centre.keys.signing(answer.kid))
+
+    def row(self, kind: type[Row], *key: Any) -> Any:
+        """Return a row, or None."""
+        rows = Rows()
+        with reading(self.engine) as connection:
+            store.load(connection, [(kind, key)], rows)
+        return rows.get(kind, *key)
+
+    def record(self, sealed: Sealed | str) -> Record:
+        """Return the record of a promise, or of a record id."""
+        name = sealed if isinstance(sealed, str) else promised(sealed).record_id
+        found = self.row(Record, name)
+        assert isinstance(found, Record), name
+        return found
+
+    def device(self, device: FakeDevice) -> Device:
+        """Return a device's row."""
+        found = self.row(Device, device.name)
+        assert isinstance(found, Device)
+        return found
+
+    def differences(self, subject: str) -> list[str]:
+        """Return the kinds of what is open about a subject; each has an owner."""
+        with reading(self.engine) as connection:
+            found = store.read_where(connection, Difference)
+        mine = [one for one in found if isinstance(one, Difference) and one.subject == subject]
+        assert all(one.owner for one in mine)
+        return [one.kind for one in mine]
+
+    def total(self, account: Account) -> int:
+        """Return the sum of an account over all funders and years."""
+        with reading(self.engine) as connection:
+            return sum(fen for slot, fen in read_books.balances(connection).items() if slot[1] is account)
+
+    def money(self) -> dict[str, int]:
+        """Return what is not zero, over all funders and years, without what was given and is left."""
+        found = {account.value: self.total(account) for account in Account}
+        beside = (Account.APPROPRIATED.value, Account.AVAILABLE.value)
+        return {name: fen for name, fen in found.items() if fen and name not in beside}
+
+    def sql(self, statement: str) -> None:
+        """Run a statement behind the application's back."""
+        with writing(self.engine) as connection:
+            connection.execute(text(statement))
+
+    def sql_rows(self, query: str) -> list[tuple[Any, ...]]:
+        """Return what a query finds."""
+        with reading(self.engine) as connection:
+            return [tuple(row) for row in connection.execute(text(query))]
+
+    def state_hash(self) -> str:
+        """Return one hash over everything in the database."""
+        return state_hash(self.centre)
+
+
+def changed_pack(pack: Pack, **changes: Any) -> Pack:
+    """Return `pack` with other numbers from the beginning on: `held_for_s=60`, and its hash changed."""
+    fields = {}
+    for name, value in changes.items():
+        rows = getattr(pack, name)
+        last = msgspec.structs.replace(rows.rows[0], value=value)
+        fields[name] = msgspec.structs.replace(rows, rows=(last,))
+    return msgspec.structs.replace(pack, hash=seal.sha256_hex(repr(changes).encode()), **fields)
+
+
+def changed_rule(pack: Pack, category: str, change: Callable[[Any], Any]) -> Pack:
+    """Return `pack` with another rule for a category, and its hash changed."""
+    (rules,) = pack.rule_sets
+    categories = {**rules.categories, category: change(rules.categories[category])}
+    again = msgspec.structs.replace(rules, categories=categories)
+    return msgspec.structs.replace(pack, hash="f" * 64, rule_sets=(again,))
+
+
+def _raise(wrong: BaseException) -> None:
+    raise wrong

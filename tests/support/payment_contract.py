@@ -1,0 +1,181 @@
+"""What does every link that takes money promise, whatever goes wrong on it?
+
+Scenarios as data, played against a link and the emulator behind it; plain asserts, so whoever adds a
+link can run them without pytest. `arm` and `moved` translate between the words used here and the emulator's.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+import msgspec
+
+from subsidy.records.payment import Evidence
+from terminal_agent.checkout.ports import Answer, Ask, Payment, Say
+
+FEN = 85_000
+PATIENCE_S = 6.0
+EXPLICIT = frozenset({Say.APPROVED, Say.DECLINED})
+
+Moved = list[tuple[str, int]]
+
+
+class Side(Protocol):
+    """A link and the other side's books."""
+
+    payment: Payment
+
+    def new_ask(self, fen: int) -> Ask:
+        """Return an attempt that nobody has had before."""
+
+    def arm(self, call: str, fault: str) -> None:
+        """Let the next "take" or "reverse" be struck by a fault, named as in the tables below."""
+
+    def moved(self, pay_ref: str) -> Moved:
+        """Return what the other side has booked: ("taken" or "given back", fen), in order."""
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """A fault while money is taken: what may be answered, what is found, and what was really taken."""
+
+    name: str
+    fault: str
+    took: frozenset[Say]
+    found: frozenset[Say]
+    taken: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Reversal:
+    """A fault while a paid attempt is undone: what may be answered at first."""
+
+    name: str
+    fault: str
+    said: frozenset[Say]
+
+
+def _scenario(
+    name: str, fault: str, took: set[Say], found: set[Say], taken: tuple[int, ...] = (FEN,)
+) -> Scenario:
+    return Scenario(name, fault, frozenset(took), frozenset(found), taken)
+
+
+YES, NO, UNCLEAR = {Say.APPROVED}, {Say.DECLINED}, {Say.UNCLEAR}
+
+SCENARIOS = (
+    _scenario("nothing goes wrong", "", YES, YES),
+    _scenario("an explicit no", "declined", NO, NO, ()),
+    _scenario("the request is lost", "lost_request", UNCLEAR, {Say.NOT_FOUND}, ()),
+    _scenario("the answer is lost", "lost_answer", UNCLEAR, YES),
+    _scenario("the answer comes too late", "late_answer", UNCLEAR, YES),
+    _scenario("the answer comes late but in time", "slow_answer", YES, YES),
+    _scenario("the answer is broken", "broken_answer", UNCLEAR, YES),
+    _scenario("something comes twice", "doubled", YES | UNCLEAR, YES),
+    _scenario("another amount is taken", "wrong_amount", YES, YES, (1,)),
+    _scenario("somebody else's answer comes", "strangers_answer", UNCLEAR, YES),
+    _scenario("the other side is not sure, and took it", "unclear_charged", UNCLEAR, YES | UNCLEAR),
+    _scenario(
+        "the other side is not sure, and did not",
+        "unclear_not_charged",
+        UNCLEAR,
+        {Say.UNCLEAR, Say.NOT_FOUND},
+        (),
+    ),
+    _scenario("the other side is at work", "at_work", {Say.PENDING, Say.UNCLEAR}, {Say.PENDING}),
+)
+
+REVERSALS = (
+    Reversal("nothing goes wrong", "", frozenset(YES)),
+    Reversal("the reversal is lost", "lost_request", frozenset(UNCLEAR)),
+    Reversal("its answer is lost", "lost_answer", frozenset(UNCLEAR)),
+    Reversal("its answer comes too late", "late_answer", frozenset(UNCLEAR)),
+    Reversal("its answer is broken", "broken_answer", frozenset(UNCLEAR)),
+    Reversal("it comes twice", "doubled", frozenset(YES | UNCLEAR)),
+    Reversal("it is refused", "declined", frozenset({Say.UNCLEAR, Say.DECLINED})),
+)
+
+
+def check(scenario: Scenario, side: Side) -> None:
+    """Take money while something goes wrong, ask what became of it, and undo it."""
+    ask = _prepared(side)
+    if scenario.fault:
+        side.arm("take", scenario.fault)
+
+    took = side.payment.take(ask)
+    assert took.say in scenario.took, took
+    found = side.payment.query(ask)
+    assert found.say in scenario.found, found
+    if found.say is Say.PENDING:
+        found = _until(lambda: side.payment.query(ask), EXPLICIT)
+
+    assert side.moved(ask.pay_ref) == [("taken", fen) for fen in scenario.taken]
+    for answer in (took, found):
+        _is_true(answer, scenario)
+        _hides_the_code(answer, ask)
+    _undo(side, ask, found.evidence if found.evidence != Evidence() else took.evidence, scenario.taken)
+
+
+def check_reversal(reversal: Reversal, side: Side) -> None:
+    """Undo a paid attempt while something goes wrong, as often as it takes."""
+    ask = _prepared(side)
+    taken = side.payment.take(ask)
+    assert taken.say is Say.APPROVED
+    if reversal.fault:
+        side.arm("reverse", reversal.fault)
+
+    said = side.payment.reverse(ask, taken.evidence)
+    assert said.say in reversal.said, said
+    if said.say is Say.DECLINED:
+        # Then the payment certainly stands, and a refund is what follows.
+        assert side.moved(ask.pay_ref) == [("taken", FEN)]
+        return
+    _undo(side, ask, taken.evidence, (FEN,))
+
+
+def _prepared(side: Side) -> Ask:
+    ask = side.new_ask(FEN)
+    mark = side.payment.prepare(ask)
+    assert mark is not None
+    assert side.moved(ask.pay_ref) == []
+    return msgspec.structs.replace(ask, mark=mark)
+
+
+def _is_true(answer: Answer, scenario: Scenario) -> None:
+    assert answer.approved_fen == (sum(scenario.taken) if answer.say is Say.APPROVED else None)
+    if answer.say is Say.APPROVED:
+        assert scenario.taken
+    if answer.say is Say.DECLINED:
+        assert not scenario.taken
+
+
+def _undo(side: Side, ask: Ask, evidence: Evidence, taken: tuple[int, ...]) -> None:
+    """Reverse until it is done, once more besides, and expect everything back once and no more."""
+    # Later askers, such as a restarted agent, no longer have the payment code.
+    late = msgspec.structs.replace(ask, pay_code=None)
+    if taken or side.payment.reverses_blind:
+        _until(lambda: side.payment.reverse(late, evidence), frozenset({Say.APPROVED}))
+        assert side.payment.reverse(late, evidence).say is not Say.DECLINED
+        assert side.payment.query(late).say is not Say.APPROVED
+    else:
+        assert side.payment.reverse(late, evidence).say is not Say.DECLINED
+    moved = side.moved(ask.pay_ref)
+    assert moved == [("taken", fen) for fen in taken] + [("given back", fen) for fen in taken]
+
+
+def _until(step: Callable[[], Answer], says: frozenset[Say]) -> Answer:
+    end = time.monotonic() + PATIENCE_S
+    answer = step()
+    while answer.say not in says:
+        assert time.monotonic() < end, answer
+        time.sleep(0.1)
+        answer = step()
+    return answer
+
+
+def _hides_the_code(answer: Answer, ask: Ask) -> None:
+    if ask.pay_code is not None:
+        code = ask.pay_code.reveal()
+        for shown in (repr(answer), str(msgspec.to_builtins(answer)), repr(ask)):
+            assert code not in shown

@@ -1,0 +1,116 @@
+"""A centre as a process of its own, with goods, people and money, for tests that watch it from outside."""
+
+import csv
+import itertools
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import reference_data as reference
+import requests
+from centre import Clock, ready_centre, write_config
+from story.processes import Process, answers, free_port, wait_for
+
+from settlement.app import Centre
+from settlement.config import read_settings
+from settlement.db.connection import writing
+from settlement.devices.make_code import make_code
+from settlement.keys import Keys
+from settlement.sources.qualifications import import_qualifications
+from settlement.system import random_bytes
+from subsidy import calendar
+
+_MOST_PEOPLE = 999
+
+
+class RealCentre:
+    """A running `settlement serve`. Use as a context."""
+
+    def __init__(self, folder: Path) -> None:
+        self.port = free_port()
+        config = write_config(folder, listen=f'"127.0.0.1:{self.port}"')
+        self._centre, self._token = ready_centre(
+            read_settings(config, environment={}).settings, folder, Clock()
+        )
+        _add_people(self._centre, folder / "more-people.csv")
+        self._process = Process(folder, "centre", ["settlement", "serve", "--config", config.name])
+        self._people = itertools.count(1)
+        self._serials = itertools.count(1)
+
+    def __enter__(self) -> "RealCentre":
+        self._process.start()
+        wait_for("the centre", lambda: answers(f"http://127.0.0.1:{self.port}/readyz"))
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, wrong: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._process.stop()
+        self._centre.engine.dispose()
+
+    @property
+    def keys(self) -> Keys:
+        """The keys that its words are sealed with."""
+        return self._centre.keys
+
+    def next_person(self) -> int:
+        """Return a person who has not bought anything yet."""
+        person = next(self._people)
+        assert person <= _MOST_PEOPLE, "the tests have used up everybody"
+        return person
+
+    def next_serial(self) -> str:
+        """Return a serial number that was not sold before."""
+        return f"SN{next(self._serials):08d}"
+
+    def make_code(self) -> str:
+        """Return a one-time code for the shop."""
+        centre = self._centre
+        with writing(centre.engine) as connection:
+            made = make_code(
+                connection, reference.SHOP, centre.keys.kid, 900_000, random_bytes, centre.now_ms()
+            )
+        assert made is not None
+        return made.code
+
+    def ask(self, path: str) -> dict[str, Any] | None:
+        """Ask as an operator's program; None when there is no such thing."""
+        answer = requests.get(
+            f"http://127.0.0.1:{self.port}{path}",
+            headers={"Authorization": f"Bearer {self._token}"},
+            timeout=30,
+        )
+        if answer.status_code == 404:
+            return None
+        assert answer.status_code == 200, answer.text
+        return dict(answer.json())
+
+    def record(self, record_id: str) -> dict[str, Any] | None:
+        """Return the centre's record of a sale, or None."""
+        return self.ask(f"/v1/records/{record_id}")
+
+    def log(self) -> str:
+        """Return what it wrote to its log."""
+        return self._process.log()
+
+
+def _add_people(centre: Centre, file: Path) -> None:
+    """Let in people enough for every test of a run, each with a code for every category."""
+    with file.open("w", newline="") as out:
+        rows = csv.writer(out)
+        rows.writerow(["qualification_code", "id_no", "category", "valid_from", "valid_until"])
+        rows.writerows(
+            [
+                reference.code(person, category),
+                reference.identity_no(person),
+                category,
+                "2025-01-01",
+                "2098-12-31",
+            ]
+            for person in range(reference.PEOPLE, _MOST_PEOPLE)
+            for category in ("FRIDGE", "AC", "PHONE")
+        )
+    categories = {name for rules in centre.pack.rule_sets for name in rules.categories}
+    today = calendar.business_day(calendar.from_ms(centre.now_ms()))
+    with writing(centre.engine) as connection:
+        import_qualifications(connection, file.read_bytes(), file.name, centre.keys, categories, today)

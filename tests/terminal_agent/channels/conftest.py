@@ -1,0 +1,34 @@
+from collections.abc import Callable, Iterator
+
+import pytest
+from wechat import EmulatedWechat, RealClock, new_ask
+
+from terminal_agent.channels.wechat import WechatPay
+from terminal_agent.checkout.ports import Ask
+
+
+@pytest.fixture(scope="package")
+def shared_wechat(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmulatedWechat]:
+    with EmulatedWechat.start(tmp_path_factory.mktemp("wechat")) as running:
+        yield running
+
+
+@pytest.fixture
+def wechat(shared_wechat: EmulatedWechat) -> EmulatedWechat:
+    shared_wechat.clear_faults()
+    return shared_wechat
+
+
+@pytest.fixture
+def channel(wechat: EmulatedWechat) -> WechatPay:
+    return wechat.channel()
+
+
+@pytest.fixture
+def ask_for() -> Callable[..., Ask]:
+    return new_ask
+
+
+@pytest.fixture
+def clock() -> RealClock:
+    return RealClock()

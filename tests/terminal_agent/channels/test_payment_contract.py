@@ -1,0 +1,116 @@
+"""Both links that take money keep the same promises."""
+
+import secrets
+from types import MappingProxyType
+
+import pytest
+from emulator import EmulatedTerminal, short_profile
+from payment_contract import REVERSALS, SCENARIOS, check, check_reversal
+from wechat import RealClock, new_ask
+
+from terminal_agent.terminals.link_serial import open_serial
+from terminal_agent.terminals.serial_ecr import DrivenTerminal
+
+
+class Card:
+    """A driven terminal and its emulator."""
+
+    words = MappingProxyType(
+        {
+            "declined": ("declined", {}),
+            "lost_request": ("lost_request", {}),
+            "lost_answer": ("lost_answer", {}),
+            "late_answer": ("late_answer", {"ms": 1000}),
+            "slow_answer": ("late_answer", {"ms": 200}),
+            "broken_answer": ("bad_lrc", {}),
+            "doubled": ("doubled_answer", {}),
+            "wrong_amount": ("wrong_amount", {"fen": 1}),
+            "strangers_answer": ("crossed_answer", {"then_right": False}),
+            "unclear_charged": ("unclear_code", {"charged": True}),
+            "unclear_not_charged": ("unclear_code", {"charged": False}),
+            "at_work": ("progress", {"n": 6, "every_ms": 300}),
+            "take": "sale",
+            "reverse": "void",
+            "sale": "taken",
+            "void": "given back",
+        }
+    )
+
+    def __init__(self, emulator):
+        self.emulator = emulator
+        profile = short_profile()
+        self.payment = DrivenTerminal(
+            profile, lambda: open_serial(str(emulator.link), profile.line), RealClock()
+        )
+
+
+class Wechat:
+    """WeChat Pay and its emulator."""
+
+    words = MappingProxyType(
+        {
+            "declined": ("declined", {"code": "NOT_ENOUGH"}),
+            "lost_request": ("lost_request", {}),
+            "lost_answer": ("lost_answer", {}),
+            "late_answer": ("late_answer", {"ms": 1000}),
+            "slow_answer": ("late_answer", {"ms": 200}),
+            "broken_answer": ("torn_answer", {}),
+            "doubled": ("doubled_request", {}),
+            "wrong_amount": ("wrong_amount", {"fen": 1}),
+            "strangers_answer": ("wrong_order", {}),
+            "unclear_charged": ("system_error", {"charged": True}),
+            "unclear_not_charged": ("system_error", {"charged": False}),
+            "at_work": ("userpaying", {"ms": 1000}),
+            "take": "pay",
+            "reverse": "reverse",
+            "charge": "taken",
+            "reversal": "given back",
+        }
+    )
+
+    def __init__(self, emulator):
+        self.emulator = emulator
+        self.payment = emulator.channel()
+
+
+class Side:
+    """One link as the contract sees it."""
+
+    def __init__(self, side):
+        self._side = side
+        self.payment = side.payment
+
+    def new_ask(self, fen):
+        return new_ask(fen, f"13{secrets.randbelow(10**16):016d}")
+
+    def arm(self, call, fault):
+        name, options = self._side.words[fault]
+        self._side.emulator.fault(name, on=self._side.words[call], **options)
+
+    def moved(self, pay_ref):
+        return [(self._side.words[kind], fen) for kind, fen in self._side.emulator.moved(pay_ref)]
+
+
+@pytest.fixture(scope="module")
+def terminal(tmp_path_factory):
+    with EmulatedTerminal.start(tmp_path_factory.mktemp("terminal"), work_ms=0) as running:
+        yield running
+
+
+@pytest.fixture(params=["card", "wechat"])
+def side(request):
+    if request.param == "card":
+        emulator = request.getfixturevalue("terminal")
+        emulator.clear_faults()
+        return Side(Card(emulator))
+    return Side(Wechat(request.getfixturevalue("wechat")))
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda one: one.name)
+def test_a_payment_is_told_as_it_is_and_undone_whole(scenario, side):
+    check(scenario, side)
+
+
+@pytest.mark.parametrize("reversal", REVERSALS, ids=lambda one: one.name)
+def test_a_disturbed_reversal_gives_back_once(reversal, side):
+    check_reversal(reversal, side)

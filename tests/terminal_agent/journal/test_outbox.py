@@ -1,0 +1,188 @@
+"""What waits for the centre, what a statement says is open, and what an ack may change."""
+
+from dataclasses import dataclass
+
+import pytest
+from quiet_till import ENROLLED
+from unit_shop import ack_of
+
+from subsidy.wire import v1
+from subsidy.wire.chain import GENESIS, entry_hash
+from terminal_agent.checkout.ports import Answer, CentreUnreachable, Say
+
+DECLINED = Answer(Say.DECLINED)
+UNCLEAR = Answer(Say.UNCLEAR)
+
+
+@dataclass
+class Row:
+    """One kind of sale, and whether its hold is open: before and after its entry was acknowledged."""
+
+    name: str
+    make: object
+    open_before: bool
+    open_after: bool | None = None
+
+    def __str__(self):
+        return self.name
+
+
+def refused_before_the_hold(shop):
+    shop.centre.instead["facts"] = CentreUnreachable("silence")
+    return shop.sell()
+
+
+def refused_by_the_fund(shop):
+    shop.centre.instead["hold"] = v1.Refused(v=1, record_id="0" * 36, reasons=("FUND_EXHAUSTED",))
+    return shop.sell()
+
+
+def asked_and_not_answered(shop):
+    class PowerCut(Exception):
+        pass
+
+    shop.centre.instead["hold"] = PowerCut()
+    with pytest.raises(PowerCut):
+        shop.open()
+
+
+def asked_and_given_up(shop):
+    shop.centre.instead["hold"] = CentreUnreachable("silence")
+    return shop.sell()
+
+
+def paying(shop):
+    return shop.open().sale
+
+
+def not_paid(shop):
+    shop.payment.takes[0] = DECLINED
+    return shop.sell()
+
+
+def parked(shop):
+    shop.payment.takes[0] = UNCLEAR
+    return shop.sell()
+
+
+def stopped(shop):
+    shop.checkout.stop(not_paid(shop).record_id, shop.key())
+
+
+ROWS = [
+    Row("refused before a hold was asked for", refused_before_the_hold, False),
+    Row("refused by the fund", refused_by_the_fund, False),
+    Row("asked for, and no answer came yet", asked_and_not_answered, True),
+    Row("asked for, given up", asked_and_given_up, True, False),
+    Row("held and being paid", paying, True),
+    Row("held and not paid", not_paid, True),
+    Row("parked", parked, True),
+    Row("paid", lambda shop: shop.sell(), True, False),
+    Row("stopped", stopped, True, False),
+]
+
+
+@pytest.mark.parametrize("row", ROWS, ids=str)
+def test_a_hold_is_open_from_its_number_until_the_ack_of_its_end(row, unit_shop):
+    row.make(unit_shop)
+
+    batch = unit_shop.real_journal.cut_batch(10)
+
+    assert bool(batch.statement.open) is row.open_before
+    assert bool(batch.entries) is (row.open_after is not None)
+    numbered = unit_shop.rows("SELECT record_id, hold_no FROM sale WHERE hold_no IS NOT NULL")
+    assert batch.statement.upto_hold_no == len(numbered)
+    if row.open_before:
+        assert [(one.record_id, one.hold_no) for one in batch.statement.open] == numbered
+    if row.open_after is not None:
+        unit_shop.real_journal.acknowledge([(ack_of(one), "sealed") for one in batch.entries])
+        assert bool(unit_shop.real_journal.cut_batch(10).statement.open) is row.open_after
+
+
+def test_a_supplement_that_is_acknowledged_ends_no_hold(unit_shop):
+    """Only the `paid` or `closed` entry does: here the paid one is not acknowledged yet."""
+    unit_shop.payment.takes.extendleft([Answer(Say.APPROVED, 1)])
+    sale = unit_shop.open().sale
+    unit_shop.paying.carry_out(sale.record_id, 1)
+    unit_shop.checkout.pay_again(
+        sale.record_id, sale.request.tender, "EMU00001", "cashier-1", unit_shop.key()
+    )
+    unit_shop.work(sale)
+    unit_shop.payment.reversals[0] = Answer(Say.APPROVED)
+    unit_shop.lane.look_at_parked()
+    paid, supplement = unit_shop.real_journal.waiting(10)
+    assert (paid.kind, supplement.kind) == ("paid", "supplement")
+
+    unit_shop.real_journal.acknowledge([(ack_of(supplement), "sealed")])
+
+    assert len(unit_shop.real_journal.cut_batch(10).statement.open) == 1
+
+
+@pytest.mark.parametrize("wrong", [{"hash": "0" * 64}, {"seq": 99}], ids=["another hash", "another number"])
+def test_an_ack_that_is_not_of_the_entry_changes_nothing(wrong, unit_shop):
+    stopped(unit_shop)
+    (entry,) = unit_shop.real_journal.waiting(10)
+    before = unit_shop.rows("SELECT * FROM outbox"), unit_shop.rows("SELECT * FROM sale")
+
+    unit_shop.real_journal.acknowledge([(ack_of(entry, **wrong), "sealed")])
+
+    assert (unit_shop.rows("SELECT * FROM outbox"), unit_shop.rows("SELECT * FROM sale")) == before
+
+
+def test_the_first_ack_is_kept(unit_shop):
+    unit_shop.sell()
+    (entry,) = unit_shop.real_journal.waiting(10)
+
+    unit_shop.real_journal.acknowledge([(ack_of(entry), "first")])
+    unit_shop.real_journal.acknowledge([(ack_of(entry, answer="repeat"), "second")])
+
+    assert unit_shop.rows("SELECT answer, ack FROM outbox") == [("accepted", "first")]
+
+
+@pytest.mark.parametrize("answer", ["accepted", "repeat", "quarantined"])
+def test_every_ack_ends_the_waiting_so_that_one_poison_record_does_not_stop_the_queue(answer, unit_shop):
+    stopped(unit_shop)
+    (entry,) = unit_shop.real_journal.waiting(10)
+    unit_shop.real_journal.acknowledge([(ack_of(entry, answer=answer), "sealed")])
+    assert unit_shop.real_journal.waiting(10) == ()
+    assert unit_shop.rows("SELECT state FROM sale") == [("CLOSED",)]
+
+
+def test_the_chain_goes_on_without_a_gap_over_acks_and_restarts(unit_shop):
+    for number in range(6):
+        unit_shop.sell()
+        if number == 2:
+            unit_shop.restart()
+        if number == 4:
+            batch = unit_shop.real_journal.cut_batch(10)
+            unit_shop.real_journal.acknowledge([(ack_of(one), "sealed") for one in batch.entries])
+
+    rows = unit_shop.rows("SELECT seq, prev, hash, body FROM outbox ORDER BY seq")
+
+    assert [row[0] for row in rows] == [1, 2, 3, 4, 5, 6]
+    before = GENESIS
+    for seq, prev, hash_, body in rows:
+        assert prev == before
+        assert hash_ == entry_hash(ENROLLED.device, ENROLLED.epoch, seq, prev, body)
+        before = hash_
+
+
+def test_a_batch_is_the_oldest_entries_with_the_head_they_lead_to(unit_shop):
+    for _ in range(3):
+        unit_shop.sell()
+    first = unit_shop.real_journal.cut_batch(2)
+    second = unit_shop.real_journal.cut_batch(2)
+
+    assert [one.seq for one in first.entries] == [1, 2]
+    assert (first.head_seq, first.head_hash) == (2, first.entries[-1].hash)
+    assert second.entries == first.entries
+    assert (first.upload_no, second.upload_no) == (1, 2)
+
+
+def test_an_empty_batch_still_states_what_is_open(unit_shop):
+    sale = paying(unit_shop)
+    batch = unit_shop.real_journal.cut_batch(10)
+    assert (batch.entries, batch.head_seq, batch.head_hash) == ((), 0, GENESIS)
+    assert batch.statement == v1.Statement(
+        upto_hold_no=1, open=(v1.OpenHold(record_id=sale.record_id, hold_no=1),)
+    )

@@ -1,0 +1,231 @@
+"""One signed request to the centre: signed as the wire says, over in time, believed only when sealed."""
+
+import json
+import time
+
+import msgspec
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from small_server import SmallServer, answering
+
+from subsidy import seal
+from subsidy.problem import Problem
+from subsidy.wire import http_signature, v1
+from terminal_agent.checkout.ports import CentreDenied, CentreUnreachable
+from terminal_agent.sync.line import Line, answers
+from terminal_agent.system import SystemClock
+
+DEVICE_KEY = Ed25519PrivateKey.from_private_bytes(b"d" * 32)
+CENTRE_KEY = Ed25519PrivateKey.from_private_bytes(b"c" * 32)
+STRANGER = Ed25519PrivateKey.from_private_bytes(b"s" * 32)
+BODY = b'{"v":1}'
+MARGIN_S = 1.0
+
+
+def line_to(url, clock=None):
+    numbers = iter(range(1000))
+    return Line(
+        url=url,
+        device="0123456789abcdef",
+        epoch=3,
+        key=DEVICE_KEY,
+        centre_keys={seal.key_id(CENTRE_KEY.public_key()): CENTRE_KEY.public_key()},
+        clock=clock or SystemClock(),
+        random_bytes=lambda count: next(numbers).to_bytes(count),
+    )
+
+
+def signature_of(request):
+    """Return what the centre reads from a request: its signature, and when it was made."""
+    head, _, body = request.partition(b"\r\n\r\n")
+    first, *rest = head.decode().split("\r\n")
+    method, path, _ = first.split()
+    headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in rest)}
+    return http_signature.read(method, path, "", body, headers)
+
+
+def problem(code, status=403, **more):
+    return answering(
+        Problem(status, code, "A sentence", **more).content(), status, "application/problem+json"
+    )
+
+
+# Signed.
+
+
+def test_every_request_is_signed_with_the_devices_key():
+    with SmallServer(answering(b"{}")) as server:
+        line = line_to(server.url)
+        line.ask("/v1/facts", BODY, 5)
+        line.ask("/v1/facts", BODY, 5)
+    first, second = map(signature_of, server.heard)
+    for signature in (first, second):
+        signature.verify(DEVICE_KEY.public_key())
+        assert (signature.device, signature.epoch) == ("0123456789abcdef", 3)
+        assert abs(signature.created_s - time.time()) < 30
+    assert first.nonce != second.nonce
+
+
+@pytest.mark.parametrize("part", [b"/v1/facts", b'{"v":1}', b"tradein-epoch: 3"])
+def test_a_request_that_is_changed_on_the_way_is_not_the_devices(part):
+    with SmallServer(answering(b"{}")) as server:
+        line_to(server.url).ask("/v1/facts", BODY, 5)
+    (request,) = server.heard
+    assert part in request
+    changed = request.replace(part, part[:-1] + bytes((part[-1] ^ 1,)))
+    with pytest.raises(http_signature.NotSigned):
+        signature_of(changed).verify(DEVICE_KEY.public_key())
+
+
+def test_a_device_whose_clock_is_off_signs_once_more_with_the_centres_time():
+    ahead = "2031-05-05T08:00:00.000+08:00"
+    answer = problem("CLOCK_SKEW", 401, retryable=False, centre_time=ahead)
+    replies = iter([answer, answering(b"{}"), answering(b"{}")])
+    with SmallServer(lambda near, request: next(replies)(near, request)) as server:
+        line = line_to(server.url)
+        assert line.ask("/v1/facts", BODY, 5) == b"{}"
+        line.ask("/v1/facts", BODY, 5)
+    first, second, third = map(signature_of, server.heard)
+    assert second.created_s - first.created_s > 100_000
+    assert third.created_s >= second.created_s
+    assert len({first.nonce, second.nonce, third.nonce}) == 3
+
+
+# In time.
+
+
+def drip_head(near, _request):
+    for byte in b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n" + b"x: y\r\n" * 1000:
+        near.sendall(bytes((byte,)))
+        time.sleep(0.02)
+
+
+def drip_body(near, _request):
+    near.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: 100000\r\n\r\n")
+    while True:
+        near.sendall(b"x")
+        time.sleep(0.02)
+
+
+def drip_chunks(near, _request):
+    near.sendall(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n")
+    while True:
+        near.sendall(b"1\r\nx\r\n")
+        time.sleep(0.02)
+
+
+def say_nothing(near, _request):
+    near.recv(1)
+
+
+@pytest.mark.parametrize("answer", [drip_head, drip_body, drip_chunks, say_nothing])
+def test_an_answer_that_does_not_end_in_time_is_none(answer):
+    with SmallServer(answer) as server:
+        line = line_to(server.url)
+        asked_at = time.monotonic()
+        with pytest.raises(CentreUnreachable):
+            line.ask("/v1/facts", BODY, 0.4)
+        assert time.monotonic() - asked_at < 0.4 + MARGIN_S
+        assert line.online is False
+
+
+def test_an_answer_of_endless_size_is_none():
+    def endless(near, _request):
+        near.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+        while True:
+            near.sendall(b"x" * (1 << 20))
+
+    with SmallServer(endless) as server, pytest.raises(CentreUnreachable, match="does not end"):
+        line_to(server.url).ask("/v1/facts", BODY, 30)
+
+
+def test_nobody_there_is_no_answer():
+    with SmallServer(answering(b"{}")) as server:
+        url = server.url
+    with pytest.raises(CentreUnreachable):
+        line_to(url).ask("/v1/facts", BODY, 5)
+
+
+# What is an answer.
+
+
+@pytest.mark.parametrize(
+    ("answer", "raised"),
+    [
+        (problem("OLD_EPOCH", 401), CentreDenied),
+        (problem("DEVICE_FROZEN", 403), CentreDenied),
+        (problem("NOT_SEALED", 422), CentreDenied),
+        (problem("UNAVAILABLE", 503, retryable=True), CentreUnreachable),
+        (problem("INTERNAL", 500), CentreUnreachable),
+        (answering(b"<html>Log in</html>", 403, "text/html"), CentreUnreachable),
+        (answering(b"<html>Log in</html>", 302, "text/html"), CentreUnreachable),
+        (answering(b"", 404), CentreUnreachable),
+        (answering(b"\xff\xfe", 403), CentreUnreachable),
+    ],
+)
+def test_a_no_of_the_centre_is_told_from_no_answer_at_all(answer, raised):
+    with SmallServer(answer) as server:
+        line = line_to(server.url)
+        with pytest.raises(raised):
+            line.ask("/v1/facts", BODY, 5)
+        assert (line.denied is not None) is (raised is CentreDenied)
+
+
+def test_a_redirect_is_not_followed():
+    with SmallServer(answering(b"{}")) as other:
+
+        def elsewhere(near, _request):
+            near.sendall(f"HTTP/1.1 307 X\r\nlocation: {other.url}/\r\ncontent-length: 0\r\n\r\n".encode())
+
+        with SmallServer(elsewhere) as server, pytest.raises(CentreUnreachable):
+            line_to(server.url).ask("/v1/facts", BODY, 5)
+        assert other.heard == []
+
+
+FACTS = msgspec.json.encode(v1.PackRequest(v=1, pack_hash="0" * 64))
+
+
+def sealed(payload=FACTS, typ=v1.FACTS, key=CENTRE_KEY):
+    return msgspec.json.encode(seal.seal(typ, payload, key))
+
+
+def changed(**fields):
+    return json.dumps(json.loads(sealed()) | fields).encode()
+
+
+def test_what_the_pinned_key_has_sealed_is_believed():
+    opened = line_to("http://127.0.0.1:9").unseal(sealed(), v1.FACTS, v1.PackRequest)
+    assert opened.pack_hash == "0" * 64
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        sealed(key=STRANGER),
+        sealed(typ=v1.PACK),
+        sealed(payload=b'{"v":1}'),
+        sealed(payload=b"<html>"),
+        changed(payload=changed()[:4].hex()),
+        changed(alg="none"),
+        changed(sig=""),
+        changed(extra=1),
+        b"<html>Log in</html>",
+        b"",
+        b"null",
+        b"[" * 100_000,
+    ],
+)
+def test_anything_else_is_the_same_as_silence(content):
+    line = line_to("http://127.0.0.1:9")
+    line.online = True
+    with pytest.raises(CentreUnreachable):
+        line.unseal(content, v1.FACTS, v1.PackRequest)
+    assert line.online is False
+
+
+def test_the_doctor_is_told_what_is_there():
+    with SmallServer(answering(b"{}")) as server:
+        assert answers(server.url, 5) == "yes"
+    assert answers(server.url, 5).startswith("no answer")
+    with SmallServer(answering(b"", 302)) as server:
+        assert answers(server.url, 5) == "it answers 302"

@@ -1,0 +1,135 @@
+"""How the outbox is emptied: oldest first, with a statement, and never on a wrong word."""
+
+import base64
+
+import msgspec
+import pytest
+from quiet_till import ENROLLED
+from unit_shop import ack_of
+
+from subsidy import seal
+from subsidy.seal import Sealed
+from subsidy.wire import v1
+from terminal_agent.checkout.ports import CentreDenied, CentreUnreachable
+from terminal_agent.sync.device_key import DeviceKey
+from terminal_agent.sync.upload import MOST_AT_ONCE, Uploader
+
+KEY = DeviceKey(bytes(range(32)))
+
+
+class ListeningCentre:
+    """Takes uploads, notes them, and acknowledges what a test lets it; `fails` is raised instead."""
+
+    def __init__(self, journal):
+        self._journal = journal
+        self.uploads = []
+        self.fails = None
+        self.most = 10**6
+
+    def ask(self, path, body, within_s):
+        assert path == "/v1/records"
+        if self.fails is not None:
+            raise self.fails
+        sealed = msgspec.json.decode(body, type=Sealed)
+        keys = {seal.key_id(KEY.signing.public_key()): KEY.signing.public_key()}
+        self.uploads.append(msgspec.json.decode(seal.unseal(sealed, v1.UPLOAD, keys), type=v1.Upload))
+        return b""
+
+    def acks(self, content, sent):
+        return [(ack_of(one), "sealed") for one in sent[: self.most]]
+
+
+@pytest.fixture
+def centre(unit_shop):
+    return ListeningCentre(unit_shop.real_journal)
+
+
+@pytest.fixture
+def uploader(unit_shop, centre):
+    logged = []
+    made = Uploader(
+        journal=unit_shop.real_journal,
+        line=centre,
+        centre=centre,
+        key=KEY,
+        clock=unit_shop.clock,
+        lag_target_s=300,
+        log=lambda event, **fields: logged.append((event, fields)),
+    )
+    made.logged = logged
+    return made
+
+
+def test_what_waits_is_sent_oldest_first_and_sealed_with_the_devices_key(uploader, centre, unit_shop):
+    sales = [unit_shop.sell() for _ in range(3)]
+
+    uploader.run()
+
+    (upload,) = centre.uploads
+    assert (upload.device, upload.epoch, upload.upload_no) == (ENROLLED.device, ENROLLED.epoch, 1)
+    bodies = [msgspec.json.decode(base64.b64decode(one.body), type=v1.Paid) for one in upload.entries]
+    assert [one.record_id for one in bodies] == [sale.record_id for sale in sales]
+    assert upload.head_seq == 3
+    assert unit_shop.real_journal.waiting(10) == ()
+
+
+def test_a_long_queue_goes_in_several_uploads(uploader, centre, unit_shop):
+    for _ in range(MOST_AT_ONCE + 1):
+        unit_shop.sell()
+    uploader.run()
+    assert [len(one.entries) for one in centre.uploads] == [MOST_AT_ONCE, 1]
+
+
+def test_a_statement_goes_alone_at_the_start_and_at_half_the_lag_target(uploader, centre, unit_shop):
+    uploader.run()
+    uploader.run()
+    unit_shop.clock.sleep(149)
+    uploader.run()
+    assert len(centre.uploads) == 1
+    unit_shop.clock.sleep(1)
+    uploader.run()
+    assert [one.entries for one in centre.uploads] == [(), ()]
+
+
+@pytest.mark.parametrize("fails", [CentreUnreachable("silence"), CentreDenied("frozen")])
+def test_nothing_is_dropped_and_it_stops_when_the_centre_does_not_answer(fails, uploader, centre, unit_shop):
+    unit_shop.sell()
+    centre.fails = fails
+
+    uploader.run()
+
+    assert len(unit_shop.real_journal.waiting(10)) == 1
+    centre.fails = None
+    uploader.run()
+    assert unit_shop.real_journal.waiting(10) == ()
+
+
+def test_it_does_not_ask_again_at_once_when_nothing_is_acknowledged(uploader, centre, unit_shop):
+    unit_shop.sell()
+    centre.most = 0
+    uploader.run()
+    assert len(centre.uploads) == 1
+    assert len(unit_shop.real_journal.waiting(10)) == 1
+
+
+def test_what_was_not_acknowledged_is_sent_again_under_a_new_number(uploader, centre, unit_shop):
+    for _ in range(2):
+        unit_shop.sell()
+    centre.most = 1
+    uploader.run()
+    assert [[entry.seq for entry in one.entries] for one in centre.uploads] == [[1, 2], [2]]
+    assert [one.upload_no for one in centre.uploads] == [1, 2]
+
+
+def test_refused_sales_are_counted_by_day_and_headline(uploader, centre, unit_shop):
+    unit_shop.centre.instead["facts"] = CentreUnreachable("silence")
+    unit_shop.sell()
+    unit_shop.clock.sleep(86_400)
+    for _ in range(2):
+        unit_shop.sell()
+    uploader.run()
+    (upload,) = centre.uploads
+    assert [(one.day, one.code.value, one.count) for one in upload.refused] == [
+        ("2026-03-01", "CENTRE_UNREACHABLE", 1),
+        ("2026-03-02", "CENTRE_UNREACHABLE", 2),
+    ]

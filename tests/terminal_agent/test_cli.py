@@ -1,0 +1,354 @@
+"""What can shop IT do wrong, and what do they read then? Never a traceback."""
+
+import gc
+import json
+import subprocess
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+import pytest
+import typer.main
+from lone_agent import LoneAgent
+from story.processes import BIN
+from typer.testing import CliRunner
+
+from terminal_agent.cli import app
+
+DONE, CONFIG, LOOK, DOWN, REFUSED = 0, 3, 4, 5, 6
+CODE = "ABCDEFGHIJKLMNOPQRSTUVWXYZ-0123456789abcdef"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def quick_collection():
+    """Leave what was there before the tests out of each search for garbage."""
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
+
+
+@pytest.fixture
+def host(tmp_path):
+    return LoneAgent(tmp_path)
+
+
+@pytest.fixture
+def new_host(tmp_path):
+    return LoneAgent(tmp_path, enrolled=False)
+
+
+def end(*arguments):
+    """Run a command in this process and return (exit code, stdout, stderr)."""
+    done = CliRunner().invoke(app, arguments)
+    assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
+    ended = (done.exit_code, done.stdout, done.stderr)
+    # A command ends with its process, which lets go of the journal; here nobody else does.
+    del done
+    gc.collect()
+    return ended
+
+
+def run(host, *words, code):
+    """Run a command twice, for people and for programs, and return its document."""
+    arguments = [*words, "--config", str(host.config)]
+    plain_code, for_people, said = end(*arguments)
+    json_code, for_programs, said_again = end(*arguments, "--json")
+    assert (plain_code, json_code) == (code, code), (for_people, said)
+    assert "Traceback" not in said + said_again
+    document = json.loads(for_programs)  # one, and nothing else
+    if code in (CONFIG, DOWN, REFUSED):
+        assert for_people == ""
+        assert said == said_again
+        assert said.count("\n") == 1
+        assert document == {"error": said.strip(), "exit_code": code}
+    return document
+
+
+def commands(group, *path):
+    for word, command in group.commands.items():
+        if hasattr(command, "commands"):
+            yield from commands(command, *path, word)
+        else:
+            yield (*path, word), command
+
+
+ALL = dict(commands(typer.main.get_command(app)))
+OURS = [words for words in ALL if words[0] != "emulate"]
+
+
+@pytest.mark.parametrize("words", ALL, ids=" ".join)
+def test_each_command_shows_an_example_of_itself(words):
+    done = CliRunner().invoke(app, [*words, "--help"], terminal_width=200)
+    assert done.exit_code == DONE
+    shown = " ".join(done.stdout.replace("│", " ").split())
+    assert "Example:" in shown
+    assert f"terminal-agent {' '.join(words)} " in shown.partition("Example:")[2]
+
+
+@pytest.mark.parametrize("words", OURS, ids=" ".join)
+def test_each_command_takes_a_configuration_and_json(words):
+    options = {name for parameter in ALL[words].params for name in parameter.opts}
+    assert {"--config", "--json"} <= options
+
+
+@pytest.mark.parametrize("words", [("resume",), ("enrol",)], ids=" ".join)
+def test_what_changes_things_can_be_tried_without(words):
+    assert "--dry-run" in {name for parameter in ALL[words].params for name in parameter.opts}
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["nonsense"],
+        ["run", "--nonsense"],
+        ["enrol"],
+        ["outbox", "rm"],
+        ["status", "extra"],
+        ["run", "--config"],
+    ],
+)
+def test_wrong_usage_ends_with_2(words):
+    assert end(*words)[0] == 2
+
+
+# Configuration and files.
+
+
+@pytest.mark.parametrize("words", OURS, ids=" ".join)
+def test_without_a_configuration_every_command_says_so(tmp_path, words):
+    host = LoneAgent(tmp_path, enrolled=False)
+    host.config.unlink()
+    arguments = (*words, CODE) if words == ("enrol",) else words
+    said = run(host, *arguments, code=CONFIG)["error"]
+    assert said.startswith(f"{host.config}, line 1: cannot be read")
+
+
+@pytest.mark.parametrize("words", [("run",), ("resume",), ("enrol", CODE)], ids=" ".join)
+def test_a_key_that_others_may_read_is_refused(host, words):
+    if words[0] == "enrol":
+        host.journal_file.unlink()  # a host that enrols anew, with the key it has
+    host.key_file.chmod(0o644)
+    assert f"chmod 600 {host.key_file}" in run(host, *words, code=CONFIG)["error"]
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"not hex", b"ab" * 31, b"ab" * 33, b"\xff" * 64, "密".encode() * 30]
+)
+def test_a_key_that_is_none_is_refused_and_not_shown(host, content):
+    host.key_file.write_bytes(content)
+    said = run(host, "run", code=CONFIG)["error"]
+    assert "not a device key" in said
+    assert not content or content.decode("latin-1") not in said
+
+
+def test_a_key_that_is_gone_is_refused(host):
+    host.key_file.unlink()
+    assert "terminal-agent enrol CODE" in run(host, "run", code=CONFIG)["error"]
+
+
+def test_another_centre_than_the_one_it_enrolled_at_is_refused(host):
+    text = host.config.read_text(encoding="utf-8")
+    host.config.write_text(text.replace(str(host.centre_port), "1"), encoding="utf-8")
+    said = run(host, "run", code=CONFIG)["error"]
+    assert f"http://127.0.0.1:{host.centre_port}" in said
+
+
+# The journal.
+
+
+@pytest.mark.parametrize("words", [("run",), ("resume",), ("enrol", CODE), ("outbox", "ls")], ids=" ".join)
+def test_a_journal_that_is_none_is_kept_and_said(host, words):
+    host.journal_file.write_bytes(b"this is no database" * 400)
+    said = run(host, *words, code=DOWN)["error"]
+    assert str(host.journal_file) in said
+    assert host.journal_file.read_bytes().startswith(b"this is no database")
+
+
+def test_a_folder_that_cannot_be_one_is_said(new_host):
+    (new_host.folder / "agent-data").write_text("a file stands where the folder should be")
+    assert "agent-data" in run(new_host, "run", code=DOWN)["error"]
+
+
+# Enrolment.
+
+
+@pytest.mark.parametrize("words", [("run",), ("resume",)], ids=" ".join)
+def test_a_host_that_is_not_enrolled_does_not_start(new_host, words):
+    assert "terminal-agent enrol CODE" in run(new_host, *words, code=REFUSED)["error"]
+
+
+def test_an_enrolment_without_a_centre_can_be_tried_again(new_host):
+    first = run(new_host, "enrol", CODE, code=DOWN)["error"]
+    key = new_host.key_file.read_bytes()
+    assert run(new_host, "enrol", CODE, code=DOWN)["error"] == first
+    assert new_host.key_file.read_bytes() == key
+
+
+def test_a_host_is_enrolled_once(host):
+    run(host, "enrol", CODE, code=REFUSED)
+
+
+def test_a_training_device_stays_one(host):
+    text = host.config.read_text(encoding="utf-8")
+    real = text.replace("training: true", "training: false").replace("EMU0000", "0000000")
+    host.config.write_text(real, encoding="utf-8")
+    for words in (("run",), ("resume",)):
+        assert "training: true" in run(host, *words, code=REFUSED)["error"]
+
+
+def test_a_tried_enrolment_leaves_nothing(new_host):
+    run(new_host, "enrol", CODE, "--dry-run", code=DONE)
+    assert not (new_host.folder / "agent-data").exists()
+
+
+class Answering(BaseHTTPRequestHandler):
+    """A program that is not ours, at our address or the centre's."""
+
+    said = (200, "application/json", b"{}")
+
+    def do_GET(self):
+        status, kind, content = self.said
+        length = int(self.headers.get("Content-Length") or 0)
+        self.rfile.read(length)
+        self.send_response(status)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    do_POST = do_GET
+
+    def log_message(self, *_):
+        """Say nothing."""
+
+
+@pytest.fixture
+def somebody_at():
+    """Let a program that is not ours answer at a port."""
+    servers = []
+
+    def listen(port, *said):
+        handler = type("Handler", (Answering,), {"said": said})
+        server = HTTPServer(("127.0.0.1", port), handler)
+        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+        servers.append(server)
+
+    yield listen
+    for server in servers:
+        server.shutdown()
+        server.server_close()
+
+
+PROBLEM = {
+    "type": "about:blank",
+    "title": "The caller may not do this",
+    "status": 403,
+    "code": "CODE_REFUSED",
+    "detail": "This code is unknown or used. Ask for a new one",
+    "next_action": "CALL_SUPPORT",
+    "retryable": False,
+}
+
+
+def test_a_wrong_code_is_refused(new_host, somebody_at):
+    said = json.dumps(PROBLEM).encode()
+    somebody_at(new_host.centre_port, 403, "application/problem+json", said)
+    assert "Ask for a new one" in run(new_host, "enrol", CODE, code=REFUSED)["error"]
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        (200, "text/html", b"<html>Pay for the hotel's network first</html>"),
+        (200, "application/json", b"{}"),
+        (200, "application/json", b"[" * 5000),
+        (
+            200,
+            "application/json",
+            b'{"typ":"enrolled.v1","alg":"Ed25519","kid":"x","payload":"e30=","sig":"AAAA"}',
+        ),
+        (302, "text/html", b""),
+        (404, "text/html", b"not found"),
+        (403, "application/json", b'{"error": "forbidden"}'),
+        (500, "application/json", b"\xff\xfe"),
+        (503, "application/problem+json", json.dumps({**PROBLEM, "status": 503, "retryable": True}).encode()),
+    ],
+    ids=["portal", "empty", "deep", "another seal", "redirect", "404", "403", "500", "503"],
+)
+def test_somebody_else_at_the_centres_address_is_no_centre(new_host, somebody_at, said):
+    somebody_at(new_host.centre_port, *said)
+    run(new_host, "enrol", CODE, code=DOWN)
+
+
+# The running agent.
+
+
+def test_without_an_agent_its_status_is_down(host):
+    assert "terminal-agent run" in run(host, "status", code=DOWN)["error"]
+
+
+@pytest.mark.parametrize("words", [("status",), ("outbox", "ls")], ids=" ".join)
+@pytest.mark.parametrize(
+    "said",
+    [
+        (200, "text/html", b"<html>"),
+        (200, "application/json", b"[]"),
+        (200, "application/json", b'{"status": "ok"}'),
+        (200, "application/json", b'{"online": true, "waiting": 3}'),
+        (404, "application/json", b'{"online": true}'),
+        (200, "application/json", b"\xff"),
+    ],
+    ids=["page", "list", "other", "half", "404", "bytes"],
+)
+def test_another_program_at_our_address_is_no_agent(host, somebody_at, words, said):
+    somebody_at(host.port, *said)
+    if words == ("status",):
+        run(host, *words, code=DOWN)
+    else:  # the journal itself says what waits
+        assert run(host, *words, code=DONE) == {"waiting": []}
+
+
+def test_a_port_in_use_is_said_before_anything_starts(host, somebody_at):
+    somebody_at(host.port, 200, "text/html", b"")
+    assert "`listen`" in run(host, "run", code=DOWN)["error"]
+
+
+def test_a_doctor_finds_what_is_wrong_with_a_host_alone(host):
+    document = run(host, "doctor", code=LOOK)
+    found = {one["check"]: one for one in document["checks"]}
+    assert document["agent_runs"] is False
+    assert found["SQLite"]["well"]
+    assert found["device key"]["well"]
+    assert not found["centre"]["well"]
+    assert not found["terminal EMU00001"]["well"]
+    assert all(one["remedy"] for one in document["checks"] if not one["well"])
+
+
+def test_the_outbox_can_be_read_without_an_agent(host):
+    assert run(host, "outbox", "ls", code=DONE) == {"waiting": []}
+
+
+def test_a_resume_with_nothing_to_do_is_done(host):
+    assert run(host, "resume", "--dry-run", code=DONE) == {"open": [], "outbox": 0}
+
+
+def test_a_second_agent_cannot_start_beside_the_first(host):
+    with host.running() as first:
+        others = [
+            subprocess.Popen(
+                [str(BIN / "terminal-agent"), *words, "--config", str(host.config)],
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+            for words in (["run"], ["resume"], ["enrol", CODE])
+        ]
+        for other in others:
+            said = other.communicate(timeout=60)[1]
+            assert other.returncode == DOWN, other.args
+            assert said.startswith(f"{host.journal_file} cannot be opened: database is locked")
+        assert first.is_running()
+        assert run(host, "status", code=LOOK)["online"] is False
+        assert run(host, "outbox", "ls", code=DONE) == {"waiting": []}
+        assert run(host, "doctor", code=LOOK)["agent_runs"] is True
+    assert "Traceback" not in host.process.log()
