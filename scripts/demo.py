@@ -23,10 +23,12 @@ def main() -> int:
         place = arguments.index("--report") + 1
         arguments[place] = os.path.abspath(arguments[place])
     environment = {**os.environ, "PYTHONPATH": str(ROOT / "scripts")}
-    story = subprocess.Popen([str(python), "-m", "story.tell", *arguments], cwd=ROOT, env=environment)
-    # Ctrl-C reaches the story too, which cleans up; this process waits for it.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, lambda _number, _frame: story.terminate())
+    # In a session of its own, so that Ctrl-C reaches it once, through us, and it can clean up in peace.
+    story = subprocess.Popen(
+        [str(python), "-m", "story.tell", *arguments], cwd=ROOT, env=environment, start_new_session=True
+    )
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda _number, _frame: story.terminate())
     return story.wait()
 
 

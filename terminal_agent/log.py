@@ -1,9 +1,11 @@
 """What does the agent write to its log?
 
 JSON lines on standard error: an event's name and fields. Every text passes `masking.scrub`, so that
-a card, identity or phone number that slipped into a field does not stay there.
+a card, identity or phone number that slipped into a field does not stay there. What libraries warn of
+goes the same way: by themselves they would write it as it is.
 """
 
+import logging
 import sys
 from collections.abc import Callable, MutableMapping
 from typing import Any
@@ -13,6 +15,8 @@ import structlog
 from subsidy.masking import scrub
 
 Log = Callable[..., None]
+
+_LIBRARIES = ("apscheduler", "asyncio", "litestar", "urllib3", "uvicorn")
 
 
 def make_log() -> Log:
@@ -30,7 +34,25 @@ def make_log() -> Log:
     def log(event: str, **fields: Any) -> None:
         logger.info(event, **fields)
 
+    for name in _LIBRARIES:
+        library = logging.getLogger(name)
+        library.handlers = [_FromLibraries(log)]
+        library.propagate = False
+        library.setLevel(logging.WARNING)
     return log
+
+
+class _FromLibraries(logging.Handler):
+    def __init__(self, log: Log) -> None:
+        super().__init__()
+        self._log = log
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write one line. A log that cannot be written stops nobody."""
+        try:
+            self._log(record.name, message=record.getMessage(), exc_info=record.exc_info)
+        except Exception:
+            self.handleError(record)
 
 
 def _scrub_all(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

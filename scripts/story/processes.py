@@ -1,7 +1,6 @@
 """Which processes does the story run, and how are they started, cut off, killed and stopped?"""
 
 import json
-import os
 import signal
 import socket
 import subprocess
@@ -203,6 +202,7 @@ def _pass_on(source: socket.socket, target: socket.socket) -> None:
             end.close()
 
 
-def die_with_parent() -> None:
-    """End this process when SIGTERM comes, as Ctrl-C would."""
-    signal.signal(signal.SIGTERM, lambda _number, _frame: os.kill(os.getpid(), signal.SIGINT))
+def end_on_signal() -> None:
+    """Let Ctrl-C and SIGTERM end the story in order, also when it was started with them ignored."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)

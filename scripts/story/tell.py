@@ -5,9 +5,10 @@ python -m story.tell [--once] [--report FILE]      (run by scripts/demo.py)
 
 import argparse
 import json
+import os
+import signal
 import sys
 import tempfile
-import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -16,7 +17,7 @@ from typing import Any
 
 from story.cast import AGENT_PORT, CENTRE_PORT, Stage, product_of
 from story.count import Counts, count, record_of
-from story.processes import StoryBroken, die_with_parent, wait_for
+from story.processes import StoryBroken, end_on_signal, wait_for
 
 _PLAIN_SALES = ("FRIDGE", "WASHER", "TV", "AC", "WATER_HEATER", "COMPUTER", "PHONE", "FRIDGE")
 
@@ -276,7 +277,7 @@ def main() -> int:
     arguments.add_argument("--once", action="store_true", help="stop when the story is told")
     arguments.add_argument("--report", type=Path, help="write the figures here, as JSON")
     chosen = arguments.parse_args()
-    die_with_parent()
+    end_on_signal()
     started = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="tradein-demo-") as folder:
         stage = Stage(Path(folder))
@@ -301,6 +302,8 @@ def main() -> int:
         except KeyboardInterrupt:
             return 0 if not chosen.once else 130
         finally:
+            for number in (signal.SIGINT, signal.SIGTERM):
+                signal.signal(number, signal.SIG_IGN)  # impatience must not leave anything running
             stage.take_down()
     return 0
 
@@ -314,7 +317,9 @@ def _keep_serving(stage: Stage) -> None:
         f"http://127.0.0.1:{CENTRE_PORT}/v1/ledger/trial-balance",
         flush=True,
     )
-    threading.Event().wait()
+    parent = os.getppid()
+    while os.getppid() == parent:  # whoever started us may be killed without a word
+        time.sleep(0.5)
 
 
 if __name__ == "__main__":

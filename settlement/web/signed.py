@@ -64,6 +64,10 @@ class Nonces:
             self._now.add(one)
             return True
 
+    def kept(self) -> int:
+        """Return how many are remembered."""
+        return len(self._now) + len(self._before)
+
 
 class Signatures:
     """The check of every agent's request."""

@@ -102,7 +102,8 @@ class CentreLine:
         answer = self._line.unseal(self._line.ask("/v1/packs", request, within_s), v1.PACK, v1.PackAnswer)
         _must_be(hash_of(answer.files) == pack_hash)
         self._packs.mkdir(mode=0o700, parents=True, exist_ok=True)
-        side = path.with_suffix(".part")
+        # A name of its own: two tills may fetch the same pack at the same time.
+        side = path.with_suffix(f".{id(answer):x}.part")
         side.write_bytes(msgspec.json.encode(answer))
         side.replace(path)
 

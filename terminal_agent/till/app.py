@@ -38,7 +38,9 @@ def build(till: Till, hosts: frozenset[str], log: Log) -> Litestar:
 
     # The framework serves a description only together with pages that load scripts from elsewhere; so it
     # is made by an application of its own, which serves nothing.
-    described = Litestar(controllers(till), openapi_config=OpenAPIConfig(title="Till API", version="1"))
+    described = Litestar(
+        controllers(till), openapi_config=OpenAPIConfig(title="Till API", version="1"), logging_config=None
+    )
     description = described.openapi_schema.to_schema()
 
     @get("/openapi.json", sync_to_thread=False, include_in_schema=False)

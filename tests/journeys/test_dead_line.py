@@ -100,6 +100,7 @@ def test_a_hold_whose_promise_was_lost_is_given_back(shop):
 
 def test_the_status_says_whether_there_is_a_line(shop):
     assert shop.sell()["state"] == "paid"
+    shop.wait_for_empty_outbox()
     assert shop.get("/v1/status")["online"] is True
     shop.proxy.always("any", PORTAL)
     shop.sell()

@@ -1,12 +1,15 @@
 """The demo is the first thing anybody runs: it must work, and print what the README shows."""
 
 import json
+import os
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from story.processes import answers
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 KEYS = {
@@ -54,6 +57,28 @@ def test_every_claim_held_and_the_figures_say_so(told):
 def test_the_example_sale_is_a_whole_request(told):
     _, report = told
     assert set(report["example_sale"]) >= {"item", "qualification_code", "till_no", "operator", "tender"}
+
+
+def test_ctrl_c_stops_everything_and_cleans_up(tmp_path):
+    report = tmp_path / "report.json"
+    demo = subprocess.Popen(
+        [sys.executable, "scripts/demo.py", "--report", str(report)],
+        cwd=ROOT,
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    with demo:
+        serving = any(line.startswith("Serving until Ctrl-C") for line in demo.stdout)
+        assert serving
+        assert answers("http://127.0.0.1:8610/v1/status")
+        assert json.loads(report.read_text())["charged_twice"] == 0
+        demo.send_signal(signal.SIGINT)
+        demo.stdout.read()
+        assert demo.wait(60) == 0
+    assert not answers("http://127.0.0.1:8610/v1/status")
+    assert not answers("http://127.0.0.1:8600/livez")
+    assert list(tmp_path.glob("tradein-demo-*")) == []
 
 
 def test_the_readme_shows_what_the_demo_prints(told):

@@ -8,6 +8,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 import typer.main
+from loggers import libraries_as_before
 from lone_agent import LoneAgent
 from story.processes import BIN
 from typer.testing import CliRunner
@@ -25,6 +26,12 @@ def quick_collection():
     gc.freeze()
     yield
     gc.unfreeze()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def others_are_left_alone():
+    with libraries_as_before():
+        yield
 
 
 @pytest.fixture

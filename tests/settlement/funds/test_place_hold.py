@@ -181,6 +181,24 @@ def test_a_refusal_names_every_reason_in_order_and_holds_nothing(books, changes,
     assert books.state_hash() == before
 
 
+def test_a_qualification_counts_to_the_last_millisecond_of_its_time_and_from_the_first(books):
+    device = books.enrol()
+    name = books.centre.keys.qualification_index(reference.code(5))
+    row = books.row(Qualification, name)
+    for now_ms, counts in (
+        (row.valid_from_ms - 1, False),
+        (row.valid_from_ms, True),
+        (row.valid_until_ms - 1, True),
+        (row.valid_until_ms, False),
+    ):
+        books.clock.at_ms = now_ms
+        request = device.hold_request(books.pack.hash, person=5)
+        answer = books.ask(device, request)
+        assert (answer.typ == v1.PROMISE) == counts
+        if counts:
+            books.take(device, device.chain(device.closed(request.record_id, request.hold_no)))
+
+
 def test_a_product_that_is_not_listed_is_refused(books):
     device = books.enrol()
     found = books.refusals(device, item=v1.Item(gtin=reference.NOT_LISTED, serial_no="SN-1"))

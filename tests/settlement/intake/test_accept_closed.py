@@ -78,6 +78,15 @@ def test_a_paid_record_cannot_be_closed_afterwards(books):
     assert books.money() == {"payable": 43_500}
 
 
+def test_a_closed_entry_under_another_number_than_its_holds_frees_nothing(books):
+    device = books.enrol()
+    sealed = books.hold(device)
+    entry = device.chain(device.closed(promised(sealed).record_id, 2))
+    assert books.take(device, entry) == ["quarantined"]
+    assert books.money() == {"suspense": 43_500}
+    assert "hold number" in books.record(sealed).why
+
+
 def test_a_closed_entry_under_the_hold_number_of_another_sale_freezes_the_device(books):
     device = books.enrol()
     first = promised(books.hold(device))

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from settlement.web import serve
+from settlement.web import read_models, serve
 from subsidy.strict.json_bytes import MOST_BYTES
 
 HALF_A_HEADER = b"POST /v1/packs HTTP/1.1\r\nHost: centre\r\nContent-Ty"
@@ -79,6 +79,17 @@ def test_requests_in_time_share_a_connection_for_longer_than_a_deadline(centre, 
             connection.sendall(GET)
             assert connection.recv(65_536).startswith(b"HTTP/1.1 200")
             time.sleep(0.2)
+
+
+def test_a_request_that_came_in_time_may_be_answered_after_the_deadline(centre, impatient, monkeypatch):
+    funds = read_models.funds
+
+    def slow(*arguments):
+        time.sleep(0.8)
+        return funds(*arguments)
+
+    monkeypatch.setattr(read_models, "funds", slow)
+    assert centre.get("/v1/funds").status_code == 200
 
 
 def test_a_header_without_end_is_closed_before_it_is_kept(centre):

@@ -6,7 +6,9 @@ import msgspec
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from settlement.web.signed import Nonces
 from subsidy.wire import v1
+from subsidy.wire.http_signature import WINDOW_S
 
 
 @pytest.fixture(scope="module")
@@ -181,6 +183,25 @@ def test_a_nonce_is_remembered_for_as_long_as_its_time_counts(centre, body):
         is_refused(client.send("/v1/packs", body, ahead), "CLOCK_SKEW")
     finally:
         centre.clock.ahead_ms = 0
+
+
+@pytest.mark.parametrize("heard_s", [0, 1, 300, 599, 600, 601, 1199])
+def test_a_nonce_is_remembered_for_ten_minutes_whenever_it_was_heard(heard_s):
+    begun_s = 1_772_330_400
+    nonces = Nonces()
+    nonces.first_time("device", "the very first", begun_s)
+    assert nonces.first_time("device", "nonce", begun_s + heard_s)
+    for later_s in range(heard_s, heard_s + 2 * WINDOW_S, 7):
+        nonces.first_time("another", f"nonce {later_s}", begun_s + later_s)
+        assert not nonces.first_time("device", "nonce", begun_s + later_s)
+
+
+def test_nonces_are_forgotten_once_they_cannot_count():
+    nonces = Nonces()
+    for hour in range(100):
+        for number in range(10):
+            assert nonces.first_time("device", f"{hour} {number}", 1_772_330_400 + 3_600 * hour)
+    assert nonces.kept() <= 20
 
 
 def test_a_clock_that_is_set_back_forgets_no_nonce(centre, body):
