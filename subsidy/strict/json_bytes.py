@@ -17,6 +17,9 @@ T = TypeVar("T")
 
 # Possessive, and with the closing quote optional, so that a body of quotes that never close is read
 # once: with backtracking, 1 MB of them keeps the reader busy for the better part of an hour.
+_PLAIN_NAME = re.compile(r"[A-Za-z_]{1,40}", re.ASCII)
+# Where the library's messages repeat what stood in the content.
+_QUOTED_CONTENT = re.compile(r"((?:unknown field |enum value |Invalid value )[`'])(.*)([`'])", re.DOTALL)
 _STRUCTURE = re.compile(r'"(?:[^"\\]++|\\.)*+"?|[\[\]{}]', re.DOTALL)
 
 
@@ -37,6 +40,7 @@ def decode(raw: bytes, as_type: type[T], most_bytes: int = MOST_BYTES) -> T:
         return msgspec.json.decode(raw, type=as_type, strict=True)
     except msgspec.ValidationError as wrong:
         problem, _, where = str(wrong).partition(" - at ")
+        problem = _QUOTED_CONTENT.sub(lambda found: found[1] + _shown(found[2]) + found[3], problem)
         raise NotStrict(where.strip("`") or "$", problem, "Send the field as the API describes it") from None
     except msgspec.DecodeError as wrong:
         raise NotStrict("$", f"not JSON: {_without_content(wrong)}", "Send one JSON value in UTF-8") from None
@@ -83,11 +87,14 @@ def _no_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for key, value in pairs:
         if key in found:
-            # In ASCII: a key may be half a surrogate pair, which no answer could be written with.
-            shown = key[:40].encode("ascii", "backslashreplace").decode()
-            raise NotStrict(f"$.{shown}", "the key stands twice", "Send each field once")
+            raise NotStrict(f"$.{_shown(key)}", "the key stands twice", "Send each field once")
         found[key] = value
     return found
+
+
+def _shown(name: str) -> str:
+    """Return a name or word from the content when it is a plain one: a card number may stand anywhere."""
+    return name if _PLAIN_NAME.fullmatch(name) else "(not shown)"
 
 
 def _no_float(_text: str) -> NoReturn:

@@ -19,9 +19,9 @@ from subsidy.records.payment import Evidence
 from subsidy.wire import v1
 from terminal_agent.checkout import entries
 from terminal_agent.checkout.ports import Clock, KeyMacs, KeyReused, Opening
-from terminal_agent.checkout.sale import Attempt, Held, Sale
+from terminal_agent.checkout.sale import Held, Sale
 from terminal_agent.checkout.states import OPEN_SALES, AttemptState, SaleState
-from terminal_agent.journal import outbox, read_sale
+from terminal_agent.journal import outbox, read_sale, write_attempt
 
 _UNFINISHED = ("NEW", *OPEN_SALES)
 
@@ -237,7 +237,7 @@ class SqliteJournal:
             may = sale.state is SaleState.HELD or (sale.state is SaleState.PAYING and others_lost)
             if not may or sale.stop or len(sale.attempts) >= ids.MOST_ATTEMPTS:
                 return sale
-            self._insert_attempt(db, sale, tender, terminal_no, operator)
+            write_attempt.insert(db, sale, tender, terminal_no, operator, self._clock.wall_ms())
             if sale.state is SaleState.HELD:
                 db.execute("UPDATE sale SET state = 'PAYING' WHERE record_id = ?", (record_id,))
             return read_sale.must(db, record_id)
@@ -262,9 +262,13 @@ class SqliteJournal:
             if sale.stop or sale.paid_attempt is not None:
                 # Nobody waits for these goods any more, or another attempt has paid for them.
                 if attempt.state is AttemptState.INTENDED:
-                    self._move_attempt(db, attempt, sale, AttemptState.UNKNOWN, evidence, approved_fen)
+                    write_attempt.move(
+                        db, sale, attempt, AttemptState.UNKNOWN, evidence, approved_fen, self._clock.wall_ms()
+                    )
                 return read_sale.must(db, record_id)
-            self._move_attempt(db, attempt, sale, AttemptState.PAID, evidence, approved_fen)
+            write_attempt.move(
+                db, sale, attempt, AttemptState.PAID, evidence, approved_fen, self._clock.wall_ms()
+            )
             now = self._clock.wall_ms()
             db.execute("UPDATE sale SET state = 'PAID', paid_ms = ? WHERE record_id = ?", (now, record_id))
             after = read_sale.must(db, record_id)
@@ -278,7 +282,15 @@ class SqliteJournal:
             attempt = sale.attempt(no)
             if not attempt.is_open:
                 return sale
-            self._move_attempt(db, attempt, sale, AttemptState.NOT_PAID, evidence, attempt.approved_fen)
+            write_attempt.move(
+                db,
+                sale,
+                attempt,
+                AttemptState.NOT_PAID,
+                evidence,
+                attempt.approved_fen,
+                self._clock.wall_ms(),
+            )
             after = read_sale.must(db, record_id)
             if after.state is SaleState.PAID:
                 # Its sale was reported with this attempt still open.
@@ -364,25 +376,6 @@ class SqliteJournal:
             (why, _json(reasons or sale.reasons), sale.record_id),
         )
 
-    def _insert_attempt(
-        self, db: sqlite.Connection, sale: Sale, tender: Tender, terminal_no: str, operator: str
-    ) -> None:
-        no = len(sale.attempts) + 1
-        db.execute(
-            "INSERT INTO attempt (record_id, no, pay_ref, tender, terminal_no, operator, amount_fen, state, "
-            "evidence, begun_ms) VALUES (?, ?, ?, ?, ?, ?, ?, 'INTENDED', '{}', ?)",
-            (
-                sale.record_id,
-                no,
-                ids.pay_ref(sale.record_id, no),
-                tender.value,
-                terminal_no,
-                operator,
-                sale.to_pay_fen,
-                self._clock.wall_ms(),
-            ),
-        )
-
     def _only_attempt(
         self, record_id: str, no: int, before: AttemptState, after: AttemptState, evidence: Evidence
     ) -> Sale:
@@ -390,26 +383,10 @@ class SqliteJournal:
             sale = read_sale.must(db, record_id)
             attempt = sale.attempt(no)
             if attempt.state is before:
-                self._move_attempt(db, attempt, sale, after, evidence, attempt.approved_fen)
+                write_attempt.move(
+                    db, sale, attempt, after, evidence, attempt.approved_fen, self._clock.wall_ms()
+                )
             return read_sale.must(db, record_id)
-
-    def _move_attempt(
-        self,
-        db: sqlite.Connection,
-        attempt: Attempt,
-        sale: Sale,
-        after: AttemptState,
-        evidence: Evidence,
-        approved_fen: int | None,
-    ) -> None:
-        ended_ms = self._clock.wall_ms() if after in (AttemptState.PAID, AttemptState.NOT_PAID) else None
-        # What an earlier answer said is kept when a later one says nothing.
-        kept = evidence if evidence != Evidence() else attempt.evidence
-        db.execute(
-            "UPDATE attempt SET state = ?, evidence = ?, approved_fen = ?, ended_ms = ? "
-            "WHERE record_id = ? AND no = ?",
-            (after.value, _json(kept), approved_fen, ended_ms, sale.record_id, attempt.no),
-        )
 
 
 def _json(value: object) -> str:

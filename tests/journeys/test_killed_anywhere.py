@@ -133,6 +133,7 @@ class Deaths:
         shop.agent.wait_dead()
         # At once: the terminal goes on without us.
         standing = standing_charges(shop.acquirer())
+        commands = shop.sale_commands()
         journal = shop.journal()
         killed = journal.sale_of(body["item"]["serial_no"])
         attempts = journal.attempts_of(killed["record_id"])
@@ -141,6 +142,7 @@ class Deaths:
         shop.restart()
         sale = shop.wait_for_sale(killed["record_id"], lambda sale: sale["state"] in SETTLED)
         shop.wait_for_empty_outbox()
+        assert shop.sale_commands() == commands, "the terminal was told again"
         return Death(
             point=point.name,
             charges=len(standing.get(sale["record_id"], [])),

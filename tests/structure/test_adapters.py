@@ -36,6 +36,7 @@ MAY = {
     "terminal_agent/journal/journal.py": ("database", "one call, one transaction"),
     "terminal_agent/journal/outbox.py": ("database", "the outbox's rows, in the caller's transaction"),
     "terminal_agent/journal/read_sale.py": ("database", "a sale from its rows"),
+    "terminal_agent/journal/write_attempt.py": ("database", "an attempt into its row"),
     "terminal_agent/sync/line.py": ("network", "the one line to the centre"),
     "terminal_agent/sync/centre.py": ("files", "keeps fetched packs by their hash"),
     "terminal_agent/sync/device_key.py": ("files", "the device's key, readable by its user only"),

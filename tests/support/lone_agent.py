@@ -38,7 +38,7 @@ class LoneAgent:
         shop_files.write_agent_files(folder, self.port, self.centre_port)
         self.journal_file = folder / "agent-data" / "journal.db"
         self.key_file = folder / "agent-data" / "device.key"
-        self.process = Process(folder, "agent", ["terminal-agent", "run", "--config", "agent.yaml"])
+        self.process = Process(folder, "agent", ["terminal-agent", "run", "--config", "agent.yaml", "--json"])
         if enrolled:
             shutil.copytree(_enrolled_data(), folder / "agent-data")
 

@@ -7,6 +7,7 @@ What is asked of it goes over HTTP; what is said of it is read from other people
 the centre's, and the journal's file once the agent is dead.
 """
 
+import json
 import os
 import re
 import signal
@@ -31,6 +32,8 @@ GTINS = {"FRIDGE": reference.FRIDGE, "AC": reference.AC, "PHONE": reference.PHON
 PRICES = {"FRIDGE": 459_900, "AC": 319_900, "PHONE": 399_900}
 SETTLED = ("paid", "not_paid", "refused")
 AT_REST = ("PAID", "CLOSED", "REFUSED")
+
+SALE_COMMAND = b"\x9f\x01\x00\x01\x02"  # tag 01, the transaction type, one byte: sale
 
 # Nobody waits for people and hosts here. Long enough for a busy machine.
 CLOCKS_MS = {
@@ -77,7 +80,12 @@ class Shop:
             with ThreadPoolExecutor(2) as starting:
                 started = [
                     starting.submit(
-                        EmulatedTerminal.start, folder, f"tty-{one}", terminal_no=one, work_ms=work_ms
+                        EmulatedTerminal.start,
+                        folder,
+                        f"tty-{one}",
+                        terminal_no=one,
+                        work_ms=work_ms,
+                        transcript=folder / f"{one}.transcript",
                     )
                     for one in shop_files.TERMINALS
                 ]
@@ -264,6 +272,19 @@ class Shop:
         """Return what moved money for a sale, in order: "sale" and "void"."""
         lines = [one for one in self.acquirer() if one["kind"] != "declined"]
         return [one["kind"] for one in lines if record_of(one["pay_ref"]) == record_id]
+
+    def sale_commands(self) -> int:
+        """Return how often the terminals were told to take money, in bytes on the line.
+
+        A terminal that knows a repeat by its nonce would not charge again; others would.
+        """
+        told = 0
+        for one in shop_files.TERMINALS:
+            with (self.folder / f"{one}.transcript").open(encoding="utf-8") as lines:
+                notes = [json.loads(line) for line in lines]
+            heard = b"".join(bytes.fromhex(note["hex"]) for note in notes if note["from"] == "till")
+            told += heard.count(SALE_COMMAND)
+        return told
 
     def centre_record(self, record_id: str) -> dict[str, Any] | None:
         """Return the centre's record of a sale, or None."""

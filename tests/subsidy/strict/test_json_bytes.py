@@ -109,7 +109,7 @@ def test_a_crafted_megabyte_does_not_keep_the_reader_busy(raw):
 def test_the_error_can_be_written_in_utf_8_whatever_the_key_was():
     with pytest.raises(NotStrict) as raised:
         decode(b'{"\\ud800": 1, "\\ud800": 2}', Item)
-    assert str(raised.value).encode() == rb"$.\ud800: the key stands twice. Send each field once"
+    assert str(raised.value).encode() == b"$.(not shown): the key stands twice. Send each field once"
 
 
 def test_the_error_holds_no_text_value_of_the_body():

@@ -196,9 +196,6 @@ def test_minus_zero_is_zero(post_with):
 CARD = "6299998473651209384"
 
 
-@pytest.mark.xfail(
-    strict=True, reason="subsidy/strict/json_bytes.py shows unknown and repeated names and unknown words"
-)
 @pytest.mark.parametrize(
     "spoil",
     [

@@ -27,6 +27,7 @@ def agent(tmp_path_factory) -> Iterator[LoneAgent]:
     lone = LoneAgent(tmp_path_factory.mktemp("agent"))
     with lone.running():
         yield lone
+    assert json.loads((lone.folder / "agent.out").read_text()) == {"till_api": lone.url}
     seen = JournalSeen(lone.journal_file)
     assert [sale["state"] for sale in seen.sales] == ["REFUSED"]  # the one good request, without a centre
     assert (seen.attempts, seen.outbox) == ([], [])
