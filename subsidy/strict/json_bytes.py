@@ -20,6 +20,7 @@ T = TypeVar("T")
 _PLAIN_NAME = re.compile(r"[A-Za-z_]{1,40}", re.ASCII)
 # Where the library's messages repeat what stood in the content.
 _QUOTED_CONTENT = re.compile(r"((?:unknown field |enum value |Invalid value )[`'])(.*)([`'])", re.DOTALL)
+_WITH_PATH = re.compile(r"(.*) - at `(\$[^`]*)`", re.DOTALL)
 _STRUCTURE = re.compile(r'"(?:[^"\\]++|\\.)*+"?|[\[\]{}]', re.DOTALL)
 
 
@@ -39,9 +40,10 @@ def decode(raw: bytes, as_type: type[T], most_bytes: int = MOST_BYTES) -> T:
     try:
         return msgspec.json.decode(raw, type=as_type, strict=True)
     except msgspec.ValidationError as wrong:
-        problem, _, where = str(wrong).partition(" - at ")
+        placed = _WITH_PATH.fullmatch(str(wrong))
+        problem, where = (placed[1], placed[2]) if placed else (str(wrong), "$")
         problem = _QUOTED_CONTENT.sub(lambda found: found[1] + _shown(found[2]) + found[3], problem)
-        raise NotStrict(where.strip("`") or "$", problem, "Send the field as the API describes it") from None
+        raise NotStrict(where, problem, "Send the field as the API describes it") from None
     except msgspec.DecodeError as wrong:
         raise NotStrict("$", f"not JSON: {_without_content(wrong)}", "Send one JSON value in UTF-8") from None
 

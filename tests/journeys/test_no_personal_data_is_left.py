@@ -163,6 +163,9 @@ def malformed_at_the_till(shop):
         ("qualification_code", f"{CARD} {PHONE}"),
         ("tender", {"kind": "card", "pay_code": f"{PAY_CODE} {PHONE}"}),
         ("tender", {"kind": "card", "pay_code": int(PAY_CODE)}),
+        ("tender", {"kind": CARD}),
+        ("tender", {"kind": "card", IDENTITY: PHONE}),
+        (CARD, IDENTITY),
         ("expected_paid_fen", CARD),
         ("expected_paid_fen", int(CARD)),
     ):
@@ -173,6 +176,7 @@ def malformed_at_the_till(shop):
     for content in (
         raw[:-1],
         raw + TRACK,
+        raw.replace("{", f'{{"{CARD}": 1, "{CARD}": 2, ', 1),
         TRACK,
         raw.replace('"card"', f'"card", "pay_code": "{PAY_CODE}", "pay_code": "{CARD}"'),
         f'{{"operator": "{CARD}\\ud800"}}',

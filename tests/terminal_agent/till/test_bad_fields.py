@@ -202,8 +202,10 @@ CARD = "6299998473651209384"
         lambda good: good.replace('"kind": "card"', f'"kind": "{CARD}"'),
         lambda good: good.replace('"operator"', f'"{CARD}": 1, "operator"'),
         lambda good: good.replace('"operator"', f'"{CARD}": 1, "{CARD}": 1, "operator"'),
+        lambda good: good.replace('"operator"', f'"x - at {CARD}": 1, "operator"'),
+        lambda good: good.replace('"kind": "card"', f'"kind": "x - at {CARD}"'),
     ],
-    ids=["a word that is not known", "a name that is not described", "a name that stands twice"],
+    ids=["unknown word", "unknown name", "name twice", "name like a place", "word like a place"],
 )
 def test_a_problem_never_shows_what_stood_in_the_request(till, spoil):
     """A cash register that logs our answers must not log a card that was drawn into a wrong field."""
