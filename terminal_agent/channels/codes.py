@@ -26,6 +26,15 @@ class Wallet(StrEnum):
     UNIONPAY = "unionpay"
 
 
+def link_name(wallet: Wallet, terminal_no: str) -> str:
+    """Return what an attempt by this wallet beside a card terminal calls its link, as in WECHAT@12345678.
+
+    A channel has a worker beside each terminal, so that a shopper who types a password at one till
+    keeps nobody waiting at another.
+    """
+    return f"{wallet.name}@{terminal_no}"
+
+
 class Rule(msgspec.Struct, frozen=True):
     """Codes that match `pattern` from end to end belong to `wallet`."""
 

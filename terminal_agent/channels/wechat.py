@@ -18,7 +18,7 @@ from terminal_agent.channels.key_files import KeyFiles, Keys, KeyTrouble
 from terminal_agent.channels.profile import Profile
 from terminal_agent.channels.read_answer import CURRENCY, RefundSaid, Trade, code_of, evidence_of, read
 from terminal_agent.channels.signed_client import Reply, SignedClient, Silence
-from terminal_agent.checkout.ports import Answer, Ask, Clock, Say
+from terminal_agent.checkout.ports import Answer, Ask, Back, Clock, Say
 
 _NOTHING_TO_STORE = "-"
 _ORDERS = "/v3/pay/transactions/out-trade-no/"
@@ -26,7 +26,7 @@ _REFUNDS = "/v3/refund/domestic/refunds"
 
 
 class WechatPay:
-    """WeChat Pay of one merchant. Fits `checkout.ports.Payment` and `Refund`."""
+    """WeChat Pay of one merchant. Fits `checkout.ports.Payment`."""
 
     not_found_is_no = False
     reverses_blind = True
@@ -109,28 +109,31 @@ class WechatPay:
             return Answer(Say.DECLINED, evidence=found.evidence) if never else _unclear(code)
         return found
 
-    def refund(self, ask: Ask, refund_no: str, fen: int) -> Answer:
-        """Give back `fen` of a paid attempt. This moves money, once per `refund_no`; may be repeated."""
-        assert 0 < fen <= ask.amount_fen
-        assert ids.read_pay_ref(refund_no) is not None
+    def refund(self, ask: Ask, back: Back) -> Answer:
+        """Give back `back.fen` of a paid attempt. This moves money, once per `back.refund_no`.
+
+        May be repeated: WeChat Pay answers a refund number that it knows with what became of it.
+        """
+        assert 0 < back.fen <= ask.amount_fen
+        assert ids.read_pay_ref(back.refund_no) is not None
         heard = self._post(
             _REFUNDS,
             {
                 "out_trade_no": ask.pay_ref,
-                "out_refund_no": refund_no,
-                "amount": {"refund": fen, "total": ask.amount_fen, "currency": CURRENCY},
+                "out_refund_no": back.refund_no,
+                "amount": {"refund": back.fen, "total": ask.amount_fen, "currency": CURRENCY},
             },
         )
         if isinstance(heard, Reply) and 400 <= heard.status < 500:
             code = code_of(heard)
             if code in self._profile.refund_refused:
                 # An earlier try under the same number may have been taken all the same.
-                found = self.refund_query(ask, refund_no)
+                found = self.refund_query(ask, back.refund_no)
                 no = Answer(Say.DECLINED, evidence=evidence_of(code=code))
                 return no if found.say is Say.NOT_FOUND else found
             # "No such order" is seen here for paid ones too.
             return _unclear(code)
-        return self._judge_refund(ask, refund_no, heard)
+        return self._judge_refund(ask, back.refund_no, heard)
 
     def refund_query(self, ask: Ask, refund_no: str) -> Answer:
         """Say what became of a refund. "No such refund" is NOT_FOUND, and never a no."""

@@ -4,8 +4,11 @@ Plain CSV, UTF-8, one line for each transaction that moved money, in the order o
 
     settle_date,mid,tid,batch,trace,rrn,auth,kind,fen,pay_ref
 
-`kind` is sale or void, `fen` is without a sign. The last line is a trailer:
-`total,<lines>,<sales>,<their fen>,<voids>,<their fen>`.
+`kind` is sale, void or refund, `fen` is without a sign. `settle_date` is the day of the row itself, so a
+refund stands in the file of the day on which it was made. `trace`, `rrn` and `auth` are the row's own;
+`pay_ref` is the sale's, for a void and a refund too, and empty for a plain sale of the shop and what gives it
+back. The last line is a trailer:
+`total,<lines>,<sales>,<their fen>,<voids>,<their fen>,<refunds>,<their fen>`.
 """
 
 import csv
@@ -16,23 +19,32 @@ from collections.abc import Iterable
 from terminal_agent.emulators.books import Line
 from terminal_agent.emulators.control import Body, BodyRefused
 
+_KINDS = ("sale", "void", "refund")
 HEADER = ("settle_date", "mid", "tid", "batch", "trace", "rrn", "auth", "kind", "fen", "pay_ref")
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 
 
 def settlement_file(lines: Iterable[Line], day: str) -> str:
     """Return the file of a day (Shanghai, 2026-01-31) as text."""
-    moved = [line for line in lines if line.kind in ("sale", "void") and line.at.startswith(f"{day}T")]
+    # By terminal and trace, as of each line: a counter that has reached its last number begins anew.
+    pay_refs: dict[tuple[str, str], str] = {}
+    moved: list[tuple[Line, str]] = []
+    for line in lines:
+        if line.kind == "sale":
+            pay_refs[line.tid, line.trace] = line.pay_ref
+        if line.kind in _KINDS and line.at.startswith(f"{day}T"):
+            trace = line.trace if line.kind == "sale" else line.orig_trace
+            moved.append((line, pay_refs.get((line.tid, trace), line.pay_ref)))
     text = io.StringIO()
     rows = csv.writer(text, lineterminator="\n")
     rows.writerow(HEADER)
-    for one in moved:
+    for one, pay_ref in moved:
         rows.writerow(
-            (day, one.mid, one.tid, one.batch, one.trace, one.rrn, one.auth, one.kind, one.fen, one.pay_ref)
+            (day, one.mid, one.tid, one.batch, one.trace, one.rrn, one.auth, one.kind, one.fen, pay_ref)
         )
     totals: list[int] = []
-    for kind in ("sale", "void"):
-        fens = [line.fen for line in moved if line.kind == kind]
+    for kind in _KINDS:
+        fens = [line.fen for line, _ in moved if line.kind == kind]
         totals += (len(fens), sum(fens))
     rows.writerow(("total", len(moved), *totals))
     return text.getvalue()

@@ -4,7 +4,7 @@ Also what it says when it is badly set up: clear card and personal data, all mad
 """
 
 from terminal_agent.emulators import wire
-from terminal_agent.emulators.books import Line
+from terminal_agent.emulators.books import Line, mmdd_of
 
 BUSY_CODE = "B1"
 FORMAT_CODE = "30"
@@ -16,11 +16,19 @@ MADE_UP_PHONE = "13800138000"
 MADE_UP_IDENTITY = "11010519491231002X"
 _MASKED_CARD = "629999*********9384"
 
-_TEXTS = {"00": "交易成功", "10": "部分金额批准", "51": "余额不足", "68": "交易超时"}
+_TEXTS = {
+    "00": "交易成功",
+    "10": "部分金额批准",
+    "25": "未找到原始交易",
+    "51": "余额不足",
+    "64": "与原始金额不符",
+    "68": "交易超时",
+    "94": "重复交易",
+}
 
 
 def answer_to(line: Line, code: str | None = None) -> wire.Fields:
-    """Return the answer to the sale or void that `line` books."""
+    """Return the answer to the sale, void or refund that `line` books."""
     return {wire.TYPE: bytes((line.type,)), **_transaction(line, line.code if code is None else code)}
 
 
@@ -73,7 +81,7 @@ def leak(fields: wire.Fields, form: str) -> wire.Fields:
 
 
 def _transaction(line: Line, code: str) -> wire.Fields:
-    day, _, time = line.at.partition("T")
+    time = line.at.partition("T")[2]
     fields = {
         wire.AMOUNT: f"{line.fen:012d}".encode(),
         wire.MERCHANT: line.mid.encode(),
@@ -83,12 +91,12 @@ def _transaction(line: Line, code: str) -> wire.Fields:
         wire.TRACE: line.trace.encode(),
         wire.AUTH: line.auth.encode(),
         wire.REFERENCE: line.rrn.encode(),
-        wire.DATE: day[5:].replace("-", "").encode(),
+        wire.DATE: mmdd_of(line).encode(),
         wire.TIME: time[:8].replace(":", "").encode(),
         wire.CODE: code.encode(),
         wire.TEXT: _TEXTS.get(code, "交易失败").encode("gbk"),
         wire.NONCE: line.nonce.encode(),
-        wire.ORDER: line.pay_ref.encode(),
+        wire.ORDER: (line.refund_no or line.pay_ref).encode(),
     }
     if line.orig_trace:
         fields[wire.ORIGINAL_TRACE] = line.orig_trace.encode()

@@ -1,8 +1,9 @@
 """What does the emulated acquirer know of money that moved, and how are an emulator's books kept?
 
-One JSON line per transaction, on disk before the terminal answers. The kinds "sale" and "void" moved money
-and nothing else did; "declined" stands there because it is a terminal's last transaction too. From
-this file a terminal that was switched off knows its trace number and its last transaction again.
+One JSON line per transaction, on disk before the terminal answers. The kinds "sale", "void" and "refund"
+moved money and nothing else did; "declined" stands there because it is a terminal's last transaction too,
+and "settled" closes a batch. From this file a terminal that was switched off knows its trace number, its
+batch and its last transaction again.
 """
 
 import fcntl
@@ -14,8 +15,8 @@ from pathlib import Path
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 SHANGHAI = timezone(timedelta(hours=8))
-_TRACES = 999_999
-BATCH = "000001"
+_TRACES = _BATCHES = 999_999
+_SETTLE = 14
 
 
 class BooksUnusable(Exception):
@@ -26,8 +27,10 @@ class BooksUnusable(Exception):
 class Line:
     """One transaction. `fen` is what moved; for "declined", what was asked.
 
-    `type` is the transaction type (2 sale, 3 void), `code` and `nonce` are what the terminal was told and
-    said. `orig_trace` is the sale's trace for a void, else empty. `at` is Shanghai time.
+    `type` is the transaction type (2 sale, 3 void, 4 refund), `code` and `nonce` are what the terminal was
+    told and said. `orig_trace` is the sale's trace for a void and a refund, else empty. `pay_ref` is the
+    order number that the till gave, for a refund the sale's; a refund's own stands in `refund_no`. `at` is
+    Shanghai time. A "settled" line names the batch that it closes and has no trace.
     """
 
     no: int
@@ -45,6 +48,7 @@ class Line:
     type: int
     code: str
     nonce: str
+    refund_no: str = ""
 
 
 class Numbered(Protocol):
@@ -101,23 +105,51 @@ class Books:
 
     @property
     def last(self) -> Line | None:
-        """The last transaction of this terminal."""
-        return next((one for one in reversed(self.lines) if one.tid == self._terminal_no), None)
+        """The last transaction of this terminal. The end of a batch is none."""
+        own = (one for one in reversed(self.lines) if one.tid == self._terminal_no)
+        return next((one for one in own if one.kind != "settled"), None)
+
+    @property
+    def batch(self) -> str:
+        """The open batch of this terminal."""
+        own = (one for one in reversed(self.lines) if one.tid == self._terminal_no)
+        last = next(own, None)
+        if last is None:
+            return "000001"
+        return f"{int(last.batch) % _BATCHES + 1:06d}" if last.kind == "settled" else last.batch
 
     def find_sale(self, trace: str) -> Line | None:
-        """Return the sale of this terminal's batch with that trace."""
-        own = (one for one in reversed(self.lines) if one.tid == self._terminal_no and one.batch == BATCH)
+        """Return the sale of this terminal's open batch with that trace."""
+        batch = self.batch
+        own = (one for one in reversed(self.lines) if one.tid == self._terminal_no and one.batch == batch)
         return next((one for one in own if one.kind == "sale" and one.trace == trace), None)
 
-    def is_voided(self, sale: Line) -> bool:
-        """Whether `sale` was given back whole."""
+    def find_original(self, trace: str, rrn: str, mmdd: str) -> Line | None:
+        """Return the sale of this terminal, in any batch, that a refund names by all three."""
+        wanted = (self._terminal_no, trace, rrn, mmdd)
+        sales = (one for one in self.lines if one.kind == "sale")
+        return next((one for one in sales if (one.tid, one.trace, one.rrn, mmdd_of(one)) == wanted), None)
+
+    def given_back(self, sale: Line) -> int:
+        """Return how many fen of `sale` were given back, by a void or by refunds."""
         later = self.lines[sale.no :]
-        return any(
-            one.kind == "void" and one.tid == sale.tid and one.orig_trace == sale.trace for one in later
-        )
+        back = (one for one in later if one.kind in ("void", "refund"))
+        return sum(one.fen for one in back if (one.tid, one.orig_trace) == (sale.tid, sale.trace))
+
+    def is_refunded(self, refund_no: str) -> bool:
+        """Whether something was given back under this number."""
+        return any(one.kind == "refund" and one.refund_no == refund_no for one in self.lines)
 
     def write(
-        self, kind: str, type_: int, fen: int, pay_ref: str, nonce: str, code: str, orig_trace: str = ""
+        self,
+        kind: str,
+        type_: int,
+        fen: int,
+        pay_ref: str,
+        nonce: str,
+        code: str,
+        orig_trace: str = "",
+        refund_no: str = "",
     ) -> Line:
         """Put a transaction on disk under the next trace and return it."""
         no = len(self.lines) + 1
@@ -126,10 +158,10 @@ class Books:
             kind=kind,
             tid=self._terminal_no,
             mid=self._merchant_no,
-            batch=BATCH,
-            trace=self._next_trace(),
+            batch=self.batch,
+            trace="" if kind == "settled" else self._next_trace(),
             rrn=f"{no:012d}",
-            auth="" if kind == "declined" else f"E{no % 100_000:05d}",
+            auth="" if kind in ("declined", "settled") else f"E{no % 100_000:05d}",
             fen=fen,
             pay_ref=pay_ref,
             orig_trace=orig_trace,
@@ -137,9 +169,20 @@ class Books:
             type=type_,
             code=code,
             nonce=nonce,
+            refund_no=refund_no,
         )
         self._file.append(line)
         return line
+
+    def settle(self) -> Line:
+        """Close the batch: its sales can no longer be voided, and what comes next is in the next batch.
+
+        The line that is put on disk has the fen of the batch's sales, without what was given back.
+        """
+        own = [one for one in self.lines if (one.tid, one.batch) == (self._terminal_no, self.batch)]
+        sales = sum(one.fen for one in own if one.kind == "sale")
+        back = sum(one.fen for one in own if one.kind in ("void", "refund"))
+        return self.write("settled", _SETTLE, sales - back, "", "", "00")
 
     def close(self) -> None:
         """Give the file free."""
@@ -148,6 +191,11 @@ class Books:
     def _next_trace(self) -> str:
         last = self.last
         return f"{1 if last is None else int(last.trace) % _TRACES + 1:06d}"
+
+
+def mmdd_of(line: Line) -> str:
+    """Return the day of a line as a terminal writes it, 1231."""
+    return line.at[5:7] + line.at[8:10]
 
 
 def _read_lines(fd: int, path: Path, line_type: type[_Line]) -> list[_Line]:

@@ -58,8 +58,8 @@ def terminal(
 
         terminal-agent emulate terminal --link /tmp/terminal --books /tmp/books.jsonl --fault lost_answer
 
-    While it runs, its control address takes POST, GET and DELETE /faults, GET /books, POST /unplug and
-    GET /file?date=2026-01-31, the acquirer's settlement file of a day:
+    While it runs, its control address takes POST, GET and DELETE /faults, GET /books, POST /unplug, POST
+    /settle, which closes the batch, and GET /file?date=2026-01-31, the acquirer's settlement file of a day:
 
         curl -H 'Content-Type: application/json' -d '{"fault": "declined", "code": "51"}' $CONTROL/faults
     """
@@ -102,7 +102,8 @@ def wechat(
 
         terminal-agent emulate wechat --books /tmp/wechat.jsonl --keys /tmp/wechat-keys --fault lost_answer
 
-    While it runs, its control address takes POST, GET and DELETE /faults and GET /books.
+    While it runs, its control address takes POST, GET and DELETE /faults, GET /books and
+    GET /file?date=2026-01-31, the trade bill of a day.
     """
     if _MCHID.fullmatch(mchid) is None:
         raise typer.BadParameter("capital letters and digits that begin with EMU", param_hint="--mchid")

@@ -56,7 +56,7 @@ class Kind:
 
 
 QUESTIONS = ("query",)
-TARGETS = ("any", "sale", "void", *QUESTIONS)
+TARGETS = ("any", "sale", "void", "refund", *QUESTIONS)
 
 KNOWN: Mapping[str, Kind] = {
     "declined": Kind("says no with `code`, charges nothing", options={"code": Word("51")}),

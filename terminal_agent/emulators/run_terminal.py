@@ -11,7 +11,7 @@ from typing import IO
 
 from terminal_agent.emulators.acquirer_file import read_date, settlement_file
 from terminal_agent.emulators.books import Books
-from terminal_agent.emulators.control import Body, Control, Route, Text, read_unplug
+from terminal_agent.emulators.control import Body, Control, Route, Text, read_nothing, read_unplug
 from terminal_agent.emulators.faults import KNOWN, Faults, read_wish
 from terminal_agent.emulators.loop import Loop
 from terminal_agent.emulators.pty_link import PtyLink
@@ -131,6 +131,11 @@ def _routes(loop: Loop, faults: Faults, books: Books, line: Line) -> dict[tuple[
         loop.ask(lambda: line.unplug_for(ms / 1000))
         return {"unplugged_ms": ms}
 
+    def settle(body: Body) -> object:
+        read_nothing(body)
+        closed = loop.ask(books.settle)
+        return {"closed": closed.batch, "fen": closed.fen, "open": loop.ask(lambda: books.batch)}
+
     return {
         ("GET", "/faults"): show_faults,
         ("POST", "/faults"): arm,
@@ -138,6 +143,7 @@ def _routes(loop: Loop, faults: Faults, books: Books, line: Line) -> dict[tuple[
         ("GET", "/books"): show_books,
         ("GET", "/file"): show_file,
         ("POST", "/unplug"): unplug,
+        ("POST", "/settle"): settle,
     }
 
 

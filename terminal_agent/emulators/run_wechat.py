@@ -8,8 +8,10 @@ from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from terminal_agent.emulators.control import Body, Control, Route
+from terminal_agent.emulators.acquirer_file import read_date
+from terminal_agent.emulators.control import Body, Control, Route, Text
 from terminal_agent.emulators.faults import Faults, read_wish
+from terminal_agent.emulators.wechat_bill import empty_bill, trade_bill
 from terminal_agent.emulators.wechat_books import WechatBooks
 from terminal_agent.emulators.wechat_faults import KNOWN, QUESTIONS, TARGETS
 from terminal_agent.emulators.wechat_http import WechatServer
@@ -47,7 +49,7 @@ def run_wechat(settings: Settings) -> None:
         )
         server = WechatServer(settings.port, settings.appid, settings.mchid, keys, books, orders, faults)
         stack.callback(server.close)
-        control = Control(settings.control_port, _routes(server, faults, books), KNOWN)
+        control = Control(settings.control_port, _routes(settings, server, faults, books), KNOWN)
         stack.callback(control.close)
         for one in (signal.SIGTERM, signal.SIGINT):
             signal.signal(one, lambda *_: stopped.set())
@@ -66,7 +68,9 @@ def run_wechat(settings: Settings) -> None:
         stopped.wait()
 
 
-def _routes(server: WechatServer, faults: Faults, books: WechatBooks) -> dict[tuple[str, str], Route]:
+def _routes(
+    settings: Settings, server: WechatServer, faults: Faults, books: WechatBooks
+) -> dict[tuple[str, str], Route]:
     def show_faults(_: Body) -> object:
         known = {name: kind.does for name, kind in KNOWN.items()}
         return {"faults": server.alone(faults.show), "known": known}
@@ -82,9 +86,15 @@ def _routes(server: WechatServer, faults: Faults, books: WechatBooks) -> dict[tu
     def show_books(_: Body) -> object:
         return server.alone(lambda: [asdict(one) for one in books.lines])
 
+    def show_file(query: Body) -> object:
+        day = read_date(query)
+        bill = server.alone(lambda: trade_bill(books.lines, day, settings.appid, settings.mchid))
+        return Text((bill or empty_bill()).decode(), "text/csv; charset=utf-8")
+
     return {
         ("GET", "/faults"): show_faults,
         ("POST", "/faults"): arm,
         ("DELETE", "/faults"): clear,
         ("GET", "/books"): show_books,
+        ("GET", "/file"): show_file,
     }

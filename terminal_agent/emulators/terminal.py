@@ -17,11 +17,26 @@ from terminal_agent.emulators.books import Books, Line
 from terminal_agent.emulators.delivery import Delivery, Later, Parcel
 from terminal_agent.emulators.faults import Faults, Struck
 
-_NAMES = {wire.SALE: "sale", wire.VOID: "void"}
+_NAMES = {wire.SALE: "sale", wire.VOID: "void", wire.REFUND: "refund"}
 _NONCE = re.compile(r"[0-9A-Za-z]{8}", re.ASCII)
 _ORDER = re.compile(r"[0-9A-Za-z]{0,32}", re.ASCII)
 _AMOUNT = re.compile(r"[0-9]{12}", re.ASCII)
 _TRACE = re.compile(r"[0-9]{6}", re.ASCII)
+_REFERENCE = re.compile(r"[0-9A-Za-z]{12}", re.ASCII)
+_DATE = re.compile(r"[0-9]{4}|[0-9]{8}", re.ASCII)
+_REFUND_NO = re.compile(r"[0-9A-Za-z]{1,31}R", re.ASCII)
+# What each kind of request must carry beside its nonce, and may carry.
+_NEEDED = {
+    wire.SALE: {wire.AMOUNT: _AMOUNT},
+    wire.VOID: {wire.ORIGINAL_TRACE: _TRACE},
+    wire.REFUND: {
+        wire.AMOUNT: _AMOUNT,
+        wire.ORIGINAL_TRACE: _TRACE,
+        wire.REFERENCE: _REFERENCE,
+        wire.DATE: _DATE,
+        wire.ORDER: _REFUND_NO,
+    },
+}
 
 
 class Cable(Protocol):
@@ -40,6 +55,8 @@ class Transaction:
     nonce: str
     order: str
     orig_trace: str
+    orig_rrn: str
+    orig_mmdd: str
     struck: Struck
     frames_heard: int = 0
     begun: bool = False
@@ -136,10 +153,12 @@ class Terminal:
             self._delivery.drop()
             current = self._current = Transaction(
                 type=type_,
-                fen=int(fields[wire.AMOUNT]) if type_ == wire.SALE else 0,
+                fen=int(fields[wire.AMOUNT]) if type_ != wire.VOID else 0,
                 nonce=key[1],
                 order=fields.get(wire.ORDER, b"").decode(),
-                orig_trace=fields[wire.ORIGINAL_TRACE].decode() if type_ == wire.VOID else "",
+                orig_trace=fields[wire.ORIGINAL_TRACE].decode() if type_ != wire.SALE else "",
+                orig_rrn=fields[wire.REFERENCE].decode() if type_ == wire.REFUND else "",
+                orig_mmdd=fields[wire.DATE].decode()[-4:] if type_ == wire.REFUND else "",
                 struck=self._faults.strike(_NAMES[type_]),
             )
         self._hear_frame_of(current)
@@ -178,7 +197,7 @@ class Terminal:
 
     def _finish(self, current: Transaction) -> None:
         before = self._books.last
-        line = self._book_sale(current) if current.type == wire.SALE else self._book_void(current)
+        line = self._book(current)
         struck = current.struck
         self._current = None
         self._kill_at("after_approval", struck)
@@ -189,21 +208,35 @@ class Terminal:
         parcels = self._answer_parcels(line, before, struck)
         self._later(struck.number("late_answer", "ms") / 1000, lambda: self._delivery.deliver(*parcels))
 
+    def _book(self, current: Transaction) -> Line:
+        if current.type == wire.SALE:
+            return self._book_sale(current)
+        return self._book_void(current) if current.type == wire.VOID else self._book_refund(current)
+
     def _book_sale(self, current: Transaction) -> Line:
-        struck = current.struck
-        fen, code, charged = current.fen, "00", True
-        if fen == 0:
-            code, charged = "13", False
-        elif "declined" in struck:
-            code, charged = struck.word("declined", "code"), False
-        elif "unclear_code" in struck:
-            code, charged = struck.word("unclear_code", "code"), struck.flag("unclear_code", "charged")
-        elif "partial" in struck:
-            code, fen = "10", max(fen // 2, 1)
-        elif "wrong_amount" in struck:
-            fen = struck.number("wrong_amount", "fen")
+        fen, code, charged = _outcome(current)
         kind = "sale" if charged else "declined"
         return self._books.write(kind, wire.SALE, fen, current.order, current.nonce, code)
+
+    def _book_refund(self, current: Transaction) -> Line:
+        fen, code, done = _outcome(current)
+        sale = self._books.find_original(current.orig_trace, current.orig_rrn, current.orig_mmdd)
+        if sale is None:
+            code, done = "25", False
+        elif self._books.is_refunded(current.order):
+            code, done = "94", False
+        elif self._books.given_back(sale) + fen > sale.fen:
+            code, done = "64", False
+        return self._books.write(
+            "refund" if done else "declined",
+            wire.REFUND,
+            fen,
+            current.order.removesuffix("R") if sale is None else sale.pay_ref,
+            current.nonce,
+            code,
+            orig_trace=current.orig_trace,
+            refund_no=current.order,
+        )
 
     def _book_void(self, current: Transaction) -> Line:
         struck = current.struck
@@ -211,7 +244,7 @@ class Terminal:
         code, done = "00", True
         if sale is None:
             code, done = "25", False
-        elif self._books.is_voided(sale):
+        elif self._books.given_back(sale):
             code, done = "12", False
         elif "void_declined" in struck or "declined" in struck:
             code, done = struck.word("void_declined", "code") or struck.word("declined", "code"), False
@@ -262,11 +295,27 @@ class Terminal:
 
 
 def _is_complete(type_: int, fields: wire.Fields) -> bool:
-    needed = [(wire.NONCE, _NONCE)]
-    needed.append((wire.AMOUNT, _AMOUNT) if type_ == wire.SALE else (wire.ORIGINAL_TRACE, _TRACE))
+    needed = {wire.NONCE: _NONCE, **_NEEDED[type_]}
     if wire.ORDER in fields:
-        needed.append((wire.ORDER, _ORDER))
-    return all(shape.fullmatch(fields.get(tag, b"").decode("ascii", "replace")) for tag, shape in needed)
+        needed.setdefault(wire.ORDER, _ORDER)
+    texts = {tag: fields.get(tag, b"").decode("ascii", "replace") for tag in needed}
+    return all(shape.fullmatch(texts[tag]) for tag, shape in needed.items())
+
+
+def _outcome(current: Transaction) -> tuple[int, str, bool]:
+    """Return how many fen, the response code and whether money moves, as amount and faults have it."""
+    struck = current.struck
+    if current.fen == 0:
+        return 0, "13", False
+    if "declined" in struck:
+        return current.fen, struck.word("declined", "code"), False
+    if "unclear_code" in struck:
+        return current.fen, struck.word("unclear_code", "code"), struck.flag("unclear_code", "charged")
+    if "partial" in struck:
+        return max(current.fen // 2, 1), "10", True
+    if "wrong_amount" in struck:
+        return struck.number("wrong_amount", "fen"), "00", True
+    return current.fen, "00", True
 
 
 def _somebody_elses(line: Line) -> Line:

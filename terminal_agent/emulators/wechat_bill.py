@@ -39,6 +39,15 @@ def trade_bill(lines: Iterable[Line], day: str, appid: str, mchid: str) -> bytes
     back = sum(one.fen for one in moved if one.kind != "charge")
     fees = sum((_fee(one) for one in moved), Decimal())
     summary = (str(len(moved)), _yuan(paid), _yuan(back), "0.00", f"{fees:.5f}", _yuan(paid), _yuan(back))
+    return _bill(rows, summary)
+
+
+def empty_bill() -> bytes:
+    """Return what a bill of nothing would be. The API has no bill of such a day at all."""
+    return _bill([], ("0", "0.00", "0.00", "0.00", "0.00000", "0.00", "0.00"))
+
+
+def _bill(rows: Iterable[tuple[str, ...]], summary: tuple[str, ...]) -> bytes:
     content = [HEADER, *map(_line, rows), SUMMARY_HEADER, _line(summary)]
     return ("\ufeff" + "".join(f"{one}\r\n" for one in content)).encode()
 

@@ -15,10 +15,11 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any, TypeVar
 from urllib.parse import parse_qs, urlsplit
 
+from terminal_agent.emulators.control import PatientServer
 from terminal_agent.emulators.faults import Faults, Struck
 from terminal_agent.emulators.wechat_bill import trade_bill
 from terminal_agent.emulators.wechat_books import WechatBooks
@@ -63,7 +64,7 @@ class WechatServer:
         self._faults = faults
         self._lock = threading.Lock()
         self._downloads: dict[str, tuple[float, bytes]] = {}
-        self._server = ThreadingHTTPServer(("127.0.0.1", port), _handler_of(self))
+        self._server = PatientServer(("127.0.0.1", port), _handler_of(self))
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), name="wechat")
         self._thread.start()
 

@@ -36,7 +36,7 @@ NONCE = 0x1A
 ORIGINAL_TRACE = 0x20
 ORDER = 0xFF
 
-SALE, VOID, PROGRESS, LAST = 2, 3, 7, 15
+SALE, VOID, REFUND, PROGRESS, LAST = 2, 3, 4, 7, 15
 
 Fields = dict[int, bytes]
 

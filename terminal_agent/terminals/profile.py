@@ -31,6 +31,10 @@ class CodeClass(StrEnum):
     DECLINED = "declined"  # every code that the profile does not name
 
 
+_NAMED = [one for one in CodeClass if one is not CodeClass.DECLINED]
+_UNSURE_BACK = "unsure_back"
+
+
 class Line(msgspec.Struct, frozen=True):
     """How the serial port is set. Eight data bits and no flow control, always."""
 
@@ -56,6 +60,7 @@ class Profile(msgspec.Struct, frozen=True):
     manners: Manners
     clocks: Clocks
     codes: Mapping[str, CodeClass]
+    unsure_back: frozenset[str]
 
     def class_of(self, code: str) -> CodeClass:
         """Return what `code`, which the terminal gave, says. No code at all says nothing clear."""
@@ -63,16 +68,22 @@ class Profile(msgspec.Struct, frozen=True):
             return CodeClass.UNCLEAR
         return self.codes.get(code, CodeClass.DECLINED)
 
+    def refuses_back(self, code: str) -> bool:
+        """Whether `code`, given to a void or a refund, says that no money went back by it."""
+        return self.class_of(code) is CodeClass.DECLINED and code not in self.unsure_back
+
 
 def read_profile(text: str, file_name: str) -> Profile:
     """Return the profile that `text` describes, or raise an error with file, line and remedy."""
     root = yaml_text.read(text, file_name).mapping(required=("family", "line", "exchange", "clocks", "codes"))
     root["family"].choice((FAMILY,))
+    codes = root["codes"].mapping(required=[*(one.value for one in _NAMED), _UNSURE_BACK])
     return Profile(
         line=_read_line(root["line"]),
         manners=_read_manners(root["exchange"]),
         clocks=_read_clocks(root["clocks"]),
-        codes=_read_codes(root["codes"]),
+        codes=_read_codes(codes),
+        unsure_back=_read_unsure_back(codes),
     )
 
 
@@ -108,19 +119,26 @@ def _read_clocks(node: yaml_text.Node) -> Clocks:
     return clocks
 
 
-def _read_codes(node: yaml_text.Node) -> dict[str, CodeClass]:
-    named = [one for one in CodeClass if one is not CodeClass.DECLINED]
-    keys = node.mapping(required=[one.value for one in named])
+def _read_codes(keys: Mapping[str, yaml_text.Node]) -> dict[str, CodeClass]:
     found: dict[str, CodeClass] = {}
-    for one in named:
+    for one in _NAMED:
         for member in keys[one.value].sequence():
-            code = member.code()
-            if _CODE.fullmatch(code) is None:
-                raise member.wrong("not a response code", 'Write two digits or capital letters, as in "00"')
+            code = _read_code(member)
             if code in found:
                 raise member.wrong(f"{code} stands under {found[code].value} too", "Keep one of them")
             found[code] = one
     return found
+
+
+def _read_unsure_back(keys: Mapping[str, yaml_text.Node]) -> frozenset[str]:
+    return frozenset(_read_code(member) for member in keys[_UNSURE_BACK].sequence())
+
+
+def _read_code(member: yaml_text.Node) -> str:
+    code = member.code()
+    if _CODE.fullmatch(code) is None:
+        raise member.wrong("not a response code", 'Write two digits or capital letters, as in "00"')
+    return code
 
 
 def _seconds(node: yaml_text.Node, least_ms: int = 1) -> float:

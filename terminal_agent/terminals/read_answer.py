@@ -14,7 +14,7 @@ from subsidy.masking import mask_pan, scrub
 from subsidy.records.payment import Evidence
 from terminal_agent.terminals.framing import FramingFault, unpack
 
-SALE, VOID, PROGRESS, LAST_TRANSACTION = 2, 3, 7, 15
+SALE, VOID, REFUND, PROGRESS, LAST_TRANSACTION = 2, 3, 4, 7, 15
 
 TYPE, AMOUNT, MERCHANT_NO, TERMINAL_NO, OPERATOR = 0x01, 0x02, 0x04, 0x05, 0x06
 PAN, BATCH, TRACE, AUTH, RRN, DATE, TIME = 0x0B, 0x0D, 0x0E, 0x0F, 0x10, 0x11, 0x12
@@ -36,7 +36,7 @@ _SHAPES = {
     MEMO: re.compile(r"[0-9]{2}", re.ASCII),
     CODE: re.compile(r"[0-9A-Z]{2}", re.ASCII),
     NONCE: re.compile(r"[0-9A-Z]{8}", re.ASCII),
-    ORDER: re.compile(r"[A-Z2-7]{26}[0-9]{2}", re.ASCII),
+    ORDER: re.compile(r"[A-Z2-7]{26}[0-9]{2}R?", re.ASCII),
     AMOUNT: re.compile(r"[0-9]{12}", re.ASCII),
 }
 _MASKED_PAN = re.compile(r"[0-9*]{6}\*{2,9}[0-9*]{4}", re.ASCII)
@@ -53,8 +53,8 @@ _NOT_TEXT = re.compile(r"[^\w .,:;!?()/\-。、]|_")
 class Said(msgspec.Struct, frozen=True):
     """One frame from the terminal, without anything that may not be kept.
 
-    A field that was missing or not of its shape is empty; an `order` that is no pay_ref of ours is "?".
-    `memo` names, in the answer to a last-transaction query, the type of that transaction.
+    A field that was missing or not of its shape is empty; an `order` that is no pay_ref or refund number of
+    ours is "?". `memo` names, in the answer to a last-transaction query, the type of that transaction.
     """
 
     kind: int

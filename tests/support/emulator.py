@@ -97,7 +97,7 @@ class EmulatedTerminal:
     def moved(self, pay_ref: str) -> list[tuple[str, int]]:
         """Return (kind, fen) of every line that moved money under `pay_ref`."""
         lines = [line for line in self.books() if line["pay_ref"] == pay_ref]
-        return [(line["kind"], line["fen"]) for line in lines if line["kind"] != "declined"]
+        return [(line["kind"], line["fen"]) for line in lines if line["kind"] in ("sale", "void", "refund")]
 
     def fault(self, name: str, **options: object) -> None:
         """Arm a fault for what comes next."""
@@ -110,6 +110,10 @@ class EmulatedTerminal:
     def unplug(self, ms: int) -> None:
         """Pull its cable for so long; it is out when this returns."""
         self.call("POST", "/unplug", {"ms": ms})
+
+    def settle(self) -> None:
+        """Close its batch, as the shop does in the evening: what is in it can no longer be voided."""
+        self.call("POST", "/settle", {})
 
     def call(self, method: str, path: str, body: object = None) -> Any:
         """Ask its control address. An answer other than 200 raises urllib's HTTPError."""

@@ -11,8 +11,9 @@ from typing import Protocol
 
 import msgspec
 
+from subsidy import ids
 from subsidy.records.payment import Evidence
-from terminal_agent.checkout.ports import Answer, Ask, Payment, Say
+from terminal_agent.checkout.ports import Answer, Ask, Back, Payment, Say
 
 FEN = 85_000
 PATIENCE_S = 6.0
@@ -30,7 +31,10 @@ class Side(Protocol):
         """Return an attempt that nobody has had before."""
 
     def arm(self, call: str, fault: str) -> None:
-        """Let the next "take" or "reverse" be struck by a fault, named as in the tables below."""
+        """Let the next "take", "reverse" or "refund" be struck by a fault, named as in the tables below."""
+
+    def end_day(self) -> None:
+        """Let the other side close its day, after which it may give money back in another way."""
 
     def moved(self, pay_ref: str) -> Moved:
         """Return what the other side has booked: ("taken" or "given back", fen), in order."""
@@ -54,6 +58,16 @@ class Reversal:
     name: str
     fault: str
     said: frozenset[Say]
+
+
+@dataclass(frozen=True)
+class Refund:
+    """A fault while a paid attempt is given back: what may be answered at first, and in the end."""
+
+    name: str
+    fault: str
+    said: frozenset[Say]
+    ended: frozenset[Say] = frozenset({Say.APPROVED})
 
 
 def _scenario(
@@ -96,6 +110,30 @@ REVERSALS = (
     Reversal("it is refused", "declined", frozenset({Say.UNCLEAR, Say.DECLINED})),
 )
 
+REFUNDS = (
+    Refund("nothing goes wrong", "", frozenset(YES)),
+    Refund("the request is lost", "lost_request", frozenset(UNCLEAR)),
+    Refund("its answer is lost", "lost_answer", frozenset(UNCLEAR)),
+    Refund("its answer comes too late", "late_answer", frozenset(UNCLEAR)),
+    Refund("its answer comes late but in time", "slow_answer", frozenset(YES)),
+    Refund("its answer is broken", "broken_answer", frozenset(UNCLEAR)),
+    Refund("it comes twice", "doubled", frozenset(YES)),
+    Refund("somebody else's answer comes", "strangers_answer", frozenset(UNCLEAR)),
+    Refund("it is refused", "declined", frozenset(YES | NO)),
+    Refund(
+        "the other side is not sure, and did it",
+        "unclear_charged",
+        frozenset(UNCLEAR),
+        frozenset(YES | UNCLEAR),
+    ),
+    Refund(
+        "the other side is not sure, and did not",
+        "unclear_not_charged",
+        frozenset(UNCLEAR),
+        frozenset(YES | UNCLEAR),
+    ),
+)
+
 
 def check(scenario: Scenario, side: Side) -> None:
     """Take money while something goes wrong, ask what became of it, and undo it."""
@@ -132,6 +170,66 @@ def check_reversal(reversal: Reversal, side: Side) -> None:
         assert side.moved(ask.pay_ref) == [("taken", FEN)]
         return
     _undo(side, ask, taken.evidence, (FEN,))
+
+
+def check_refund(refund: Refund, side: Side, *, day_ended: bool) -> None:
+    """Give a paid attempt back while something goes wrong, as often as it takes and twice more."""
+    ask = _prepared(side)
+    taken = side.payment.take(ask)
+    assert taken.say is Say.APPROVED
+    if day_ended:
+        side.end_day()
+    back = _back(side, ask, FEN, taken.evidence)
+    if refund.fault:
+        side.arm("refund", refund.fault)
+    # Whoever gives back no longer has the payment code.
+    late = msgspec.structs.replace(ask, pay_code=None)
+
+    first = side.payment.refund(late, back)
+    assert first.say in refund.said, first
+    if first.say is Say.DECLINED:
+        assert side.moved(ask.pay_ref) == [("taken", FEN)]
+        return
+    answers = [first, *(_until(lambda: side.payment.refund(late, back), refund.ended) for _ in range(3))]
+    assert len({(one.say, one.approved_fen) for one in answers[1:]}) == 1
+    for answer in answers:
+        assert answer.approved_fen == (FEN if answer.say is Say.APPROVED else None)
+        _hides_the_code(answer, ask)
+    given_back = side.moved(ask.pay_ref)[1:]
+    once = [("given back", FEN)]
+    assert given_back == once or (given_back == [] and answers[-1].say is Say.UNCLEAR)
+
+
+def check_part(side: Side, *, day_ended: bool) -> None:
+    """Give back a part, twice with the same words, and expect that part once."""
+    ask = _prepared(side)
+    taken = side.payment.take(ask)
+    if day_ended:
+        side.end_day()
+    back = _back(side, ask, FEN - 1, taken.evidence)
+    for _ in range(2):
+        answer = _until(lambda: side.payment.refund(ask, back), EXPLICIT)
+        assert (answer.say, answer.approved_fen) == (Say.APPROVED, FEN - 1)
+    assert side.moved(ask.pay_ref) == [("taken", FEN), ("given back", FEN - 1)]
+
+
+def check_nothing_to_give_back(side: Side, fault: str) -> None:
+    """Try to give back what was never paid: never asked for, or gone wrong as `fault` says."""
+    ask = _prepared(side)
+    evidence = Evidence()
+    if fault:
+        side.arm("take", fault)
+        evidence = side.payment.take(ask).evidence
+    back = _back(side, ask, FEN, evidence)
+    for _ in range(2):
+        assert side.payment.refund(ask, back).say is not Say.APPROVED
+    assert side.moved(ask.pay_ref) == []
+
+
+def _back(side: Side, ask: Ask, fen: int, evidence: Evidence) -> Back:
+    mark = side.payment.prepare(ask)
+    assert mark is not None
+    return Back(ids.refund_no(ask.pay_ref), fen, evidence, mark)
 
 
 def _prepared(side: Side) -> Ask:

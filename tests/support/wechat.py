@@ -188,7 +188,7 @@ class EmulatedWechat:
             self._process.communicate()
             raise
         assert self._process.returncode == expected, complaint
-        assert complaint == ""
+        assert complaint == "", complaint
 
     def __enter__(self) -> "EmulatedWechat":
         return self

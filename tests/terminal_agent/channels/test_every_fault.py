@@ -11,11 +11,15 @@ from wechat import EmulatedWechat, RealClock, new_ask
 from subsidy import ids
 from subsidy.records.payment import Evidence
 from terminal_agent.channels.wechat import open_wechat
-from terminal_agent.checkout.ports import Say
+from terminal_agent.checkout.ports import Back, Say
 
 FEN = 85_000
 PAID, UNPAID = [("charge", FEN)], []
 A, D, N, P, U = Say.APPROVED, Say.DECLINED, Say.NOT_FOUND, Say.PENDING, Say.UNCLEAR
+
+
+def back_of(ask, fen=FEN):
+    return Back(ids.refund_no(ask.pay_ref), fen, Evidence())
 
 
 class Case(NamedTuple):
@@ -135,7 +139,7 @@ def test_a_refused_reversal_leaves_the_payment_and_a_refund_gives_it_back(wechat
     channel.take(ask)
     wechat.fault("declined", on="reverse", code="REVERSE_EXPIRE")
     assert channel.reverse(ask, Evidence()).say is Say.DECLINED
-    assert channel.refund(ask, ids.refund_no(ask.pay_ref), FEN).say is Say.APPROVED
+    assert channel.refund(ask, back_of(ask)).say is Say.APPROVED
     assert channel.query(ask).say is Say.DECLINED
     assert wechat.moved(ask.pay_ref) == [("charge", FEN), ("refund", FEN)]
 
@@ -164,9 +168,9 @@ def test_a_spoilt_refund_is_repeated_and_gives_back_once(fault, options, wechat,
     number = ids.refund_no(ask.pay_ref)
     channel.take(ask)
     wechat.fault(fault, on="refund", **options)
-    first = channel.refund(ask, number, FEN)
+    first = channel.refund(ask, back_of(ask))
     assert first.say is (Say.APPROVED if fault == "doubled_request" else Say.UNCLEAR)
-    assert channel.refund(ask, number, FEN).say is Say.APPROVED
+    assert channel.refund(ask, back_of(ask)).say is Say.APPROVED
     assert channel.refund_query(ask, number).approved_fen == FEN
     assert wechat.moved(ask.pay_ref) == [("charge", FEN), ("refund", FEN)]
 
@@ -175,7 +179,7 @@ def test_a_spoilt_refund_is_repeated_and_gives_back_once(fault, options, wechat,
 def test_a_spoilt_answer_about_a_refund_is_no_answer(fault, options, wechat, channel):
     ask = new_ask(FEN)
     channel.take(ask)
-    channel.refund(ask, ids.refund_no(ask.pay_ref), FEN)
+    channel.refund(ask, back_of(ask))
     wechat.fault(fault, on="refund_query", **options)
     assert channel.refund_query(ask, ids.refund_no(ask.pay_ref)).say is Say.UNCLEAR
 
@@ -185,7 +189,7 @@ def test_a_refund_that_nobody_knows_of_for_a_while_is_found_later(wechat, channe
     number = ids.refund_no(ask.pay_ref)
     channel.take(ask)
     wechat.fault("refund_unknown", ms=300)
-    assert channel.refund(ask, number, FEN).say is Say.UNCLEAR
+    assert channel.refund(ask, back_of(ask)).say is Say.UNCLEAR
     assert channel.refund_query(ask, number).say is Say.NOT_FOUND
     while channel.refund_query(ask, number).say is Say.NOT_FOUND:
         pass
@@ -196,7 +200,7 @@ def test_a_refund_that_nobody_knows_of_for_a_while_is_found_later(wechat, channe
 def test_a_part_that_was_given_back_is_not_the_whole(wechat, channel):
     ask = new_ask(FEN)
     channel.take(ask)
-    assert channel.refund(ask, ids.refund_no(ask.pay_ref), FEN - 1).approved_fen == FEN - 1
+    assert channel.refund(ask, back_of(ask, FEN - 1)).approved_fen == FEN - 1
     assert channel.query(ask).say is Say.UNCLEAR
     assert channel.reverse(ask, Evidence()).say is Say.UNCLEAR
 
@@ -205,7 +209,7 @@ def test_a_refund_of_more_than_was_paid_is_refused(wechat, channel):
     ask = new_ask(FEN)
     channel.take(ask)
     more = msgspec.structs.replace(ask, amount_fen=FEN + 1)
-    assert channel.refund(more, ids.refund_no(ask.pay_ref), FEN + 1).say is Say.DECLINED
+    assert channel.refund(more, back_of(ask, FEN + 1)).say is Say.DECLINED
     assert wechat.moved(ask.pay_ref) == PAID
 
 
@@ -239,7 +243,7 @@ def test_nothing_personal_or_secret_is_logged_or_kept(wechat, channel, caplog):
     caplog.set_level(logging.DEBUG)
     ask = new_ask(FEN)
     number = ids.refund_no(ask.pay_ref)
-    answers = [channel.take(ask), channel.query(ask), channel.refund(ask, number, FEN)]
+    answers = [channel.take(ask), channel.query(ask), channel.refund(ask, back_of(ask))]
     answers += [channel.refund_query(ask, number), channel.reverse(ask, Evidence())]
     wechat.fault("declined", code="NOT_ENOUGH")
     answers.append(channel.take(second := new_ask(FEN)))

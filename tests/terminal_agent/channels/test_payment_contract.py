@@ -5,7 +5,16 @@ from types import MappingProxyType
 
 import pytest
 from emulator import EmulatedTerminal, short_profile
-from payment_contract import REVERSALS, SCENARIOS, check, check_reversal
+from payment_contract import (
+    REFUNDS,
+    REVERSALS,
+    SCENARIOS,
+    check,
+    check_nothing_to_give_back,
+    check_part,
+    check_refund,
+    check_reversal,
+)
 from wechat import RealClock, new_ask
 
 from terminal_agent.terminals.link_serial import open_serial
@@ -15,7 +24,8 @@ from terminal_agent.terminals.serial_ecr import DrivenTerminal
 class Card:
     """A driven terminal and its emulator."""
 
-    words = MappingProxyType(
+    kinds = MappingProxyType({"sale": "taken", "void": "given back", "refund": "given back"})
+    faults = MappingProxyType(
         {
             "declined": ("declined", {}),
             "lost_request": ("lost_request", {}),
@@ -29,25 +39,29 @@ class Card:
             "unclear_charged": ("unclear_code", {"charged": True}),
             "unclear_not_charged": ("unclear_code", {"charged": False}),
             "at_work": ("progress", {"n": 6, "every_ms": 300}),
-            "take": "sale",
-            "reverse": "void",
-            "sale": "taken",
-            "void": "given back",
         }
     )
 
     def __init__(self, emulator):
         self.emulator = emulator
+        self.calls = {"take": "sale", "reverse": "void", "refund": "void"}
         profile = short_profile()
         self.payment = DrivenTerminal(
             profile, lambda: open_serial(str(emulator.link), profile.line), RealClock()
         )
 
+    def end_day(self):
+        """Close the batch: then a refund gives back."""
+        self.emulator.settle()
+        self.calls["refund"] = "refund"
+
 
 class Wechat:
     """WeChat Pay and its emulator."""
 
-    words = MappingProxyType(
+    kinds = MappingProxyType({"charge": "taken", "reversal": "given back", "refund": "given back"})
+    calls = MappingProxyType({"take": "pay", "reverse": "reverse", "refund": "refund"})
+    faults = MappingProxyType(
         {
             "declined": ("declined", {"code": "NOT_ENOUGH"}),
             "lost_request": ("lost_request", {}),
@@ -61,16 +75,15 @@ class Wechat:
             "unclear_charged": ("system_error", {"charged": True}),
             "unclear_not_charged": ("system_error", {"charged": False}),
             "at_work": ("userpaying", {"ms": 1000}),
-            "take": "pay",
-            "reverse": "reverse",
-            "charge": "taken",
-            "reversal": "given back",
         }
     )
 
     def __init__(self, emulator):
         self.emulator = emulator
         self.payment = emulator.channel()
+
+    def end_day(self):
+        """Change nothing: a refund is the same on every day."""
 
 
 class Side:
@@ -79,16 +92,17 @@ class Side:
     def __init__(self, side):
         self._side = side
         self.payment = side.payment
+        self.end_day = side.end_day
 
     def new_ask(self, fen):
         return new_ask(fen, f"13{secrets.randbelow(10**16):016d}")
 
     def arm(self, call, fault):
-        name, options = self._side.words[fault]
-        self._side.emulator.fault(name, on=self._side.words[call], **options)
+        name, options = self._side.faults[fault]
+        self._side.emulator.fault(name, on=self._side.calls[call], **options)
 
     def moved(self, pay_ref):
-        return [(self._side.words[kind], fen) for kind, fen in self._side.emulator.moved(pay_ref)]
+        return [(self._side.kinds[kind], fen) for kind, fen in self._side.emulator.moved(pay_ref)]
 
 
 @pytest.fixture(scope="module")
@@ -114,3 +128,22 @@ def test_a_payment_is_told_as_it_is_and_undone_whole(scenario, side):
 @pytest.mark.parametrize("reversal", REVERSALS, ids=lambda one: one.name)
 def test_a_disturbed_reversal_gives_back_once(reversal, side):
     check_reversal(reversal, side)
+
+
+DAYS = pytest.mark.parametrize("day_ended", [False, True], ids=["same day", "day ended"])
+
+
+@DAYS
+@pytest.mark.parametrize("refund", REFUNDS, ids=lambda one: one.name)
+def test_a_disturbed_refund_gives_back_once(refund, day_ended, side):
+    check_refund(refund, side, day_ended=day_ended)
+
+
+@DAYS
+def test_a_part_is_given_back_once(day_ended, side):
+    check_part(side, day_ended=day_ended)
+
+
+@pytest.mark.parametrize("fault", ["", "declined", "lost_request"])
+def test_what_was_never_paid_is_not_given_back(fault, side):
+    check_nothing_to_give_back(side, fault)

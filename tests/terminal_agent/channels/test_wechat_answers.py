@@ -14,11 +14,12 @@ from subsidy.records.payment import Evidence
 from terminal_agent.channels.profile import read_profile
 from terminal_agent.channels.signed_client import Reply, Silence
 from terminal_agent.channels.wechat import WechatPay, open_wechat
-from terminal_agent.checkout.ports import Answer, Payment, Refund, Say
+from terminal_agent.checkout.ports import Answer, Back, Payment, Say
 
 PROFILE = read_profile(PROFILE_FILE.read_text(encoding="utf-8"), PROFILE_FILE.name, PROFILE_FILE.parent)
 ASK = new_ask(339_915)
 REFUND_NO = ids.refund_no(ASK.pay_ref)
+BACK = Back(REFUND_NO, 339_915, Evidence())
 OPENID, PHONE = "oUpF8uMuAJO_M2pxb1Q9zNjWeS6o", "13800138000"
 
 
@@ -258,7 +259,7 @@ def test_what_answers_to_a_reversal_mean(answers, say):
 )
 def test_what_answers_to_a_refund_mean(answers, say):
     channel, client = told(*answers)
-    found = channel.refund(ASK, REFUND_NO, 339_915)
+    found = channel.refund(ASK, BACK)
     assert found.say is say
     assert found.approved_fen == (339_915 if say is Say.APPROVED else None)
     assert client.asked[0] == (
@@ -336,12 +337,11 @@ def test_without_keys_there_is_no_payment_to_begin(tmp_path):
     assert channel.take(ASK).say is Say.DECLINED
 
 
-def test_it_fits_the_ports():
+def test_it_fits_the_port():
     payment: Payment = told()[0]
-    gives_back: Refund = told()[0]
     assert (payment.not_found_is_no, payment.reverses_blind) == (False, True)
     assert payment.prepare(ASK) == "-"
-    assert gives_back.refund_query(ASK, REFUND_NO).say is Say.UNCLEAR
+    assert payment.refund(ASK, BACK).say is Say.UNCLEAR
 
 
 def calls(channel) -> list[Callable[[], Answer]]:
@@ -349,7 +349,7 @@ def calls(channel) -> list[Callable[[], Answer]]:
         lambda: channel.take(ASK),
         lambda: channel.query(ASK),
         lambda: channel.reverse(ASK, Evidence()),
-        lambda: channel.refund(ASK, REFUND_NO, 1),
+        lambda: channel.refund(ASK, BACK),
         lambda: channel.refund_query(ASK, REFUND_NO),
     ]
 

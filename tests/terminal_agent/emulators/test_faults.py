@@ -30,6 +30,8 @@ def test_a_fault_for_any_transaction_leaves_queries_alone():
     faults.arm({"fault": "declined"})
     assert "declined" not in faults.strike("query")
     assert "declined" in faults.strike("sale")
+    faults.arm({"fault": "declined"})
+    assert "declined" in faults.strike("refund")
 
 
 def test_what_is_armed_is_shown_as_it_would_be_asked_for():
@@ -54,7 +56,7 @@ def test_what_is_armed_is_shown_as_it_would_be_asked_for():
         ({"fault": "declined", "times": 1.0}, "times must be a whole number"),
         ({"fault": "declined", "code": "5"}, "two letters or digits"),
         ({"fault": "declined", "code": 51}, "must be a text"),
-        ({"fault": "declined", "on": "refund"}, "one of any, sale, void, query"),
+        ({"fault": "declined", "on": "settle"}, "one of any, sale, void, refund, query"),
         ({"fault": "late_answer"}, "needs ms"),
         ({"fault": "wrong_amount"}, "needs fen"),
         ({"fault": "unclear_code", "charged": "yes"}, "true or false"),

@@ -99,6 +99,8 @@ def test_faults_may_be_given_at_the_start(tmp_path):
         ("/unplug", b'{"ms": 0}'),
         ("/unplug", b'{"ms": 5.0}'),
         ("/unplug", b'{"s": 5}'),
+        ("/settle", b'{"batch": "000001"}'),
+        ("/settle", b"[]"),
     ],
     ids=lambda value: str(value)[:30],
 )
@@ -109,10 +111,23 @@ def test_a_body_that_is_not_exactly_right_is_refused_with_what_is_known(terminal
     assert answer["known"] == sorted(KNOWN)
 
 
+def test_settling_closes_one_batch_after_the_other(tmp_path):
+    with EmulatedTerminal.start(tmp_path) as running:
+        answers = [running.call("POST", "/settle", {}) for _ in range(2)]
+    assert answers == [
+        {"closed": "000001", "fen": 0, "open": "000002"},
+        {"closed": "000002", "fen": 0, "open": "000003"},
+    ]
+    with EmulatedTerminal.start(tmp_path) as again:
+        assert [line["kind"] for line in again.books()] == ["settled", "settled"]
+        assert again.call("POST", "/settle", {})["closed"] == "000003"
+
+
 def test_a_page_in_a_browser_cannot_use_it(terminal):
     body = b'{"fault": "declined"}'
     assert raw(terminal, "POST", "/faults", body, **{"Content-Type": "text/plain"})[0] == 400
     assert raw(terminal, "POST", "/faults", body, Host="evil.example")[0] == 403
+    assert raw(terminal, "POST", "/settle", b"{}", Host="evil.example")[0] == 403
     assert terminal.call("GET", "/faults")["faults"] == []
 
 

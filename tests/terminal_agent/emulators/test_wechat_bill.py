@@ -4,6 +4,8 @@ import hashlib
 import http.client
 import json
 import time
+import urllib.error
+import urllib.request
 from urllib.parse import urlsplit
 
 import pytest
@@ -13,6 +15,7 @@ from wechat import EmulatedWechat, new_ask
 from subsidy import ids
 from subsidy.records.payment import Evidence
 from terminal_agent.channels.signed_client import authorization
+from terminal_agent.checkout.ports import Back
 from terminal_agent.emulators.wechat_bill import HEADER, SUMMARY_HEADER, trade_bill
 from terminal_agent.emulators.wechat_books import WechatBooks
 
@@ -109,6 +112,13 @@ def get(wechat, path):
         connection.close()
 
 
+def file_of(wechat, day):
+    """GET the bill of a day from the control address, which wants no signature."""
+    with urllib.request.urlopen(f"{wechat.control}/file?date={day}", timeout=5) as answer:
+        assert answer.headers["Content-Type"] == "text/csv; charset=utf-8"
+        return answer.read()
+
+
 def test_a_bill_is_offered_signed_and_fetched_with_its_hash(tmp_path):
     with EmulatedWechat.start(tmp_path) as wechat:
         assert json.loads(get(wechat, f"/v3/bill/tradebill?bill_date={TODAY}&bill_type=ALL")[2])["code"] == (
@@ -119,7 +129,7 @@ def test_a_bill_is_offered_signed_and_fetched_with_its_hash(tmp_path):
         for ask in (reversed_, refunded):
             channel.take(ask)
         channel.reverse(reversed_, Evidence())
-        channel.refund(refunded, ids.refund_no(refunded.pay_ref), 200)
+        channel.refund(refunded, Back(ids.refund_no(refunded.pay_ref), 200, Evidence()))
 
         status, headers, body = get(wechat, f"/v3/bill/tradebill?bill_date={TODAY}&bill_type=ALL")
         offer = json.loads(body)
@@ -134,6 +144,15 @@ def test_a_bill_is_offered_signed_and_fetched_with_its_hash(tmp_path):
         assert {one["商户订单号"] for one in details} == {reversed_.pay_ref, refunded.pay_ref}
         assert [one["交易状态"] for one in details] == ["SUCCESS", "SUCCESS", "REVOKED", "REFUND"]
         assert all(one["商户号"] == wechat.ready["mchid"] for one in details)
+
+        assert file_of(wechat, TODAY) == content
+        details, summary = rows(file_of(wechat, "2026-01-31"))
+        assert (details, summary["总交易单数"], summary["申请退款总金额"]) == ([], "0", "0.00")
+        for wrong in ("", "?date=today", f"?date={TODAY}&x=y", f"?day={TODAY}"):
+            with pytest.raises(urllib.error.HTTPError) as refused:
+                urllib.request.urlopen(f"{wechat.control}/file{wrong}", timeout=5)
+            assert refused.value.code == 400
+            refused.value.close()
 
         for wrong in ("bill_date=today", f"bill_date={TODAY}&bill_type=SUCCESS", "bill_type=ALL"):
             assert get(wechat, f"/v3/bill/tradebill?{wrong}")[0] == 400

@@ -2,11 +2,12 @@ import itertools
 import time
 from collections.abc import Callable, Iterator
 
+import msgspec
 import pytest
 from emulator import EmulatedTerminal, short_profile
 
 from subsidy import ids
-from terminal_agent.checkout.ports import Ask
+from terminal_agent.checkout.ports import Answer, Ask, Back, Say
 from terminal_agent.terminals.link_serial import open_serial
 from terminal_agent.terminals.serial_ecr import DrivenTerminal
 
@@ -69,3 +70,28 @@ def ask_for() -> Callable[..., Ask]:
         return Ask(ids.pay_ref(record_id, 1), amount_fen, operator="07", till_no="1", mark=mark)
 
     return ask
+
+
+@pytest.fixture
+def sell(driver: DrivenTerminal, ask_for: Callable[..., Ask]) -> Callable[..., tuple[Ask, Answer]]:
+    """Take a payment and return it with its answer."""
+
+    def sale(amount_fen: int = 12_000) -> tuple[Ask, Answer]:
+        ask = ask_for(amount_fen)
+        ask = msgspec.structs.replace(ask, mark=driver.prepare(ask))
+        answer = driver.take(ask)
+        assert answer.say is Say.APPROVED
+        return ask, answer
+
+    return sale
+
+
+@pytest.fixture
+def begin_return(driver: DrivenTerminal) -> Callable[..., Back]:
+    """Return what a return of a payment is asked with, prepared now."""
+
+    def back(ask: Ask, paid: Answer, fen: int | None = None) -> Back:
+        whole = ask.amount_fen if fen is None else fen
+        return Back(ids.refund_no(ask.pay_ref), whole, paid.evidence, driver.prepare(ask))
+
+    return back

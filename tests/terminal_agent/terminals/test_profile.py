@@ -37,6 +37,19 @@ def test_a_code_says_what_the_profile_says_and_any_other_is_a_no(codes, means):
     assert {profile.class_of(code) for code in codes} == {means}
 
 
+@pytest.mark.parametrize(
+    ("codes", "refused"),
+    [
+        (["51", "61", "25", "12", "64", "zz"], True),
+        (["09", "20", "94", "A0", "A1"], False),  # a no to a sale, no sure one to a refund
+        (["00", "10", "68", "98", "B1", ""], False),
+    ],
+)
+def test_only_a_sure_no_says_that_no_money_went_back(codes, refused):
+    profile = read_profile(SHIPPED, PROFILE_FILE.name)
+    assert {profile.refuses_back(code) for code in codes} == {refused}
+
+
 def test_every_value_of_the_shipped_profile_is_explained():
     # Lists of codes may share one comment of their class.
     bare = [line for line in SHIPPED.splitlines() if re.match(r"  [a-z_]+: ", line) and "#" not in line]
@@ -53,6 +66,9 @@ def test_milliseconds_become_fractions_of_a_second():
         ('- "10"', "- 10", "not quoted"),
         ('- "10"', '- "1O0"', "not a response code"),
         ('- "10"', '- "00"', "stands under approved too"),
+        ('- "94"', '- "9"', "not a response code"),
+        ('- "94"', "- 94", "not quoted"),
+        ("  unsure_back:", "  unsure:", "unsure"),
         ("family: stx_lrc", "family: zvt", "not known here"),
         ("parity: none ", "parity: mark ", "not known here"),
         ("baud: 9600 ", 'baud: "9600" ', "quotes"),

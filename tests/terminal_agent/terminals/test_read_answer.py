@@ -54,6 +54,11 @@ def test_what_has_not_the_shape_of_its_field_is_dropped(tag, value):
     assert (answer.evidence, answer.amount_fen, answer.nonce, answer.memo) == (Evidence(), None, "", "")
 
 
+@pytest.mark.parametrize("order", ["AGLMKZ4NPFZQ3B5KX6ZQ2LTD7E01", "AGLMKZ4NPFZQ3B5KX6ZQ2LTD7E01R"])
+def test_a_pay_ref_and_a_refund_number_are_ours(order):
+    assert said((0xFF, order.encode())).order == order
+
+
 @pytest.mark.parametrize("value", [CARD.encode(), b"PLAIN-ORDER-7", b"AGLMKZ4NPFZQ3B5KX6ZQ2LTD7E0"])
 def test_an_order_that_is_no_pay_ref_is_known_to_be_another_and_not_kept(value):
     assert said((0xFF, value)).order == "?"

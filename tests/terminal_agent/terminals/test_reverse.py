@@ -4,20 +4,7 @@ import msgspec
 import pytest
 
 from subsidy.records.payment import Evidence
-from terminal_agent.checkout.ports import Answer, Ask, Say
-
-
-@pytest.fixture
-def sell(driver, ask_for):
-    def sale() -> tuple[Ask, Answer]:
-        ask = ask_for(12_000)
-        ask = msgspec.structs.replace(ask, mark=driver.prepare(ask))
-        answer = driver.take(ask)
-        assert answer.say is Say.APPROVED
-        return ask, answer
-
-    return sale
-
+from terminal_agent.checkout.ports import Answer, Say
 
 SOLD = ("sale", 12_000)
 UNDONE = ("void", 12_000)
@@ -124,3 +111,28 @@ def test_without_a_trace_nothing_is_voided(trace, emulator, driver, ask_for):
     lines_before = len(emulator.books())
     assert driver.reverse(ask_for(), Evidence(trace=trace, code="00")).say is Say.UNCLEAR
     assert len(emulator.books()) == lines_before
+
+
+def test_a_sale_of_a_closed_batch_stands_and_may_be_refunded(emulator, driver, sell):
+    ask, paid = sell()
+    emulator.settle()
+    assert [driver.reverse(ask, paid.evidence).say for _ in range(2)] == [Say.DECLINED] * 2
+    assert emulator.moved(ask.pay_ref) == [SOLD]
+
+
+def test_a_trace_of_a_closed_batch_is_not_voided_in_the_open_one(emulator, driver, sell):
+    ask, paid = sell()
+    emulator.settle()
+    sell()
+    lines_before = len(emulator.books())
+    assert driver.reverse(ask, paid.evidence) == Answer(Say.UNCLEAR)
+    assert len(emulator.books()) == lines_before
+
+
+@pytest.mark.parametrize("code", ["94", "A0"])
+def test_a_void_that_may_have_been_done_all_the_same_is_no_answer(code, emulator, driver, sell):
+    ask, paid = sell()
+    emulator.fault("void_declined", code=code)
+    assert driver.reverse(ask, paid.evidence) == Answer(Say.UNCLEAR)
+    assert driver.reverse(ask, paid.evidence).say is Say.APPROVED
+    assert emulator.moved(ask.pay_ref) == [SOLD, UNDONE]
