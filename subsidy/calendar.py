@@ -24,3 +24,14 @@ def from_ms(at_ms: int) -> datetime.datetime:
     """Return Unix milliseconds as an aware instant in Shanghai."""
     whole, rest = divmod(at_ms, 1000)
     return datetime.datetime.fromtimestamp(whole, SHANGHAI).replace(microsecond=rest * 1000)
+
+
+def end_ms(day: datetime.date) -> int:
+    """Return the Unix milliseconds at which the programme day `day` has ended and the next begins.
+
+    >>> end_ms(datetime.date(2026, 3, 1)) - end_ms(datetime.date(2026, 2, 28))
+    86400000
+    """
+    # Not by way of the next day: the calendar's last one has none.
+    begins = datetime.datetime.combine(day, datetime.time(), SHANGHAI)
+    return (int(begins.timestamp()) + 86_400) * 1000

@@ -23,6 +23,7 @@ class ProblemBody(msgspec.Struct, frozen=True, omit_defaults=True):
     retryable: bool
     record_id: str | None = None
     centre_time: str | None = None
+    tries_left: int | None = None
 
 
 class Problem(Exception):
@@ -38,6 +39,7 @@ class Problem(Exception):
         retryable: bool = False,
         record_id: str | None = None,
         centre_time: str | None = None,
+        tries_left: int | None = None,
     ) -> None:
         super().__init__(f"{code}: {detail}")
         self.status = status
@@ -51,6 +53,7 @@ class Problem(Exception):
             retryable=retryable,
             record_id=record_id,
             centre_time=centre_time,
+            tries_left=tries_left,
         )
 
     def content(self) -> bytes:

@@ -9,14 +9,22 @@ from typing import Any
 
 from litestar import Litestar
 
+from subsidy.policy.decide import Because
 from subsidy.wire import v1
 from terminal_agent import system
+from terminal_agent.channels.codes import link_name
+from terminal_agent.channels.wechat import open_wechat
 from terminal_agent.checkout.apply_subsidy import Checkout
 from terminal_agent.checkout.attempt import Paying
-from terminal_agent.checkout.lane import Lane
+from terminal_agent.checkout.give_back_goods import Refunding, Returns
+from terminal_agent.checkout.lane import GOODS_BACK, Job, Lane
+from terminal_agent.checkout.ports import Payment, Secret
 from terminal_agent.checkout.resolve import Resolver
 from terminal_agent.checkout.resume import close_after_restart
-from terminal_agent.config import Config, TerminalConfig
+from terminal_agent.checkout.sale import Sale
+from terminal_agent.checkout.supervisor import Supervisors
+from terminal_agent.checkout.why_granted import why_granted
+from terminal_agent.config import Config
 from terminal_agent.journal.journal import SqliteJournal
 from terminal_agent.journal.open import open_journal
 from terminal_agent.log import Log
@@ -78,7 +86,8 @@ class Agent:
             lag_target_s=float(self._device.lag_target_s),
             log=log,
         )
-        self._boxes: dict[str, Mailbox[tuple[str, int]]] = {number: Mailbox() for number in config.terminals}
+        self._payments = self._open_links()
+        self._boxes: dict[str, Mailbox[Job]] = {link: Mailbox() for link in self._payments}
         self.checkout = Checkout(
             journal=self.journal,
             centre=self._centre,
@@ -86,7 +95,15 @@ class Agent:
             randomness=system.random_bytes,
             boot=boot,
             hold_budget_s=config.hold_budget_s,
-            lanes={number: partial(_put, box) for number, box in self._boxes.items()},
+            lanes={link: partial(_put, box) for link, box in self._boxes.items()},
+        )
+        returns = Returns(
+            journal=self.journal,
+            centre=self._centre,
+            clock=self._clock,
+            report=self._report,
+            within_s=config.hold_budget_s,
+            lanes={link: partial(_put_return, box) for link, box in self._boxes.items()},
         )
         self._till = Till(
             checkout=self.checkout,
@@ -94,16 +111,19 @@ class Agent:
             key=key,
             changes=self._changes,
             terminals_of_tills=config.tills,
+            wallets=frozenset(config.channels),
             wait_s=config.wait_s,
             status=self.status,
+            returns=returns,
+            supervisors=Supervisors(config.supervisors, self.journal, system.new_lock()),
+            rules=self._rules,
         )
 
     def start(self) -> None:
         """Close what a restart ends, then start the workers and triggers."""
         close_after_restart(self.journal)
-        for number, terminal in self._config.terminals.items():
-            lane = self._lane(terminal)
-            self._spawn(f"terminal-{number}", partial(lane.run, self._boxes[number]))
+        for link, box in self._boxes.items():
+            self._spawn(f"lane-{link}", partial(self._lane(link).run, box))
         self._spawn("sync", self._sync)
         schedule.start(self._config.sync_every_s, self._nudge_sync, self.checkout.close_overdue)
         self._log("agent.started", device=self._device.device, shop=self._device.shop)
@@ -111,8 +131,8 @@ class Agent:
     def resume(self) -> None:
         """Finish what the last run left open, send what waits, and return; nothing is sold meanwhile."""
         close_after_restart(self.journal)
-        for terminal in self._config.terminals.values():
-            self._lane(terminal).resume()
+        for link in self._boxes:
+            self._lane(link).resume()
         self._uploader.run()
 
     def serve(self) -> None:
@@ -143,6 +163,16 @@ class Agent:
                 {"terminal_no": number, "open_attempts": len(self.journal.open_attempts(number))}
                 for number in self._config.terminals
             ],
+            "channels": [
+                {
+                    "channel": wallet,
+                    "open_attempts": sum(
+                        len(self.journal.open_attempts(link_name(wallet, number)))
+                        for number in self._config.terminals
+                    ),
+                }
+                for wallet in self._config.channels
+            ],
             "clock_skew_ms": self._line.skew_ms,
             "parked": numbers["parked"],
             "device": self._device.device,
@@ -150,12 +180,33 @@ class Agent:
             "training": self._config.training,
         }
 
-    def _lane(self, terminal: TerminalConfig) -> Lane:
-        open_link = partial(open_serial, terminal.port, terminal.profile.line)
-        payment = DrivenTerminal(terminal.profile, open_link, self._clock)
+    def _open_links(self) -> dict[str, Payment]:
+        """Return every way of taking money, by the name under which its attempts are stored."""
+        links: dict[str, Payment] = {}
+        for number, terminal in self._config.terminals.items():
+            open_link = partial(open_serial, terminal.port, terminal.profile.line)
+            links[number] = DrivenTerminal(terminal.profile, open_link, self._clock)
+            for wallet, profile in self._config.channels.items():
+                links[link_name(wallet, number)] = open_wechat(profile, self._clock, system.random_bytes)
+        return links
+
+    def _lane(self, link: str) -> Lane:
+        payment = self._payments[link]
         paying = Paying(self.journal, payment, self._clock, self.checkout.hold_is_over)
         resolver = Resolver(self.journal, payment, self._clock, paying)
-        return Lane(terminal.terminal_no, self.journal, payment, paying, resolver)
+        refunding = Refunding(self.journal, payment, self._clock)
+        return Lane(link, self.journal, payment, paying, resolver, refunding)
+
+    def _rules(self, sale: Sale) -> tuple[Because, ...]:
+        """Return the rules by which a sale's subsidy was granted, as far as the pack is kept here."""
+        if sale.held is None:
+            return ()
+        return why_granted(self._centre.kept_pack(sale.held.promise.pack_hash), sale.held)
+
+    def _report(self, record_id: str, within_s: float) -> bool:
+        """Have the centre acknowledge a sale's payment now; return whether it has."""
+        self._nudge_sync()
+        return self._changes.wait_until(lambda: self.journal.is_reported(record_id), within_s)
 
     def _sync(self) -> None:
         while True:
@@ -178,5 +229,9 @@ class Agent:
         system.spawn(name, guarded)
 
 
-def _put(box: Mailbox[tuple[str, int]], record_id: str, no: int) -> None:
-    box.put((record_id, no))
+def _put(box: Mailbox[Job], record_id: str, no: int, pay_code: Secret | None) -> None:
+    box.put((record_id, no, pay_code))
+
+
+def _put_return(box: Mailbox[Job], record_id: str) -> None:
+    box.put((record_id, GOODS_BACK, None))

@@ -17,7 +17,8 @@ from subsidy.strict.yaml_text import FileError
 from terminal_agent import doctor as doctor_checks
 from terminal_agent import system
 from terminal_agent.app import Agent, NotEnrolled
-from terminal_agent.checkout.ports import CentreDenied, CentreUnreachable
+from terminal_agent.checkout.ports import CentreDenied, CentreUnreachable, Secret
+from terminal_agent.checkout.supervisor import hash_of
 from terminal_agent.config import Config, read_config
 from terminal_agent.emulators.cli import app as emulate_app
 from terminal_agent.journal.journal import SqliteJournal
@@ -114,6 +115,22 @@ def enrol(
         )
 
 
+@app.command("pin-hash")
+def pin_hash(
+    config: Annotated[Path | None, typer.Option("--config", help="The agent's YAML file, to check.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Ask for a supervisor's PIN and print what stands for it. Example: terminal-agent pin-hash --json"""
+    with _explained(as_json):
+        if config is not None:
+            read_config(config)
+        try:
+            made = hash_of(_typed_pin(), system.random_bytes)
+        except ValueError as wrong:
+            _fail(str(wrong), _REFUSED)
+        _print({"pin_hash": made}, as_json, made)
+
+
 @app.command()
 def status(config: ConfigOption = _DEFAULT, as_json: JsonOption = False) -> None:
     """Show how the running agent is. Example: terminal-agent status --config agent.yaml"""
@@ -165,6 +182,14 @@ def outbox_ls(config: ConfigOption = _DEFAULT, as_json: JsonOption = False) -> N
             }
         lines = [f"{one['seq']:>6}  {one['kind']:<10}  {one['record_id']}" for one in found["waiting"]]
         _print(found, as_json, "\n".join(lines) or "nothing waits")
+
+
+def _typed_pin() -> Secret:
+    """Return a PIN that is typed twice without being shown, or the first line of what is piped in."""
+    piped = typer.get_text_stream("stdin")
+    if piped.isatty():
+        return Secret(typer.prompt("PIN", hide_input=True, confirmation_prompt=True, err=True))
+    return Secret(piped.readline().rstrip("\r\n"))
 
 
 def _trusted(config: Path) -> Config:

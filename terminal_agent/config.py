@@ -12,8 +12,13 @@ from urllib.parse import urlsplit
 import msgspec
 
 from catalog_sync.packs import read_text
+from subsidy.masking import scrub
 from subsidy.strict import yaml_text
 from subsidy.strict.yaml_text import Node
+from terminal_agent.channels import profile as channel_profile
+from terminal_agent.channels.codes import Wallet
+from terminal_agent.channels.profile import Profile as ChannelProfile
+from terminal_agent.checkout.supervisor import LONGEST_NAME, problem_of_hash
 from terminal_agent.terminals.profile import FAMILY, Profile, read_profile
 
 _TERMINAL_NO = re.compile(r"[0-9A-Z]{8}", re.ASCII)
@@ -30,7 +35,11 @@ class TerminalConfig(msgspec.Struct, frozen=True):
 
 
 class Config(msgspec.Struct, frozen=True):
-    """The agent's configuration. `tills` maps a till to the terminal beside it."""
+    """The agent's configuration. `tills` maps a till to the terminal beside it.
+
+    `channels` has the profile of each wallet whose payment codes this shop takes, `supervisors` the hash of
+    each supervisor's PIN: without one nobody can allow a return.
+    """
 
     centre: str
     data: Path
@@ -42,6 +51,8 @@ class Config(msgspec.Struct, frozen=True):
     sync_every_s: float
     terminals: dict[str, TerminalConfig]
     tills: dict[str, str]
+    channels: dict[Wallet, ChannelProfile]
+    supervisors: dict[str, str]
 
     @property
     def journal(self) -> Path:
@@ -58,7 +69,15 @@ def read_config(path: Path) -> Config:
     """Read the configuration at `path` and the profiles it names. Raises FileError."""
     keys = yaml_text.read(read_text(path), str(path)).mapping(
         required=("centre", "data", "terminals", "tills"),
-        optional=("listen", "training", "hold_budget_ms", "wait_s", "sync_every_ms"),
+        optional=(
+            "channels",
+            "listen",
+            "training",
+            "hold_budget_ms",
+            "wait_s",
+            "sync_every_ms",
+            "supervisors",
+        ),
     )
     training = keys["training"].flag() if "training" in keys else False
     terminals = {
@@ -81,6 +100,8 @@ def read_config(path: Path) -> Config:
         sync_every_s=_integer(keys, "sync_every_ms", 5000, 100, 300_000) / 1000,
         terminals=terminals,
         tills=tills,
+        channels=_channels(path, keys["channels"], training=training) if "channels" in keys else {},
+        supervisors=_supervisors(keys["supervisors"]) if "supervisors" in keys else {},
     )
 
 
@@ -97,6 +118,30 @@ def _terminal(path: Path, number: str, node: Node, *, training: bool) -> Termina
     return TerminalConfig(
         terminal_no=number, port=keys["port"].text(), profile=read_profile(read_text(file), str(file))
     )
+
+
+def _channels(path: Path, node: Node, *, training: bool) -> dict[Wallet, ChannelProfile]:
+    found: dict[Wallet, ChannelProfile] = {}
+    for name, channel in node.items():
+        if name != Wallet.WECHAT.value:
+            raise channel.wrong(f"{name!r} is no channel that this version knows", "Write `wechat`")
+        file = path.parent / channel.mapping(required=("profile",))["profile"].text()
+        found[Wallet.WECHAT] = channel_profile.read_profile(
+            read_text(file), str(file), file.parent, training=training
+        )
+    return found
+
+
+def _supervisors(node: Node) -> dict[str, str]:
+    found = {}
+    for name, pin in node.items():
+        if not 1 <= len(name) <= LONGEST_NAME or scrub(name) != name or not name.isprintable():
+            raise node.wrong("a name that may not be written down", "Write a short name or a staff number")
+        found[name] = pin.text()
+        problem = problem_of_hash(found[name])
+        if problem is not None:
+            raise pin.wrong(problem, "Make it with `terminal-agent pin-hash`")
+    return found
 
 
 def _centre(node: Node) -> str:

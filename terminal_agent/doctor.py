@@ -8,10 +8,13 @@ import msgspec
 import pysqlite3.dbapi2 as sqlite
 
 from subsidy.strict.yaml_text import FileError
+from terminal_agent.channels.codes import Wallet
+from terminal_agent.channels.key_files import KeyFiles, KeyTrouble
+from terminal_agent.channels.profile import Profile as ChannelProfile
 from terminal_agent.checkout.ports import Ask
 from terminal_agent.config import Config, TerminalConfig
 from terminal_agent.sync.device_key import read_key
-from terminal_agent.sync.line import answers
+from terminal_agent.sync.line import NO_ANSWER, answers
 from terminal_agent.system import SystemClock
 from terminal_agent.terminals.link_serial import open_serial
 from terminal_agent.terminals.serial_ecr import DrivenTerminal
@@ -47,6 +50,7 @@ def examine(config: Config, *, agent_runs: bool) -> list[Finding]:
     ]
     if not agent_runs:
         findings += [_terminal(one) for one in config.terminals.values()]
+    findings += [_channel(wallet, profile) for wallet, profile in config.channels.items()]
     return findings
 
 
@@ -69,6 +73,19 @@ def _key(path: Path) -> Finding:
 def _centre(url: str) -> Finding:
     said = answers(url, _WITHIN_S)
     return Finding("centre", said == "yes", f"{url}: {said}", "Check network, proxy and address")
+
+
+def _channel(wallet: Wallet, profile: ChannelProfile) -> Finding:
+    """Look whether the channel's keys can be read and somebody answers at its address, whatever he says."""
+    keys = KeyFiles(profile.serial, profile.private_key, profile.platform_keys)
+    try:
+        keys.current()
+    except KeyTrouble as wrong:
+        return Finding(f"channel {wallet}", False, str(wrong), "Look at the profile's `merchant` and `platform`")
+    said = answers(profile.base_url, _WITHIN_S)
+    there = not said.startswith(NO_ANSWER)
+    found = f"keys are readable, {profile.base_url} " + ("answers" if there else f"gives {said}")
+    return Finding(f"channel {wallet}", there, found, "Check network, proxy and address")
 
 
 def _terminal(terminal: TerminalConfig) -> Finding:

@@ -11,6 +11,7 @@ class NextAction(StrEnum):
     HAND_OVER = "HAND_OVER"
     DO_NOT_CHARGE = "DO_NOT_CHARGE"
     PAY_AGAIN_OR_STOP = "PAY_AGAIN_OR_STOP"
+    PAY_ANOTHER_WAY = "PAY_ANOTHER_WAY"
     SELL_AGAIN = "SELL_AGAIN"
     SELL_AT_FULL_PRICE = "SELL_AT_FULL_PRICE"
     CHECK_THE_ITEM = "CHECK_THE_ITEM"
@@ -22,6 +23,13 @@ class NextAction(StrEnum):
     CALL_SUPPORT = "CALL_SUPPORT"
     ASK_HANDED_OVER_OR_REFUND = "ASK_HANDED_OVER_OR_REFUND"
     CORRECT_THE_REQUEST = "CORRECT_THE_REQUEST"
+    CHECK_THE_PIN = "CHECK_THE_PIN"
+    ASK_ANOTHER_SUPERVISOR = "ASK_ANOTHER_SUPERVISOR"
+    RETURN_LATER = "RETURN_LATER"
+    RETURN_AGAIN = "RETURN_AGAIN"
+    DO_NOT_REFUND_AGAIN = "DO_NOT_REFUND_AGAIN"
+    REFUND_REFUSED = "REFUND_REFUSED"
+    TAKE_THE_GOODS_BACK = "TAKE_THE_GOODS_BACK"
 
     @property
     def zh(self) -> str:
@@ -45,6 +53,10 @@ _TEXTS = {
     NextAction.PAY_AGAIN_OR_STOP: (
         "未扣款。可换卡或换支付方式再付，或取消本单。",
         "Nothing was charged: pay by another card or way, or stop the sale.",
+    ),
+    NextAction.PAY_ANOTHER_WAY: (
+        "前一笔支付正在撤销，款项将退回。可换卡或换支付方式再付，或取消本单。",
+        "The earlier payment is being taken back: pay by another card or way, or stop the sale.",
     ),
     NextAction.SELL_AGAIN: (
         "本单未扣款已关闭，请重新开单。",
@@ -75,4 +87,32 @@ _TEXTS = {
         "The sale was found paid late: were the goods handed over? If not, refund it.",
     ),
     NextAction.CORRECT_THE_REQUEST: ("请更正请求内容。", "Correct the request."),
+    NextAction.CHECK_THE_PIN: (
+        "请主管核对姓名和密码后重试。",
+        "Have the supervisor check name and PIN, then try again.",
+    ),
+    NextAction.ASK_ANOTHER_SUPERVISOR: (
+        "该主管已锁定15分钟，请稍后再试或请另一位主管办理。",
+        "This supervisor is locked for 15 minutes: wait, or ask another supervisor.",
+    ),
+    NextAction.RETURN_LATER: (
+        "退货尚未开始，未退任何款项。网络恢复后再办理退货。",
+        "The return has not begun, nothing was refunded: return the goods when the line is back.",
+    ),
+    NextAction.RETURN_AGAIN: (
+        "退货已登记，尚未退款。请再次提交退货以继续。",
+        "The return is noted, nothing is refunded yet: send the return again to go on.",
+    ),
+    NextAction.DO_NOT_REFUND_AGAIN: (
+        "退款结果待确认，请勿用其他方式退款，请稍后查询。",
+        "The result of the refund is not known: refund by no other way, look at the sale later.",
+    ),
+    NextAction.REFUND_REFUSED: (
+        "退款未成功，未退任何款项。可再次办理退货，或联系服务平台。",
+        "The refund was refused and nothing was refunded: return again, or call the service platform.",
+    ),
+    NextAction.TAKE_THE_GOODS_BACK: (
+        "退款成功，请收回商品并交付退货小票。",
+        "Refunded: take the goods back and hand over the receipt of the return.",
+    ),
 }

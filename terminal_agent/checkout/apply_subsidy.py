@@ -2,16 +2,16 @@
 
 `sell` runs in the till's request until the fund has promised; the payment is the terminal's
 worker's (`lane.py`). Each step is durable before the next, so that a power cut anywhere is finished
-by `resume.py` and the lanes.
+by `resume.py` and the lanes. A code that a shopper shows goes with the job, in memory only.
 """
 
 from collections.abc import Callable, Mapping
 
 from msgspec.structs import replace
 
-from subsidy import ids
+from subsidy import calendar, ids
 from subsidy.policy.decide import Decision, Refused
-from subsidy.policy.model import Tender
+from subsidy.policy.model import Tender, must
 from subsidy.policy.refusals import Refusal
 from subsidy.wire import v1
 from terminal_agent.checkout.gather_facts import Deadline, Decided, Question, decide_here, to_pay
@@ -24,16 +24,18 @@ from terminal_agent.checkout.ports import (
     KeyMacs,
     Opening,
     Randomness,
+    Secret,
+    Way,
 )
 from terminal_agent.checkout.sale import Request, Sale
 from terminal_agent.checkout.states import AttemptState, SaleState
 
-Enqueue = Callable[[str, int], None]
-"""Hand an attempt (record_id, number) to its terminal's worker."""
+Enqueue = Callable[[str, int, Secret | None], None]
+"""Hand an attempt (record_id, number) to its worker, with the code that the shopper showed."""
 
 
 class Checkout:
-    """Sells subsidised items at one shop. `lanes` has a way in for each terminal's worker."""
+    """Sells subsidised items at one shop. `lanes` has a way in for each terminal's and channel's worker."""
 
     def __init__(
         self,
@@ -59,15 +61,18 @@ class Checkout:
         if self._journal.binding(question.item.serial_no, qualification) is not None:
             question = replace(question, also=question.also | {Refusal.SALE_ALREADY_OPEN})
         try:
-            return self._decide(question, Deadline(self._clock, self._hold_budget_s)).decision
+            deadline = Deadline(self._clock, self._hold_budget_s)
+            return decide_here(self._centre, self._clock, question, deadline).decision
         except (CentreUnreachable, CentreDenied) as wrong:
             return Refused((_refusal_of(wrong),))
 
-    def sell(self, request: Request, question: Question, qualification: str, key: KeyMacs) -> Opening:
+    def sell(
+        self, request: Request, question: Question, qualification: str, way: Way | None, key: KeyMacs
+    ) -> Opening:
         """Take a sale from the till's request to its first payment under way, or to its end.
 
-        `question` holds the shopper's code, in memory only; `qualification` is its MAC. The same key
-        and body return the sale as it stands. Raises KeyReused.
+        `question` holds the shopper's code, in memory only; `qualification` is its MAC. `way` is None when
+        this shop takes no such tender. The same key and body return the sale as it stands. Raises KeyReused.
         """
         deadline = Deadline(self._clock, self._hold_budget_s)
         opening = self._journal.open_sale(self._new_sale(request), key, qualification)
@@ -79,33 +84,36 @@ class Checkout:
             # heard of it: told afterwards, the facts would say that the item is taken.
             for other in self._journal.unacknowledged_closes(question.item.serial_no, qualification):
                 self._centre.release(other, deadline.left_s())
-            decided = self._decide(question, deadline)
+            if way is None:
+                question = replace(question, also=question.also | {Refusal.TENDER_NOT_ALLOWED})
+            decided = decide_here(self._centre, self._clock, question, deadline)
         except (CentreUnreachable, CentreDenied) as wrong:
             return self._refused(record_id, _refusal_of(wrong))
         if isinstance(decided.decision, Refused):
             return self._refused(record_id, *decided.decision.reasons)
+        assert way is not None
         if request.expected_paid_fen not in (None, to_pay(decided.decision, request.prices)):
             return self._refused(record_id, Refusal.QUOTE_CHANGED)
         sale = self._hold(record_id, question, decided, deadline)
         if sale.state is SaleState.HELD:
-            sale = self._begin(sale, request.tender, request.terminal_no, request.operator, None)
+            sale = self._begin(sale, request.tender, way, request.operator, None)
         return Opening(sale, new=True)
 
     def pay_again(
-        self, record_id: str, tender: Tender, terminal_no: str, operator: str, key: KeyMacs
+        self, record_id: str, tender: Tender, way: Way | None, operator: str, key: KeyMacs
     ) -> tuple[Sale, Refusal | None]:
-        """Start another attempt under the same hold, when every earlier one is lost.
+        """Start another attempt under the same hold, by any tender, when every earlier one is lost.
 
         Returns the sale, and why no attempt was started, if none was. Raises KeyReused.
         """
         sale = self._journal.sale(record_id)
         assert sale is not None
-        if tender is not Tender.CARD:
+        if way is None or not self._allows(sale, tender):
             return sale, Refusal.TENDER_NOT_ALLOWED
         if sale.state is SaleState.HELD and self.hold_is_over(sale):
             over = (Refusal.HOLD_OVER,)
             return self._journal.close(record_id, "the hold's time is over", over), Refusal.HOLD_OVER
-        return self._begin(sale, tender, terminal_no, operator, key), None
+        return self._begin(sale, tender, way, operator, key), None
 
     def stop(self, record_id: str, key: KeyMacs) -> Sale:
         """Give the sale up for the cashier. A payment on its way is resolved, and given back if it
@@ -121,6 +129,18 @@ class Checkout:
     def hold_is_over(self, sale: Sale) -> bool:
         """Whether no payment may start under the sale's hold any more."""
         return sale.hold_is_over(self._clock.wall_ms(), self._clock.steady_ms(), self._boot)
+
+    def _allows(self, sale: Sale, tender: Tender) -> bool:
+        """Whether the pack under which the fund has promised lets the shopper pay so."""
+        if sale.held is None:
+            return True  # nothing is begun without a promise
+        promise = sale.held.promise
+        day = calendar.business_day(calendar.from_ms(promise.placed_at_ms))
+        try:
+            pack = self._centre.pack(promise.pack_hash, self._hold_budget_s)
+        except (CentreUnreachable, CentreDenied):
+            return tender is promise.tender
+        return tender in must(pack.tenders, day).value
 
     def _new_sale(self, request: Request) -> Sale:
         now_ms = self._clock.wall_ms()
@@ -141,11 +161,6 @@ class Checkout:
             paid_ms=None,
             attempts=(),
         )
-
-    def _decide(self, question: Question, deadline: Deadline) -> Decided:
-        if question.tender is not Tender.CARD:
-            question = replace(question, also=question.also | {Refusal.TENDER_NOT_ALLOWED})
-        return decide_here(self._centre, self._clock, question, deadline)
 
     def _hold(self, record_id: str, question: Question, decided: Decided, deadline: Deadline) -> Sale:
         """Ask the fund for its promise and store it: from here a payment may start."""
@@ -184,13 +199,11 @@ class Checkout:
             return self._journal.close(record_id, "stopped by the cashier")
         return sale
 
-    def _begin(
-        self, sale: Sale, tender: Tender, terminal_no: str, operator: str, key: KeyMacs | None
-    ) -> Sale:
-        """Make the payment durable as PAYING, then hand it to the terminal's worker."""
-        after = self._journal.begin_attempt(sale.record_id, tender, terminal_no, operator, key)
+    def _begin(self, sale: Sale, tender: Tender, way: Way, operator: str, key: KeyMacs | None) -> Sale:
+        """Make the payment durable as PAYING, then hand it to its worker."""
+        after = self._journal.begin_attempt(sale.record_id, tender, way.lane, operator, key)
         if len(after.attempts) > len(sale.attempts) and after.attempts[-1].state is AttemptState.INTENDED:
-            self._lanes[terminal_no](sale.record_id, after.attempts[-1].no)
+            self._lanes[way.lane](sale.record_id, after.attempts[-1].no, way.pay_code)
         return after
 
     def _refused(self, record_id: str, *reasons: Refusal) -> Opening:

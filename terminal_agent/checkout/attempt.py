@@ -1,14 +1,15 @@
 """How is one try to take money carried out, and what does its answer mean?
 
 `judge` is pure. `carry_out` writes before it acts: the attempt is INTENDED, then what the link
-needs is stored, then the request leaves, once.
+needs is stored, then the request leaves, once. While the shopper types a password it is still being paid:
+that is asked about, not unknown.
 """
 
 from collections.abc import Callable
 from enum import Enum, auto
 
 from subsidy.records.payment import Evidence
-from terminal_agent.checkout.ports import Answer, Ask, Clock, Journal, Payment, Say
+from terminal_agent.checkout.ports import Answer, Ask, Clock, Journal, Payment, Say, Secret
 from terminal_agent.checkout.sale import Attempt, Sale
 
 STOPPED = Evidence(code="STOPPED", text="stopped before anything was sent")
@@ -43,7 +44,7 @@ def judge(attempt: Attempt, answer: Answer) -> Verdict:
     return Verdict.UNDO
 
 
-def ask_of(sale: Sale, attempt: Attempt) -> Ask:
+def ask_of(sale: Sale, attempt: Attempt, pay_code: Secret | None = None) -> Ask:
     """Return the attempt as its link sees it."""
     return Ask(
         pay_ref=attempt.pay_ref,
@@ -51,6 +52,7 @@ def ask_of(sale: Sale, attempt: Attempt) -> Ask:
         operator=attempt.operator,
         till_no=sale.request.till_no,
         mark=attempt.mark,
+        pay_code=pay_code,
     )
 
 
@@ -64,8 +66,14 @@ class Paying:
         self._payment = payment
         self._clock = clock
         self._hold_is_over = hold_is_over
+        self._begun_ms: dict[str, int] = {}
 
-    def carry_out(self, record_id: str, no: int) -> Sale:
+    def since_s(self, attempt: Attempt) -> float:
+        """Return how long ago this process began an attempt, or first saw it after a restart."""
+        now_ms = self._clock.steady_ms()
+        return (now_ms - self._begun_ms.setdefault(attempt.pay_ref, now_ms)) / 1000
+
+    def carry_out(self, record_id: str, no: int, pay_code: Secret | None = None) -> Sale:
         """Take the money of attempt `no`, once, and record what came of it.
 
         Returns the sale; an attempt left UNKNOWN or REVERSING is the resolver's.
@@ -85,7 +93,23 @@ class Paying:
         marked = self._journal.sale(record_id)
         assert marked is not None
         attempt = marked.attempt(no)
-        return self.record(marked, attempt, self._payment.take(ask_of(marked, attempt)))
+        self.since_s(attempt)
+        answer = self._payment.take(ask_of(marked, attempt, pay_code))
+        if answer.say is Say.PENDING:
+            answer = self._wait_for_shopper(marked, attempt, answer)
+        return self.record(marked, attempt, answer)
+
+    def _wait_for_shopper(self, sale: Sale, attempt: Attempt, answer: Answer) -> Answer:
+        """Ask until the other side has decided, for `poll_for_s`, or until the cashier stops the sale."""
+        clocks = self._payment.clocks
+        ask = ask_of(sale, attempt)
+        while answer.say not in (Say.APPROVED, Say.DECLINED) and self.since_s(attempt) < clocks.poll_for_s:
+            self._clock.sleep(clocks.poll_every_s)
+            now = self._journal.sale(sale.record_id)
+            if now is None or now.stop:
+                break
+            answer = self._payment.query(ask)
+        return answer
 
     def record(self, sale: Sale, attempt: Attempt, answer: Answer) -> Sale:
         """Write what `answer` makes of an attempt that is INTENDED or UNKNOWN."""
@@ -97,7 +121,9 @@ class Paying:
                 return self.not_paid(sale, attempt.no, answer.evidence)
             case Verdict.UNDO:
                 self._journal.unknown(sale.record_id, attempt.no, answer.evidence)
-                return self._journal.reversing(sale.record_id, attempt.no, answer.evidence)
+                return self._journal.reversing(
+                    sale.record_id, attempt.no, answer.evidence, answer.approved_fen
+                )
             case Verdict.UNKNOWN:
                 return self._journal.unknown(sale.record_id, attempt.no, answer.evidence)
 
@@ -105,3 +131,7 @@ class Paying:
         """Write that an attempt is certainly not paid; the hold stays while its time lasts."""
         keep = not self._hold_is_over(sale)
         return self._journal.not_paid(sale.record_id, no, evidence, keep_hold=keep)
+
+    def given_back(self, sale: Sale, no: int) -> Sale:
+        """Write that the money of an attempt is with the shopper again; the hold stays likewise."""
+        return self._journal.given_back(sale.record_id, no, keep_hold=not self._hold_is_over(sale))

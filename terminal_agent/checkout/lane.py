@@ -7,41 +7,65 @@ resolved or parked before the next; while idle it looks at parked ones again.
 from typing import Protocol
 
 from terminal_agent.checkout.attempt import STOPPED, Paying
-from terminal_agent.checkout.ports import Journal, Payment
+from terminal_agent.checkout.give_back_goods import Refunding
+from terminal_agent.checkout.ports import Journal, Payment, Secret
 from terminal_agent.checkout.resolve import Resolver
-from terminal_agent.checkout.states import AttemptState
+from terminal_agent.checkout.states import UNDECIDED_ATTEMPTS, AttemptState
 
-_UNDECIDED = (AttemptState.UNKNOWN, AttemptState.REVERSING)
+_LONGEST_PAUSE = 12  # times the link's own rhythm, between two looks at what stays undecided
+
+Job = tuple[str, int, Secret | None]
+"""An attempt that waits: (record_id, attempt number, the code that the shopper showed)."""
+
+GOODS_BACK = 0
+"""Stands for the attempt's number in a job where goods come back and the shopper's money goes."""
 
 
-class Job(Protocol):
-    """Where attempts wait: (record_id, attempt number)."""
+class Jobs(Protocol):
+    """Where attempts wait."""
 
-    def take(self, timeout_s: float) -> tuple[str, int] | None:
+    def take(self, timeout_s: float) -> Job | None:
         """Return the next one, or None when none came in time."""
 
 
 class Lane:
-    """The worker of one terminal."""
+    """The worker of one terminal, or of a channel beside one. `terminal_no` names the link."""
 
     def __init__(
-        self, terminal_no: str, journal: Journal, payment: Payment, paying: Paying, resolver: Resolver
+        self,
+        terminal_no: str,
+        journal: Journal,
+        payment: Payment,
+        paying: Paying,
+        resolver: Resolver,
+        refunding: Refunding,
     ) -> None:
         self.terminal_no = terminal_no
         self._journal = journal
         self._payment = payment
         self._paying = paying
         self._resolver = resolver
+        self._refunding = refunding
 
-    def run(self, jobs: Job) -> None:
+    def run(self, jobs: Jobs) -> None:
         """Work until the process ends."""
         self.resume()
+        pauses = 1
         while True:
-            job = jobs.take(self._payment.clocks.poll_every_s)
+            job = jobs.take(pauses * self._payment.clocks.poll_every_s)
             if job is not None:
-                self.pay(*job)
+                self.do(*job)
+                pauses = 1
             else:
-                self.look_at_parked()
+                # What stays undecided may stay so for days: it is asked about ever more rarely.
+                pauses = min(2 * pauses, _LONGEST_PAUSE) if self.look_at_parked() else 1
+
+    def do(self, record_id: str, no: int, pay_code: Secret | None = None) -> None:
+        """Carry out a job: a payment, or the refund of a return."""
+        if no == GOODS_BACK:
+            self._refunding.carry_out(record_id)
+        else:
+            self.pay(record_id, no, pay_code)
 
     def resume(self) -> None:
         """Finish what the last run of the agent left open on this terminal.
@@ -58,19 +82,22 @@ class Lane:
                     continue
                 self._journal.unknown(record_id, no, attempt.evidence)
             self._resolver.resolve(record_id, no)
+        self._refunding.resume(self.terminal_no)
 
-    def pay(self, record_id: str, no: int) -> None:
+    def pay(self, record_id: str, no: int, pay_code: Secret | None = None) -> None:
         """Carry out one attempt, and resolve it before the next sale on this terminal."""
         sale = self._journal.sale(record_id)
         if sale is None or sale.attempt(no).state is not AttemptState.INTENDED:
             return  # done by resume before this job was taken
-        after = self._paying.carry_out(record_id, no)
-        if after.attempt(no).state in _UNDECIDED:
+        after = self._paying.carry_out(record_id, no, pay_code)
+        if after.attempt(no).state in UNDECIDED_ATTEMPTS:
             self._resolver.resolve(record_id, no)
 
-    def look_at_parked(self) -> None:
-        """Ask once more about every attempt that is still undecided."""
+    def look_at_parked(self) -> bool:
+        """Ask once more about every attempt and refund that is undecided; return whether one stays so."""
+        some_stay = self._refunding.look_at_open(self.terminal_no)
         for record_id, no in self._journal.open_attempts(self.terminal_no):
             sale = self._journal.sale(record_id)
-            if sale is not None and sale.attempt(no).state in _UNDECIDED:
-                self._resolver.look(record_id, no)
+            if sale is not None and sale.attempt(no).state in UNDECIDED_ATTEMPTS:
+                some_stay |= self._resolver.look(record_id, no).attempt(no).is_open
+        return some_stay

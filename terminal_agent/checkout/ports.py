@@ -49,6 +49,13 @@ class Secret:
         return self._text
 
 
+class Way(msgspec.Struct, frozen=True):
+    """How one attempt is to be paid: by whose worker, and with which code if the shopper showed one."""
+
+    lane: str
+    pay_code: Secret | None = None
+
+
 class Ask(msgspec.Struct, frozen=True):
     """One attempt as a link sees it. `amount_fen` is what the shopper pays, above 0.
 
@@ -86,6 +93,19 @@ class Clocks(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     poll_for_s: float
     reverse_not_before_s: float
     resolver_s: float
+
+
+class Back(msgspec.Struct, frozen=True):
+    """One giving back of money, the same for every try.
+
+    `evidence` is what was said of the payment. `mark` is what `prepare` returned before the first try, once
+    it is stored.
+    """
+
+    refund_no: str
+    fen: int
+    evidence: Evidence
+    mark: str | None = None
 
 
 class Payment(Protocol):
@@ -130,20 +150,15 @@ class Payment(Protocol):
         trace number.
         """
 
+    def refund(self, ask: Ask, back: Back) -> Answer:
+        """Give back `back.fen` of an attempt that was paid. This moves money, once per `back.refund_no`.
 
-class Refund(Protocol):
-    """Giving back money that was taken, under a number of its own. Some links can; nothing here raises.
-
-    APPROVED means that so much (`approved_fen`) is with the shopper again; PENDING that the other side
-    has accepted it and works on it; DECLINED that it was certainly not given back under this number;
-    NOT_FOUND that no such refund is known, which is not a no; everything else, ask again.
-    """
-
-    def refund(self, ask: Ask, refund_no: str, fen: int) -> Answer:
-        """Give back `fen` of the attempt. This moves money, once per `refund_no`; may be repeated with it."""
-
-    def refund_query(self, ask: Ask, refund_no: str) -> Answer:
-        """Ask what became of a refund. Moves no money; may be repeated."""
+        May be repeated with the same `back`, however the last try ended: a link that cannot tell whether
+        an earlier try was done sends nothing and answers UNCLEAR. APPROVED means that so much
+        (`approved_fen`) is with the shopper again; PENDING that the other side has accepted it and works on
+        it; DECLINED that it was certainly not given back under this number; everything else, ask again.
+        A driven terminal voids while the batch is open, and refunds after.
+        """
 
 
 class CentreUnreachable(Exception):
@@ -179,6 +194,9 @@ class Centre(Protocol):
 
     def release(self, record_id: str, within_s: float) -> None:
         """Send the `closed` entry of a sale now, ahead of the queue."""
+
+    def block(self, record_id: str, within_s: float) -> None:
+        """Send the `returning` entry of a sale now, ahead of the queue: the claim line is blocked."""
 
 
 class KeyMacs(msgspec.Struct, frozen=True):
@@ -224,7 +242,7 @@ class Journal(Protocol):
     def begin_attempt(
         self, record_id: str, tender: Tender, terminal_no: str, operator: str, key: KeyMacs | None = None
     ) -> Sale:
-        """HELD -> PAYING with a new attempt INTENDED; beside REVERSING ones, PAYING stays.
+        """HELD -> PAYING with a new attempt INTENDED; beside lost ones, PAYING stays.
 
         A key that came before changes nothing. Raises KeyReused.
         """
@@ -245,8 +263,17 @@ class Journal(Protocol):
     def unknown(self, record_id: str, no: int, evidence: Evidence) -> Sale:
         """Attempt INTENDED -> UNKNOWN."""
 
-    def reversing(self, record_id: str, no: int, evidence: Evidence) -> Sale:
-        """Attempt UNKNOWN -> REVERSING, durable before the first reversal leaves."""
+    def reversing(self, record_id: str, no: int, evidence: Evidence, approved_fen: int | None = None) -> Sale:
+        """Attempt UNKNOWN -> REVERSING, durable before the first reversal leaves.
+
+        `approved_fen` is what was taken, when somebody said so.
+        """
+
+    def giving_back(self, record_id: str, no: int, mark: str) -> Sale:
+        """Attempt REVERSING -> GIVING_BACK with what the link needs, durable before the refund leaves."""
+
+    def given_back(self, record_id: str, no: int, *, keep_hold: bool) -> Sale:
+        """Attempt GIVING_BACK -> GIVEN_BACK; what becomes of the sale is as with `not_paid`."""
 
     def park(self, record_id: str) -> Sale:
         """PAYING -> PARKED."""

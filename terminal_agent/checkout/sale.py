@@ -8,7 +8,16 @@ from subsidy.policy.split import Part
 from subsidy.records.payment import Evidence
 from subsidy.seal import Sealed
 from subsidy.wire import v1
-from terminal_agent.checkout.states import OPEN_ATTEMPTS, OPEN_SALES, AttemptState, SaleState
+from terminal_agent.checkout.goods_return import LateAnswer, Return
+from terminal_agent.checkout.states import (
+    LOST_ATTEMPTS,
+    OPEN_ATTEMPTS,
+    OPEN_SALES,
+    AttemptState,
+    SaleState,
+)
+
+FOUND_LATE_MS = 5 * 60 * 1000
 
 
 class Request(msgspec.Struct, frozen=True):
@@ -26,7 +35,8 @@ class Request(msgspec.Struct, frozen=True):
 class Attempt(msgspec.Struct, frozen=True):
     """One try to take money. `mark` is what the link needed stored before money could move.
 
-    While `mark` is None nothing was sent: the attempt is certainly not paid.
+    While `mark` is None nothing was sent: the attempt is certainly not paid. `back_mark` is the same for
+    giving the money back, of an attempt that could not be reversed.
     """
 
     no: int
@@ -41,11 +51,17 @@ class Attempt(msgspec.Struct, frozen=True):
     evidence: Evidence
     begun_ms: int
     ended_ms: int | None
+    back_mark: str | None = None
 
     @property
     def is_open(self) -> bool:
         """Whether money may still move for it."""
         return self.state in OPEN_ATTEMPTS
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether it will never be what was paid, be its money already back or on its way."""
+        return self.state in LOST_ATTEMPTS
 
 
 class Held(msgspec.Struct, frozen=True):
@@ -64,7 +80,8 @@ class Sale(msgspec.Struct, frozen=True):
     """One sale as the journal has it, attempts included, oldest first.
 
     `asked_wall_ms`, `asked_steady_ms` and `boot` say when the hold was asked for, on both clocks
-    of that run of the agent. `same_as` is the sale that binds the same item or qualification.
+    of that run of the agent. `same_as` is the sale that binds the same item or qualification. `returns` are
+    the tries to return its goods, oldest first; `answered` is what was said when it was found paid late.
     """
 
     record_id: str
@@ -82,6 +99,8 @@ class Sale(msgspec.Struct, frozen=True):
     opened_ms: int
     paid_ms: int | None
     attempts: tuple[Attempt, ...]
+    returns: tuple[Return, ...] = ()
+    answered: LateAnswer | None = None
 
     @property
     def is_open(self) -> bool:
@@ -97,6 +116,11 @@ class Sale(msgspec.Struct, frozen=True):
     def paid_attempt(self) -> Attempt | None:
         """The one attempt that became the grant."""
         return next((one for one in self.attempts if one.state is AttemptState.PAID), None)
+
+    @property
+    def found_late(self) -> bool:
+        """Whether its payment became known so late that the goods may have stayed here."""
+        return self.paid_ms is not None and self.paid_ms - self.opened_ms > FOUND_LATE_MS
 
     @property
     def to_pay_fen(self) -> int:

@@ -1,4 +1,4 @@
-"""Which moves may a sale and an attempt to pay make? The journal's database refuses all others."""
+"""Which moves may a sale, an attempt to pay and a return make? The journal's database refuses all others."""
 
 from enum import StrEnum
 
@@ -31,8 +31,18 @@ class AttemptState(StrEnum):
     GIVEN_BACK = "GIVEN_BACK"
 
 
+class ReturnState(StrEnum):
+    """Where one return of goods stands. Its sale is RETURNING until it is REFUNDED or REFUSED."""
+
+    BEGUN = "BEGUN"  # written down for the centre; nothing is refunded before that has agreed
+    SENDING = "SENDING"  # the refund may have left; only an explicit answer ends this
+    REFUNDED = "REFUNDED"
+    REFUSED = "REFUSED"  # certainly nothing was refunded: the sale is PAID as before
+
+
 S = SaleState
 A = AttemptState
+R = ReturnState
 
 SALE_MOVES = frozenset(
     {
@@ -71,8 +81,23 @@ ATTEMPT_MOVES = frozenset(
     }
 )
 
+RETURN_MOVES = frozenset(
+    {
+        (R.BEGUN, R.SENDING),
+        (R.BEGUN, R.REFUSED),
+        (R.SENDING, R.REFUNDED),
+        (R.SENDING, R.REFUSED),
+    }
+)
+
 OPEN_SALES = (S.ASKING, S.HELD, S.PAYING, S.PARKED)
 """A serial number or qualification in one of these binds: another sale of it is that sale."""
 
 OPEN_ATTEMPTS = (A.INTENDED, A.UNKNOWN, A.REVERSING, A.GIVING_BACK)
 """An attempt in one of these may still move money or need it moved back."""
+
+LOST_ATTEMPTS = (A.NOT_PAID, A.REVERSING, A.GIVING_BACK, A.GIVEN_BACK)
+"""An attempt in one of these never becomes the grant: another one may begin."""
+
+UNDECIDED_ATTEMPTS = (A.UNKNOWN, A.REVERSING, A.GIVING_BACK)
+"""An attempt in one of these is the resolver's."""

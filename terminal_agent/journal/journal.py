@@ -22,11 +22,12 @@ from terminal_agent.checkout.ports import Clock, KeyMacs, KeyReused, Opening
 from terminal_agent.checkout.sale import Held, Sale
 from terminal_agent.checkout.states import OPEN_SALES, AttemptState, SaleState
 from terminal_agent.journal import outbox, read_sale, write_attempt
+from terminal_agent.journal.write_return import ReturnMoves
 
 _UNFINISHED = ("NEW", *OPEN_SALES)
 
 
-class SqliteJournal:
+class SqliteJournal(ReturnMoves):
     """The journal of one device. See `checkout.ports.Journal` for what each move promises."""
 
     def __init__(
@@ -231,9 +232,7 @@ class SqliteJournal:
                     return read_sale.must(db, record_id)
                 self._keep_key(db, key, record_id)
             sale = read_sale.must(db, record_id)
-            others_lost = all(
-                one.state in (AttemptState.NOT_PAID, AttemptState.REVERSING) for one in sale.attempts
-            )
+            others_lost = all(one.is_lost for one in sale.attempts)
             may = sale.state is SaleState.HELD or (sale.state is SaleState.PAYING and others_lost)
             if not may or sale.stop or len(sale.attempts) >= ids.MOST_ATTEMPTS:
                 return sale
@@ -277,41 +276,36 @@ class SqliteJournal:
 
     def not_paid(self, record_id: str, no: int, evidence: Evidence, *, keep_hold: bool) -> Sale:
         """Attempt -> NOT_PAID; when no attempt is open, sale -> HELD, or -> CLOSING with its entry."""
-        with self._transaction() as db:
-            sale = read_sale.must(db, record_id)
-            attempt = sale.attempt(no)
-            if not attempt.is_open:
-                return sale
-            write_attempt.move(
-                db,
-                sale,
-                attempt,
-                AttemptState.NOT_PAID,
-                evidence,
-                attempt.approved_fen,
-                self._clock.wall_ms(),
-            )
-            after = read_sale.must(db, record_id)
-            if after.state is SaleState.PAID:
-                # Its sale was reported with this attempt still open.
-                entry = entries.supplement_entry(after, after.attempt(no), self._clock.wall_ms())
-                self._append(db, entry)
-            elif after.state in (SaleState.PAYING, SaleState.PARKED) and not after.open_attempts:
-                if after.stop:
-                    self._close(db, after, "stopped by the cashier")
-                elif keep_hold:
-                    db.execute("UPDATE sale SET state = 'HELD' WHERE record_id = ?", (record_id,))
-                else:
-                    self._close(db, after, "the hold's time is over", (Refusal.HOLD_OVER,))
-            return read_sale.must(db, record_id)
+        before = (AttemptState.INTENDED, AttemptState.UNKNOWN, AttemptState.REVERSING)
+        return self._end_attempt(record_id, no, before, AttemptState.NOT_PAID, evidence, keep_hold)
+
+    def given_back(self, record_id: str, no: int, *, keep_hold: bool) -> Sale:
+        """Attempt GIVING_BACK -> GIVEN_BACK; what becomes of the sale is as with `not_paid`."""
+        before = (AttemptState.GIVING_BACK,)
+        return self._end_attempt(record_id, no, before, AttemptState.GIVEN_BACK, Evidence(), keep_hold)
 
     def unknown(self, record_id: str, no: int, evidence: Evidence) -> Sale:
         """Attempt INTENDED -> UNKNOWN."""
         return self._only_attempt(record_id, no, AttemptState.INTENDED, AttemptState.UNKNOWN, evidence)
 
-    def reversing(self, record_id: str, no: int, evidence: Evidence) -> Sale:
-        """Attempt UNKNOWN -> REVERSING, durable before the first reversal leaves."""
-        return self._only_attempt(record_id, no, AttemptState.UNKNOWN, AttemptState.REVERSING, evidence)
+    def reversing(self, record_id: str, no: int, evidence: Evidence, approved_fen: int | None = None) -> Sale:
+        """Attempt UNKNOWN -> REVERSING, durable before the first reversal leaves.
+
+        `approved_fen` is what was taken, when somebody said so.
+        """
+        return self._only_attempt(
+            record_id, no, AttemptState.UNKNOWN, AttemptState.REVERSING, evidence, approved_fen
+        )
+
+    def giving_back(self, record_id: str, no: int, mark: str) -> Sale:
+        """Attempt REVERSING -> GIVING_BACK with what the link needs, durable before the refund leaves."""
+        with self._transaction() as db:
+            db.execute(
+                "UPDATE attempt SET state = 'GIVING_BACK', back_mark = ? "
+                "WHERE record_id = ? AND no = ? AND state = 'REVERSING'",
+                (mark, record_id, no),
+            )
+            return read_sale.must(db, record_id)
 
     def park(self, record_id: str) -> Sale:
         """PAYING -> PARKED."""
@@ -377,15 +371,50 @@ class SqliteJournal:
         )
 
     def _only_attempt(
-        self, record_id: str, no: int, before: AttemptState, after: AttemptState, evidence: Evidence
+        self,
+        record_id: str,
+        no: int,
+        before: AttemptState,
+        after: AttemptState,
+        evidence: Evidence,
+        approved_fen: int | None = None,
     ) -> Sale:
         with self._transaction() as db:
             sale = read_sale.must(db, record_id)
             attempt = sale.attempt(no)
             if attempt.state is before:
-                write_attempt.move(
-                    db, sale, attempt, after, evidence, attempt.approved_fen, self._clock.wall_ms()
-                )
+                taken_fen = attempt.approved_fen if approved_fen is None else approved_fen
+                write_attempt.move(db, sale, attempt, after, evidence, taken_fen, self._clock.wall_ms())
+            return read_sale.must(db, record_id)
+
+    def _end_attempt(
+        self,
+        record_id: str,
+        no: int,
+        before: tuple[AttemptState, ...],
+        after: AttemptState,
+        evidence: Evidence,
+        keep_hold: bool,
+    ) -> Sale:
+        """End an attempt without payment, and see what that makes of its sale."""
+        with self._transaction() as db:
+            sale = read_sale.must(db, record_id)
+            attempt = sale.attempt(no)
+            if attempt.state not in before:
+                return sale
+            now = self._clock.wall_ms()
+            write_attempt.move(db, sale, attempt, after, evidence, attempt.approved_fen, now)
+            sale = read_sale.must(db, record_id)
+            if sale.paid_attempt is not None:
+                # Its sale was reported with this attempt still open.
+                self._append(db, entries.supplement_entry(sale, sale.attempt(no), now))
+            elif sale.state in (SaleState.PAYING, SaleState.PARKED) and not sale.open_attempts:
+                if sale.stop:
+                    self._close(db, sale, "stopped by the cashier")
+                elif keep_hold:
+                    db.execute("UPDATE sale SET state = 'HELD' WHERE record_id = ?", (record_id,))
+                else:
+                    self._close(db, sale, "the hold's time is over", (Refusal.HOLD_OVER,))
             return read_sale.must(db, record_id)
 
 

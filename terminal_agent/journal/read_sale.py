@@ -11,8 +11,9 @@ from subsidy.policy.refusals import Refusal
 from subsidy.records.payment import Evidence
 from subsidy.seal import Sealed
 from subsidy.wire import v1
-from terminal_agent.checkout.sale import Attempt, Held, Request, Sale
+from terminal_agent.checkout.sale import FOUND_LATE_MS, Attempt, Held, Request, Sale
 from terminal_agent.checkout.states import OPEN_ATTEMPTS, OPEN_SALES, AttemptState, SaleState
+from terminal_agent.journal import read_return
 
 _COLUMNS = (
     "record_id, state, request, reasons, same_as, hold_no, asked_wall_ms, asked_steady_ms, boot, held, stop, "
@@ -20,7 +21,7 @@ _COLUMNS = (
 )
 _ATTEMPT_COLUMNS = (
     "no, pay_ref, tender, terminal_no, operator, amount_fen, state, mark, approved_fen, evidence, "
-    "begun_ms, ended_ms"
+    "begun_ms, ended_ms, back_mark"
 )
 _OPEN = ", ".join(f"'{state.value}'" for state in OPEN_SALES)
 
@@ -39,8 +40,13 @@ def must(db: sqlite.Connection, record_id: str) -> Sale:
 
 
 def of_till(db: sqlite.Connection, till_no: str) -> list[Sale]:
-    """Return the open sales of a till, oldest first."""
-    return _select(db, f"till_no = ? AND state IN ('NEW', {_OPEN})", (till_no,))
+    """Return the open sales of a till, its returns and those that it owes an answer about, oldest first."""
+    owes_answer = (
+        "state = 'PAID' AND paid_ms - opened_ms > ? AND record_id NOT IN (SELECT record_id FROM late_answer) "
+        "AND record_id NOT IN (SELECT record_id FROM goods_return)"
+    )
+    is_open = f"state IN ('NEW', 'RETURNING', {_OPEN})"
+    return _select(db, f"till_no = ? AND ({is_open} OR ({owes_answer}))", (till_no, FOUND_LATE_MS))
 
 
 def in_states(db: sqlite.Connection, states: Sequence[str]) -> list[Sale]:
@@ -60,11 +66,11 @@ def open_attempts(db: sqlite.Connection, terminal_no: str) -> list[tuple[str, in
 
 
 def binding(db: sqlite.Connection, serial_no: str | None, qualification: str) -> Sale | None:
-    """Return the sale that binds an item or qualification: open, or paid for this serial number."""
+    """Return the sale that binds an item or qualification: open, or this serial number's while it is sold."""
     found = _select(
         db,
         f"((serial_no = ? OR qualification = ?) AND state IN ({_OPEN})) "
-        "OR (serial_no = ? AND state = 'PAID')",
+        "OR (serial_no = ? AND state IN ('PAID', 'RETURNING'))",
         (serial_no, qualification, serial_no),
     )
     return found[0] if found else None
@@ -156,6 +162,8 @@ def _sale(db: sqlite.Connection, row: tuple[Any, ...]) -> Sale:
         opened_ms=row[12],
         paid_ms=row[13],
         attempts=tuple(_attempt(one) for one in attempts),
+        returns=read_return.of_sale(db, row[0]) if row[13] is not None else (),
+        answered=read_return.late_answer(db, row[0]) if row[13] is not None else None,
     )
 
 
@@ -173,4 +181,5 @@ def _attempt(row: tuple[Any, ...]) -> Attempt:
         evidence=msgspec.json.decode(row[9], type=Evidence),
         begun_ms=row[10],
         ended_ms=row[11],
+        back_mark=row[12],
     )

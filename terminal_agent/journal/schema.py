@@ -42,6 +42,12 @@ _ATTEMPT_MOVES = (
     "REVERSING>GIVING_BACK",
     "GIVING_BACK>GIVEN_BACK",
 )
+_RETURN_MOVES = (
+    "BEGUN>SENDING",
+    "BEGUN>REFUSED",
+    "SENDING>REFUNDED",
+    "SENDING>REFUSED",
+)
 
 _TABLES = (
     """
@@ -131,6 +137,54 @@ _TABLES = (
     """,
 )
 
+_RETURN_TABLES = (
+    """
+    CREATE TABLE goods_return (
+        record_id TEXT NOT NULL REFERENCES sale (record_id),
+        no INTEGER NOT NULL CHECK (no > 0),
+        state TEXT NOT NULL,
+        refund_no TEXT NOT NULL,
+        refund_fen INTEGER NOT NULL CHECK (refund_fen > 0),
+        wish TEXT NOT NULL,
+        entry_seq INTEGER NOT NULL REFERENCES outbox (seq),
+        mark TEXT,
+        evidence TEXT NOT NULL,
+        begun_ms INTEGER NOT NULL,
+        ended_ms INTEGER,
+        PRIMARY KEY (record_id, no),
+        CHECK (state IN ('BEGUN', 'REFUSED') OR mark IS NOT NULL)
+    ) STRICT
+    """,
+    "CREATE UNIQUE INDEX one_open_return ON goods_return (record_id) WHERE state IN ('BEGUN', 'SENDING')",
+    # One refund at most, whatever is tried: the money of a sale goes back once.
+    "CREATE UNIQUE INDEX one_refund ON goods_return (record_id) WHERE state = 'REFUNDED'",
+    """
+    CREATE TABLE late_answer (
+        record_id TEXT PRIMARY KEY REFERENCES sale (record_id),
+        operator TEXT NOT NULL,
+        answer TEXT NOT NULL,
+        at_ms INTEGER NOT NULL
+    ) STRICT
+    """,
+    """
+    CREATE TABLE keyed_slip (
+        record_id TEXT NOT NULL,
+        attempt_no INTEGER NOT NULL,
+        slip TEXT NOT NULL,
+        at_ms INTEGER NOT NULL,
+        PRIMARY KEY (record_id, attempt_no, slip),
+        FOREIGN KEY (record_id, attempt_no) REFERENCES attempt (record_id, no)
+    ) STRICT
+    """,
+    """
+    CREATE TABLE pin_try (
+        supervisor TEXT PRIMARY KEY,
+        tries INTEGER NOT NULL CHECK (tries >= 0),
+        locked_ms INTEGER
+    ) STRICT
+    """,
+)
+
 
 def _triggers(what: str, moves: tuple[str, ...], attempt_no: str) -> tuple[str, ...]:
     allowed = ", ".join(f"'{move}'" for move in moves)
@@ -160,3 +214,16 @@ def first_tables(database: Database) -> None:
     )
     for statement in statements:
         database.execute(statement)  # one by one: executescript would commit halfway
+
+
+@migrations()
+def give_back_marks(database: Database) -> None:
+    """Keep what a link needs stored before money is given back."""
+    database.execute("ALTER TABLE attempt ADD COLUMN back_mark TEXT")
+
+
+@migrations()
+def goods_returns(database: Database) -> None:
+    """Make room for returns, answers about sales found paid late, keyed slips and tries of PINs."""
+    for statement in (*_RETURN_TABLES, *_triggers("goods_return", _RETURN_MOVES, "NEW.no")):
+        database.execute(statement)

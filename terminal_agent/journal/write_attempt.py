@@ -9,7 +9,7 @@ from subsidy.records.payment import Evidence
 from terminal_agent.checkout.sale import Attempt, Sale
 from terminal_agent.checkout.states import AttemptState
 
-_ENDED = (AttemptState.PAID, AttemptState.NOT_PAID)
+_ENDED = (AttemptState.PAID, AttemptState.NOT_PAID, AttemptState.GIVEN_BACK)
 
 
 def insert(

@@ -160,12 +160,15 @@ def _ms(centre_time: str | None) -> int | None:
         return None
 
 
+NO_ANSWER = "no answer"
+
+
 def answers(url: str, within_s: float) -> str:
     """Return "yes" when a centre answers at `url`, else what came instead."""
     try:
         answer = requests.get(f"{url}/livez", timeout=(within_s, within_s), allow_redirects=False)
     except requests.RequestException as wrong:
-        return f"no answer ({type(wrong).__name__})"
+        return f"{NO_ANSWER} ({type(wrong).__name__})"
     return "yes" if answer.status_code == 200 else f"it answers {answer.status_code}"
 
 

@@ -12,6 +12,7 @@ from litestar.exceptions import HTTPException
 from litestar.openapi import OpenAPIConfig
 
 from subsidy.problem import MEDIA_TYPE, Problem, of_http_status
+from terminal_agent.till import returns
 from terminal_agent.till.guard import MOST_BYTES, OnlyFromHere, StrictRequest, plain_query
 from terminal_agent.till.routes import Till, controllers
 
@@ -38,8 +39,9 @@ def build(till: Till, hosts: frozenset[str], log: Log) -> Litestar:
 
     # The framework serves a description only together with pages that load scripts from elsewhere; so it
     # is made by an application of its own, which serves nothing.
+    handlers = [*controllers(till), *returns.controllers(till)]
     described = Litestar(
-        controllers(till), openapi_config=OpenAPIConfig(title="Till API", version="1"), logging_config=None
+        handlers, openapi_config=OpenAPIConfig(title="Till API", version="1"), logging_config=None
     )
     description = described.openapi_schema.to_schema()
 
@@ -54,7 +56,7 @@ def build(till: Till, hosts: frozenset[str], log: Log) -> Litestar:
         yield
 
     return Litestar(
-        route_handlers=[*controllers(till), openapi],
+        route_handlers=[*handlers, openapi],
         request_class=StrictRequest,
         request_max_body_size=MOST_BYTES,
         guards=[plain_query],

@@ -1,18 +1,17 @@
 """What does the till get to read of a sale?"""
 
+from collections.abc import Sequence
 from typing import Any
 
 from subsidy import calendar
-from subsidy.policy.decide import Decision, Granted
+from subsidy.policy.decide import Because, Decision, Granted
 from subsidy.policy.next_action import NextAction
 from subsidy.policy.refusals import Refusal, reason
-from terminal_agent.checkout import slip
 from terminal_agent.checkout.gather_facts import Question, to_pay
 from terminal_agent.checkout.resume import RESTARTED
 from terminal_agent.checkout.sale import Attempt, Sale
 from terminal_agent.checkout.states import AttemptState, SaleState
-
-FOUND_LATE_MS = 5 * 60 * 1000
+from terminal_agent.till import after_sale
 
 _STATES = {
     SaleState.NEW: "paying",
@@ -27,8 +26,11 @@ _STATES = {
 }
 
 
-def sale_document(sale: Sale, *, already: bool = False) -> dict[str, Any]:
-    """Return the sale as it stands now. `already` says that another sale was asked for."""
+def sale_document(sale: Sale, rules: Sequence[Because] = (), *, already: bool = False) -> dict[str, Any]:
+    """Return the sale as it stands now. `already` says that another sale was asked for.
+
+    `rules` are those its subsidy was granted by, as far as they are known here.
+    """
     prices = sale.request.prices
     amounts = sale.held.promise.amounts if sale.held else None
     paid = sale.paid_attempt
@@ -48,7 +50,9 @@ def sale_document(sale: Sale, *, already: bool = False) -> dict[str, Any]:
         "next_action": action,
         "next_action_text": {"zh": action.zh, "en": action.en},
         "attempts": [_attempt(one) for one in sale.attempts],
-        "receipt": slip.receipt(sale) if paid else None,
+        "receipt": after_sale.receipt(sale, rules),
+        "return": after_sale.return_document(sale),
+        "answered": sale.answered.answer if sale.answered else None,
         "till_no": sale.request.till_no,
         "item": sale.request.item,
         "opened_at": calendar.from_ms(sale.opened_ms),
@@ -81,18 +85,18 @@ def till_state(sale: Sale) -> str:
     if sale.state is SaleState.HELD:
         return "not_paid" if sale.attempts else "paying"
     if sale.state is SaleState.PAYING:
-        undecided = sale.attempts[-1].state in (AttemptState.UNKNOWN, AttemptState.REVERSING)
-        return "unknown" if undecided else "paying"
+        return "paying" if _waits(sale) else "unknown"
     return _STATES[sale.state]
 
 
 def is_settled(sale: Sale) -> bool:
     """Whether waiting longer would not tell the till more."""
+    if _may_pay_another_way(sale):
+        return True
     under_way = sale.state in (SaleState.NEW, SaleState.ASKING, SaleState.PAYING)
     begins = sale.state is SaleState.HELD and not sale.attempts
     # A sale can be parked for an earlier card while the next one waits for the terminal.
-    waits = any(one.state is AttemptState.INTENDED for one in sale.attempts)
-    return not (under_way or begins or waits)
+    return not (under_way or begins or _waits(sale))
 
 
 def next_action(sale: Sale) -> NextAction:
@@ -101,27 +105,38 @@ def next_action(sale: Sale) -> NextAction:
         case "paying":
             return NextAction.WAIT
         case "unknown":
-            return NextAction.DO_NOT_CHARGE
+            another = _may_pay_another_way(sale)
+            return NextAction.PAY_ANOTHER_WAY if another else NextAction.DO_NOT_CHARGE
         case "paid":
-            late = sale.paid_ms is not None and sale.paid_ms - sale.opened_ms > FOUND_LATE_MS
-            return NextAction.ASK_HANDED_OVER_OR_REFUND if late else NextAction.HAND_OVER
+            return after_sale.next_action(sale)
         case "not_paid" if sale.state is SaleState.HELD:
             return NextAction.PAY_AGAIN_OR_STOP
         case "returned":
-            return NextAction.WAIT if sale.state is SaleState.RETURNING else NextAction.NONE
+            return after_sale.next_action(sale)
         case _:
             if sale.reasons:
                 return sale.reasons[0].next_action
             return NextAction.SELL_AGAIN if not sale.stop or sale.why == RESTARTED else NextAction.NONE
 
 
+def _waits(sale: Sale) -> bool:
+    return any(one.state is AttemptState.INTENDED for one in sale.attempts)
+
+
+def _may_pay_another_way(sale: Sale) -> bool:
+    """Whether nothing of what was tried will be the payment, though money may still be on its way back."""
+    return sale.state is SaleState.PAYING and not sale.stop and all(one.is_lost for one in sale.attempts)
+
+
 def refusal_document(sale: Sale, refusal: Refusal) -> dict[str, Any]:
     """Return the sale with the reason why nothing more was done with it."""
-    document = sale_document(sale)
-    document["reasons"] = [reason(refusal)]
-    document["next_action"] = refusal.next_action
-    document["next_action_text"] = {"zh": refusal.next_action.zh, "en": refusal.next_action.en}
-    return document
+    return with_reason(sale_document(sale), refusal, refusal.next_action)
+
+
+def with_reason(document: dict[str, Any], refusal: Refusal, action: NextAction) -> dict[str, Any]:
+    """Return a sale's document with the reason why nothing more was done with it, and what to do."""
+    said = {"zh": action.zh, "en": action.en}
+    return {**document, "reasons": [reason(refusal)], "next_action": action, "next_action_text": said}
 
 
 def _attempt(one: Attempt) -> dict[str, Any]:

@@ -13,6 +13,8 @@ from subsidy.policy.refusals import Refusal
 from subsidy.problem import Problem
 from subsidy.strict.digits import is_digits
 from subsidy.wire import v1
+from terminal_agent.channels import codes
+from terminal_agent.channels.codes import PaymentCode
 from terminal_agent.checkout.gather_facts import Question
 from terminal_agent.checkout.sale import Request
 
@@ -130,6 +132,19 @@ def request_of(body: SaleBody, asked: Asked, terminal_no: str) -> Request:
         tender=body.tender.kind,
         expected_paid_fen=body.expected_paid_fen,
     )
+
+
+def payment_code_of(tender: TenderBody) -> PaymentCode | None:
+    """Return the code that the shopper showed, None when no wallet's. Raises Problem when it is missing."""
+    if tender.kind is not Tender.QR_SCAN:
+        return None
+    if tender.pay_code is None:
+        raise Problem(
+            422,
+            "PAY_CODE_MISSING",
+            "$.tender.pay_code: scan the payment code that the shopper shows, send it",
+        )
+    return codes.route(tender.pay_code)
 
 
 def trade_in_too_high(record_id: str | None = None) -> Problem:

@@ -1,7 +1,7 @@
 """What does each address of the till API do? Check, call the checkout, wait, show."""
 
 import re
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Annotated, Any
 
 import anyio
@@ -11,19 +11,23 @@ from litestar.params import FromPath, JSONBody, QueryParameter
 from litestar.response import ServerSentEvent
 
 from subsidy.ids import is_record_id
-from subsidy.policy.decide import Refused
+from subsidy.policy.decide import Because, Refused
 from subsidy.policy.model import Tender
 from subsidy.policy.next_action import NextAction
 from subsidy.policy.refusals import Refusal
 from subsidy.problem import Problem
+from terminal_agent.channels import codes
+from terminal_agent.channels.codes import Wallet
 from terminal_agent.checkout.apply_subsidy import Checkout
-from terminal_agent.checkout.ports import KeyMacs, KeyReused
+from terminal_agent.checkout.give_back_goods import Returns
+from terminal_agent.checkout.ports import KeyMacs, KeyReused, Way
 from terminal_agent.checkout.sale import Sale
 from terminal_agent.checkout.states import SaleState
+from terminal_agent.checkout.supervisor import Supervisors
 from terminal_agent.journal.journal import SqliteJournal
 from terminal_agent.sync.device_key import DeviceKey
 from terminal_agent.system import Changes
-from terminal_agent.till import documents, requests
+from terminal_agent.till import after_sale, documents, requests
 
 _KEY = re.compile(r"[\x21-\x7e]{16,64}", re.ASCII)
 _FINAL = ("paid", "refused", "returned")
@@ -34,7 +38,7 @@ Document = dict[str, Any]
 
 
 class Till:
-    """What the handlers share: the checkout, the journal, and which terminal serves which till."""
+    """What the handlers share: the checkout, the journal, and which links serve which till."""
 
     def __init__(
         self,
@@ -44,16 +48,24 @@ class Till:
         key: DeviceKey,
         changes: Changes,
         terminals_of_tills: Mapping[str, str],
+        wallets: frozenset[Wallet],
         wait_s: int,
         status: Callable[[], Document],
+        returns: Returns,
+        supervisors: Supervisors,
+        rules: Callable[[Sale], Sequence[Because]],
     ) -> None:
         self.checkout = checkout
         self.journal = journal
         self.changes = changes
         self.wait_s = wait_s
         self.status = status
+        self.returns = returns
+        self.supervisors = supervisors
+        self._rules = rules
         self._key = key
         self._terminals = terminals_of_tills
+        self._wallets = wallets
 
     def terminal_of(self, till_no: str) -> str:
         """Return the terminal beside a till. Raises Problem."""
@@ -66,6 +78,20 @@ class Till:
                 f"$.till_no: this agent knows the tills {', '.join(self._terminals)}. Add it under `tills`",
                 next_action=NextAction.CALL_SUPPORT,
             ) from None
+
+    def way_of(self, terminal_no: str, tender: requests.TenderBody) -> Way | None:
+        """Return how a shopper beside this terminal pays so; None when no link here takes it.
+
+        Raises Problem when the tender contradicts itself.
+        """
+        if tender.kind is Tender.CARD:
+            return Way(terminal_no)
+        if not self._wallets:
+            return None
+        code = requests.payment_code_of(tender)
+        if code is None or code.wallet not in self._wallets:
+            return None
+        return Way(codes.link_name(code.wallet, terminal_no), code.code)
 
     def any_terminal(self) -> str:
         """Return the terminal that a quote is asked for: its shop is what counts."""
@@ -103,8 +129,13 @@ class Till:
     def shown(self, sale: Sale) -> Document:
         """Return a sale's document, or that of the sale which binds its item."""
         if sale.same_as is not None:
-            return documents.sale_document(self.sale(sale.same_as), already=True)
-        return documents.sale_document(sale)
+            same = self.sale(sale.same_as)
+            return documents.sale_document(same, self._rules(same), already=True)
+        return documents.sale_document(sale, self._rules(sale))
+
+    def reprinted(self, sale: Sale) -> str | None:
+        """Return a sale's receipt marked as printed again, None when it has none."""
+        return after_sale.receipt(sale, self._rules(sale), again=True)
 
 
 def controllers(till: Till) -> list[type[Controller]]:
@@ -134,14 +165,15 @@ def controllers(till: Till) -> list[type[Controller]]:
             macs = till.macs(request, data)
             terminal_no = till.terminal_of(data.till_no)
             asked = requests.item_of(data.item)
+            way = till.way_of(terminal_no, data.tender)
             question = requests.question_of(asked, data.qualification_code, terminal_no, data.tender.kind)
             asking = requests.request_of(data, asked, terminal_no)
             try:
                 opening = till.checkout.sell(
-                    asking, question, till.qualification(data.qualification_code), macs
+                    asking, question, till.qualification(data.qualification_code), way, macs
                 )
             except KeyReused:
-                raise _key_reused() from None
+                raise key_reused() from None
             sale = opening.sale
             if Refusal.TRADE_IN_TOO_HIGH in sale.reasons:
                 raise requests.trade_in_too_high(sale.record_id)
@@ -165,13 +197,11 @@ def controllers(till: Till) -> list[type[Controller]]:
             wait_s: WaitS = None,
         ) -> Document:
             macs = till.macs(request, data)
-            terminal_no = till.sale(record_id).request.terminal_no
+            way = till.way_of(till.sale(record_id).request.terminal_no, data.tender)
             try:
-                sale, refusal = till.checkout.pay_again(
-                    record_id, data.tender.kind, terminal_no, data.operator, macs
-                )
+                sale, refusal = till.checkout.pay_again(record_id, data.tender.kind, way, data.operator, macs)
             except KeyReused:
-                raise _key_reused() from None
+                raise key_reused() from None
             if refusal is not None:
                 return documents.refusal_document(sale, refusal)
             return till.waited(record_id, wait_s)
@@ -189,7 +219,7 @@ def controllers(till: Till) -> list[type[Controller]]:
             try:
                 till.checkout.stop(record_id, macs)
             except KeyReused:
-                raise _key_reused() from None
+                raise key_reused() from None
             return till.waited(record_id, wait_s)
 
         @get(sync_to_thread=True, summary="What this till still has open")
@@ -199,7 +229,7 @@ def controllers(till: Till) -> list[type[Controller]]:
             open: Annotated[int, QueryParameter(ge=1, le=1, description="1: there is no other list")],
         ) -> Document:
             sales = till.journal.sales_of_till(till_no)
-            return {"sales": [documents.sale_document(sale) for sale in sales]}
+            return {"sales": [till.shown(sale) for sale in sales]}
 
         @get("/{record_id:str}", sync_to_thread=True, summary="The sale as it stands now")
         def show(self, record_id: FromPath[str]) -> Document:
@@ -239,10 +269,12 @@ async def _changes(till: Till, record_id: str) -> AsyncIterator[str]:
         if text != last:
             last = text
             yield text
-        if document["state"] in _FINAL or document["closed_because"]:
+        ended = document["state"] in _FINAL and not after_sale.is_under_way(document)
+        if ended or document["closed_because"]:
             return
         await anyio.sleep(0.2)
 
 
-def _key_reused() -> Problem:
+def key_reused() -> Problem:
+    """Return the problem of an idempotency key that came before with another body."""
     return Problem(422, "KEY_REUSED", "This Idempotency-Key came before with another body. Use a new key")

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import pytest
-from audit import bookings, standing_charges
+from audit import bookings
 from killing_proxy import cut
 from shop import SETTLED
 
@@ -132,7 +132,7 @@ class Deaths:
         point.course(shop, body, point.arm)
         shop.agent.wait_dead()
         # At once: the terminal goes on without us.
-        standing = standing_charges(shop.acquirer())
+        standing = shop.standing()
         commands = shop.sale_commands()
         journal = shop.journal()
         killed = journal.sale_of(body["item"]["serial_no"])

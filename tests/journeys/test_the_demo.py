@@ -47,11 +47,14 @@ def told(tmp_path_factory):
 def test_every_claim_held_and_the_figures_say_so(told):
     _, report = told
     assert set(report) == KEYS
-    assert report["sales_paid"] >= 10
-    assert report["sales_refused"] >= 4
-    assert report["granted_fen"] > 0
-    zero = ("records_lost", "records_doubled", "charged_twice", "ledger_sum_fen", "night_planted")
+    assert report["sales_paid"] >= 20
+    assert report["sales_refused"] >= 5
+    assert report["returns"] >= 3
+    assert report["granted_fen"] > report["returned_fen"] > 0
+    zero = ("records_lost", "records_doubled", "charged_twice", "ledger_sum_fen")
     assert [report[name] for name in zero] == [0] * len(zero)
+    assert report["night_matched"] > 0
+    assert report["night_differences"] == report["night_planted"] >= 8
 
 
 def test_the_example_sale_is_a_whole_request(told):

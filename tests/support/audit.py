@@ -1,16 +1,14 @@
 """Do the three books of a shop agree: its journal, the acquirers', the centre's?
 
 Only what is at rest is judged: PAID has exactly one standing charge of exactly the amount and exactly one
-booking; CLOSED and REFUSED have none, and no hold that stands.
+booking; CLOSED and REFUSED have none, and no hold that stands; RETURNED has none any more.
 """
 
-from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any
 
 from shop import AT_REST, Shop
 from shop_journal import JournalSeen
-from story.count import record_of
 
 BOOKED = ("PAYABLE", "BLOCKED")
 CODE = b"TRAIN-"  # how every qualification code of these tests begins
@@ -19,7 +17,7 @@ BEING_UNDONE = ("REVERSING", "GIVING_BACK")
 
 def disagreements(shop: Shop, journal: JournalSeen) -> list[str]:
     """Return every sale about which the books do not agree, with what they say; [] when all is well."""
-    standing = standing_charges(shop.acquirer())
+    standing = shop.standing()
     found = [
         f"{sale['record_id']} is {sale['state']}: {problem}"
         for sale in journal.sales
@@ -39,16 +37,6 @@ def personal_data(shop: Shop) -> list[str]:
     folder = shop.folder
     files = [folder / "agent.log", folder / "agent.out", *(folder / "agent-data").rglob("*")]
     return [file.name for file in files if file.is_file() and CODE in file.read_bytes()]
-
-
-def standing_charges(lines: list[dict[str, Any]]) -> Mapping[str, list[int]]:
-    """Return, by record, the amounts that were charged and never taken back."""
-    voided = {(one["tid"], one["orig_trace"]) for one in lines if one["kind"] == "void"}
-    found: dict[str, list[int]] = defaultdict(list)
-    for one in lines:
-        if one["kind"] == "sale" and one["pay_ref"] and (one["tid"], one["trace"]) not in voided:
-            found[record_of(one["pay_ref"])].append(one["fen"])
-    return found
 
 
 def bookings(record: Mapping[str, Any]) -> int:
@@ -75,12 +63,14 @@ def _problem(shop: Shop, journal: JournalSeen, sale: Mapping[str, Any], charges:
     if sale["state"] == "PAID":
         if charges != asked:
             return f"asked {asked}, charged {charges}"
-        acked = all(
-            one["answer"] is not None for one in journal.outbox if one["record_id"] == sale["record_id"]
-        )
-        if acked and (state not in BOOKED or booked != 1):
+        if journal.is_all_told(sale["record_id"]) and (state not in BOOKED or booked != 1):
             return f"the centre's record is {state}, booked {booked} times"
         return ""
+    if sale["state"] == "RETURNED":
+        if charges:
+            return f"returned, and charged {charges}"
+        told = journal.is_all_told(sale["record_id"])
+        return f"the centre's record is {state}, booked {booked} times" if told and state != "RETURNED" else ""
     if charges or asked:
         return f"charged {charges}"
     return "" if state in (None, "RELEASED") and not booked else f"the centre's record is {state}"

@@ -5,6 +5,7 @@ the database, balances equal the fold of their postings, and nothing is out of b
 """
 
 import atexit
+import datetime
 import functools
 import shutil
 import tempfile
@@ -19,6 +20,7 @@ from fake_device import Chained, FakeDevice, promised
 from sqlalchemy import text
 
 from settlement.app import Centre
+from settlement.claims.build import BuildClaim
 from settlement.config import read_settings
 from settlement.db.connection import engine_on, reading, writing
 from settlement.devices.enrol import Enrol
@@ -33,9 +35,9 @@ from settlement.system import random_bytes
 from settlement.writer import store
 from settlement.writer.apply import Command
 from settlement.writer.rows import Device, Difference, Record, Row, Rows
-from settlement.writer.step import Acks, Answer, Denied, Setting, Signed
+from settlement.writer.step import Acks, Answer, Claimed, Denied, Setting, Signed
 from settlement.writer.writer import Writer
-from subsidy import seal
+from subsidy import calendar, seal
 from subsidy.policy.model import Pack
 from subsidy.seal import Sealed
 from subsidy.wire import v1
@@ -187,6 +189,45 @@ class Books:
         (answer,) = self.write(self.uploaded(device, device.upload([entry]), stated=False))
         return self.answers(answer, (entry,))
 
+    def sell(self, device: FakeDevice, **changes: Any) -> Sealed:
+        """Place a hold, report it paid, and return its sealed promise."""
+        sealed = self.hold(device, **changes)
+        assert self.take(device, device.chain(device.paid(sealed))) == ["accepted"]
+        return sealed
+
+    def give_back(self, device: FakeDevice, sealed: Sealed, refunded: bool = True) -> None:
+        """Report a return of a sale's goods, begun and ended."""
+        promise = promised(sealed)
+        begun, ended = device.returning(promise), device.returned(promise, refunded)
+        assert self.take(device, device.chain(begun), device.chain(ended)) == ["accepted"] * 2
+
+    def next_day(self, *devices: FakeDevice) -> datetime.date:
+        """Let a day end, let the devices state their open holds, and return the day that has ended."""
+        ended = calendar.business_day(calendar.from_ms(self.clock.now_ms()))
+        self.clock.ahead_ms += 86_400_000
+        for device in devices:
+            self.take(device)
+        return ended
+
+    def claim(self, *devices: FakeDevice, merchant: str = reference.MERCHANT) -> Claimed:
+        """Build a merchant's claim for a day that ends now, and return what became of it."""
+        return self.done(BuildClaim(merchant, self.next_day(*devices)))
+
+    def done(self, command: Command) -> Any:
+        """Run a command that is not denied and return its answer."""
+        (answer,) = self.write(command)
+        assert not isinstance(answer, Denied), answer
+        return answer
+
+    def denied(self, command: Command) -> str:
+        """Run a command that is denied and return the code; it has changed nothing."""
+        before = self.state_hash()
+        (answer,) = self.write(command)
+        assert isinstance(answer, Denied), answer
+        assert self.state_hash() == before
+        assert answer.detail
+        return answer.code
+
     def answers(self, answer: Answer, entries: tuple[Chained, ...]) -> list[str]:
         """Return what the acks say, having checked that each names its entry's hash."""
         assert isinstance(answer, Acks), answer
@@ -237,10 +278,14 @@ class Books:
         return found
 
     def differences(self, subject: str) -> list[str]:
-        """Return the kinds of what is open about a subject; each has an owner."""
+        """Return the kinds of what waits about a subject; each has an owner."""
         with reading(self.engine) as connection:
             found = store.read_where(connection, Difference)
-        mine = [one for one in found if isinstance(one, Difference) and one.subject == subject]
+        mine = [
+            one
+            for one in found
+            if isinstance(one, Difference) and one.subject == subject and one.closed_ms is None
+        ]
         assert all(one.owner for one in mine)
         return [one.kind for one in mine]
 

@@ -194,6 +194,13 @@ class CentreClient(FakeDevice):
         entry = self.chain(self.closed(record_id, hold_no))
         return self.post(f"/v1/holds/{record_id}/release", entry.wire)
 
+    def send_return(self, entry: Chained) -> v1.Ack:
+        """Send one `returning` or `returned` entry early and return its ack."""
+        answer = self.post("/v1/returns", entry.wire)
+        assert answer.status_code == 200, answer.text[:500]
+        (ack,) = self.acks(answer)
+        return ack
+
     def send_upload(self, *entries: Chained, **more: Any) -> list[v1.Ack]:
         """Send a batch and return its acks, each checked."""
         answer = self.post("/v1/records", self.sealed(self.upload(entries, **more)))
@@ -289,6 +296,11 @@ class RunningCentre:
         """GET as an operator's program."""
         headers = {"Authorization": f"Bearer {self.token if token is None else token}"}
         return self.session.get(f"{self.url}{path}", headers=headers, timeout=30)
+
+    def post(self, path: str, document: Any, token: str | None = None) -> requests.Response:
+        """POST JSON as an operator's program."""
+        headers = {"Authorization": f"Bearer {self.token if token is None else token}"}
+        return self.session.post(f"{self.url}{path}", json=document, headers=headers, timeout=30)
 
     def raw(self, path: str, headers: list[str], body: bytes) -> bytes:
         """POST exactly these header lines and return the whole answer."""

@@ -120,6 +120,33 @@ class FakeDevice:
             closed_ms=self.now_ms(),
         )
 
+    def returning(self, promise: v1.Promise, **changes: Any) -> v1.Returning:
+        """Return the entry of a return that begins, of the first attempt's payment."""
+        fields: dict[str, Any] = {
+            "v": 1,
+            "record_id": promise.record_id,
+            "refund_no": ids.refund_no(ids.pay_ref(promise.record_id, 1)),
+            "refund_fen": promise.amounts.to_pay_fen,
+            "operator": "007",
+            "supervisor": "001",
+            "reason": "changed their mind",
+            "begun_ms": self.now_ms(),
+        }
+        return v1.Returning(**(fields | changes))
+
+    def returned(self, promise: v1.Promise, refunded: bool = True, **changes: Any) -> v1.Returned:
+        """Return the entry of a return that has ended: the money went back, or the refund was refused."""
+        fields: dict[str, Any] = {
+            "v": 1,
+            "record_id": promise.record_id,
+            "refund_no": ids.refund_no(ids.pay_ref(promise.record_id, 1)),
+            "refunded": refunded,
+            "refund_fen": promise.amounts.to_pay_fen,
+            "evidence": Evidence(code="00" if refunded else "61", rrn="123456789099"),
+            "ended_ms": self.now_ms(),
+        }
+        return v1.Returned(**(fields | changes))
+
     def supplement(self, record_id: str, attempt: v1.Attempt) -> v1.Supplement:
         """Return an entry that changes an attempt."""
         return v1.Supplement(v=1, record_id=record_id, attempt=attempt, noted_ms=self.now_ms())

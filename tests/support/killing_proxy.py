@@ -22,6 +22,7 @@ _PATHS = {
     "/v1/packs": "packs",
     "/v1/holds": "holds",
     "/v1/records": "records",
+    "/v1/returns": "returns",
 }
 
 
@@ -129,7 +130,7 @@ def changing(change: Callable[[bytes], bytes]) -> Behaviour:
 class Proxy:
     """Listens for the agent and passes on to the centre. Use as a context.
 
-    Kinds of message: facts, packs, holds, release, records (with entries), statement (without), or "any".
+    Kinds of message: facts, packs, holds, release, returns, records (with entries), statement (without), or "any".
     """
 
     def __init__(self, to_port: int) -> None:

@@ -10,7 +10,7 @@ everything that the small pack of these tests grants; the clock stands still.
 import hashlib
 import itertools
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -22,7 +22,7 @@ from httpx import Response
 from litestar.testing import TestClient
 
 from subsidy import calendar, seal
-from subsidy.policy.decide import Granted, decide
+from subsidy.policy.decide import Because, Granted, decide
 from subsidy.policy.facts import Facts
 from subsidy.policy.model import Pack
 from subsidy.policy.next_action import NextAction
@@ -31,7 +31,11 @@ from subsidy.records.payment import Evidence
 from subsidy.wire import v1
 from terminal_agent import system
 from terminal_agent.checkout.apply_subsidy import Checkout
+from terminal_agent.checkout.give_back_goods import Returns
+from terminal_agent.checkout.lane import GOODS_BACK
 from terminal_agent.checkout.sale import Held, Sale
+from terminal_agent.checkout.supervisor import Supervisors
+from terminal_agent.checkout.why_granted import why_granted
 from terminal_agent.journal.journal import SqliteJournal
 from terminal_agent.journal.open import open_journal
 from terminal_agent.sync.device_key import DeviceKey
@@ -42,6 +46,11 @@ from terminal_agent.till.routes import Till
 HOST = "127.0.0.1:8610"
 NOON_MS = 1_772_337_600_000  # 2026-03-01 12:00 in Shanghai
 FRIDGE = "6901234500011"
+SUPERVISOR = "supervisor-1"
+PIN = "246813"
+PIN_HASH = (
+    "$argon2id$v=19$m=32768,t=4,p=1$AAECAwQFBgcICQoLDA0ODw$ZHPY6xi+zg36jNesuL+YBq2n7qxNOrQY9SoqB6R2oG0"
+)
 UNLISTED = "6901234500028"
 FILED_FEN = 459_900
 TERMINALS = {"01": "EMU00001", "02": "EMU00002"}
@@ -72,6 +81,7 @@ def problem_of(answer: Response) -> dict[str, Any]:
     assert NextAction(problem["next_action"])
     assert isinstance(problem["retryable"], bool)
     known = {"type", "title", "status", "code", "detail", "next_action", "retryable", "record_id"}
+    known |= {"tries_left"}
     assert set(problem) <= known
     return problem
 
@@ -98,7 +108,7 @@ class KnowingCentre:
     def __init__(self, clock: StandingClock) -> None:
         self._clock = clock
         self._key = Ed25519PrivateKey.from_private_bytes(hashlib.sha256(b"centre").digest())
-        self._pack = read_packs(small_pack.texts())["P"]
+        self._pack = self.kept = read_packs(small_pack.texts())["P"]
         self.asked: list[msgspec.Struct] = []
 
     def facts(self, request: v1.FactsRequest, within_s: float) -> v1.FactsAnswer:
@@ -149,6 +159,9 @@ class KnowingCentre:
 
     def release(self, record_id: str, within_s: float) -> None:
         raise AssertionError("nothing is given up here")
+
+    def block(self, record_id: str, within_s: float) -> None:
+        raise AssertionError("nothing is returned here")
 
     def _facts(self, item: v1.Item, prices: v1.Prices, tender: Any) -> Facts:
         listed = item.gtin == FRIDGE
@@ -209,14 +222,29 @@ class QuietTill:
                 randomness=lambda count: next(random)[:count],
                 boot="this boot",
                 hold_budget_s=5,
-                lanes=dict.fromkeys(TERMINALS.values(), lambda *attempt: self.handed_over.append(attempt)),
+                lanes=dict.fromkeys(
+                    TERMINALS.values(), lambda record_id, no, _code: self.handed_over.append((record_id, no))
+                ),
             ),
             journal=self.journal,
             key=DeviceKey(bytes(range(32))),
             changes=changes,
             terminals_of_tills=TERMINALS,
+            wallets=frozenset(),
             wait_s=0,
             status=lambda: {"online": True},
+            returns=Returns(
+                journal=self.journal,
+                centre=self.centre,
+                clock=self.clock,
+                report=lambda _record_id, _within_s: False,
+                within_s=5,
+                lanes=dict.fromkeys(
+                    TERMINALS.values(), lambda record_id: self.handed_over.append((record_id, GOODS_BACK))
+                ),
+            ),
+            supervisors=Supervisors({SUPERVISOR: PIN_HASH}, self.journal, system.new_lock()),
+            rules=self.rules,
         )
         self.app = till_app.build(till, frozenset({HOST, "localhost:8610"}), self._log)
         self._client = TestClient(self.app, base_url=f"http://{HOST}", raise_server_exceptions=False)
@@ -230,6 +258,10 @@ class QuietTill:
     ) -> None:
         self._client.__exit__(kind, wrong, trace)
         self.journal.shut()
+
+    def rules(self, sale: Sale) -> Sequence[Because]:
+        """Return the rules by which a sale's subsidy was granted."""
+        return why_granted(self.centre.kept, sale.held) if sale.held else ()
 
     # What a till sends.
 

@@ -1,15 +1,18 @@
 """A centre as a process of its own, with goods, people and money, for tests that watch it from outside."""
 
 import csv
+import datetime
 import itertools
+import subprocess
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 import reference_data as reference
 import requests
-from centre import Clock, ready_centre, write_config
-from story.processes import Process, answers, free_port, wait_for
+from centre import CentreClient, Clock, ready_centre, write_config
+from sqlalchemy import text
+from story.processes import BIN, Process, answers, free_port, wait_for
 
 from settlement.app import Centre
 from settlement.config import read_settings
@@ -28,6 +31,7 @@ class RealCentre:
 
     def __init__(self, folder: Path) -> None:
         self.port = free_port()
+        self.folder = folder
         config = write_config(folder, listen=f'"127.0.0.1:{self.port}"')
         self._centre, self._token = ready_centre(
             read_settings(config, environment={}).settings, folder, Clock()
@@ -39,7 +43,7 @@ class RealCentre:
 
     def __enter__(self) -> "RealCentre":
         self._process.start()
-        wait_for("the centre", lambda: answers(f"http://127.0.0.1:{self.port}/readyz"))
+        wait_for("the centre", lambda: answers(f"{self._url}/readyz"))
         return self
 
     def __exit__(
@@ -47,6 +51,10 @@ class RealCentre:
     ) -> None:
         self._process.stop()
         self._centre.engine.dispose()
+
+    @property
+    def _url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
 
     @property
     def keys(self) -> Keys:
@@ -73,10 +81,44 @@ class RealCentre:
         assert made is not None
         return made.code
 
+    def device(self) -> CentreClient:
+        """Return an enrolled device that knows which pack counts."""
+        client = CentreClient(self._url, "device", self._centre.now_ms, requests.Session())
+        client.enrol(self.make_code())
+        client.pack_hash = self._centre.pack.hash
+        return client
+
+    def tell(self, path: str, document: dict[str, Any]) -> requests.Response:
+        """POST as an operator's program."""
+        return requests.post(
+            f"{self._url}{path}",
+            json=document,
+            headers={"Authorization": f"Bearer {self._token}"},
+            timeout=30,
+        )
+
+    def command(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """Run a command of the centre beside the running one."""
+        return subprocess.run(
+            [BIN / "settlement", *words, "--config", "settlement.yaml", "--json"],
+            cwd=self.folder,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    def let_a_day_pass(self) -> datetime.date:
+        """Put every sale a day further back, as the centre's clock cannot be moved; return yesterday."""
+        with writing(self._centre.engine) as connection:
+            connection.execute(text("UPDATE record SET placed_at_ms = placed_at_ms - 86400000"))
+        now = calendar.from_ms(self._centre.now_ms())
+        return calendar.business_day(now) - datetime.timedelta(days=1)
+
     def ask(self, path: str) -> dict[str, Any] | None:
         """Ask as an operator's program; None when there is no such thing."""
         answer = requests.get(
-            f"http://127.0.0.1:{self.port}{path}",
+            f"{self._url}{path}",
             headers={"Authorization": f"Bearer {self._token}"},
             timeout=30,
         )

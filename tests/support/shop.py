@@ -7,6 +7,7 @@ What is asked of it goes over HTTP; what is said of it is read from other people
 the centre's, and the journal's file once the agent is dead.
 """
 
+import functools
 import json
 import os
 import re
@@ -25,13 +26,23 @@ from killing_proxy import Proxy
 from real_centre import RealCentre
 from shop_journal import JournalSeen, Move
 from story import shop_files
-from story.count import record_of
+from story.count import of_acquirer, of_wechat, record_of, standing_charges
 from story.processes import Process, answers, free_port, run, wait_for
+from wechat import EmulatedWechat, new_code
+
+from terminal_agent.checkout.ports import Secret
+from terminal_agent.checkout.supervisor import hash_of
 
 GTINS = {"FRIDGE": reference.FRIDGE, "AC": reference.AC, "PHONE": reference.PHONE}
 PRICES = {"FRIDGE": 459_900, "AC": 319_900, "PHONE": 399_900}
 SETTLED = ("paid", "not_paid", "refused")
-AT_REST = ("PAID", "CLOSED", "REFUSED")
+AT_REST = ("PAID", "CLOSED", "REFUSED", "RETURNED")
+RETURN = {
+    "operator": "cashier-1",
+    "supervisor": shop_files.SUPERVISOR,
+    "supervisor_pin": shop_files.PIN,
+    "reason": "不喜欢颜色",
+}
 
 SALE_COMMAND = b"\x9f\x01\x00\x01\x02"  # tag 01, the transaction type, one byte: sale
 
@@ -44,16 +55,35 @@ CLOCKS_MS = {
     "host_timeout_ms": 200,
     "resolver_ms": 2500,
 }
+PHONE_CLOCKS_MS = {
+    "connect_ms": 800,
+    "answer_wait_ms": 600,
+    "answer_cap_ms": 900,
+    "host_timeout_ms": 200,
+    "poll_every_ms": 60,
+    "poll_for_ms": 900,
+    "reverse_not_before_ms": 100,
+    "resolver_ms": 1500,
+}
+_BY_PHONE = ("charge", "reversal", "refund")
 
 
 class Shop:
     """One shop with an enrolled agent. `Shop.open` starts it."""
 
-    def __init__(self, folder: Path, centre: RealCentre, proxy: Proxy, terminals: list[EmulatedTerminal]):
+    def __init__(
+        self,
+        folder: Path,
+        centre: RealCentre,
+        proxy: Proxy,
+        terminals: list[EmulatedTerminal],
+        wechat: EmulatedWechat | None = None,
+    ) -> None:
         self.folder = folder
         self.centre = centre
         self.proxy = proxy
         self.terminals = terminals
+        self.wechat = wechat
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.agent = Process(folder, "agent", ["terminal-agent", "run", "--config", "agent.yaml"])
@@ -69,9 +99,12 @@ class Shop:
         *,
         hold_budget_ms: int = 5000,
         work_ms: int = 30,
+        phones: bool = False,
         **clocks_ms: int,
     ) -> Iterator["Shop"]:
         """Start a shop with two terminals and close it at the end, when its books must be true.
+
+        With `phones` it takes WeChat Pay's payment codes too.
 
         The moves that its journal has seen are added to `moves`.
         """
@@ -90,7 +123,8 @@ class Shop:
                     for one in shop_files.TERMINALS
                 ]
                 terminals = [stack.enter_context(one.result()) for one in started]
-            shop = cls(folder, centre, proxy, terminals)
+            wechat = stack.enter_context(EmulatedWechat.start(folder, password_ms=100)) if phones else None
+            shop = cls(folder, centre, proxy, terminals, wechat)
             shop.write_files(hold_budget_ms, **clocks_ms)
             run(folder, ["terminal-agent", "enrol", centre.make_code(), "--config", "agent.yaml"])
             stack.callback(shop._tills.shutdown)
@@ -103,7 +137,11 @@ class Shop:
 
     def write_files(self, hold_budget_ms: int, **clocks_ms: int) -> None:
         """Write the agent's configuration and the terminals' profile."""
-        shop_files.write_agent_files(self.folder, self.port, self.proxy.port)
+        ready = self.wechat.ready if self.wechat else None
+        shop_files.write_agent_files(self.folder, self.port, self.proxy.port, ready, _pin_hash())
+        if ready is not None:
+            profile = shop_files.wechat_profile(ready, PHONE_CLOCKS_MS)
+            (self.folder / "demo-wechat.yaml").write_text(profile, encoding="utf-8")
         profile = short_profile_text(**{**CLOCKS_MS, **clocks_ms})
         (self.folder / "demo-terminal.yaml").write_text(profile, encoding="utf-8")
         config = self.folder / "agent.yaml"
@@ -169,10 +207,18 @@ class Shop:
         """Do something at a till of its own."""
         return self._tills.submit(work)
 
-    def pay(self, record_id: str, **more: Any) -> dict[str, Any]:
-        """Try another card."""
-        body = {"operator": "cashier-1", "tender": {"kind": "card"}}
+    def by_phone(self) -> dict[str, str]:
+        """Return how a shopper pays by phone, with a code that nobody has shown before."""
+        return {"kind": "qr_scan", "pay_code": new_code()}
+
+    def pay(self, record_id: str, *, tender: dict[str, str] | None = None, **more: Any) -> dict[str, Any]:
+        """Try another card, or another way of paying."""
+        body = {"operator": "cashier-1", "tender": tender or {"kind": "card"}}
         return self.post(f"/v1/sales/{record_id}/pay", body, **more)
+
+    def give_back(self, record_id: str, *, changes: dict[str, Any] | None = None, **more: Any) -> dict[str, Any]:
+        """Return the goods of a sale, allowed by a supervisor."""
+        return self.post(f"/v1/sales/{record_id}/return", {**RETURN, **(changes or {})}, **more)
 
     def stop(self, record_id: str, **more: Any) -> dict[str, Any]:
         """Give a sale up."""
@@ -259,19 +305,26 @@ class Shop:
 
     def charges(self, record_id: str) -> int:
         """Return how many charges of a sale stand at the acquirers."""
-        lines = self.acquirer()
-        voided = {(one["tid"], one["orig_trace"]) for one in lines if one["kind"] == "void"}
-        return sum(
-            one["kind"] == "sale"
-            and record_of(one["pay_ref"]) == record_id
-            and (one["tid"], one["trace"]) not in voided
-            for one in lines
-        )
+        return len(self.standing().get(record_id, []))
+
+    def standing(self) -> dict[str, list[int]]:
+        """Return, by record, the amounts that were charged and never given back, by card and by phone."""
+        phones = self.wechat.books() if self.wechat else []
+        ours = [one for one in self.acquirer() if one["pay_ref"]]
+        charges, given_back_twice = standing_charges([*of_acquirer(ours), *of_wechat(phones)])
+        assert given_back_twice == 0
+        return charges
 
     def moved(self, record_id: str) -> list[str]:
-        """Return what moved money for a sale, in order: "sale" and "void"."""
-        lines = [one for one in self.acquirer() if one["kind"] != "declined"]
+        """Return what moved money for a sale at the terminals: "sale", "void" and "refund", in order."""
+        lines = [one for one in self.acquirer() if one["kind"] in ("sale", "void", "refund")]
         return [one["kind"] for one in lines if record_of(one["pay_ref"]) == record_id]
+
+    def moved_by_phone(self, record_id: str) -> list[str]:
+        """Return what moved money for a sale at WeChat Pay: "charge", "reversal" and "refund", in order."""
+        assert self.wechat is not None
+        lines = [one for one in self.wechat.books() if one["kind"] in _BY_PHONE and one["fen"]]
+        return [one["kind"] for one in lines if record_of(one["out_trade_no"]) == record_id]
 
     def sale_commands(self) -> int:
         """Return how often the terminals were told to take money, in bytes on the line.
@@ -304,3 +357,8 @@ class Shop:
         """Return what the journal says. The agent must be dead: it has the file for itself."""
         assert not self.agent.is_running()
         return JournalSeen(self.folder / "agent-data" / "journal.db")
+
+
+@functools.cache
+def _pin_hash() -> str:
+    return hash_of(Secret(shop_files.PIN), os.urandom)

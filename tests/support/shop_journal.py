@@ -24,6 +24,7 @@ class JournalSeen:
             try:
                 self.sales = _rows(database, "SELECT * FROM sale ORDER BY opened_ms, record_id")
                 self.attempts = _rows(database, "SELECT * FROM attempt ORDER BY record_id, no")
+                self.returns = _rows(database, "SELECT * FROM goods_return ORDER BY record_id, no")
                 self.outbox = _rows(database, "SELECT * FROM outbox ORDER BY seq")
                 self.moves: set[Move] = {
                     (row["what"], row["before"], row["after"])
@@ -36,6 +37,15 @@ class JournalSeen:
         """Return the newest sale of an item, or None."""
         found = [one for one in self.sales if one["serial_no"] == serial_no]
         return found[-1] if found else None
+
+    def return_of(self, record_id: str) -> str:
+        """Return how the last try to return a sale's goods stands, "-" when there was none."""
+        found = [one["state"] for one in self.returns if one["record_id"] == record_id]
+        return found[-1] if found else "-"
+
+    def is_all_told(self, record_id: str) -> bool:
+        """Return whether the centre has acknowledged everything about a sale."""
+        return all(one["answer"] is not None for one in self.outbox if one["record_id"] == record_id)
 
     def attempts_of(self, record_id: str) -> list[dict[str, Any]]:
         """Return the attempts of a sale, oldest first."""

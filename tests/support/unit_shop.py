@@ -10,6 +10,8 @@ happened. Nothing runs by itself: `work` is what a terminal's worker would do.
 
 import hashlib
 import itertools
+import secrets
+import time
 from collections import deque
 from pathlib import Path
 from typing import Any
@@ -17,14 +19,27 @@ from typing import Any
 from quiet_till import ENROLLED, FILED_FEN, FRIDGE, NOON_MS, KnowingCentre
 
 from subsidy.policy.model import Pack, Tender
+from subsidy.policy.refusals import Refusal
 from subsidy.records.payment import Evidence
 from subsidy.wire import v1
 from terminal_agent import system
 from terminal_agent.checkout.apply_subsidy import Checkout
 from terminal_agent.checkout.attempt import Paying
 from terminal_agent.checkout.gather_facts import Question
-from terminal_agent.checkout.lane import Lane
-from terminal_agent.checkout.ports import Answer, Ask, Clocks, KeyMacs, Opening, Say
+from terminal_agent.checkout.give_back_goods import Refunding
+from terminal_agent.checkout.lane import Job, Lane
+from terminal_agent.checkout.ports import (
+    Answer,
+    Ask,
+    Back,
+    Clocks,
+    KeyMacs,
+    Opening,
+    Payment,
+    Say,
+    Secret,
+    Way,
+)
 from terminal_agent.checkout.resolve import Resolver
 from terminal_agent.checkout.resume import close_after_restart
 from terminal_agent.checkout.sale import Attempt, Held, Request, Sale
@@ -43,6 +58,19 @@ CLOCKS = Clocks(
     reverse_not_before_s=0,
     resolver_s=300,
 )
+CHANNEL_CLOCKS = Clocks(
+    answer_wait_s=10,
+    answer_cap_s=15,
+    host_timeout_s=30,
+    poll_every_s=5,
+    poll_for_s=45,
+    reverse_not_before_s=15,
+    resolver_s=60,
+)
+PHONE = f"WECHAT@{TERMINAL}"
+CARD = Way(TERMINAL)
+PAY_CODE = "130000000000000017"
+BY_PHONE = Way(PHONE, Secret(PAY_CODE))
 SAID = Evidence(code="00", terminal_no=TERMINAL, trace="000042", masked_pan="629999*********9384")
 
 
@@ -64,6 +92,27 @@ class TwoClocks:
         self.steady += round(seconds * 1000)
 
 
+class RealWaits(TwoClocks):
+    """Clocks that go on from the same noon at the host's own pace: for a real link under the checkout."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._since_ms = self._host_ms()
+
+    @staticmethod
+    def _host_ms() -> int:
+        return time.monotonic_ns() // 1_000_000
+
+    def wall_ms(self) -> int:
+        return self.wall + self._host_ms() - self._since_ms
+
+    def steady_ms(self) -> int:
+        return self.steady + self._host_ms() - self._since_ms
+
+    def sleep(self, seconds: float) -> None:
+        time.sleep(seconds)
+
+
 class ScriptedCentre(KnowingCentre):
     """A centre that promises, unless `instead` has another answer, or what to raise."""
 
@@ -75,6 +124,7 @@ class ScriptedCentre(KnowingCentre):
         self.within: list[float] = []
         self.instead: dict[str, Any] = {}
         self.released: Any = None
+        self.blocked: Any = None
 
     def facts(self, request: v1.FactsRequest, within_s: float) -> v1.FactsAnswer:
         self._hear("facts", within_s)
@@ -92,6 +142,10 @@ class ScriptedCentre(KnowingCentre):
         self._hear("release", within_s)
         self.released(record_id)
 
+    def block(self, record_id: str, within_s: float) -> None:
+        self._hear("block", within_s)
+        self.blocked(record_id)
+
     def _hear(self, what: str, within_s: float) -> Any:
         self._log.append(what)
         self.within.append(within_s)
@@ -106,13 +160,18 @@ class ScriptedPayment:
     """A payment link that says what a test has put in, in order; the last of each goes on being said."""
 
     clocks = CLOCKS
-    not_found_is_no = True
-    reverses_blind = False
+    not_found_is_no: bool = True
+    reverses_blind: bool = False
 
-    def __init__(self, clock: TwoClocks, log: list[str]) -> None:
+    def __init__(self, clock: TwoClocks, log: list[str], name: str = "") -> None:
         self._clock = clock
         self._log = log
+        self._name = name
         self.mark: str | None = "000041"
+        self.refunds: deque[Answer] = deque([Answer(Say.UNCLEAR)])
+        self.backs: list[Back] = []
+        self.codes: list[str | None] = []
+        self.reversed_ms: list[int] = []
         self.takes: deque[Answer] = deque([Answer(Say.APPROVED, TO_PAY_FEN, SAID)])
         self.queries: deque[Answer] = deque([Answer(Say.UNCLEAR)])
         self.reversals: deque[Answer] = deque([Answer(Say.UNCLEAR)])
@@ -120,24 +179,32 @@ class ScriptedPayment:
         self.before_answer: list[Any] = []
 
     def prepare(self, ask: Ask) -> str | None:
-        self._log.append("prepare")
+        self._log.append(f"{self._name}prepare")
         return self.mark
 
     def take(self, ask: Ask) -> Answer:
-        self._log.append(f"take {ask.amount_fen}")
+        self._log.append(f"{self._name}take {ask.amount_fen}")
+        self.codes.append(ask.pay_code.reveal() if ask.pay_code else None)
         assert ask.mark == self.mark, "the mark was not stored before the money moved"
         for step in self.before_answer:
             step()
         return _next(self.takes)
 
     def query(self, ask: Ask) -> Answer:
-        self._log.append("query")
+        self._log.append(f"{self._name}query")
+        assert ask.pay_code is None, "a query needs no code"
         return _next(self.queries)
 
     def reverse(self, ask: Ask, evidence: Evidence) -> Answer:
-        self._log.append("reverse")
+        self._log.append(f"{self._name}reverse")
+        self.reversed_ms.append(self._clock.steady_ms())
         self.voided.append(evidence)
         return _next(self.reversals)
+
+    def refund(self, ask: Ask, back: Back) -> Answer:
+        self._log.append(f"{self._name}refund {back.fen}")
+        self.backs.append(back)
+        return _next(self.refunds)
 
 
 _DURABLE = {
@@ -151,7 +218,13 @@ _DURABLE = {
     "not_paid": "finished not paid",
     "unknown": "unknown",
     "reversing": "reversing",
+    "giving_back": "giving back",
+    "given_back": "given back",
     "park": "parked",
+    "begin_return": "returning",
+    "send_refund": "sending",
+    "refunded": "finished returned",
+    "refund_refused": "finished refused",
 }
 
 
@@ -178,13 +251,21 @@ class LoggedJournal:
 class UnitShop:
     """One till, one terminal. `restart` is what the agent does when it starts on the same journal."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, channel: Payment | None = None) -> None:
+        """Open a shop; with a real `channel` its clocks go at the host's pace."""
         self.log: list[str] = []
-        self.clock = TwoClocks()
+        self.clock = TwoClocks() if channel is None else RealWaits()
         self.centre = ScriptedCentre(self.clock, self.log)
         self.payment = ScriptedPayment(self.clock, self.log)
+        scripted = ScriptedPayment(self.clock, self.log, "phone ")
+        scripted.not_found_is_no, scripted.reverses_blind = False, True
+        scripted.clocks = CHANNEL_CLOCKS
+        scripted.mark = "-"
+        self.channel: Any = scripted if channel is None else channel
         self.connection = open_journal(folder / "journal.db")
-        self._random = (hashlib.sha256(b"%d" % n).digest() for n in itertools.count())
+        # A real channel knows the orders of every test before.
+        seed = b"" if channel is None else secrets.token_bytes(8)
+        self._random = (hashlib.sha256(b"%s%d" % (seed, n)).digest() for n in itertools.count())
         self._numbers = itertools.count(1)
         self._boots = itertools.count(1)
         self._begin()
@@ -201,7 +282,7 @@ class UnitShop:
             entry_written=lambda: None,
         )
         self.journal: Any = LoggedJournal(self.real_journal, self.log)
-        self.jobs: deque[tuple[str, int]] = deque()
+        self.jobs: deque[Job] = deque()
         self.centre.released = self.acknowledge_close
         self.checkout = Checkout(
             journal=self.journal,
@@ -210,17 +291,23 @@ class UnitShop:
             randomness=lambda count: next(self._random)[:count],
             boot=boot,
             hold_budget_s=5,
-            lanes={TERMINAL: lambda *attempt: self.jobs.append(attempt)},
+            lanes=dict.fromkeys((TERMINAL, PHONE), lambda *job: self.jobs.append(job)),
         )
         self.paying = Paying(self.journal, self.payment, self.clock, self.checkout.hold_is_over)
         self.resolver = Resolver(self.journal, self.payment, self.clock, self.paying)
-        self.lane = Lane(TERMINAL, self.journal, self.payment, self.paying, self.resolver)
+        refunding = Refunding(self.journal, self.payment, self.clock)
+        self.lane = Lane(TERMINAL, self.journal, self.payment, self.paying, self.resolver, refunding)
+        self.phone_paying = Paying(self.journal, self.channel, self.clock, self.checkout.hold_is_over)
+        resolver = Resolver(self.journal, self.channel, self.clock, self.phone_paying)
+        refunding = Refunding(self.journal, self.channel, self.clock)
+        self.phone_lane = Lane(PHONE, self.journal, self.channel, self.phone_paying, resolver, refunding)
 
     def restart(self) -> None:
         """Start again on what the last run has left: everything in memory is gone."""
         self._begin()
         close_after_restart(self.journal)
         self.lane.resume()
+        self.phone_lane.resume()
 
     def open(self, **changes: Any) -> Opening:
         """Take a sale of a new item to its promise and its first attempt, which nobody carries out yet."""
@@ -228,7 +315,8 @@ class UnitShop:
         item = v1.Item(gtin=FRIDGE, serial_no=changes.pop("serial_no", f"SN{number:08d}"))
         prices = v1.Prices(initial_price_fen=FILED_FEN, merchant_discount_fen=0, trade_in_fen=0)
         code = changes.pop("code", f"QC-{number:04d}")
-        tender = changes.pop("tender", Tender.CARD)
+        way = changes.pop("way", CARD)
+        tender = changes.pop("tender", Tender.CARD if way.lane == TERMINAL else Tender.QR_SCAN)
         return self.checkout.sell(
             Request(
                 till_no="01",
@@ -241,6 +329,7 @@ class UnitShop:
             ),
             Question(item, prices, code, TERMINAL, tender),
             f"mac of {code}",
+            way,
             changes.pop("key", None) or self.key(),
         )
 
@@ -251,8 +340,16 @@ class UnitShop:
     def work(self, sale: Sale) -> Sale:
         """Let the terminal's worker do all that waits for it, and return the sale as it then stands."""
         while self.jobs:
-            self.lane.pay(*self.jobs.popleft())
+            record_id, no, code = self.jobs.popleft()
+            link = self.now(sale).attempt(no).terminal_no
+            lane = self.phone_lane if link == PHONE else self.lane
+            lane.pay(record_id, no, code)
         return self.now(sale)
+
+    def pay_again(self, sale: Sale, way: Way = CARD) -> tuple[Sale, Refusal | None]:
+        """Ask for another attempt, which nobody carries out yet."""
+        tender = Tender.CARD if way.lane == TERMINAL else Tender.QR_SCAN
+        return self.checkout.pay_again(sale.record_id, tender, way, "cashier-2", self.key())
 
     def now(self, sale: Sale) -> Sale:
         """Return a sale as it stands."""

@@ -169,9 +169,7 @@ def test_a_hold_whose_time_is_over_on_either_clock_is_closed_and_takes_no_other_
     sale = unit_shop.sell()
     setattr(unit_shop.clock, clock, getattr(unit_shop.clock, clock) + 900_000)
 
-    after, refusal = unit_shop.checkout.pay_again(
-        sale.record_id, Tender.CARD, "EMU00001", "cashier-1", unit_shop.key()
-    )
+    after, refusal = unit_shop.pay_again(sale)
 
     assert refusal is Refusal.HOLD_OVER
     assert (after.state, after.reasons) == (SaleState.CLOSING, (Refusal.HOLD_OVER,))
@@ -188,9 +186,7 @@ def test_a_hold_is_closed_by_itself_when_its_time_is_over_and_a_later_card_is_to
 
     unit_shop.checkout.close_overdue()
 
-    after, _ = unit_shop.checkout.pay_again(
-        sale.record_id, Tender.CARD, "EMU00001", "cashier-1", unit_shop.key()
-    )
+    after, _ = unit_shop.pay_again(sale)
     assert (after.state, after.reasons) == (SaleState.CLOSING, (Refusal.HOLD_OVER,))
     assert not unit_shop.jobs
 
@@ -302,7 +298,7 @@ def test_a_second_card_has_its_own_reference_under_the_same_hold(unit_shop):
     unit_shop.payment.takes.appendleft(Answer(Say.DECLINED))
     sale = unit_shop.sell()
 
-    unit_shop.checkout.pay_again(sale.record_id, Tender.CARD, "EMU00001", "cashier-2", unit_shop.key())
+    unit_shop.pay_again(sale)
 
     sale = unit_shop.work(sale)
     first, second = sale.attempts
@@ -317,9 +313,7 @@ def test_no_second_card_while_the_first_is_unknown(unit_shop):
     sale = unit_shop.open().sale
     unit_shop.paying.carry_out(sale.record_id, 1)
 
-    after, _ = unit_shop.checkout.pay_again(
-        sale.record_id, Tender.CARD, "EMU00001", "cashier-1", unit_shop.key()
-    )
+    after, _ = unit_shop.pay_again(sale)
 
     assert [one.state for one in after.attempts] == [AttemptState.UNKNOWN]
 

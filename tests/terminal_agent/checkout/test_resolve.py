@@ -5,6 +5,7 @@ from collections import deque
 import pytest
 from unit_shop import CLOCKS, SAID, TO_PAY_FEN
 
+from terminal_agent.checkout.attempt import Paying
 from terminal_agent.checkout.ports import Answer, Say
 from terminal_agent.checkout.resolve import Resolver
 from terminal_agent.checkout.states import AttemptState, SaleState
@@ -84,7 +85,8 @@ def test_not_found_is_no_answer_too_early_and_what_another_run_has_seen_does_not
     sale = unknown_sale(unit_shop, UNCLEAR)
     unit_shop.clock.sleep(10 * LONG_ENOUGH_S)
     unit_shop.payment.queries[0] = NOT_FOUND
-    started_again = Resolver(unit_shop.journal, unit_shop.payment, unit_shop.clock, unit_shop.paying)
+    paying = Paying(unit_shop.journal, unit_shop.payment, unit_shop.clock, unit_shop.checkout.hold_is_over)
+    started_again = Resolver(unit_shop.journal, unit_shop.payment, unit_shop.clock, paying)
 
     for _ in range(20):
         assert started_again.look(sale.record_id, 1).attempt(1).state is AttemptState.UNKNOWN
@@ -118,11 +120,52 @@ def reversing_sale(shop, *reversals):
     return shop.sell()
 
 
-@pytest.mark.parametrize("said", [UNCLEAR, PENDING, DECLINED], ids=lambda answer: answer.say.value)
+@pytest.mark.parametrize("said", [UNCLEAR, PENDING], ids=lambda answer: answer.say.value)
 def test_what_is_being_reversed_is_reversed_until_that_is_confirmed(said, unit_shop):
     sale = reversing_sale(unit_shop, said, said, Answer(Say.APPROVED))
     assert (sale.state, sale.attempt(1).state) == (SaleState.HELD, AttemptState.NOT_PAID)
     assert unit_shop.log.count("reverse") == 3
+
+
+@pytest.mark.parametrize("said", [UNCLEAR, PENDING, DECLINED, NOT_FOUND], ids=lambda one: one.say.value)
+def test_what_can_no_longer_be_reversed_is_refunded_until_that_is_confirmed(said, unit_shop):
+    """Settled: the void is refused for good, so the money goes back under a number of its own."""
+    unit_shop.payment.refunds = deque([said, said, Answer(Say.APPROVED, 1)])
+
+    sale = reversing_sale(unit_shop, DECLINED)
+
+    assert (sale.state, sale.attempt(1).state) == (SaleState.HELD, AttemptState.GIVEN_BACK)
+    assert unit_shop.log.count("refund 1") == 3
+    back = unit_shop.payment.backs[0]
+    assert unit_shop.payment.backs == [back] * 3
+    assert (back.refund_no, back.evidence, back.mark) == (f"{sale.attempt(1).pay_ref}R", SAID, "000041")
+    assert unit_shop.log.index("giving back") < unit_shop.log.index("refund 1")
+
+
+def test_a_refund_of_another_amount_has_not_given_it_back(unit_shop):
+    unit_shop.payment.refunds = deque([Answer(Say.APPROVED, 2)])
+    sale = reversing_sale(unit_shop, DECLINED)
+    assert (sale.state, sale.attempt(1).state) == (SaleState.PARKED, AttemptState.GIVING_BACK)
+
+
+def test_what_is_being_given_back_goes_on_being_given_back_after_a_restart(unit_shop):
+    sale = reversing_sale(unit_shop, DECLINED)
+    assert sale.attempt(1).state is AttemptState.GIVING_BACK
+    unit_shop.log.clear()
+    unit_shop.payment.refunds[0] = Answer(Say.APPROVED, 1)
+
+    unit_shop.restart()
+
+    assert unit_shop.log == ["refund 1", "given back"]
+    after = unit_shop.now(sale)
+    assert (after.state, after.attempt(1).state) == (SaleState.CLOSING, AttemptState.GIVEN_BACK)
+
+
+def test_nothing_is_refunded_while_the_terminal_is_away_that_would_have_to_tell_its_last_trace(unit_shop):
+    unit_shop.payment.before_answer.append(lambda: setattr(unit_shop.payment, "mark", None))
+    sale = reversing_sale(unit_shop, DECLINED)
+    assert sale.attempt(1).state is AttemptState.REVERSING
+    assert not unit_shop.payment.backs
 
 
 def test_no_query_is_heard_once_it_is_reversing(unit_shop):

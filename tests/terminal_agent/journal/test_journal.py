@@ -127,7 +127,7 @@ def test_a_sale_takes_ninety_nine_attempts_and_no_more(unit_shop):
     unit_shop.payment.takes[0] = Answer(Say.DECLINED)
     sale = unit_shop.sell()
     for _ in range(120):
-        unit_shop.checkout.pay_again(sale.record_id, Tender.CARD, "EMU00001", "cashier-1", unit_shop.key())
+        unit_shop.pay_again(sale)
         unit_shop.work(sale)
     assert len(unit_shop.now(sale).attempts) == 99
 

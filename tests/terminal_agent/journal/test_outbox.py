@@ -104,9 +104,7 @@ def test_a_supplement_that_is_acknowledged_ends_no_hold(unit_shop):
     unit_shop.payment.takes.extendleft([Answer(Say.APPROVED, 1)])
     sale = unit_shop.open().sale
     unit_shop.paying.carry_out(sale.record_id, 1)
-    unit_shop.checkout.pay_again(
-        sale.record_id, sale.request.tender, "EMU00001", "cashier-1", unit_shop.key()
-    )
+    unit_shop.pay_again(sale)
     unit_shop.work(sale)
     unit_shop.payment.reversals[0] = Answer(Say.APPROVED)
     unit_shop.lane.look_at_parked()

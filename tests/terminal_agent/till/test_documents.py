@@ -11,13 +11,13 @@ from subsidy.policy.next_action import NextAction
 from subsidy.policy.refusals import Refusal
 from subsidy.records.payment import Evidence
 from terminal_agent.checkout.resume import RESTARTED
-from terminal_agent.checkout.sale import Sale
+from terminal_agent.checkout.sale import FOUND_LATE_MS, Sale
 from terminal_agent.checkout.states import SALE_MOVES, AttemptState, SaleState
 from terminal_agent.till import documents
 
 TILL_STATES = {"paid", "not_paid", "unknown", "refused", "paying", "returned"}
 S, A, N = SaleState, AttemptState, NextAction
-NOBODY_KNOWS = (A.UNKNOWN, A.REVERSING)
+LOST = (A.NOT_PAID, A.REVERSING, A.GIVING_BACK, A.GIVEN_BACK)
 
 
 @pytest.fixture(scope="module")
@@ -91,7 +91,9 @@ def test_every_state_of_a_sale_is_tested_here():
         (S.HELD, (A.NOT_PAID,), "not_paid", N.PAY_AGAIN_OR_STOP),
         (S.PAYING, (A.INTENDED,), "paying", N.WAIT),
         (S.PAYING, (A.UNKNOWN,), "unknown", N.DO_NOT_CHARGE),
-        (S.PAYING, (A.REVERSING,), "unknown", N.DO_NOT_CHARGE),
+        (S.PAYING, (A.REVERSING,), "unknown", N.PAY_ANOTHER_WAY),
+        (S.PAYING, (A.GIVING_BACK, A.NOT_PAID), "unknown", N.PAY_ANOTHER_WAY),
+        (S.PAYING, (A.REVERSING, A.UNKNOWN), "unknown", N.DO_NOT_CHARGE),
         (S.PAYING, (A.REVERSING, A.INTENDED), "paying", N.WAIT),
         (S.PARKED, (A.UNKNOWN,), "unknown", N.DO_NOT_CHARGE),
         (S.PARKED, (A.REVERSING,), "unknown", N.DO_NOT_CHARGE),
@@ -111,7 +113,12 @@ def test_a_state_is_shown_as_the_contract_says(paid, state, attempts, shown, act
 def test_a_sale_that_may_be_charged_is_never_told_to_be_sold_again(paid):
     """The one mistake that costs a shopper money."""
     for sale in every_sale(paid):
-        undecided = sale.state in (S.PAYING, S.PARKED) and sale.attempts[-1].state in NOBODY_KNOWS
+        lost = all(one.state in LOST for one in sale.attempts)
+        undecided = sale.state is S.PARKED or (
+            sale.state is S.PAYING
+            and not any(one.state is A.INTENDED for one in sale.attempts)
+            and (sale.stop or not lost)
+        )
         if undecided or sale.state in AFTER_PAYMENT:
             assert documents.next_action(sale) not in (
                 N.SELL_AGAIN,
@@ -129,9 +136,9 @@ def test_a_refused_sale_says_what_its_first_reason_says(paid):
 
 
 def test_a_sale_found_paid_late_asks_about_the_goods(paid):
-    late = sale_of(paid, S.PAID, A.PAID, paid_ms=paid.opened_ms + documents.FOUND_LATE_MS + 1)
+    late = sale_of(paid, S.PAID, A.PAID, paid_ms=paid.opened_ms + FOUND_LATE_MS + 1)
     assert documents.next_action(late) is N.ASK_HANDED_OVER_OR_REFUND
-    in_time = sale_of(paid, S.PAID, A.PAID, paid_ms=paid.opened_ms + documents.FOUND_LATE_MS)
+    in_time = sale_of(paid, S.PAID, A.PAID, paid_ms=paid.opened_ms + FOUND_LATE_MS)
     assert documents.next_action(in_time) is N.HAND_OVER
 
 

@@ -10,6 +10,11 @@ ADDRESSES = {
     ("get", "/v1/sales/{record_id}/events"),
     ("post", "/v1/sales/{record_id}/pay"),
     ("post", "/v1/sales/{record_id}/stop"),
+    ("get", "/v1/sales/{record_id}/return"),
+    ("post", "/v1/sales/{record_id}/return"),
+    ("post", "/v1/sales/{record_id}/answer"),
+    ("post", "/v1/sales/{record_id}/reprint"),
+    ("post", "/v1/sales/{record_id}/slip"),
     ("get", "/v1/status"),
     ("get", "/v1/outbox"),
 }

@@ -1,0 +1,78 @@
+"""How is a return read from its row, and which returns are open?"""
+
+from typing import Any
+
+import msgspec
+import pysqlite3.dbapi2 as sqlite
+
+from subsidy.records.payment import Evidence
+from terminal_agent.checkout.goods_return import Goods, LateAnswer, Return, Wish
+from terminal_agent.checkout.states import ReturnState
+from terminal_agent.journal.outbox import Waiting
+
+_COLUMNS = (
+    "no, state, refund_no, refund_fen, wish, (SELECT answer FROM outbox WHERE seq = entry_seq), mark, "
+    "evidence, begun_ms, ended_ms"
+)
+
+
+def of_sale(db: sqlite.Connection, record_id: str) -> tuple[Return, ...]:
+    """Return the tries to return the goods of a sale, oldest first."""
+    found = db.execute(
+        f"SELECT {_COLUMNS} FROM goods_return WHERE record_id = ? ORDER BY no",  # noqa: S608
+        (record_id,),
+    )
+    return tuple(_return(row) for row in found)
+
+
+def late_answer(db: sqlite.Connection, record_id: str) -> LateAnswer | None:
+    """Return what was said about a sale found paid late, or None."""
+    row = db.execute(
+        "SELECT operator, answer, at_ms FROM late_answer WHERE record_id = ?", (record_id,)
+    ).fetchone()
+    return LateAnswer(row[0], Goods(row[1]), row[2]) if row else None
+
+
+def is_reported(db: sqlite.Connection, record_id: str) -> bool:
+    """Return whether the centre has acknowledged the `paid` entry of a sale."""
+    row = db.execute(
+        "SELECT answer FROM outbox WHERE record_id = ? AND kind = 'paid' AND answer IS NOT NULL", (record_id,)
+    ).fetchone()
+    return row is not None
+
+
+def open_on(db: sqlite.Connection, terminal_no: str) -> list[str]:
+    """Return the sales that are RETURNING and were paid on a link, the oldest return first."""
+    found = db.execute(
+        "SELECT goods_return.record_id FROM goods_return JOIN attempt USING (record_id) "
+        "WHERE goods_return.state IN ('BEGUN', 'SENDING') AND attempt.state = 'PAID' AND terminal_no = ? "
+        "ORDER BY goods_return.begun_ms, goods_return.record_id",
+        (terminal_no,),
+    )
+    return [row[0] for row in found]
+
+
+def entry_waiting(db: sqlite.Connection, record_id: str) -> Waiting | None:
+    """Return the `returning` entry of a sale's last return when it is not acknowledged."""
+    row = db.execute(
+        "SELECT seq, outbox.record_id, kind, prev, hash, body, made_ms FROM outbox "
+        "JOIN goods_return ON seq = entry_seq "
+        "WHERE outbox.record_id = ? AND answer IS NULL ORDER BY seq DESC LIMIT 1",
+        (record_id,),
+    ).fetchone()
+    return Waiting(*row) if row else None
+
+
+def _return(row: tuple[Any, ...]) -> Return:
+    return Return(
+        no=row[0],
+        state=ReturnState(row[1]),
+        refund_no=row[2],
+        refund_fen=row[3],
+        wish=msgspec.json.decode(row[4], type=Wish),
+        centre_said=row[5],
+        mark=row[6],
+        evidence=msgspec.json.decode(row[7], type=Evidence),
+        begun_ms=row[8],
+        ended_ms=row[9],
+    )
