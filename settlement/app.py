@@ -1,6 +1,7 @@
 """How is the centre put together? The only place that wires database, keys, pack, writer and web."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import msgspec
 from litestar import Litestar
@@ -14,12 +15,16 @@ from settlement.db.connection import engine_on, open_database, reading, writing
 from settlement.db.whose import PROGRAMME, refuse_foreign
 from settlement.keys import Keys
 from settlement.logs import make_log
+from settlement.reconcile import schedule
+from settlement.reconcile.run import NightParts
+from settlement.reconcile.wiring import night_parts
 from settlement.sources.key_files import make_keys, read_keys
 from settlement.sources.pack_files import files_of_packs
 from settlement.system import random_bytes, wall_ms
 from settlement.web.app import build_web
 from settlement.web.edge import Edge, PackFiles
-from settlement.writer.step import Setting
+from settlement.writer.apply import Command
+from settlement.writer.step import Answer, Setting
 from settlement.writer.writer import Writer
 from subsidy.policy.model import Pack
 from subsidy.policy.read_pack import read_packs
@@ -51,11 +56,20 @@ class Centre(msgspec.Struct, frozen=True):
         setting = self.setting()
         return Writer(self.engine, lambda: setting, self.now_ms, failed)
 
+    def night_parts(self, submit: Callable[[Command], Answer], sources: Path | None = None) -> NightParts:
+        """Return what a night works with. Raises FileError."""
+        return night_parts(self.settings, self.pack, self.engine, submit, self.now_ms, sources)
+
     def web(self) -> Litestar:
-        """Start the writer and return the web application."""
+        """Start the writer, and the nights when they have an hour, and return the web application."""
         log = make_log(self.now_ms)
         writer = self.writer(lambda wrong: log.error("writer.failed", exc_info=wrong))
+        night_at = self.settings.night_at
+        parts = None if night_at is None else self.night_parts(writer.submit)
         writer.start()
+        if parts is not None and night_at is not None:
+            hour = night_at
+            schedule.start(hour, lambda: schedule.run_due_nights(parts, hour, log))
         setting = self.setting()
         return build_web(
             Edge(
@@ -66,6 +80,7 @@ class Centre(msgspec.Struct, frozen=True):
                 now_ms=self.now_ms,
                 packs=self.packs(),
                 log=log,
+                night_at=night_at,
             )
         )
 

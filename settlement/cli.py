@@ -7,7 +7,9 @@ import typer
 
 from settlement import api_tokens
 from settlement.app import Centre, open_centre, set_up
+from settlement.cli_claims import claims, year
 from settlement.cli_imports import imports
+from settlement.cli_night import night
 from settlement.config import read_settings
 from settlement.console import Config, DryRun, Json, Refused, Set, Shown, print_now, run
 from settlement.db.connection import reading, writing
@@ -35,8 +37,11 @@ app = typer.Typer(
 ledger = typer.Typer(help="The books of the fund.", no_args_is_help=True)
 config = typer.Typer(help="The configuration.", no_args_is_help=True)
 app.add_typer(imports, name="import")
+app.add_typer(night, name="night")
 app.add_typer(ledger, name="ledger")
 app.add_typer(config, name="config")
+app.add_typer(claims, name="claims")
+app.add_typer(year, name="year")
 
 
 @app.command("init")

@@ -5,7 +5,9 @@ One YAML file, over it the environment (`SETTLEMENT_DATABASE`), over that the co
 written, are relative to the file.
 """
 
+import datetime
 import os
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -22,6 +24,7 @@ PREFIX = "SETTLEMENT_"
 # Read by the command line itself: where the file is.
 CONFIG_VARIABLE = "SETTLEMENT_CONFIG"
 DEFAULT = "default"
+_TIME = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]", re.ASCII)
 
 
 class SettingWrong(FileError):
@@ -66,6 +69,16 @@ def _listen(value: object) -> object:
     return Listen(host.removeprefix("[").removesuffix("]"), read_count(port, 65_535))
 
 
+def _time(value: object) -> object:
+    if value is None or isinstance(value, datetime.time):
+        return value
+    if value == "":
+        return None
+    if not isinstance(value, str) or _TIME.fullmatch(value) is None:
+        raise ValueError('not a time of day, as in "10:30"')
+    return datetime.time.fromisoformat(value)
+
+
 Name = Annotated[str, AfterValidator(_name)]
 
 
@@ -82,6 +95,8 @@ class Settings(BaseSettings):
     keys: Path
     listen: Annotated[Listen, BeforeValidator(_listen)] = Listen("127.0.0.1", 8600)
     training: Annotated[bool, BeforeValidator(_flag)] = False
+    night: Path | None = None
+    night_at: Annotated[datetime.time | None, BeforeValidator(_time)] = None
 
     @classmethod
     def settings_customise_sources(
@@ -142,7 +157,7 @@ def read_settings(
     for source in gathered:
         values.update(source.values)
         origins.update(source.origins)
-    for key in ("policies", "database", "keys"):
+    for key in ("policies", "database", "keys", "night"):
         if isinstance(values.get(key), str) and values[key].strip():
             values[key] = file.absolute().parent / values[key]
     try:
@@ -219,4 +234,8 @@ def _error(
 
 
 def _shown(value: object) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, datetime.time):
+        return value.isoformat("minutes")
     return str(value).lower() if isinstance(value, bool) else str(value)

@@ -151,11 +151,20 @@ record = _table(
     _maybe_number("ended_ms"),
     _text("why"),
     _text("owner"),
+    _text("blocks"),
+    _number("recovered"),
+    _text("pay_ref"),
     Index("record_of_device", "device", "epoch", "state"),
     Index("record_of_serial", "serial_no"),
 )
 # What is listed and counted all the time, out of a table that only grows.
 Index("record_open", record.c.record_id, sqlite_where=record.c.state == "HELD")
+Index(
+    "record_unclaimed",
+    record.c.merchant,
+    record.c.placed_at_ms,
+    sqlite_where=record.c.state.in_(("PAYABLE", "BLOCKED")),
+)
 entry_row = _table(
     "entry_row",
     _text("device", primary_key=True),
@@ -192,6 +201,11 @@ difference = _table(
     _text("owner"),
     _text("detail"),
     _number("opened_ms"),
+    _text("day"),
+    _number("fen"),
+    _text("pay_ref"),
+    _text("next_step"),
+    _maybe_number("closed_ms"),
 )
 balance = _table(
     "balance",
@@ -213,6 +227,117 @@ refused_on_day = _table(
     _text("code", primary_key=True),
     _number("count"),
 )
+goods_return = _table(
+    "goods_return",
+    _text("record_id", primary_key=True),
+    _text("state"),
+    _text("refund_no"),
+    _number("refund_fen"),
+    _number("heard_ms"),
+    _text("operator"),
+    _text("supervisor"),
+    _text("reason"),
+    _maybe_number("begun_ms"),
+    _number("begun_seq"),
+    _maybe_number("ended_ms"),
+    _number("ended_seq"),
+    _text("money"),
+    _number("freed"),
+    _text("repaid_by"),
+    _maybe_number("repaid_ms"),
+)
+Index("return_open", goods_return.c.record_id, sqlite_where=goods_return.c.state == "RETURNING")
+claim = _table(
+    "claim",
+    _text("claim", primary_key=True),
+    _text("merchant"),
+    _text("day"),
+    _number("lines"),
+    _number("fen"),
+    _number("built_ms"),
+    Index("claim_of_merchant", "merchant", "day"),
+)
+claim_line = _table(
+    "claim_line",
+    _text("claim", primary_key=True),
+    _text("record_id", primary_key=True),
+    _number("fen"),
+    _text("state"),
+    _text("reference"),
+    _text("why"),
+    _maybe_number("ended_ms"),
+    Index("claim_line_of_record", "record_id"),
+)
+# A record is never in two claims at once.
+Index(
+    "claim_line_open",
+    claim_line.c.record_id,
+    unique=True,
+    sqlite_where=claim_line.c.state == "SUBMITTED",
+)
+claim_payment = _table(
+    "claim_payment",
+    _text("claim", primary_key=True),
+    _text("reference", primary_key=True),
+    _number("lines"),
+    _number("fen"),
+    _number("withheld_lines"),
+    _number("withheld_fen"),
+    _number("paid_ms"),
+)
+closed_year = _table("closed_year", _number("year", primary_key=True), _number("closed_ms"))
+
+# The night.
+channel_file = _table(
+    "channel_file",
+    _text("source", primary_key=True),
+    _text("day", primary_key=True),
+    _number("version", primary_key=True),
+    _text("layout"),
+    _text("sha256"),
+    _number("rows"),
+    _number("sale_fen"),
+    _number("back_fen"),
+    _number("is_none"),
+    _number("registered_ms"),
+    _number("whole"),
+)
+channel_line = _table(
+    "channel_line",
+    _text("source", primary_key=True),
+    _text("day", primary_key=True),
+    _number("version", primary_key=True),
+    _number("line_no", primary_key=True),
+    _text("kind"),
+    _number("fen"),
+    _text("pay_ref"),
+    _text("sale"),
+    _text("refund_no"),
+    _text("merchant_no"),
+    _text("ref"),
+    _text("own_day"),
+    _text("raw"),
+    Index("channel_line_of_day", "day"),
+    Index("channel_line_of_sale", "sale"),
+)
+night_report = _table(
+    "night_report",
+    _text("day", primary_key=True),
+    _number("version", primary_key=True),
+    _text("sha256"),
+    Column("content", LargeBinary, nullable=False),
+    _number("made_ms"),
+)
+night_run = _table(
+    "night_run",
+    _text("day", primary_key=True),
+    _number("exit_code"),
+    _number("complete"),
+    _number("ended_ms"),
+)
+Index("record_placed", record.c.placed_at_ms)
+Index("record_ended", record.c.ended_ms)
+Index("return_ended", goods_return.c.ended_ms)
 
 # Append-only: what has happened, and what it posted.
 event = _table(

@@ -111,12 +111,17 @@ def keys(record: Record) -> list[Wanted]:
 
 
 def take(rows: Rows, record: Record) -> None:
-    """Take serial number, qualification, quota and a place among the open holds.
+    """Take serial number, qualification, quota and a place among the open holds."""
+    count_open(rows, record, +1)
+    take_goods(rows, record)
+
+
+def take_goods(rows: Rows, record: Record) -> None:
+    """Take serial number, qualification and quota.
 
     A record rebuilt from its promise has no person: the promise names none. Its serial number may have
     been sold again since the books were restored: then that stays the other's.
     """
-    count_open(rows, record, +1)
     if record.serial_no is not None:
         serial = rows.get(Serial, record.brand, record.serial_no)
         if serial is None or serial.taken_by is None:
@@ -129,8 +134,8 @@ def take(rows: Rows, record: Record) -> None:
         rows.put(Quota(record.person, record.category, record.year, used + 1))
 
 
-def give_back(rows: Rows, record: Record) -> None:
-    """Free serial number, qualification and quota."""
+def give_back(rows: Rows, record: Record, with_quota: bool = True) -> None:
+    """Free serial number, qualification and, `with_quota`, the quota."""
     if record.serial_no is not None:
         serial = rows.want(Serial, record.brand, record.serial_no)
         if serial.taken_by == record.record_id:
@@ -140,6 +145,8 @@ def give_back(rows: Rows, record: Record) -> None:
     qualification = rows.want(Qualification, record.qualification)
     if qualification.used_by == record.record_id:
         rows.put(replace(qualification, used_by=None))
+    if not with_quota:
+        return
     quota = rows.want(Quota, record.person, record.category, record.year)
     assert quota.used > 0
     rows.put(replace(quota, used=quota.used - 1))

@@ -13,6 +13,7 @@ from settlement.ledger import balances
 from settlement.ledger.accounts import Account
 from settlement.ledger.post import Booking, Happening
 from settlement.writer.rows import (
+    ClosedYear,
     Device,
     HoldNumber,
     Merchant,
@@ -60,6 +61,8 @@ def keys(command: PlaceHold, rows: Rows, setting: Setting, at_ms: int) -> list[W
     if rows.has((Device, (command.question.device,))):
         device = rows.get(Device, command.question.device)
         wanted.append((OpenCount, (PER_SHOP, device.shop if device else "")))
+    if rows.has((Product, (request.item.gtin,))):
+        wanted.append((ClosedYear, (_year(command, rows, setting, at_ms),)))
     return wanted
 
 
@@ -84,6 +87,8 @@ def decide(rows: Rows, command: PlaceHold, setting: Setting, at_ms: int, emit: E
     if request.pack_hash != setting.pack.hash:
         return _refused(request, setting, Refusal.QUOTE_CHANGED)
 
+    if rows.get(ClosedYear, _year(command, rows, setting, at_ms)) is not None:
+        return _refused(request, setting, Refusal.PROGRAMME_CLOSED)
     facts = gather_facts.gather(command.question, rows, setting.pack, at_ms)
     decision = decide_subsidy(setting.pack, facts)
     if not isinstance(decision, Granted):
@@ -96,6 +101,11 @@ def decide(rows: Rows, command: PlaceHold, setting: Setting, at_ms: int, emit: E
     booking = Booking(Happening.HOLD_PLACED, record.year, record.parts)
     emit(HoldPlaced(record=record, rebuilt=False, booking=booking))
     return Signed(v1.PROMISE, record.promise, record.promise_kid)
+
+
+def _year(command: PlaceHold, rows: Rows, setting: Setting, at_ms: int) -> int:
+    product = rows.get(Product, command.request.item.gtin)
+    return gather_facts.programme_year(setting.pack, product.category if product else "", at_ms)
 
 
 def _is_same(known: Record, command: PlaceHold) -> bool:

@@ -22,6 +22,7 @@ MOVES = frozenset(
         (State.HELD, State.PAYABLE),
         (State.HELD, State.RELEASED),
         (State.HELD, State.KEPT),
+        (State.RELEASED, State.PAYABLE),  # a late grant that enters, and nothing else
         (State.PAYABLE, State.BLOCKED),
         (State.BLOCKED, State.PAYABLE),
         (State.PAYABLE, State.IN_CLAIM),

@@ -10,35 +10,32 @@ import msgspec
 from settlement.devices.freeze import denied, freeze
 from settlement.funds import holds
 from settlement.funds.holds import Buried
-from settlement.intake import judge, rebuild
+from settlement.intake import rebuild
 from settlement.intake.events import (
     DifferenceOpened,
     EntryForked,
     EntryTaken,
-    LateRecordKept,
-    LineBlocked,
-    RecordBooked,
-    RecordKept,
     RecordPoisoned,
     UploadTaken,
 )
 from settlement.intake.read_upload import TakenEntry
-from settlement.ledger import balances
+from settlement.intake.take_paid import take_paid
 from settlement.ledger.post import Booking, Happening
+from settlement.returns import hear
+from settlement.returns.events import ReturnHeard
+from settlement.returns.follow import follow
 from settlement.writer.rows import (
     Device,
     EntryAt,
     EntryRow,
+    GoodsReturn,
     HeldBy,
     HoldNumber,
     Record,
     Rows,
-    Serial,
     Wanted,
 )
 from settlement.writer.step import Acks, Answer, Denied, Emit, Setting, Signed
-from subsidy import calendar
-from subsidy.policy.model import must
 from subsidy.wire import v1
 from subsidy.wire.chain import GENESIS
 
@@ -77,7 +74,7 @@ def keys(command: TakeUpload, rows: Rows) -> list[Wanted]:
         wanted.append((EntryRow, (command.device, command.epoch, taken.seq, taken.hash)))
         if taken.record_id is None:
             continue
-        wanted.append((Record, (taken.record_id,)))
+        wanted += [(Record, (taken.record_id,)), (GoodsReturn, (taken.record_id,))]
         if isinstance(taken.entry, v1.Closed):
             wanted.append((HoldNumber, (command.device, command.epoch, taken.entry.hold_no)))
         if taken.promise is not None:
@@ -199,76 +196,28 @@ def _apply(
     if record is not None and (record.device, record.epoch) != (command.device, command.epoch):
         return "the record is another device's"
     if isinstance(entry, v1.Paid):
-        return _take_paid(rows, command, taken, entry, setting, at_ms, emit)
+        return take_paid(rows, command.device, command.epoch, taken, setting, at_ms, emit)
     if isinstance(entry, v1.Closed):
-        return _take_closed(record, command, entry, at_ms, emit)
+        return _take_closed(rows, record, command, entry, at_ms, emit)
     if isinstance(entry, v1.Supplement):
         return "" if record is not None else "a supplement to no known record"
-    return f"{taken.kind} entries are not taken by this version"
+    return _take_return(rows, taken, entry, setting, at_ms, emit)
 
 
-def _take_paid(
-    rows: Rows,
-    command: TakeUpload,
-    taken: TakenEntry,
-    entry: v1.Paid,
-    setting: Setting,
-    at_ms: int,
-    emit: Emit,
+def _take_return(
+    rows: Rows, taken: TakenEntry, word: hear.Word, setting: Setting, at_ms: int, emit: Emit
 ) -> str:
-    promise, facts = taken.promise, taken.facts
-    assert promise is not None
-    assert facts is not None
-    if (promise.device, promise.epoch, promise.programme, promise.record_id) != (
-        command.device,
-        command.epoch,
-        setting.pack.programme,
-        entry.record_id,
-    ):
-        return "its promise was given to another"
-    owner = _owner(setting, at_ms)
-    if rows.get(Record, entry.record_id) is None:
-        if not balances.can_bear(rows, promise.split, promise.programme_year):
-            emit(rebuild.tombstone(promise, at_ms))
-        else:
-            emit(rebuild.rebuilt(rows, taken, promise, entry, at_ms))
-    record = rows.want(Record, entry.record_id)
-    if record.state == "RELEASED" and record.money is None:
-        booking = Booking(Happening.LATE_RECORD, promise.programme_year, promise.split)
-        emit(
-            LateRecordKept(
-                record_id=record.record_id,
-                paid_fen=entry.paid_fen,
-                parts=promise.split,
-                owner=owner,
-                at_ms=at_ms,
-                booking=booking,
-            )
-        )
-        return ""
-    if record.state != "HELD":
-        return "the record was taken before"
-    why = judge.misfits(record, entry, taken.promise_payload, promise)
-    if why:
-        emit(RecordKept(record_id=record.record_id, why=why, owner=owner, at_ms=at_ms))
-        return ""
-    booking = Booking(Happening.RECORD_BOOKED, record.year, record.parts)
-    emit(RecordBooked(record_id=record.record_id, paid_fen=entry.paid_fen, at_ms=at_ms, booking=booking))
-    differs = judge.second_look(setting.pack, entry, facts, promise)
-    if _serial_is_anothers(rows, record):
-        differs.append("its serial number was granted to another record")
-    if differs:
-        emit(LineBlocked(record_id=record.record_id, why="; ".join(differs), owner=owner, at_ms=at_ms))
-    return ""
+    known = rows.get(GoodsReturn, word.record_id)
+    problem = hear.problem_of(rows.get(Record, word.record_id), known, word, taken.seq)
+    if not problem:
+        emit(ReturnHeard(goods_return=hear.heard(known, word, taken.seq, at_ms)))
+        follow(rows, word.record_id, setting, at_ms, emit)
+    return problem
 
 
-def _serial_is_anothers(rows: Rows, record: Record) -> bool:
-    if record.serial_no is None:
-        return False
-    return rows.want(Serial, record.brand, record.serial_no).taken_by != record.record_id
-
-
-def _take_closed(record: Record | None, command: TakeUpload, entry: v1.Closed, at_ms: int, emit: Emit) -> str:
+def _take_closed(
+    rows: Rows, record: Record | None, command: TakeUpload, entry: v1.Closed, at_ms: int, emit: Emit
+) -> str:
     if any(attempt.state not in _NEVER_PAID for attempt in entry.attempts):
         return "a closed sale with an attempt that may be paid"
     if record is None:
@@ -285,6 +234,8 @@ def _take_closed(record: Record | None, command: TakeUpload, entry: v1.Closed, a
         return ""
     if record.hold_no != entry.hold_no:
         return "the hold number is not the record's"
+    if record.state == "HELD" and rows.get(GoodsReturn, record.record_id) is not None:
+        return "a closed sale whose goods are being returned"
     if record.state == "HELD":
         holds.end(record, f"closed: {entry.why}", at_ms, emit)
     elif record.state != "RELEASED":
@@ -301,7 +252,7 @@ def _quarantine(
     at_ms: int,
     emit: Emit,
 ) -> None:
-    owner = _owner(setting, at_ms)
+    owner = setting.owner(at_ms)
     record = rows.get(Record, taken.record_id) if taken.record_id is not None else None
     of_device = record is not None and (record.device, record.epoch) == (command.device, command.epoch)
     if record is not None and of_device and record.state == "HELD" and taken.kind not in _BESIDE:
@@ -343,8 +294,3 @@ def _take_statement(rows: Rows, command: TakeUpload, stated: Stated, at_ms: int,
         )
     )
     return None
-
-
-def _owner(setting: Setting, at_ms: int) -> str:
-    day = calendar.business_day(calendar.from_ms(at_ms))
-    return must(setting.pack.differences_owner, day).value

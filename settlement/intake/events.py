@@ -3,6 +3,7 @@
 from msgspec.structs import replace
 
 from settlement.funds import holds
+from settlement.funds.blocks import block
 from settlement.ledger.accounts import Account
 from settlement.writer.rows import Device, Difference, EntryAt, EntryRow, Record, RefusedOnDay, Rows
 from settlement.writer.step import Event, MoneyEvent
@@ -48,6 +49,7 @@ class RecordBooked(MoneyEvent, frozen=True, kw_only=True, tag="record_booked"):
     record_id: str
     paid_fen: int
     at_ms: int
+    pay_ref: str = ""
 
     def fold(self, rows: Rows) -> None:
         """The hold has become a grant."""
@@ -60,6 +62,7 @@ class RecordBooked(MoneyEvent, frozen=True, kw_only=True, tag="record_booked"):
                 state="PAYABLE",
                 money=Account.PAYABLE.value,
                 paid_fen=self.paid_fen,
+                pay_ref=self.pay_ref,
                 ended_ms=self.at_ms,
                 why="paid",
             )
@@ -76,10 +79,30 @@ class LineBlocked(Event, frozen=True, kw_only=True, tag="line_blocked"):
 
     def fold(self, rows: Rows) -> None:
         """Block the line and open an item for its owner."""
-        record = rows.want(Record, self.record_id)
-        assert record.state == "PAYABLE"
-        rows.put(replace(record, state="BLOCKED", why=self.why, owner=self.owner))
+        block(rows, self.record_id, "decision_differs", self.why, self.owner)
         rows.put(Difference(self.record_id, "decision_differs", self.owner, self.why, self.at_ms))
+
+
+class RecoveryMerged(Event, frozen=True, kw_only=True, tag="recovery_merged"):
+    """The shop's own record of a sale that was booked from a channel's file has come.
+
+    `why` says how it differs from what was booked; empty when it fits.
+    """
+
+    record_id: str
+    pay_ref: str
+    why: str
+    owner: str
+    at_ms: int
+
+    def fold(self, rows: Rows) -> None:
+        """The record is the shop's now; one that differs is held back, for its owner."""
+        record = rows.want(Record, self.record_id)
+        assert record.recovered
+        rows.put(replace(record, recovered=False, pay_ref=record.pay_ref or self.pay_ref))
+        if self.why:
+            block(rows, self.record_id, "recovery_differs", self.why, self.owner)
+            rows.put(Difference(self.record_id, "recovery_differs", self.owner, self.why, self.at_ms))
 
 
 class RecordKept(Event, frozen=True, kw_only=True, tag="record_kept"):
@@ -126,19 +149,30 @@ class RecordPoisoned(MoneyEvent, frozen=True, kw_only=True, tag="record_poisoned
 
 
 class LateRecordKept(MoneyEvent, frozen=True, kw_only=True, tag="late_record_kept"):
-    """A paid record came after its hold had ended: a late grant, beside the pool."""
+    """A paid record came after its hold had ended: a late grant, beside the pool.
+
+    `sale` is the record as its promise gives it, for a tombstone that knows nothing of the sale. `differs`
+    says why the record may not enter as it is; empty when it fits.
+    """
 
     record_id: str
     paid_fen: int
     parts: tuple[Part, ...]
     owner: str
     at_ms: int
+    pay_ref: str = ""
+    sale: Record | None = None
+    differs: str = ""
 
     def fold(self, rows: Rows) -> None:
         """The tombstone stays; the claim on the pool is noted beside it."""
         record = rows.want(Record, self.record_id)
         assert record.state == "RELEASED"
         assert record.money is None
+        if self.sale is not None:
+            record = replace(
+                self.sale, state=record.state, request_mac="", why=record.why, ended_ms=record.ended_ms
+            )
         rows.put(
             replace(
                 record,
@@ -147,10 +181,14 @@ class LateRecordKept(MoneyEvent, frozen=True, kw_only=True, tag="late_record_kep
                 subsidy_fen=sum(part.fen for part in self.parts),
                 year=self.booking.year,
                 paid_fen=self.paid_fen,
+                pay_ref=self.pay_ref,
                 owner=self.owner,
+                blocks=("late_differs",) if self.differs else (),
             )
         )
         detail = "a paid record came after its hold had ended"
+        if self.differs:
+            detail += f", and it differs: {self.differs}"
         rows.put(Difference(self.record_id, "late_grant", self.owner, detail, self.at_ms))
 
 

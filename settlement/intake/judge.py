@@ -5,6 +5,7 @@ What the second decision finds blocks the claim line, never the sale.
 """
 
 from settlement.writer.rows import Record
+from subsidy import ids
 from subsidy.policy.decide import Granted, NotDecidable, decide
 from subsidy.policy.facts import Facts, of_sale
 from subsidy.policy.model import Pack
@@ -14,7 +15,8 @@ from subsidy.wire import v1
 
 def misfits(record: Record, entry: v1.Paid, promise_payload: bytes, promise: v1.Promise) -> str:
     """Return why a paid entry does not fit the hold that is here, or an empty text when it fits."""
-    if promise_payload != record.promise:
+    # A bare tombstone has no promise of its own; the entry's is signed.
+    if record.promise and promise_payload != record.promise:
         return "its promise is not the one that was given"
     return _contradiction(entry, promise)
 
@@ -35,6 +37,13 @@ def _contradiction(entry: v1.Paid, promise: v1.Promise) -> str:
         ),
     )
     return next((problem for holds, problem in checks if not holds), "")
+
+
+def pay_ref_of(entry: v1.Paid) -> str:
+    """Return the payment of a paid entry that counts, or an empty text when that cannot be told."""
+    paid = [attempt.pay_ref for attempt in entry.attempts if attempt.state == "PAID"]
+    read = ids.read_pay_ref(paid[0]) if len(paid) == 1 else None
+    return paid[0] if read is not None and read[0] == entry.record_id else ""
 
 
 def second_look(pack: Pack, entry: v1.Paid, facts: Facts, promise: v1.Promise) -> list[str]:

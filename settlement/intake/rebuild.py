@@ -44,9 +44,16 @@ def tombstone(promise: v1.Promise, at_ms: int) -> Buried:
 
 
 def rebuilt(rows: Rows, taken: TakenEntry, promise: v1.Promise, entry: v1.Paid, at_ms: int) -> HoldPlaced:
-    """Return the hold as its promise gave it, without the person: the promise names none."""
+    """Return the hold as its promise gave it."""
+    record = of_promise(rows, taken, promise, entry, at_ms)
+    booking = Booking(Happening.HOLD_PLACED, record.year, record.parts)
+    return HoldPlaced(record=record, rebuilt=True, booking=booking)
+
+
+def of_promise(rows: Rows, taken: TakenEntry, promise: v1.Promise, entry: v1.Paid, at_ms: int) -> Record:
+    """Return the record of a hold as its promise gave it, without the person: the promise names none."""
     product = rows.get(Product, promise.item.gtin)
-    record = Record(
+    return Record(
         record_id=promise.record_id,
         state="HELD",
         device=promise.device,
@@ -71,5 +78,3 @@ def rebuilt(rows: Rows, taken: TakenEntry, promise: v1.Promise, entry: v1.Paid, 
         held_for_s=promise.held_for_s,
         why=f"rebuilt from its promise at {at_ms}",
     )
-    booking = Booking(Happening.HOLD_PLACED, record.year, record.parts)
-    return HoldPlaced(record=record, rebuilt=True, booking=booking)

@@ -4,13 +4,19 @@ from collections.abc import Iterable
 
 from settlement.ledger.accounts import Account
 from settlement.ledger.post import Booking, Posting, Slot, apply, postings
-from settlement.writer.rows import Balance, Key, Rows
+from settlement.writer.rows import Balance, Key, Record, Rows, Wanted
 from subsidy.policy.split import Part
 
 
 def keys(funders: Iterable[str], year: int) -> list[Key]:
     """Return the balances that an event of these funders and this year may touch."""
     return [(Balance, (funder, account.value, year)) for funder in funders for account in Account]
+
+
+def keys_of(records: Iterable[Record]) -> list[Wanted]:
+    """Return the balances that events of these records may touch, each once."""
+    found = {(part.funder, record.year) for record in records for part in record.parts}
+    return [(Balance, (funder, account.value, year)) for funder, year in found for account in Account]
 
 
 def book(rows: Rows, booking: Booking) -> tuple[Posting, ...]:

@@ -18,7 +18,7 @@ from settlement.web.strict_request import StrictRequest, has_json
 from settlement.writer import store
 from settlement.writer.rows import Device, Merchant, Rows, Shop
 from settlement.writer.step import Signed
-from subsidy import calendar, seal
+from subsidy import seal
 from subsidy.problem import Problem
 from subsidy.seal import Sealed
 from subsidy.wire import v1
@@ -57,15 +57,8 @@ def _enrolled(edge: Edge, name: str) -> v1.Enrolled:
             merchant_name=rows.want(Merchant, shop.merchant).name,
             terminals=tuple(terminals),
             centre_keys=tuple(seal.public_text(key) for key in edge.keys.public().values()),
-            lag_target_s=_lag_target_s(edge),
+            lag_target_s=edge.setting().lag_target_s(edge.now_ms()),
         )
-
-
-def _lag_target_s(edge: Edge) -> int:
-    rows = edge.setting().pack.lag_target_s
-    row = rows.on(calendar.business_day(calendar.from_ms(edge.now_ms())))
-    # A shop may be enrolled before the programme opens.
-    return (row or rows.rows[0]).value
 
 
 @post("/v1/facts", status_code=200, sync_to_thread=True, guards=SIGNED, responses=ANSWERS)

@@ -6,7 +6,7 @@ from litestar import Litestar
 from litestar.di import Provide
 from litestar.openapi import OpenAPIConfig
 
-from settlement.web import agents, health, holds_and_records, operators
+from settlement.web import agents, claims, health, holds_and_records, night, operators
 from settlement.web.edge import Edge
 from settlement.web.problems import handlers
 from settlement.web.signed import Signatures
@@ -19,8 +19,11 @@ _ROUTES: tuple[Any, ...] = (
     agents.hand_out_pack,
     holds_and_records.place_hold,
     holds_and_records.release_hold,
+    holds_and_records.take_return,
     holds_and_records.take_records,
     *operators.READS,
+    *claims.ROUTES,
+    night.show_night,
     *health.PROBES,
 )
 

@@ -1,5 +1,6 @@
 """What do the handlers work with?"""
 
+import datetime
 from collections.abc import Callable, Mapping
 
 import msgspec
@@ -24,7 +25,7 @@ class PackFiles(msgspec.Struct, frozen=True):
 
 
 class Edge(msgspec.Struct, frozen=True):
-    """The centre as the handlers see it."""
+    """The centre as the handlers see it. `night_at` is None when nights are not run by the service."""
 
     engine: Engine
     keys: Keys
@@ -33,6 +34,7 @@ class Edge(msgspec.Struct, frozen=True):
     now_ms: Callable[[], int]
     packs: Mapping[str, PackFiles]
     log: Log
+    night_at: datetime.time | None = None
 
 
 def ask_writer(edge: Edge, command: Command) -> Answer:

@@ -63,6 +63,20 @@ def release_hold(
     return _answer(edge, ask_writer(edge, TakeUpload(caller.device.device, caller.epoch, (taken,), None)))
 
 
+@post("/v1/returns", status_code=200, sync_to_thread=True, guards=SIGNED, responses=ANSWERS)
+def take_return(
+    request: StrictRequest, data: JSONBody[v1.ChainedEntry], edge: NamedDependency[Edge]
+) -> v1.UploadAnswer:
+    """Take a `returning` or `returned` entry early: the refund starts when its line is held back."""
+    caller: Caller = request.state.caller
+    taken = _read(edge, caller, data)
+    if not isinstance(taken.entry, v1.Returning | v1.Returned):
+        raise Problem(
+            422, "NOT_A_RETURN", "$.body: not a `returning` or `returned` entry. Send others to /v1/records"
+        )
+    return _answer(edge, ask_writer(edge, TakeUpload(caller.device.device, caller.epoch, (taken,), None)))
+
+
 @post("/v1/records", status_code=200, sync_to_thread=True, guards=SIGNED, responses=ANSWERS)
 def take_records(
     request: StrictRequest, data: JSONBody[Sealed], edge: NamedDependency[Edge]

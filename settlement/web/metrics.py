@@ -1,5 +1,6 @@
 """Which figures does a monitor watch? Read from the books at each call."""
 
+import datetime
 from collections.abc import Iterator
 
 from prometheus_client import CollectorRegistry, generate_latest
@@ -11,7 +12,9 @@ from settlement.db import tables
 from settlement.db.connection import reading
 from settlement.ledger import post, read_books
 from settlement.ledger.accounts import Account
+from settlement.reconcile.due import OVERDUE_AFTER, due, last_complete
 from settlement.web.edge import Edge
+from subsidy import calendar
 
 MEDIA_TYPE = "text/plain; version=0.0.4"
 
@@ -20,7 +23,8 @@ def exposition(edge: Edge) -> bytes:
     """Return all figures in Prometheus' text format."""
     registry = CollectorRegistry(auto_describe=False)
     with reading(edge.engine) as connection:
-        registry.register(_Books(list(_figures(connection))))
+        figures = [*_figures(connection), *_nights(connection, edge.night_at, edge.now_ms())]
+    registry.register(_Books(figures))
     return generate_latest(registry)
 
 
@@ -54,7 +58,7 @@ def _figures(connection: Connection) -> Iterator[Metric]:
         (
             "settlement_differences",
             "Items that wait for a person.",
-            select(func.count(tables.difference.c.kind)),
+            select(func.count()).where(tables.difference.c.closed_ms.is_(None)),
         ),
         (
             "settlement_quarantined_entries",
@@ -63,3 +67,15 @@ def _figures(connection: Connection) -> Iterator[Metric]:
         ),
     ):
         yield GaugeMetricFamily(name, text, value=connection.execute(query).scalar_one())
+
+
+def _nights(connection: Connection, night_at: datetime.time | None, now_ms: int) -> Iterator[Metric]:
+    last = last_complete(connection)
+    if last is not None:
+        text = "The newest day whose night was complete, as the Unix time of its end."
+        end_s = calendar.end_ms(datetime.date.fromisoformat(last)) // 1000
+        yield GaugeMetricFamily("settlement_night_last_complete_day_end", text, value=end_s)
+    if night_at is not None:
+        text = "Days whose night should have been complete four hours ago and is not. Must be 0."
+        overdue = len(due(connection, night_at, now_ms, OVERDUE_AFTER))
+        yield GaugeMetricFamily("settlement_nights_overdue", text, value=overdue)

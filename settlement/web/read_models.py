@@ -8,12 +8,13 @@ from collections.abc import Iterable, Mapping
 import msgspec
 from sqlalchemy import Connection, and_, or_, select
 
+from settlement.claims.read_claims import claims_of
 from settlement.db import tables
 from settlement.ledger import post
 from settlement.ledger.accounts import Account
 from settlement.ledger.post import Slot
 from settlement.writer import store
-from settlement.writer.rows import Record, Rows
+from settlement.writer.rows import ClaimLine, GoodsReturn, Record, Rows
 from subsidy import calendar
 from subsidy.masking import scrub
 from subsidy.policy.model import Pack
@@ -92,13 +93,21 @@ class PostingShown(msgspec.Struct, frozen=True):
 
 
 class DifferenceShown(msgspec.Struct, frozen=True):
-    """Something that waits for a person. `position` is for paging."""
+    """Something that waits for a person, or did: `closed_ms` is None while it waits.
+
+    `day` is the business day that it belongs to, `fen` what is at stake; `position` is for paging.
+    """
 
     subject: str
     kind: str
     owner: str
     detail: str
+    day: str
+    fen: int
+    pay_ref: str
+    next_step: str
     opened_ms: int
+    closed_ms: int | None
     position: str
 
 
@@ -127,6 +136,11 @@ class RecordShown(msgspec.Struct, frozen=True):
     ended_ms: int | None
     why: str
     owner: str
+    blocks: tuple[str, ...]
+    recovered: bool
+    pay_ref: str
+    goods_return: GoodsReturn | None
+    claims: tuple[ClaimLine, ...]
     entries: tuple[EntryShown, ...]
     differences: tuple[DifferenceShown, ...]
     postings: tuple[PostingShown, ...]
@@ -194,7 +208,7 @@ def trial_balance(balances: Mapping[Slot, int]) -> TrialBalance:
 def record(connection: Connection, record_id: str) -> RecordShown | None:
     """Return a record with its entries, differences and postings, or None."""
     rows = Rows()
-    store.load(connection, [(Record, (record_id,))], rows)
+    store.load(connection, [(Record, (record_id,)), (GoodsReturn, (record_id,))], rows)
     found = rows.get(Record, record_id)
     if found is None:
         return None
@@ -221,10 +235,22 @@ def record(connection: Connection, record_id: str) -> RecordShown | None:
         ended_ms=found.ended_ms,
         why=scrub(found.why),
         owner=found.owner,
+        blocks=found.blocks,
+        recovered=found.recovered,
+        pay_ref=found.pay_ref,
+        goods_return=_goods_return(rows.get(GoodsReturn, record_id)),
+        claims=tuple(claims_of(connection, record_id)),
         entries=tuple(_entries(connection, record_id)),
         differences=tuple(_differences(connection, tables.difference.c.subject == record_id)),
         postings=tuple(_postings(connection, record_id)),
     )
+
+
+def _goods_return(found: GoodsReturn | None) -> GoodsReturn | None:
+    if found is None:
+        return None
+    texts = {name: scrub(getattr(found, name)) for name in ("operator", "supervisor", "reason")}
+    return msgspec.structs.replace(found, **texts)
 
 
 def open_holds(connection: Connection, after: str, most: int, at_ms: int) -> list[HoldShown]:
@@ -251,11 +277,11 @@ def open_holds(connection: Connection, after: str, most: int, at_ms: int) -> lis
 
 
 def differences(connection: Connection, after: str, most: int) -> list[DifferenceShown]:
-    """Return up to `most` differences behind the position `after`."""
+    """Return up to `most` differences that wait, behind the position `after`."""
     c = tables.difference.c
     subject, _, kind = after.rpartition(" ")
     behind = or_(c.subject > subject, and_(c.subject == subject, c.kind > kind))
-    return _differences(connection, behind, most)
+    return _differences(connection, and_(c.closed_ms.is_(None), behind), most)
 
 
 def devices(connection: Connection, after: str, most: int) -> list[DeviceShown]:
@@ -298,7 +324,17 @@ def _differences(connection: Connection, condition: object, most: int = 100) -> 
     query = select(table).where(condition).order_by(c.subject, c.kind).limit(most)  # type: ignore[arg-type]
     return [
         DifferenceShown(
-            row.subject, row.kind, row.owner, scrub(row.detail), row.opened_ms, f"{row.subject} {row.kind}"
+            subject=row.subject,
+            kind=row.kind,
+            owner=row.owner,
+            detail=scrub(row.detail),
+            day=row.day,
+            fen=row.fen,
+            pay_ref=row.pay_ref,
+            next_step=row.next_step,
+            opened_ms=row.opened_ms,
+            closed_ms=row.closed_ms,
+            position=f"{row.subject} {row.kind}",
         )
         for row in connection.execute(query)
     ]

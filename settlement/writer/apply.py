@@ -2,14 +2,28 @@
 
 from collections.abc import Callable
 
+from settlement.claims import build, enter_late, pay, repaid, send_back
 from settlement.devices import enrol
-from settlement.funds import place_hold, top_up
+from settlement.funds import close_year, place_hold, top_up
 from settlement.intake import accept
 from settlement.ledger import balances
+from settlement.reconcile import apply_night
 from settlement.writer.rows import Rows, Wanted
 from settlement.writer.step import Answer, Event, Happened, MoneyEvent, Setting
 
-Command = place_hold.PlaceHold | accept.TakeUpload | top_up.TopUp | enrol.Enrol
+Command = (
+    place_hold.PlaceHold
+    | accept.TakeUpload
+    | top_up.TopUp
+    | enrol.Enrol
+    | build.BuildClaim
+    | pay.PayClaim
+    | send_back.SendBack
+    | repaid.Repay
+    | enter_late.EnterLate
+    | close_year.CloseYear
+    | apply_night.ApplyNight
+)
 
 
 def keys(command: Command, rows: Rows, setting: Setting, at_ms: int) -> list[Wanted]:
@@ -26,6 +40,20 @@ def keys(command: Command, rows: Rows, setting: Setting, at_ms: int) -> list[Wan
             wanted = top_up.keys(command, rows)
         case enrol.Enrol():
             wanted = enrol.keys(command, rows)
+        case build.BuildClaim():
+            wanted = build.keys(command, rows)
+        case pay.PayClaim():
+            wanted = pay.keys(command, rows)
+        case send_back.SendBack():
+            wanted = send_back.keys(command, rows)
+        case repaid.Repay():
+            wanted = repaid.keys(command, rows)
+        case enter_late.EnterLate():
+            wanted = enter_late.keys(command, rows)
+        case close_year.CloseYear():
+            wanted = close_year.keys(command, rows, setting)
+        case apply_night.ApplyNight():
+            wanted = apply_night.keys(command, rows)
     return [one for one in wanted if not rows.has(one)]
 
 
@@ -48,3 +76,17 @@ def run(
             return top_up.decide(rows, command, setting, at_ms, emit)
         case enrol.Enrol():
             return enrol.decide(rows, command, setting, at_ms, emit)
+        case build.BuildClaim():
+            return build.decide(rows, command, setting, at_ms, emit)
+        case pay.PayClaim():
+            return pay.decide(rows, command, setting, at_ms, emit)
+        case send_back.SendBack():
+            return send_back.decide(rows, command, setting, at_ms, emit)
+        case repaid.Repay():
+            return repaid.decide(rows, command, setting, at_ms, emit)
+        case enter_late.EnterLate():
+            return enter_late.decide(rows, command, setting, at_ms, emit)
+        case close_year.CloseYear():
+            return close_year.decide(rows, command, setting, at_ms, emit)
+        case apply_night.ApplyNight():
+            return apply_night.decide(rows, command, setting, at_ms, emit)

@@ -158,6 +158,8 @@ class Record(Row, frozen=True):
     """The centre's record of a sale, from its hold on. A tombstone has no promise and no money.
 
     `money` is the account that holds its parts now; `why` says why it is blocked, kept or ended.
+    `blocks` are the reasons why its line may not be paid (`funds/blocks.py`), `pay_ref` the payment that
+    counts, and `recovered` says that it was booked from a channel's file before the shop reported it.
     """
 
     key: ClassVar = ("record_id",)
@@ -189,6 +191,9 @@ class Record(Row, frozen=True):
     ended_ms: int | None = None
     why: str = ""
     owner: str = ""
+    blocks: tuple[str, ...] = ()
+    recovered: bool = False
+    pay_ref: str = ""
 
 
 class EntryRow(Row, frozen=True):
@@ -221,7 +226,11 @@ class EntryAt(Row, frozen=True):
 
 
 class Difference(Row, frozen=True):
-    """Something that needs a person: its kind, its owner, and what was found."""
+    """Something that needs a person: its kind, its owner, and what was found.
+
+    `day` is the business day that it belongs to, `fen` what is at stake, `pay_ref` the payment concerned;
+    all empty or 0 when there is none. `closed_ms` is None while it waits.
+    """
 
     key: ClassVar = ("subject", "kind")
     subject: str
@@ -229,6 +238,89 @@ class Difference(Row, frozen=True):
     owner: str
     detail: str
     opened_ms: int
+    day: str = ""
+    fen: int = 0
+    pay_ref: str = ""
+    next_step: str = ""
+    closed_ms: int | None = None
+
+
+class GoodsReturn(Row, frozen=True):
+    """The return of a sale's goods, as far as it has come: RETURNING, REFUNDED or REFUSED.
+
+    `begun_seq` and `ended_seq` are the places in the device's chain of the newest entry of each kind, 0
+    before one has come: the device's last word counts, in whatever order words arrive. `begun_ms` and
+    `ended_ms` are by the device's clock, `heard_ms` is when the centre heard of it. `money` is the account
+    that held the grant when the shopper had the money back, and `freed` says that quota and serial number
+    were given back. `repaid_by` names the document by which the merchant has repaid the grant.
+    """
+
+    key: ClassVar = ("record_id",)
+    record_id: str
+    state: str
+    refund_no: str
+    refund_fen: int
+    heard_ms: int
+    operator: str = ""
+    supervisor: str = ""
+    reason: str = ""
+    begun_ms: int | None = None
+    begun_seq: int = 0
+    ended_ms: int | None = None
+    ended_seq: int = 0
+    money: str = ""
+    freed: bool = False
+    repaid_by: str = ""
+    repaid_ms: int | None = None
+
+
+class Claim(Row, frozen=True):
+    """A merchant's claim for the sales up to a day, as it was submitted: it is never edited."""
+
+    key: ClassVar = ("claim",)
+    claim: str
+    merchant: str
+    day: str
+    lines: int
+    fen: int
+    built_ms: int
+
+
+class ClaimLine(Row, frozen=True):
+    """A record in a claim: SUBMITTED, then PAID, WITHHELD, REJECTED or CORRECTED, once and for all.
+
+    `reference` names the payment that settled it, `why` the reason for a rejection or correction.
+    """
+
+    key: ClassVar = ("claim", "record_id")
+    claim: str
+    record_id: str
+    fen: int
+    state: str
+    reference: str = ""
+    why: str = ""
+    ended_ms: int | None = None
+
+
+class ClaimPayment(Row, frozen=True):
+    """A payment of a claim, or of what was left of it: one reference counts once."""
+
+    key: ClassVar = ("claim", "reference")
+    claim: str
+    reference: str
+    lines: int
+    fen: int
+    withheld_lines: int
+    withheld_fen: int
+    paid_ms: int
+
+
+class ClosedYear(Row, frozen=True):
+    """A programme year that is closed: nothing of it is promised again."""
+
+    key: ClassVar = ("year",)
+    year: int
+    closed_ms: int
 
 
 class Balance(Row, frozen=True):
@@ -280,17 +372,76 @@ KINDS: tuple[type[Row], ...] = (
     Balance,
     Funding,
     RefusedOnDay,
+    GoodsReturn,
+    Claim,
+    ClaimLine,
+    ClaimPayment,
+    ClosedYear,
 )
 
 
-class HeldBy(msgspec.Struct, frozen=True):
-    """Asks for every record that a device still has held: a statement may end them."""
+class Every(msgspec.Struct, frozen=True):
+    """Asks for every row of a kind that meets a condition, which the store puts to the database too."""
 
+    kind: ClassVar[type[Row]]
+
+    def meets(self, row: Any) -> bool:
+        """Whether a row of the kind meets it."""
+        raise NotImplementedError
+
+
+class HeldBy(Every, frozen=True):
+    """Every record that a device still has held: a statement may end them."""
+
+    kind = Record
     device: str
     epoch: int
 
+    def meets(self, row: Any) -> bool:
+        """Held, and by this device."""
+        return row.state == "HELD" and (row.device, row.epoch) == (self.device, self.epoch)
 
-Wanted = Key | HeldBy
+
+class UnclaimedOf(Every, frozen=True):
+    """Every record of a merchant that is payable, blocked or not, and was placed before an instant."""
+
+    kind = Record
+    merchant: str
+    before_ms: int
+
+    def meets(self, row: Any) -> bool:
+        """Payable, the merchant's, and placed in time."""
+        return (
+            row.state in ("PAYABLE", "BLOCKED")
+            and row.merchant == self.merchant
+            and row.placed_at_ms < self.before_ms
+        )
+
+
+class ClaimsOf(Every, frozen=True):
+    """Every claim of a merchant for a day."""
+
+    kind = Claim
+    merchant: str
+    day: str
+
+    def meets(self, row: Any) -> bool:
+        """The merchant's, for the day."""
+        return (row.merchant, row.day) == (self.merchant, self.day)
+
+
+class LinesOf(Every, frozen=True):
+    """Every line of a claim."""
+
+    kind = ClaimLine
+    claim: str
+
+    def meets(self, row: Any) -> bool:
+        """Of the claim."""
+        return bool(row.claim == self.claim)
+
+
+Wanted = Key | Every
 
 
 class Rows:
@@ -299,19 +450,19 @@ class Rows:
     def __init__(self) -> None:
         self._rows: dict[Key, Row | None] = {}
         self._changed: dict[Key, list[Row]] = {}
-        self._held_by: set[HeldBy] = set()
+        self._every: set[Every] = set()
 
     def has(self, wanted: Wanted) -> bool:
         """Whether it is loaded, be it that the row does not exist."""
-        return wanted in self._held_by if isinstance(wanted, HeldBy) else wanted in self._rows
+        return wanted in self._every if isinstance(wanted, Every) else wanted in self._rows
 
     def loaded(self, key: Key, row: Row | None) -> None:
         """Note what the database holds; what the batch has already stays."""
         self._rows.setdefault(key, row)
 
-    def loaded_held_by(self, wanted: HeldBy) -> None:
-        """Note that every record this device has held is loaded."""
-        self._held_by.add(wanted)
+    def loaded_every(self, wanted: Every) -> None:
+        """Note that every row that `wanted` asks for is loaded."""
+        self._every.add(wanted)
 
     def get(self, kind: type[R], *key: Any) -> R | None:
         """Return a row, or None when there is none. It must have been asked for by `keys`."""
@@ -338,15 +489,19 @@ class Rows:
         else:
             versions.append(row)
 
+    def every(self, wanted: Every) -> list[Any]:
+        """Return every row that meets `wanted` now, in order of their keys."""
+        assert wanted in self._every
+        found = [
+            (key[1], row)
+            for key, row in self._rows.items()
+            if row is not None and key[0] is wanted.kind and wanted.meets(row)
+        ]
+        return [row for _, row in sorted(found, key=lambda one: one[0])]
+
     def held_by(self, device: str, epoch: int) -> list[Record]:
         """Return every record of the device that is HELD, by hold number."""
-        assert HeldBy(device, epoch) in self._held_by
-        held = [
-            row
-            for row in self._rows.values()
-            if isinstance(row, Record) and row.state == "HELD" and (row.device, row.epoch) == (device, epoch)
-        ]
-        return sorted(held, key=lambda row: row.hold_no)
+        return sorted(self.every(HeldBy(device, epoch)), key=lambda row: row.hold_no)
 
     def changed(self) -> Iterator[list[Row]]:
         """Yield the rows to write, in rounds: each row once a round, each move of its state in turn."""

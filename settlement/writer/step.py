@@ -12,7 +12,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from settlement.ledger.post import Booking, Posting
 from settlement.writer.rows import Rows
-from subsidy.policy.model import Pack
+from subsidy import calendar
+from subsidy.policy.model import Pack, must
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,6 +55,17 @@ class Setting(msgspec.Struct, frozen=True):
     kid: str
     keys: Mapping[str, Ed25519PublicKey]
 
+    def owner(self, at_ms: int) -> str:
+        """Return who looks after differences at an instant."""
+        return must(self.pack.differences_owner, calendar.business_day(calendar.from_ms(at_ms))).value
+
+    def lag_target_s(self, at_ms: int) -> int:
+        """Return within how many seconds a shop should have reported, at an instant."""
+        rows = self.pack.lag_target_s
+        row = rows.on(calendar.business_day(calendar.from_ms(at_ms)))
+        # A shop may be enrolled before the programme opens.
+        return (row or rows.rows[0]).value
+
 
 class Signed(msgspec.Struct, frozen=True):
     """An answer to be sealed once it is committed, with the key named by `kid`."""
@@ -81,4 +93,26 @@ class Done(msgspec.Struct, frozen=True):
     """It has happened."""
 
 
-Answer = Signed | Acks | Denied | Done
+class LeftOut(msgspec.Struct, frozen=True):
+    """A record that a claim or a payment has not taken, and why."""
+
+    record_id: str
+    fen: int
+    why: str
+
+
+class Claimed(msgspec.Struct, frozen=True):
+    """What became of a merchant's lines: how many and how much were taken, and which were not.
+
+    `claim` is None when there was nothing to claim. `more` says that others wait for a claim of their own.
+    """
+
+    claim: str | None
+    merchant: str
+    lines: int
+    fen: int
+    left_out: tuple[LeftOut, ...]
+    more: bool = False
+
+
+Answer = Signed | Acks | Denied | Done | Claimed

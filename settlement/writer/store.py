@@ -11,7 +11,18 @@ from sqlalchemy import Connection, Table, and_, func, insert, select, tuple_
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from settlement.db import tables
-from settlement.writer.rows import KINDS, HeldBy, Record, Row, Rows, Wanted, key_of
+from settlement.writer.rows import (
+    KINDS,
+    ClaimsOf,
+    Every,
+    HeldBy,
+    LinesOf,
+    Row,
+    Rows,
+    UnclaimedOf,
+    Wanted,
+    key_of,
+)
 from settlement.writer.step import Happened, MoneyEvent
 
 _TABLES: dict[type[Row], Table] = {
@@ -25,9 +36,9 @@ def load(connection: Connection, wanted: Iterable[Wanted], rows: Rows) -> None:
     """Load what `wanted` asks for and `rows` does not have yet."""
     by_kind: dict[type[Row], dict[tuple[Any, ...], None]] = {}
     for one in wanted:
-        if isinstance(one, HeldBy):
+        if isinstance(one, Every):
             if not rows.has(one):
-                _load_held(connection, one, rows)
+                _load_every(connection, one, rows)
         elif not rows.has(one):
             by_kind.setdefault(one[0], {})[one[1]] = None
     for kind, keys in by_kind.items():
@@ -93,13 +104,29 @@ def _load_kind(connection: Connection, kind: type[Row], keys: list[tuple[Any, ..
         rows.loaded((kind, key), None)
 
 
-def _load_held(connection: Connection, wanted: HeldBy, rows: Rows) -> None:
-    c = tables.record.c
-    for row in read_where(
-        connection, Record, c.device == wanted.device, c.epoch == wanted.epoch, c.state == "HELD"
-    ):
+def _load_every(connection: Connection, wanted: Every, rows: Rows) -> None:
+    for row in read_where(connection, wanted.kind, *_conditions(wanted)):
         rows.loaded(key_of(row), row)
-    rows.loaded_held_by(wanted)
+    rows.loaded_every(wanted)
+
+
+def _conditions(wanted: Every) -> Sequence[Any]:
+    """Return what `wanted.meets` says as the database is asked it."""
+    record, claim = tables.record.c, tables.claim.c
+    match wanted:
+        case HeldBy():
+            return record.device == wanted.device, record.epoch == wanted.epoch, record.state == "HELD"
+        case UnclaimedOf():
+            return (
+                record.merchant == wanted.merchant,
+                record.state.in_(("PAYABLE", "BLOCKED")),
+                record.placed_at_ms < wanted.before_ms,
+            )
+        case ClaimsOf():
+            return claim.merchant == wanted.merchant, claim.day == wanted.day
+        case LinesOf():
+            return (tables.claim_line.c.claim == wanted.claim,)
+    raise AssertionError(f"the database is not asked {wanted}")
 
 
 def _upsert(connection: Connection, kind: type[Row], values: list[dict[str, Any]]) -> None:

@@ -54,8 +54,11 @@ class Writer:
         self._inbox.put((command, answer))
         return answer.wait(ANSWER_WITHIN_S)
 
-    def write_now(self, commands: list[apply.Command]) -> list[Answer]:
-        """Run and commit `commands` in one transaction in this thread, and return their answers."""
+    def write_now(self, commands: list[apply.Command], dry_run: bool = False) -> list[Answer]:
+        """Run and commit `commands` in one transaction in this thread, and return their answers.
+
+        A `dry_run` gives the same answers and commits nothing.
+        """
         rows = Rows()
         happened: list[Happened] = []
         answers: list[Answer] = []
@@ -71,7 +74,8 @@ class Writer:
                 while missing := apply.keys(command, rows, setting, at_ms):
                     store.load(connection, missing, rows)
                 answers.append(apply.run(command, rows, setting, at_ms, happened.append))
-            store.write(connection, rows, happened)
+            if not dry_run:
+                store.write(connection, rows, happened)
         return answers
 
     def _run(self) -> None:

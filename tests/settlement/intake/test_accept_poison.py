@@ -74,22 +74,3 @@ def test_a_promise_that_we_never_signed_is_poison(books):
     assert books.take(device, device.chain(device.paid(forged))) == ["quarantined"]
     assert books.record(sealed).money == "suspense"
     assert books.device(other).frozen is None
-
-
-def test_entries_that_this_version_does_not_take_wait_for_people(books):
-    device = books.enrol()
-    sealed = books.hold(device)
-    books.take(device, device.chain(device.paid(sealed)))
-    promise = promised(sealed)
-    entry = v1.Returning(
-        v=1,
-        record_id=promise.record_id,
-        refund_no=device.attempt(promise).pay_ref + "R",
-        refund_fen=promise.amounts.to_pay_fen,
-        operator="007",
-        supervisor="001",
-        reason="changed their mind",
-        begun_ms=books.clock.now_ms(),
-    )
-    assert books.take(device, device.chain(entry)) == ["quarantined"]
-    assert books.record(sealed).state == "PAYABLE"

@@ -1,4 +1,7 @@
-"""Do the books depend on the order, the batches or the repetitions in which a network delivers?"""
+"""Do the books depend on the order, the batches or the repetitions in which a network delivers?
+
+Returns are among what is delivered: their words may overtake each other and their sales.
+"""
 
 import base64
 import json
@@ -16,8 +19,10 @@ from hypothesis import strategies as st
 
 from subsidy.wire import v1
 
-ENTRIES = 11
-SALES = ("paid", "closed", "paid", "misfit", "closed", "paid", "open")
+ENTRIES = 22
+SALES = ("paid", "closed", "paid", "misfit", "closed", "returning", "returned", "refused", "again", "open")
+# What follows a sale's end: words on its return.
+RETURNS = {"returning": (None,), "returned": (True,), "refused": (False,), "again": (False, True)}
 SAME_WHATEVER_THE_ORDER = (
     "SELECT * FROM record ORDER BY record_id",
     "SELECT * FROM balance ORDER BY funder, account, year",
@@ -27,6 +32,7 @@ SAME_WHATEVER_THE_ORDER = (
     "SELECT * FROM open_count ORDER BY scope, name",
     "SELECT * FROM entry_row ORDER BY seq, hash",
     "SELECT * FROM entry_at ORDER BY seq",
+    "SELECT * FROM goods_return ORDER BY record_id",
     "SELECT subject, kind, owner FROM difference ORDER BY subject, kind",
     "SELECT device, frozen, last_seq, entries FROM device",
     "SELECT funder, account, year, happening, sum(fen), count(*) FROM posting "
@@ -47,7 +53,7 @@ class World(msgspec.Struct, frozen=True):
         ended = set()
         for entry in self.entries:
             body = json.loads(base64.b64decode(entry.wire.body))
-            if entry.seq in acked and body["kind"] != "supplement":
+            if entry.seq in acked and body["kind"] in ("paid", "closed"):
                 ended.add(body.get("record_id"))
         return [one for one in self.holds if one.record_id not in ended]
 
@@ -81,7 +87,12 @@ def world(tmp_path_factory):
         elif outcome != "open":
             more = {"paid_fen": 1} if outcome == "misfit" else {}
             entries.append(device.chain(device.paid(sealed, **more)))
-            entries.append(device.chain(device.supplement(promise.record_id, device.attempt(promise))))
+            if outcome not in RETURNS:
+                entries.append(device.chain(device.supplement(promise.record_id, device.attempt(promise))))
+        for number, refunded in enumerate(RETURNS.get(outcome, ())):
+            entries.append(device.chain(device.returning(promise, reason=f"try {number}")))
+            if refunded is not None:
+                entries.append(device.chain(device.returned(promise, refunded)))
     entries.append(device.chain(b'{"kind": "of another version"}'))
     assert len(entries) == ENTRIES
     return World(folder, device, tuple(entries), tuple(holds))
@@ -111,4 +122,15 @@ def test_any_order_repetition_and_batching_gives_the_same_books(world, in_order,
 
 def test_the_books_it_is_compared_with_hold_every_kind_of_outcome(in_order):
     states = sorted(row[1] for row in in_order[0])
-    assert states == ["HELD", "KEPT", "PAYABLE", "PAYABLE", "PAYABLE", "RELEASED", "RELEASED"]
+    assert states == [
+        "BLOCKED",
+        "HELD",
+        "KEPT",
+        "PAYABLE",
+        "PAYABLE",
+        "PAYABLE",
+        "RELEASED",
+        "RELEASED",
+        "RETURNED",
+        "RETURNED",
+    ]

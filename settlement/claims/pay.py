@@ -1,0 +1,158 @@
+"""Which lines of a claim are paid, and what becomes of the others?
+
+A line whose goods came back is withheld for good: its money is available again. One with another reason
+against it stays in the claim, and is paid with a later payment when the reason is gone.
+"""
+
+import msgspec
+from msgspec.structs import replace
+
+from settlement.ledger import balances
+from settlement.ledger.accounts import Account
+from settlement.ledger.post import Booking, Happening
+from settlement.returns.follow import BACK
+from settlement.writer.rows import Claim, ClaimLine, ClaimPayment, LinesOf, Record, Rows, Wanted
+from settlement.writer.step import Answer, Claimed, Denied, Emit, Event, LeftOut, MoneyEvent, Setting
+
+CLAIM_UNKNOWN = "CLAIM_UNKNOWN"
+
+
+class PayClaim(msgspec.Struct, frozen=True):
+    """The bank has paid `claim`; `reference` names its document, which counts once."""
+
+    claim: str
+    reference: str
+
+
+class LinePaid(MoneyEvent, frozen=True, kw_only=True, tag="line_paid"):
+    """The merchant has the money of a line."""
+
+    record_id: str
+    claim: str
+    reference: str
+    at_ms: int
+
+    def fold(self, rows: Rows) -> None:
+        """End the line and pay the record."""
+        record = rows.want(Record, self.record_id)
+        assert record.state == "IN_CLAIM"
+        assert record.blocks == ()
+        why = f"paid by {self.reference}"
+        rows.put(replace(record, state="PAID_OUT", money=Account.PAID.value, why=why))
+        line = rows.want(ClaimLine, self.claim, self.record_id)
+        rows.put(replace(line, state="PAID", reference=self.reference, ended_ms=self.at_ms))
+
+
+class LineWithheld(MoneyEvent, frozen=True, kw_only=True, tag="line_withheld"):
+    """The goods of a line came back before it was paid: its money is available again."""
+
+    record_id: str
+    claim: str
+    reference: str
+    at_ms: int
+
+    def fold(self, rows: Rows) -> None:
+        """End the line and the record."""
+        record = rows.want(Record, self.record_id)
+        assert record.state == "IN_CLAIM"
+        rows.put(replace(record, state="RETURNED", money=None, why="goods returned", owner="", blocks=()))
+        line = rows.want(ClaimLine, self.claim, self.record_id)
+        rows.put(replace(line, state="WITHHELD", reference=self.reference, ended_ms=self.at_ms))
+
+
+class ClaimPaid(Event, frozen=True, kw_only=True, tag="claim_paid"):
+    """A payment of a claim counts, with both totals: what was paid and what was withheld."""
+
+    payment: ClaimPayment
+
+    def fold(self, rows: Rows) -> None:
+        """Note the payment."""
+        rows.put(self.payment)
+
+
+def keys(command: PayClaim, rows: Rows) -> list[Wanted]:
+    """Ask for the claim, its lines, and the records of those that are open."""
+    lines = LinesOf(command.claim)
+    wanted: list[Wanted] = [
+        (Claim, (command.claim,)),
+        (ClaimPayment, (command.claim, command.reference)),
+        lines,
+    ]
+    if not rows.has(lines):
+        return wanted
+    records: list[Wanted] = [(Record, (line.record_id,)) for line in _open(rows, command.claim)]
+    if not all(rows.has(one) for one in records):
+        return wanted + records
+    return wanted + balances.keys_of(rows.want(Record, line.record_id) for line in _open(rows, command.claim))
+
+
+def decide(rows: Rows, command: PayClaim, _setting: Setting, at_ms: int, emit: Emit) -> Answer:
+    """Pay every open line that has no reason against it."""
+    claim = rows.get(Claim, command.claim)
+    if claim is None:
+        return unknown(command.claim)
+    before = rows.get(ClaimPayment, command.claim, command.reference)
+    if before is not None:
+        detail = (
+            f"{command.reference} has paid {before.lines} lines of {command.claim} already. "
+            "Another payment needs another reference"
+        )
+        return Denied(409, "ALREADY_PAID", detail)
+    records = [rows.want(Record, line.record_id) for line in _open(rows, command.claim)]
+    if not any(_may_end(record) for record in records):
+        waiting = f"{len(records)} lines wait for their reasons to go" if records else "no line is open"
+        return Denied(409, "NOTHING_TO_PAY", f"{command.claim}: {waiting}. See `settlement claims show`")
+    paid_fen, paid, withheld = 0, 0, []
+    for record in records:
+        if BACK in record.blocks:
+            withheld.append(
+                LeftOut(record.record_id, record.subsidy_fen, "goods returned: withheld for good")
+            )
+            emit(
+                LineWithheld(
+                    record_id=record.record_id,
+                    claim=command.claim,
+                    reference=command.reference,
+                    at_ms=at_ms,
+                    booking=Booking(Happening.RETURNED_IN_CLAIM, record.year, record.parts),
+                )
+            )
+        elif record.blocks:
+            why = f"blocked: {', '.join(record.blocks)}"
+            withheld.append(LeftOut(record.record_id, record.subsidy_fen, why))
+        else:
+            paid, paid_fen = paid + 1, paid_fen + record.subsidy_fen
+            emit(
+                LinePaid(
+                    record_id=record.record_id,
+                    claim=command.claim,
+                    reference=command.reference,
+                    at_ms=at_ms,
+                    booking=Booking(Happening.CLAIM_PAID, record.year, record.parts),
+                )
+            )
+    payment = ClaimPayment(
+        claim=command.claim,
+        reference=command.reference,
+        lines=paid,
+        fen=paid_fen,
+        withheld_lines=len(withheld),
+        withheld_fen=sum(one.fen for one in withheld),
+        paid_ms=at_ms,
+    )
+    emit(ClaimPaid(payment=payment))
+    return Claimed(claim.claim, claim.merchant, paid, paid_fen, tuple(withheld))
+
+
+def unknown(claim: str) -> Denied:
+    """Return what is said of a claim that is not here."""
+    return Denied(404, CLAIM_UNKNOWN, f"there is no claim {claim}. `settlement claims show` lists them")
+
+
+def _open(rows: Rows, claim: str) -> list[ClaimLine]:
+    return [line for line in rows.every(LinesOf(claim)) if line.state == "SUBMITTED"]
+
+
+def _may_end(record: Record) -> bool:
+    """Whether a payment does something to a line: it is paid, or withheld for good."""
+    return not record.blocks or BACK in record.blocks

@@ -1,0 +1,219 @@
+"""How does a claim stand, whose claims wait to be built, and which returns are under way?"""
+
+from collections.abc import Sequence
+
+import msgspec
+from sqlalchemy import Connection, func, select
+
+from settlement.db import tables
+from settlement.writer import store
+from settlement.writer.rows import Claim, ClaimLine, ClaimPayment
+from subsidy.masking import scrub
+
+
+class Total(msgspec.Struct, frozen=True):
+    """How many lines, and how much they come to."""
+
+    lines: int
+    fen: int
+
+
+class ClaimTotals(msgspec.Struct, frozen=True):
+    """A claim as it was submitted, and what has become of its lines so far: they add up to it.
+
+    `held_back` are open lines that would not be paid now; `withheld` ones whose goods came back.
+    """
+
+    submitted: Total
+    open: Total
+    held_back: Total
+    paid: Total
+    withheld: Total
+    rejected: Total
+    corrected: Total
+
+
+class LineShown(msgspec.Struct, frozen=True):
+    """A line of a claim. `held_back` are the reasons why it would not be paid now."""
+
+    record_id: str
+    fen: int
+    state: str
+    held_back: tuple[str, ...]
+    reference: str
+    why: str
+    ended_ms: int | None
+
+
+class ClaimSummary(msgspec.Struct, frozen=True):
+    """A claim with its totals."""
+
+    claim: str
+    merchant: str
+    day: str
+    built_ms: int
+    totals: ClaimTotals
+
+
+class ClaimShown(ClaimSummary, frozen=True):
+    """A claim with its payments and all its lines."""
+
+    payments: tuple[ClaimPayment, ...]
+    lines: tuple[LineShown, ...]
+
+
+class ReturnShown(msgspec.Struct, frozen=True):
+    """A return. `age_s` counts from when the centre heard of it; `late` is longer than the lag target."""
+
+    record_id: str
+    state: str
+    refund_no: str
+    refund_fen: int
+    operator: str
+    supervisor: str
+    reason: str
+    begun_ms: int | None
+    ended_ms: int | None
+    heard_ms: int
+    age_s: int
+    late: bool
+    merchant: str
+    shop: str
+    record_state: str
+
+
+def merchants_to_claim(connection: Connection, before_ms: int) -> list[str]:
+    """Return the merchants that have something payable, blocked or not, placed before an instant."""
+    c = tables.record.c
+    query = (
+        select(c.merchant)
+        .where(c.state.in_(("PAYABLE", "BLOCKED")), c.placed_at_ms < before_ms)
+        .distinct()
+        .order_by(c.merchant)
+    )
+    return list(connection.execute(query).scalars())
+
+
+def claims(connection: Connection, after: str, most: int) -> list[ClaimSummary]:
+    """Return up to `most` claims behind the name `after`."""
+    c = tables.claim.c
+    names = connection.execute(select(c.claim).where(c.claim > after).order_by(c.claim).limit(most)).scalars()
+    found = store.read_where(connection, Claim, c.claim.in_(list(names)))
+    return [
+        ClaimSummary(one.claim, one.merchant, one.day, one.built_ms, _totals(connection, one))
+        for one in found
+        if isinstance(one, Claim)
+    ]
+
+
+def claim(connection: Connection, name: str) -> ClaimShown | None:
+    """Return a claim with everything in it, or None."""
+    found = store.read_where(connection, Claim, tables.claim.c.claim == name)
+    if not found or not isinstance(found[0], Claim):
+        return None
+    one = found[0]
+    payments = store.read_where(connection, ClaimPayment, tables.claim_payment.c.claim == name)
+    return ClaimShown(
+        claim=one.claim,
+        merchant=one.merchant,
+        day=one.day,
+        built_ms=one.built_ms,
+        totals=_totals(connection, one),
+        payments=tuple(payment for payment in payments if isinstance(payment, ClaimPayment)),
+        lines=tuple(_lines(connection, name)),
+    )
+
+
+def claims_of(connection: Connection, record_id: str) -> list[ClaimLine]:
+    """Return the lines of a record, in whichever claims."""
+    found = store.read_where(connection, ClaimLine, tables.claim_line.c.record_id == record_id)
+    return [line for line in found if isinstance(line, ClaimLine)]
+
+
+def open_returns(
+    connection: Connection, after: str, most: int, at_ms: int, lag_target_s: int
+) -> list[ReturnShown]:
+    """Return up to `most` returns that are under way, behind the record id `after`."""
+    back, record = tables.goods_return, tables.record
+    query = (
+        select(
+            back,
+            record.c.merchant.label("merchant"),
+            record.c.shop.label("shop"),
+            record.c.state.label("record_state"),
+        )
+        .join(record, record.c.record_id == back.c.record_id)
+        .where(back.c.state == "RETURNING", back.c.record_id > after)
+        .order_by(back.c.record_id)
+        .limit(most)
+    )
+    return [
+        ReturnShown(
+            record_id=row.record_id,
+            state=row.state,
+            refund_no=row.refund_no,
+            refund_fen=row.refund_fen,
+            operator=scrub(row.operator),
+            supervisor=scrub(row.supervisor),
+            reason=scrub(row.reason),
+            begun_ms=row.begun_ms,
+            ended_ms=row.ended_ms,
+            heard_ms=row.heard_ms,
+            age_s=max(0, at_ms - row.heard_ms) // 1000,
+            late=at_ms - row.heard_ms > lag_target_s * 1000,
+            merchant=row.merchant,
+            shop=row.shop,
+            record_state=row.record_state,
+        )
+        for row in connection.execute(query)
+    ]
+
+
+def _lines(connection: Connection, name: str) -> Sequence[LineShown]:
+    line, record = tables.claim_line, tables.record
+    query = (
+        select(line, record.c.blocks)
+        .join(record, record.c.record_id == line.c.record_id)
+        .where(line.c.claim == name)
+        .order_by(line.c.record_id)
+    )
+    return [
+        LineShown(
+            record_id=row.record_id,
+            fen=row.fen,
+            state=row.state,
+            held_back=msgspec.json.decode(row.blocks, type=tuple[str, ...])
+            if row.state == "SUBMITTED"
+            else (),
+            reference=row.reference,
+            why=row.why,
+            ended_ms=row.ended_ms,
+        )
+        for row in connection.execute(query)
+    ]
+
+
+def _totals(connection: Connection, one: Claim) -> ClaimTotals:
+    line, record = tables.claim_line.c, tables.record.c
+    held_back = (record.blocks != "[]").label("held_back")
+    query = (
+        select(line.state, held_back, func.count().label("lines"), func.sum(line.fen).label("fen"))
+        .join_from(tables.claim_line, tables.record, record.record_id == line.record_id)
+        .where(line.claim == one.claim)
+        .group_by(line.state, held_back)
+    )
+    found = list(connection.execute(query))
+
+    def total(state: str, held: bool | None = None) -> Total:
+        mine = [row for row in found if row.state == state and held in (None, bool(row.held_back))]
+        return Total(sum(row.lines for row in mine), sum(row.fen for row in mine))
+
+    return ClaimTotals(
+        submitted=Total(one.lines, one.fen),
+        open=total("SUBMITTED", held=False),
+        held_back=total("SUBMITTED", held=True),
+        paid=total("PAID"),
+        withheld=total("WITHHELD"),
+        rejected=total("REJECTED"),
+        corrected=total("CORRECTED"),
+    )

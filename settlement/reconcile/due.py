@@ -1,0 +1,56 @@
+"""Which nights are to be run, and which are overdue? What has been run lives in a table.
+
+A day is due when the hour of its night has come and no night of it was complete: one that found a file
+missing is due again. So what a stopped service has missed is run when it comes up.
+"""
+
+import datetime
+
+from sqlalchemy import Connection, func, select
+from sqlalchemy.dialects.sqlite import insert
+
+from settlement.db import tables
+from settlement.reconcile.expect import day_of
+from subsidy import calendar
+
+MOST_DAYS = 31
+OVERDUE_AFTER = datetime.timedelta(hours=4)
+_DAY = datetime.timedelta(days=1)
+
+
+def due(
+    connection: Connection, night_at: datetime.time, now_ms: int, late_by: datetime.timedelta
+) -> list[str]:
+    """Return the days whose night should have been complete `late_by` ago and is not, oldest first.
+
+    Days before the first record, and more than a month ago, are not asked for.
+    """
+    placed = tables.record.c.placed_at_ms
+    first_ms = connection.execute(select(func.min(placed)).where(placed > 0)).scalar_one()
+    if first_ms is None:
+        return []
+    now = calendar.from_ms(now_ms) - late_by
+    last = now.date() - (_DAY if now.time() >= night_at else 2 * _DAY)
+    first = max(datetime.date.fromisoformat(day_of(first_ms)), last - (MOST_DAYS - 1) * _DAY)
+    c = tables.night_run.c
+    done = set(connection.execute(select(c.day).where(c.complete == 1)).scalars())
+    days = [(first + number * _DAY).isoformat() for number in range((last - first).days + 1)]
+    return [day for day in days if day not in done]
+
+
+def last_complete(connection: Connection) -> str | None:
+    """Return the newest day whose night was complete."""
+    c = tables.night_run.c
+    found = connection.execute(select(func.max(c.day)).where(c.complete == 1)).scalar_one()
+    return None if found is None else str(found)
+
+
+def note_run(connection: Connection, day: str, exit_code: int, complete: bool, at_ms: int) -> None:
+    """Note that a night has ended, unless the same is noted already."""
+    c = tables.night_run.c
+    before = connection.execute(select(c.exit_code, c.complete).where(c.day == day)).one_or_none()
+    if before is not None and tuple(before) == (exit_code, int(complete)):
+        return
+    values = {"exit_code": exit_code, "complete": int(complete), "ended_ms": at_ms}
+    statement = insert(tables.night_run).values(day=day, **values)
+    connection.execute(statement.on_conflict_do_update(index_elements=["day"], set_=values))

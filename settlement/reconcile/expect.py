@@ -1,0 +1,130 @@
+"""What do the shops' entries say that the files should hold? Pure.
+
+A `Story` is everything the centre knows of one sale: where its record stands, each try to take money
+as its newest entry has it, and its return.
+"""
+
+from collections.abc import Iterable
+
+import msgspec
+
+from settlement.writer.rows import EntryRow, GoodsReturn, Record
+from subsidy import calendar
+from subsidy.policy.model import Tender
+from subsidy.wire import v1
+
+_LAST_MS = 32_503_651_200_000  # the year 3000: a device may have written any number
+BOOKED = ("PAYABLE", "BLOCKED", "IN_CLAIM", "PAID_OUT", "AVAILABLE_AGAIN", "RETURNED")
+
+
+class Attempt(msgspec.Struct, frozen=True):
+    """One try to take money. `fen` is what the files should show when its `state` is PAID.
+
+    `begun_ms` and `ended_ms` are by the device's clock, as far as the centre's can bear it out.
+    """
+
+    pay_ref: str
+    tender: Tender
+    state: str
+    fen: int
+    begun_ms: int
+    ended_ms: int
+
+
+class Return(msgspec.Struct, frozen=True):
+    """The return of a sale: RETURNING, REFUNDED or REFUSED; `ended_ms` is None while it is open."""
+
+    pay_ref: str
+    refund_no: str
+    fen: int
+    state: str
+    begun_ms: int
+    ended_ms: int | None
+
+
+class Story(msgspec.Struct, frozen=True):
+    """A sale as the centre knows it. An end that came without a hold has no shop and no tender."""
+
+    record: Record
+    day: str
+    tender: Tender | None
+    attempts: tuple[Attempt, ...]
+    goods_return: Return | None
+
+    @property
+    def record_id(self) -> str:
+        """The sale's id."""
+        return self.record.record_id
+
+    @property
+    def is_booked(self) -> bool:
+        """Whether the fund has booked it as paid, or would have if it had come in time."""
+        return self.record.state in BOOKED
+
+
+def tell(record: Record, entries: Iterable[EntryRow], goods_return: GoodsReturn | None) -> Story:
+    """Return the story of a record from the entries about it that were taken."""
+    attempts: dict[str, Attempt] = {}
+    heard_ms = 0
+    for row in sorted(entries, key=lambda one: (one.device, one.epoch, one.seq, one.hash)):
+        entry = msgspec.json.decode(row.body, type=v1.Entry)
+        if isinstance(entry, v1.Paid | v1.Closed):
+            told = entry.attempts
+        elif isinstance(entry, v1.Supplement):
+            told = (entry.attempt,)
+        else:
+            heard_ms = max(heard_ms, row.taken_ms)
+            continue
+        for one in told:
+            attempts[one.pay_ref] = _attempt(one, record.placed_at_ms, row.taken_ms)
+    return Story(
+        record=record,
+        day=day_of(record.placed_at_ms or _made_ms(record.record_id)),
+        tender=_tender(record.promise),
+        attempts=tuple(attempts[ref] for ref in sorted(attempts)),
+        goods_return=None if goods_return is None else _return(goods_return, record.placed_at_ms, heard_ms),
+    )
+
+
+def day_of(at_ms: int) -> str:
+    """Return the day in Shanghai of Unix milliseconds, as 2026-01-31."""
+    return calendar.business_day(calendar.from_ms(min(at_ms, _LAST_MS))).isoformat()
+
+
+def _attempt(one: v1.Attempt, placed_ms: int, taken_ms: int) -> Attempt:
+    # A device's clock may say anything; no payment began before its hold, or ended after we heard of it.
+    begun_ms = min(max(one.begun_ms, placed_ms), taken_ms)
+    ended_ms = begun_ms if one.ended_ms is None else min(max(one.ended_ms, begun_ms), taken_ms)
+    return Attempt(
+        pay_ref=one.pay_ref,
+        tender=one.tender,
+        state=one.state,
+        fen=one.amount_fen if one.approved_fen is None else one.approved_fen,
+        begun_ms=begun_ms,
+        ended_ms=ended_ms,
+    )
+
+
+def _return(row: GoodsReturn, placed_ms: int, heard_ms: int) -> Return:
+    heard_ms = max(heard_ms, row.heard_ms)
+    begun_ms = row.heard_ms if row.begun_ms is None else min(max(row.begun_ms, placed_ms), heard_ms)
+    return Return(
+        pay_ref=row.refund_no[:-1],
+        refund_no=row.refund_no,
+        fen=row.refund_fen,
+        state=row.state,
+        begun_ms=begun_ms,
+        ended_ms=None if row.ended_ms is None else min(max(row.ended_ms, begun_ms), heard_ms),
+    )
+
+
+class _Asked(msgspec.Struct, frozen=True):
+    tender: Tender
+
+
+def _tender(promise: bytes) -> Tender | None:
+    return msgspec.json.decode(promise, type=_Asked).tender if promise else None
+
+
+def _made_ms(record_id: str) -> int:
+    return int(record_id.replace("-", "")[:12], 16)

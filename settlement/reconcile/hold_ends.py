@@ -1,0 +1,86 @@
+"""Which holds does *files* end, and which sales does it find paid? Pure.
+
+The fourth proof: a hold's time is over, and every source in whose files its payment could stand has
+given the files of its day and the next, whole. No row, or rows that come to nothing: it was not paid. Rows
+that come to what was asked: it was, and the shop's own record is still to come. Anything else is a
+difference, and the hold stays.
+"""
+
+from collections.abc import Iterable
+
+import msgspec
+
+from settlement.reconcile.config import NightConfig
+from settlement.reconcile.expect import Story, day_of
+from settlement.reconcile.kinds import Kind
+from settlement.reconcile.lines import Line
+from settlement.reconcile.match import Finding, days_between, next_day, standing
+from settlement.reconcile.sales import Files
+
+
+class NotPaid(msgspec.Struct, frozen=True):
+    """The files prove that a hold was not paid. Its time is over at `over_ms`."""
+
+    record_id: str
+    over_ms: int
+    why: str
+
+
+class FoundPaid(msgspec.Struct, frozen=True):
+    """The files prove that a hold was paid, by the payment `pay_ref`."""
+
+    record_id: str
+    over_ms: int
+    pay_ref: str
+    fen: int
+    why: str
+
+
+def proved(
+    story: Story, lines: Iterable[Line], config: NightConfig, files: Files, now_ms: int
+) -> NotPaid | FoundPaid | Finding | None:
+    """Return what the files prove of a hold, or None while they prove nothing.
+
+    Args:
+        story: a record that is HELD.
+        lines: all rows of the sale.
+        config: the sources that could have it.
+        files: what has come.
+        now_ms: the centre's time.
+    """
+    record = story.record
+    if record.state != "HELD" or story.tender is None or not config.covering(record.shop, story.tender):
+        return None
+    # Another attempt may have gone another way, so every source of the shop is asked.
+    sources = config.covering(record.shop)
+    longest_s = max(one.longest_payment_s for one in sources)
+    over_ms = record.placed_at_ms + (record.held_for_s + longest_s) * 1000
+    last = max(next_day(story.day), day_of(over_ms))
+    days = days_between(story.day, last)
+    if now_ms <= over_ms or not all((one.name, day) in files.whole for one in sources for day in days):
+        return None
+    counted, all_straight = standing(story, lines, config)
+    net: dict[str, int] = {}
+    for line in counted:
+        net[line.pay_ref] = net.get(line.pay_ref, 0) + line.net_fen
+    paid = {pay_ref: fen for pay_ref, fen in net.items() if fen}
+    why = f"files {days[0]} to {days[-1]}"
+    if not all_straight:
+        return None  # each of its rows is a difference already
+    if not paid:
+        return NotPaid(record.record_id, over_ms, why)
+    if list(paid.values()) == [record.to_pay_fen]:
+        return FoundPaid(record.record_id, over_ms, next(iter(paid)), record.to_pay_fen, why)
+    total = sum(paid.values())
+    places = tuple(one.place for one in counted)
+    detail = f"the files say {total} fen, the promise {record.to_pay_fen}"
+    pay_ref = sorted(paid)[-1]
+    return Finding(
+        Kind.AMOUNT,
+        pay_ref,
+        record.record_id,
+        abs(total - record.to_pay_fen),
+        counted[-1].day,
+        places,
+        detail,
+    )

@@ -1,0 +1,56 @@
+"""Which of a day's files have come?"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from settlement.reconcile.config import Source
+from settlement.reconcile.lines import FileRead
+from settlement.reconcile.sources.layouts import LAYOUTS, MAY_SAY_NONE, nothing_moved
+from settlement.reconcile.sources.text import MOST_BYTES, Place
+from subsidy.strict.yaml_text import FileError
+
+NONE = ".none"
+_MOST_NONE_BYTES = 1024
+
+
+def read_files(folder: Path, sources: Sequence[Source], day: str) -> list[FileRead]:
+    """Return the files of `day` that lie in `folder`, each read whole. Raises FileError.
+
+    A file that has not come is left out. `<name>.none` beside a file's place is the operator's word that the
+    channel has told that nothing moved: WeChat gives no bill for such a day.
+    """
+    if not folder.is_dir():
+        raise FileError(
+            str(folder), 1, "", "there is no such folder", "Make it, or name another with --files"
+        )
+    found = []
+    for source in sources:
+        path = folder / source.file_name(day)
+        marker = path.with_name(path.name + NONE)
+        place = Place(source.name, day, str(path))
+        if marker.exists():
+            found.append(_none(marker, path, source, place))
+        elif path.exists():
+            found.append(LAYOUTS[source.layout](_bytes(path, MOST_BYTES), place))
+    return found
+
+
+def _none(marker: Path, path: Path, source: Source, place: Place) -> FileRead:
+    if source.layout not in MAY_SAY_NONE:
+        remedy = f"Remove it: a {source.layout} comes for every day, with its totals"
+        raise FileError(str(marker), 1, "", "this source always gives a file", remedy)
+    if path.exists():
+        remedy = "Remove the one that is not true"
+        raise FileError(str(marker), 1, "", f"it says that nothing moved, and {path.name} is here", remedy)
+    return nothing_moved(source.layout, _bytes(marker, _MOST_NONE_BYTES), place)
+
+
+def _bytes(path: Path, most: int) -> bytes:
+    try:
+        if not path.is_file():
+            raise FileError(str(path), 1, "", "not a file", "Put the file itself here")
+        if path.stat().st_size > most:
+            raise FileError(str(path), 1, "", f"larger than {most} bytes", "See whether it is the right file")
+        return path.read_bytes()
+    except OSError as wrong:
+        raise FileError(str(path), 1, "", f"cannot be read ({wrong.strerror})", "Check its rights") from None

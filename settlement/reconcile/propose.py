@@ -1,0 +1,143 @@
+"""What follows from a night: which holds end, which items open and which are settled? Pure."""
+
+from collections.abc import Iterable
+
+import msgspec
+from msgspec.structs import replace
+
+from settlement.funds.blocks import has_line
+from settlement.reconcile.apply_night import EndHold, Find, Proposal, Recover, Settle, stage_of
+from settlement.reconcile.config import NightConfig
+from settlement.reconcile.events import block_of
+from settlement.reconcile.hold_ends import FoundPaid, NotPaid, proved
+from settlement.reconcile.kinds import Kind
+from settlement.reconcile.lines import record_of
+from settlement.reconcile.match import Finding, Verdict, judge
+from settlement.reconcile.sales import Files, Sale
+from settlement.writer.rows import Difference, Record
+
+
+def judged(sale: Sale, config: NightConfig, files: Files, now_ms: int) -> Verdict:
+    """Return what is found about one sale; a hold that the files contradict is a finding too."""
+    verdict = judge(sale.story, sale.record_id, sale.lines, config, files)
+    if sale.story is None or sale.story.record.state != "HELD":
+        return verdict
+    found = proved(sale.story, sale.lines, config, files, now_ms)
+    if not isinstance(found, Finding):
+        return verdict
+    return Verdict((found,), (), {**verdict.buckets, **dict.fromkeys(found.places, found.kind.value)})
+
+
+def proposals(
+    sales: Iterable[Sale],
+    items: Iterable[Difference],
+    config: NightConfig,
+    files: Files,
+    owner: str,
+    now_ms: int,
+) -> list[Proposal]:
+    """Return what the night wants to happen, in an order that depends on nothing but what is there.
+
+    Args:
+        sales: every sale that was looked at.
+        items: the night's own items about them that are open.
+        config: the sources.
+        files: what has come.
+        owner: who gets what is found.
+        now_ms: the centre's time: no hold ends before its own is over.
+    """
+    ends: list[Proposal] = []
+    finds: list[Proposal] = []
+    known = {(one.subject, one.kind): one for one in items}
+    found: set[tuple[str, str]] = set()
+    blocked: set[tuple[str | None, str]] = set()
+    stories: dict[str | None, Record] = {}
+    for sale in sales:
+        record = None if sale.story is None else sale.story.record
+        if record is not None:
+            stories[record.record_id] = record
+            assert sale.story is not None
+            end = proved(sale.story, sale.lines, config, files, now_ms)
+            if isinstance(end, NotPaid):
+                ends.append(EndHold(end.record_id, end.over_ms, end.why))
+            elif isinstance(end, FoundPaid):
+                ends.append(Recover(end.record_id, end.over_ms, end.pay_ref, end.fen, end.why))
+        for one in items_of(judged(sale, config, files, now_ms), record, owner):
+            found.add((one.subject, one.kind))
+            blocked.add((one.record_id, one.kind))
+            before = known.get((one.subject, one.kind))
+            if before is None or not _says(before, one) or _should_block(record, one.kind):
+                finds.append(one)
+    settles: list[Proposal] = []
+    for item in sorted(known.values(), key=lambda one: (one.subject, one.kind)):
+        if item.closed_ms is None and (item.subject, item.kind) not in found:
+            record_id = _record_of(item)
+            record = stories.get(record_id)
+            settles.append(
+                Settle(
+                    subject=item.subject,
+                    kind=item.kind,
+                    record_id=None if record is None else record_id,
+                    seen=stage_of(record),
+                    unblocks=(record_id, item.kind) not in blocked,
+                )
+            )
+    return [*_sorted(ends), *_sorted(finds), *settles]
+
+
+def items_of(verdict: Verdict, record: Record | None, owner: str) -> list[Find]:
+    """Return one item for each payment and kind that was found; the same kind twice is one item."""
+    merged: dict[tuple[str, Kind], Find] = {}
+    for one in verdict.findings:
+        subject = one.pay_ref or one.places[0]
+        before = merged.get((subject, one.kind))
+        detail = ", ".join((*one.places, one.detail))
+        merged[subject, one.kind] = Find(
+            subject=subject,
+            kind=one.kind.value,
+            day=one.day,
+            fen=one.fen + (before.fen if before else 0),
+            pay_ref=one.pay_ref,
+            record_id=None if record is None else record.record_id,
+            seen=stage_of(record),
+            owner=owner,
+            detail=f"{before.detail}; {detail}" if before else detail,
+            next_step=one.kind.next_en,
+        )
+    return list(merged.values())
+
+
+def after(sale: Sale, end: NotPaid | FoundPaid | Finding | None) -> Sale:
+    """Return a sale as it will stand when the proposed end of its hold has happened."""
+    if sale.story is None or end is None or isinstance(end, Finding):
+        return sale
+    record = sale.story.record
+    if isinstance(end, NotPaid):
+        record = replace(record, state="RELEASED", money=None, why=end.why)
+    else:
+        record = replace(
+            record,
+            state="PAYABLE",
+            money="payable",
+            paid_fen=end.fen,
+            pay_ref=end.pay_ref,
+            recovered=True,
+            why=end.why,
+        )
+    return replace(sale, story=replace(sale.story, record=record))
+
+
+def _says(item: Difference, find: Find) -> bool:
+    return item.closed_ms is None and (item.fen, item.day, item.detail) == (find.fen, find.day, find.detail)
+
+
+def _should_block(record: Record | None, kind: str) -> bool:
+    return record is not None and has_line(record) and block_of(kind) not in record.blocks
+
+
+def _record_of(item: Difference) -> str | None:
+    return record_of(item.pay_ref[:26])
+
+
+def _sorted(found: list[Proposal]) -> list[Proposal]:
+    return sorted(found, key=lambda one: msgspec.json.encode(one))

@@ -1,0 +1,1 @@
+"""The files of the other sides: one reader per layout, each strict."""

@@ -1,0 +1,22 @@
+"""Which layouts can be read, and by which reader? A new layout is a file beside this one and a line here."""
+
+from collections.abc import Callable
+
+from settlement.reconcile.lines import FileRead
+from settlement.reconcile.sources import acquirer_csv, wechat_bill
+from settlement.reconcile.sources.text import Place
+from subsidy import seal
+
+LAYOUTS: dict[str, Callable[[bytes, Place], FileRead]] = {
+    acquirer_csv.LAYOUT: acquirer_csv.read,
+    wechat_bill.LAYOUT: wechat_bill.read,
+}
+"""Each reader takes a file whole or raises FileError."""
+
+MAY_SAY_NONE = frozenset({wechat_bill.LAYOUT})
+"""The layouts of senders that give no file for a day on which nothing moved."""
+
+
+def nothing_moved(layout: str, raw: bytes, place: Place) -> FileRead:
+    """Return what the marker beside a file's place says: the channel has told that nothing moved."""
+    return FileRead(place.source, place.day, layout, seal.sha256_hex(raw), (), 0, 0, 0, 0, is_none=True)

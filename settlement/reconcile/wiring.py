@@ -1,0 +1,64 @@
+"""How do a centre's parts become what a night works with?"""
+
+import datetime
+from collections.abc import Callable
+from pathlib import Path
+
+from sqlalchemy import Engine
+
+from settlement.config import Settings
+from settlement.reconcile.config import NightConfig, read_night_config
+from settlement.reconcile.run import NightParts
+from settlement.writer.apply import Command
+from settlement.writer.step import Answer
+from subsidy.policy.model import Pack
+from subsidy.strict.yaml_text import FileError
+
+
+def night_parts(
+    settings: Settings,
+    pack: Pack,
+    engine: Engine,
+    submit: Callable[[Command], Answer],
+    now_ms: Callable[[], int],
+    sources: Path | None = None,
+) -> NightParts:
+    """Return the parts. Raises FileError when no sources are named, or they cannot be read.
+
+    Args:
+        settings: the centre's.
+        pack: the programme's.
+        engine: its books.
+        submit: how a command reaches the writer.
+        now_ms: the centre's clock.
+        sources: a file of sources in place of the configured one.
+    """
+    file = sources or settings.night
+    if file is None:
+        remedy = "Write `night: night.yaml` into it, as in the example file, or give --sources"
+        raise FileError("the configuration", 1, "night", "no sources are named", remedy)
+    return NightParts(
+        programme=pack.programme,
+        engine=engine,
+        database=settings.database,
+        config=_read(file, pack.training),
+        owner=lambda day: _owner(pack, day),
+        submit=submit,
+        now_ms=now_ms,
+    )
+
+
+def _owner(pack: Pack, day: str) -> str:
+    rows = pack.differences_owner
+    # A night may be asked for a day on which the programme had not begun.
+    return (rows.on(datetime.date.fromisoformat(day)) or rows.rows[0]).value
+
+
+def _read(file: Path, training: bool) -> NightConfig:
+    try:
+        text = file.read_text(encoding="utf-8")
+    except OSError as wrong:
+        raise FileError(str(file), 1, "", f"cannot be read ({wrong.strerror})", "Check `night:`") from None
+    except UnicodeDecodeError as wrong:
+        raise FileError(str(file), 1, "", f"byte {wrong.start} is not UTF-8", "Save it as UTF-8") from None
+    return read_night_config(text, file, training)

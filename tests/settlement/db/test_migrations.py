@@ -1,0 +1,121 @@
+"""Do a centre's books survive an update, and does the database still refuse what it refused?"""
+
+import json
+
+import pytest
+from alembic import command
+from books import NOON_MS
+from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError
+
+from settlement.db import migrate
+from settlement.db.connection import engine_on, reading, writing
+from settlement.writer import store
+from settlement.writer.rows import Difference, Record
+
+OLD_RECORD = {
+    "device": "d1",
+    "epoch": 1,
+    "hold_no": 1,
+    "request_mac": "",
+    "merchant": "M001",
+    "shop": "S0031",
+    "terminal_no": "T1",
+    "person": "p",
+    "qualification": "q",
+    "category": "FRIDGE",
+    "year": 2026,
+    "brand": "b",
+    "gtin": "g",
+    "serial_no": "SN",
+    "subsidy_fen": 18_519,
+    "to_pay_fen": 104_938,
+    "paid_fen": 104_938,
+    "parts": '[{"funder":"central","fen":18519}]',
+    "money": "payable",
+    "promise": b"{}",
+    "promise_kid": "k",
+    "placed_at_ms": NOON_MS,
+    "held_for_s": 900,
+    "ended_ms": NOON_MS,
+    "why": "paid",
+    "owner": "",
+}
+
+
+@pytest.fixture
+def old(tmp_path):
+    """Return books as version 0001 has left them: a payable record, a blocked one, a tombstone."""
+    engine = engine_on(tmp_path / "centre.sqlite3")
+    config = migrate._config()
+    with writing(engine) as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+        for number, state in enumerate(("PAYABLE", "BLOCKED", "RELEASED"), 1):
+            put(connection, "record", OLD_RECORD | {"record_id": f"r{number}", "state": state})
+        attempts = [{"pay_ref": "FIRST01", "state": "NOT_PAID"}, {"pay_ref": "SECOND02", "state": "PAID"}]
+        entry = {
+            "device": "d1",
+            "epoch": 1,
+            "seq": 1,
+            "hash": "h",
+            "prev": "g",
+            "record_id": "r1",
+            "kind": "paid",
+            "answer": "accepted",
+            "problem": "",
+            "body": json.dumps({"attempts": attempts}).encode(),
+            "taken_ms": NOON_MS,
+        }
+        put(connection, "entry_row", entry)
+        unread = {"seq": 2, "hash": "x", "answer": "quarantined", "body": b"not JSON"}
+        put(connection, "entry_row", entry | unread)
+        put(
+            connection,
+            "difference",
+            {"subject": "r2", "kind": "decision_differs", "owner": "o", "detail": "d", "opened_ms": 1},
+        )
+        put(connection, "balance", {"funder": "central", "account": "payable", "year": 2026, "fen": 18_519})
+    return engine
+
+
+def put(connection, table, values):
+    """Insert a row."""
+    names = ", ".join(values)
+    connection.execute(
+        text(f"INSERT INTO {table} ({names}) VALUES ({', '.join(f':{name}' for name in values)})"), values
+    )
+
+
+def test_what_was_there_is_there_and_knows_what_is_new(old):
+    migrate.migrate(old)
+    with reading(old) as connection:
+        records = {one.record_id: one for one in store.read_where(connection, Record)}
+        (difference,) = store.read_where(connection, Difference)
+        assert migrate.is_current(connection)
+    assert {name: one.state for name, one in records.items()} == {
+        "r1": "PAYABLE",
+        "r2": "BLOCKED",
+        "r3": "RELEASED",
+    }
+    assert records["r1"].pay_ref == "SECOND02"
+    assert (records["r1"].blocks, records["r2"].blocks) == ((), ("decision_differs",))
+    assert not any(one.recovered for one in records.values())
+    assert records["r1"].subsidy_fen == 18_519
+    assert (difference.kind, difference.fen, difference.closed_ms) == ("decision_differs", 0, None)
+
+
+@pytest.mark.parametrize(
+    ("forbidden", "says"),
+    [
+        ("UPDATE record SET state = 'HELD' WHERE record_id = 'r1'", "may not make this move"),
+        ("UPDATE record SET state = 'PAYABLE' WHERE record_id = 'r3'", "only as a late grant"),
+        ("DELETE FROM record", "never deleted"),
+        ("UPDATE entry_row SET answer = 'accepted'", "append-only"),
+        ("UPDATE balance SET fen = -1", "overdrawn"),
+    ],
+)
+def test_the_database_refuses_what_it_refused(old, forbidden, says):
+    migrate.migrate(old)
+    with pytest.raises(IntegrityError, match=says), writing(old) as connection:
+        connection.execute(text(forbidden))

@@ -1,0 +1,111 @@
+"""What becomes of a shop's own record of a sale that was booked from a channel's file already?"""
+
+import pytest
+from fake_device import promised
+
+from settlement.claims.pay import PayClaim
+from subsidy import ids
+
+GRANT_FEN = 43_500
+
+
+@pytest.fixture
+def device(books):
+    """A shop's device."""
+    return books.enrol()
+
+
+def recover(books, sealed, attempt=1):
+    """Book a hold as the night does from a line of a file."""
+    promise = promised(sealed)
+    books.sql(
+        "UPDATE record SET state = 'PAYABLE', money = 'payable', recovered = 1, why = 'in the file', "
+        f"paid_fen = to_pay_fen, pay_ref = '{ids.pay_ref(promise.record_id, attempt)}' "
+        f"WHERE record_id = '{promise.record_id}'"
+    )
+    for part in promise.split:
+        books.sql(
+            f"UPDATE balance SET fen = fen - {part.fen} WHERE funder = '{part.funder}' AND account = 'held'"
+        )
+        books.sql(f"INSERT INTO balance VALUES ('{part.funder}', 'payable', 2026, {part.fen})")
+    # Behind the books' back: balances are not the fold of postings in these tests.
+    books.check = lambda *_rows: None
+
+
+@pytest.fixture
+def recovered(books, device):
+    """Return a sale that was booked from a file."""
+    sealed = books.hold(device)
+    recover(books, sealed)
+    return sealed
+
+
+def test_what_fits_is_accepted_and_booked_once(books, device, recovered):
+    assert books.take(device, device.chain(device.paid(recovered))) == ["accepted"]
+    record = books.record(recovered)
+    assert (record.state, record.recovered, record.blocks) == ("PAYABLE", False, ())
+    assert books.money() == {"payable": GRANT_FEN}
+    assert "record_booked" not in books.happened
+    assert books.take(device, device.chain(device.paid(recovered))) == ["quarantined"]
+
+
+def test_the_second_look_is_taken_all_the_same(books, device, recovered):
+    facts = bytes(promised(recovered).facts).replace(b'"energy_level":1', b'"energy_level":3')
+    entry = device.paid(recovered, facts=type(promised(recovered).facts)(facts))
+    assert books.take(device, device.chain(entry)) == ["accepted"]
+    record = books.record(recovered)
+    assert (record.state, record.blocks) == ("BLOCKED", ("decision_differs",))
+
+
+@pytest.mark.parametrize("change", ["amount", "payment", "hold number"])
+def test_what_does_not_fit_is_held_back_for_its_owner(books, device, recovered, change):
+    promise = promised(recovered)
+    second = (device.not_paid(promise, 1), device.attempt(promise, 2))
+    changes = {"amount": {"paid_fen": 1}, "payment": {"attempts": second}, "hold number": {"hold_no": 9}}
+    assert books.take(device, device.chain(device.paid(recovered, **changes[change]))) == ["accepted"]
+    record = books.record(recovered)
+    assert (record.state, record.blocks) == ("BLOCKED", ("recovery_differs",))
+    assert record.owner
+    assert books.differences(record.record_id) == ["recovery_differs"]
+    assert books.money() == {"payable": GRANT_FEN}
+
+
+def test_one_that_is_in_a_claim_by_then_is_withheld_when_it_differs(books, device, recovered):
+    claim = books.claim(device).claim
+    assert books.record(recovered).state == "IN_CLAIM"
+    books.take(device, device.chain(device.paid(recovered, paid_fen=1)))
+    assert (books.record(recovered).state, books.record(recovered).blocks) == (
+        "IN_CLAIM",
+        ("recovery_differs",),
+    )
+    assert books.denied(PayClaim(claim, "bank 1")) == "NOTHING_TO_PAY"
+
+
+def test_one_that_is_paid_out_by_then_has_an_item_when_it_differs(books, device, recovered):
+    books.done(PayClaim(books.claim(device).claim, "bank 1"))
+    books.take(device, device.chain(device.paid(recovered, paid_fen=1)))
+    record = books.record(recovered)
+    assert (record.state, record.blocks, record.recovered) == ("PAID_OUT", (), False)
+    assert books.differences(record.record_id) == ["recovery_differs"]
+
+
+def test_its_goods_may_come_back_before_the_shop_has_reported_the_sale(books, device, recovered):
+    paid = device.chain(device.paid(recovered))
+    books.give_back(device, recovered)
+    assert books.record(recovered).state == "RETURNED"
+    assert books.take(device, paid) == ["accepted"]
+    assert (books.record(recovered).state, books.money()) == ("RETURNED", {})
+
+
+def test_a_recovered_sale_is_not_closed(books, device, recovered):
+    promise = promised(recovered)
+    entry = device.closed(promise.record_id, promise.hold_no)
+    assert books.take(device, device.chain(entry)) == ["quarantined"]
+    assert books.record(recovered).state == "PAYABLE"
+
+
+def test_another_devices_word_is_not_the_shops_own(books, device, recovered):
+    thief = books.enrol("thief")
+    before = books.record(recovered)
+    assert books.take(thief, thief.chain(thief.paid(recovered))) == ["quarantined"]
+    assert books.record(recovered) == before
