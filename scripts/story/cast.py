@@ -8,7 +8,18 @@ from typing import Any
 import requests
 
 from story import shop_files
-from story.processes import Cable, Emulator, Process, StoryBroken, answers, must_be_free, run, wait_for
+from story.processes import (
+    Cable,
+    EmulatedTerminal,
+    EmulatedWechat,
+    Emulator,
+    Process,
+    StoryBroken,
+    answers,
+    must_be_free,
+    run,
+    wait_for,
+)
 from story.shop_files import PRODUCTS, Product
 
 CENTRE_PORT = 8600
@@ -21,12 +32,14 @@ class Stage:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.cable = Cable(CENTRE_PORT)
-        self.emulators = {number: Emulator(folder, number) for number in shop_files.TERMINALS}
+        self.terminals = {number: EmulatedTerminal(folder, number) for number in shop_files.TERMINALS}
+        self.wechat = EmulatedWechat(folder)
         self.centre = Process(folder, "centre", ["settlement", "serve", "--config", "settlement.yaml"])
         self.agent = Process(folder, "agent", ["terminal-agent", "run", "--config", "agent.yaml"])
         self.token = ""
         self._serials = 1000
         self._people = 0
+        self._codes = 0
 
     # Setting up and taking down.
 
@@ -35,7 +48,6 @@ class Stage:
         must_be_free(CENTRE_PORT)
         must_be_free(AGENT_PORT)
         shop_files.write_centre_files(self.folder, CENTRE_PORT)
-        shop_files.write_agent_files(self.folder, AGENT_PORT, self.cable.port)
         config = ["--config", "settlement.yaml"]
         made = json.loads(run(self.folder, ["settlement", "init", *config, "--json"]))
         self.token = str(made["api_token"])
@@ -51,8 +63,10 @@ class Stage:
         run(self.folder, ["settlement", "top-up", *config, "--year", year, *parts, "--reference", "demo"])
         self.centre.start()
         wait_for("the centre", lambda: answers(f"http://127.0.0.1:{CENTRE_PORT}/readyz"))
-        for emulator in self.emulators.values():
+        for emulator in self.emulators():
             emulator.start()
+        pin_hash = run(self.folder, ["terminal-agent", "pin-hash"], typed=f"{shop_files.PIN}\n").strip()
+        shop_files.write_agent_files(self.folder, AGENT_PORT, self.cable.port, self.wechat.ready, pin_hash)
         code = json.loads(
             run(self.folder, ["settlement", "enrol-code", *config, "--shop", "S0031", "--json"])
         )
@@ -66,8 +80,12 @@ class Stage:
 
     def take_down(self) -> None:
         """Stop everything that was started."""
-        for process in (self.agent, *self.emulators.values(), self.centre):
+        for process in (self.agent, *self.emulators(), self.centre):
             process.stop()
+
+    def emulators(self) -> list[Emulator]:
+        """Return the other side of every way of paying."""
+        return [*self.terminals.values(), self.wechat]
 
     def _programme_year(self) -> int:
         rules = (shop_files.ROOT / "config" / "policies" / "TRAINING-RULES.yaml").read_text()
@@ -103,14 +121,23 @@ class Stage:
             **more,
         }
 
-    def post(self, path: str, body: dict[str, Any], *, key: str = "") -> dict[str, Any]:
-        """Call the till API."""
-        answer = requests.post(
+    def by_phone(self, wallet: str = "13") -> dict[str, str]:
+        """Return how a shopper pays who shows a payment code, by default of WeChat Pay."""
+        self._codes += 1
+        return {"kind": "qr_scan", "pay_code": f"{wallet}{self._codes:016d}"}
+
+    def answer(self, path: str, body: dict[str, Any], *, key: str = "") -> requests.Response:
+        """Call the till API and return its answer, whatever it is."""
+        return requests.post(
             f"http://127.0.0.1:{AGENT_PORT}{path}",
             json=body,
             headers={"Idempotency-Key": key or uuid.uuid4().hex},
             timeout=60,
         )
+
+    def post(self, path: str, body: dict[str, Any], *, key: str = "") -> dict[str, Any]:
+        """Call the till API and return its document."""
+        answer = self.answer(path, body, key=key)
         if answer.status_code != 200:
             raise StoryBroken(f"POST {path} answered {answer.status_code}: {answer.text}")
         return dict(answer.json())
@@ -132,7 +159,7 @@ class Stage:
 
     def acquirer(self) -> list[dict[str, Any]]:
         """Return the books of every emulated acquirer."""
-        return [line for emulator in self.emulators.values() for line in emulator.lines()]
+        return [line for emulator in self.terminals.values() for line in emulator.lines()]
 
 
 def product_of(category: str) -> Product:

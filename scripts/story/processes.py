@@ -15,6 +15,7 @@ import requests
 
 BIN = Path(sys.executable).parent
 _START_S = 30.0
+_STORY_S = 240
 
 
 class StoryBroken(Exception):
@@ -72,12 +73,17 @@ class Process:
         return path.read_text(errors="replace") if path.exists() else "(not started)"
 
 
-def run(folder: Path, command: list[str]) -> str:
-    """Run one of our commands to its end and return what it printed."""
+def run(folder: Path, command: list[str], expected: int = 0, *, typed: str = "") -> str:
+    """Run one of our commands to its end, with `typed` on its standard input, and return what it printed."""
     done = subprocess.run(
-        [str(BIN / command[0]), *command[1:]], cwd=folder, capture_output=True, text=True, timeout=60
+        [str(BIN / command[0]), *command[1:]],
+        cwd=folder,
+        input=typed,
+        capture_output=True,
+        text=True,
+        timeout=60,
     )
-    if done.returncode != 0:
+    if done.returncode != expected:
         raise StoryBroken(f"{' '.join(command)} ended with {done.returncode}: {done.stderr.strip()[-600:]}")
     return done.stdout
 
@@ -91,6 +97,14 @@ def wait_for(what: str, ready: Callable[[], Any], for_s: float = _START_S) -> An
             return found
         time.sleep(0.05)
     raise StoryBroken(f"{what}: did not happen within {for_s:.0f} s")
+
+
+def keep_clear_of_midnight() -> None:
+    """Wait while the day in Shanghai is about to end: the story is of one day, and ends with its night."""
+    seconds_left = 86_400 - (time.time() + 8 * 3600) % 86_400
+    if seconds_left < _STORY_S:
+        print(f"The day ends in {seconds_left:.0f} s in Shanghai: waiting for the next one", flush=True)
+        time.sleep(seconds_left + 1)
 
 
 def answers(url: str) -> bool:
@@ -119,27 +133,23 @@ def must_be_free(port: int) -> None:
 
 
 class Emulator(Process):
-    """A card terminal with its acquirer."""
+    """The other side of a way of paying, with books of its own and an address to make things go wrong."""
 
-    def __init__(self, folder: Path, terminal_no: str) -> None:
-        self.link = folder / f"tty-{terminal_no}"
-        self.books = folder / f"acquirer-{terminal_no}.jsonl"
-        super().__init__(
-            folder,
-            f"emulator-{terminal_no}",
-            [
-                *("terminal-agent", "emulate", "terminal", "--link", str(self.link)),
-                *("--books", str(self.books), "--terminal-no", terminal_no, "--work-ms", "80"),
-            ],
-        )
-        self._control = ""
+    def __init__(self, folder: Path, name: str, books: Path, command: list[str]) -> None:
+        super().__init__(folder, name, ["terminal-agent", "emulate", *command, "--books", str(books)])
+        self.books = books
+        self.ready: dict[str, Any] = {}
 
     def start(self) -> None:
         """Start it and wait until it is ready."""
         super().start()
         out = self._folder / f"{self.name}.out"
         line = wait_for(self.name, lambda: out.read_text().strip())
-        self._control = json.loads(line.splitlines()[-1])["control"]
+        self.ready = json.loads(line.splitlines()[-1])
+
+    @property
+    def _control(self) -> str:
+        return str(self.ready["control"])
 
     def arm(self, fault: str, **options: int | str | bool) -> None:
         """Make the next transaction go wrong."""
@@ -147,10 +157,48 @@ class Emulator(Process):
         if answer.status_code >= 300:
             raise StoryBroken(f"the emulator takes no {fault}: {answer.text}")
 
+    def is_struck(self) -> bool:
+        """Whether every fault that was armed has struck: what it was armed for is under way."""
+        return not requests.get(f"{self._control}/faults", timeout=5).json()["faults"]
+
+    def mend(self) -> None:
+        """Let nothing go wrong any more."""
+        requests.delete(f"{self._control}/faults", timeout=5)
+
     def lines(self) -> list[dict[str, Any]]:
         """Return the acquirer's books."""
         text = self.books.read_text() if self.books.exists() else ""
         return [json.loads(line) for line in text.splitlines()]
+
+    def file(self, day: str) -> bytes:
+        """Return the file of a day as the acquirer or channel would hand it out."""
+        answer = requests.get(f"{self._control}/file", params={"date": day}, timeout=10)
+        if answer.status_code != 200:
+            raise StoryBroken(f"{self.name} has no file of {day}: {answer.text}")
+        return answer.content
+
+
+class EmulatedTerminal(Emulator):
+    """A card terminal with its acquirer."""
+
+    def __init__(self, folder: Path, terminal_no: str) -> None:
+        link = folder / f"tty-{terminal_no}"
+        command = ["terminal", "--link", str(link), "--terminal-no", terminal_no, "--work-ms", "80"]
+        super().__init__(folder, f"emulator-{terminal_no}", folder / f"acquirer-{terminal_no}.jsonl", command)
+
+    def settle(self) -> None:
+        """Let the acquirer end the batch: from now on its sales cannot be voided, only refunded."""
+        answer = requests.post(f"{self._control}/settle", json={}, timeout=10)
+        if answer.status_code >= 300:
+            raise StoryBroken(f"{self.name} does not settle: {answer.text}")
+
+
+class EmulatedWechat(Emulator):
+    """WeChat Pay, where the shopper types a password for a moment."""
+
+    def __init__(self, folder: Path) -> None:
+        command = ["wechat", "--keys", str(folder / "wechat-keys"), "--password-ms", "250"]
+        super().__init__(folder, "emulator-wechat", folder / "wechat.jsonl", command)
 
 
 class Cable:

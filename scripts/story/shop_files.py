@@ -1,6 +1,8 @@
 """Which shop, people and goods does the story have? All made up, under the training programme."""
 
 import csv
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,6 +10,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 
 TERMINALS = ("EMU00001", "EMU00002")
 TILLS = {"01": TERMINALS[0], "02": TERMINALS[1]}
+ACQUIRER_MID, WECHAT_MCHID = "EMU000000000001", "EMU00000001"  # what the emulators call themselves
 YEAR_PARTS = ("central=8500000.00", "province=500000.00", "city=500000.00", "county=500000.00")
 
 
@@ -48,7 +51,8 @@ PRODUCTS = (
     Product(gtin("690123450007"), "手机 256G", "PHONE", None, "4999.00"),
     Product(gtin("690123450008"), "老款冰箱 BCD-180", "FRIDGE", 3, "1899.00"),
 )
-PEOPLE = 40
+PEOPLE = 60
+SUPERVISOR, PIN = "manager-1", "824613"
 
 
 def qualification(person: int, category: str) -> str:
@@ -60,7 +64,12 @@ def write_centre_files(folder: Path, port: int) -> None:
     """Write the centre's configuration and its reference data."""
     (folder / "settlement.yaml").write_text(
         f'programme: "TRAINING"\npolicies: "{ROOT / "config" / "policies"}"\n'
-        f'database: books.db\nkeys: keys\nlisten: "127.0.0.1:{port}"\ntraining: true\n'
+        f'database: books.db\nkeys: keys\nlisten: "127.0.0.1:{port}"\ntraining: true\nnight: night.yaml\n'
+    )
+    (folder / "night.yaml").write_text(
+        "files: files\nsources:\n"
+        + "".join(_source(f"acquirer-{one}", "acquirer_csv", "card", ACQUIRER_MID) for one in TERMINALS)
+        + _source("wechat", "wechat_bill", "qr_scan", WECHAT_MCHID)
     )
     terminals = ", ".join(f'"{one}"' for one in TERMINALS)
     (folder / "shops.yaml").write_text(
@@ -90,29 +99,81 @@ def write_centre_files(folder: Path, port: int) -> None:
         )
 
 
-def write_agent_files(folder: Path, port: int, centre_port: int) -> None:
-    """Write the agent's configuration and the demo's own short terminal profile.
+TERMINAL_MS = {
+    "ack_wait_ms": 500,
+    "status_wait_ms": 1000,
+    "answer_wait_ms": 1500,
+    "answer_cap_ms": 6000,
+    "host_timeout_ms": 1000,
+    "poll_every_ms": 200,
+    "poll_for_ms": 2000,
+    "resolver_ms": 3000,
+}
+WECHAT_MS = {
+    "connect_ms": 1000,
+    "answer_wait_ms": 1500,
+    "answer_cap_ms": 3000,
+    "host_timeout_ms": 1000,
+    "poll_every_ms": 100,
+    "poll_for_ms": 1500,
+    "reverse_not_before_ms": 300,
+    "resolver_ms": 6000,
+}
 
-    A real profile waits a minute and more for people and hosts; here nobody does.
-    """
-    profile = (ROOT / "config" / "terminals" / "stx_lrc.yaml").read_text()
-    short = {
-        "ack_wait_ms": 500,
-        "status_wait_ms": 1000,
-        "answer_wait_ms": 1500,
-        "answer_cap_ms": 6000,
-        "host_timeout_ms": 1000,
-        "poll_every_ms": 200,
-        "poll_for_ms": 2000,
-        "resolver_ms": 6000,
+
+def with_values(profile: str, values: Mapping[str, object]) -> str:
+    """Return a shipped profile with some of its single values changed, by key."""
+    for key, value in values.items():
+        shown = value if isinstance(value, int) else f'"{value}"'
+        profile, found = re.subn(rf"(?m)^( *{key}: ).+?( +#.*)?$", rf"\g<1>{shown}", profile)
+        assert found == 1, f"the profile has no {key}"
+    return profile
+
+
+def wechat_profile(ready: Mapping[str, str], clocks_ms: Mapping[str, int] = WECHAT_MS) -> str:
+    """Return the shipped WeChat profile, pointed at an emulator as it has announced itself."""
+    profile = (ROOT / "config" / "channels" / "wechat.yaml").read_text()
+    mine = {
+        "base_url": ready["base_url"],
+        "appid": ready["appid"],
+        "mchid": ready["mchid"],
+        "serial": ready["merchant_serial"],
+        "private_key": ready["merchant_key"],
     }
-    lines = []
-    for line in profile.splitlines():
-        key = line.strip().partition(":")[0]
-        indent = line[: len(line) - len(line.lstrip())]
-        lines.append(f"{indent}{key}: {short.pop(key)}" if key in short else line)
-    assert not short, f"the profile has no {', '.join(short)}"
-    (folder / "demo-terminal.yaml").write_text("\n".join(lines) + "\n")
+    key = f'  {ready["platform_key_id"]}: "{ready["platform_key"]}"'
+    profile, found = re.subn(r"(?m)^  PUB_KEY_ID_0+: .+$", key, profile)
+    assert found == 1, "the profile has no platform key"
+    return with_values(profile, {**mine, **clocks_ms})
+
+
+def _source(name: str, layout: str, tender: str, merchant_no: str) -> str:
+    """Return one of the night's sources: a file a day, named after it."""
+    return (
+        f'  - source: {name.lower()}\n    layout: {layout}\n    file: "{name}-{{date}}.csv"\n'
+        f'    tenders: [{tender}]\n    merchants:\n      "{merchant_no}": every_shop\n'
+        "    longest_payment_s: 60\n"
+    )
+
+
+def write_agent_files(
+    folder: Path,
+    port: int,
+    centre_port: int,
+    wechat: Mapping[str, str] | None = None,
+    pin_hash: str | None = None,
+) -> None:
+    """Write the agent's configuration and the demo's own short profiles.
+
+    A real profile waits a minute and more for people and hosts; here nobody does. `wechat` is how the
+    emulated WeChat Pay has announced itself, if there is one; `pin_hash` is of the supervisor's PIN.
+    """
+    terminal = (ROOT / "config" / "terminals" / "stx_lrc.yaml").read_text()
+    (folder / "demo-terminal.yaml").write_text(with_values(terminal, TERMINAL_MS))
+    channels = ""
+    if wechat is not None:
+        (folder / "demo-wechat.yaml").write_text(wechat_profile(wechat))
+        channels = "channels:\n  wechat:\n    profile: demo-wechat.yaml\n"
+    supervisors = f'supervisors:\n  {SUPERVISOR}: "{pin_hash}"\n' if pin_hash else ""
     terminals = "".join(
         f'  "{one}":\n    driver: stx_lrc\n    port: "{folder / f"tty-{one}"}"\n'
         "    profile: demo-terminal.yaml\n"
@@ -121,5 +182,5 @@ def write_agent_files(folder: Path, port: int, centre_port: int) -> None:
     tills = "".join(f'  "{till}": "{terminal}"\n' for till, terminal in TILLS.items())
     (folder / "agent.yaml").write_text(
         f'centre: "http://127.0.0.1:{centre_port}"\ndata: agent-data\nlisten: "127.0.0.1:{port}"\n'
-        f"training: true\nsync_every_ms: 300\nterminals:\n{terminals}tills:\n{tills}"
+        f"training: true\nsync_every_ms: 300\nterminals:\n{terminals}{channels}{supervisors}tills:\n{tills}"
     )
