@@ -97,16 +97,16 @@ def serve(config: Config, set_: Set = None, json: Json = False) -> None:
 
     def work() -> Shown:
         centre = open_centre(read_settings(config, set_ or ()).settings)
-        bound = bind(centre.settings.listen)
-        address = "{}:{}".format(*bound.getsockname()[:2])
-        web = centre.web()
-        document = {
-            "programme": centre.pack.programme,
-            "listening": address,
-            "training": centre.pack.training,
-        }
-        print_now(Shown(document, [f"serving {centre.pack.programme} on {address}"]), json)
-        run_until_stopped(web, bound)
+        with bind(centre.settings.listen) as bound:
+            address = "{}:{}".format(*bound.getsockname()[:2])
+            web = centre.web()
+            document = {
+                "programme": centre.pack.programme,
+                "listening": address,
+                "training": centre.pack.training,
+            }
+            print_now(Shown(document, [f"serving {centre.pack.programme} on {address}"]), json)
+            run_until_stopped(web, bound)
         return Shown(None, [])
 
     run(work, json)

@@ -72,10 +72,10 @@ def _listen(value: object) -> object:
 def _time(value: object) -> object:
     if value is None or isinstance(value, datetime.time):
         return value
-    if value == "":
+    if value in ("", "never"):
         return None
     if not isinstance(value, str) or _TIME.fullmatch(value) is None:
-        raise ValueError('not a time of day, as in "10:30"')
+        raise ValueError('not a time of day, as in "10:30", or never')
     return datetime.time.fromisoformat(value)
 
 

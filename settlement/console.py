@@ -1,7 +1,7 @@
 """How does a command answer: lines for people or one JSON document, and an exit code?
 
 0 done, 1 a bug of ours or books that are not true, 2 usage, 3 configuration or data file invalid,
-5 something we need is down, 6 refused by a rule.
+4 done with something to look at, 5 something we need is down, 6 refused by a rule.
 """
 
 from collections.abc import Callable

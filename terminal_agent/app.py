@@ -175,6 +175,7 @@ class Agent:
             ],
             "clock_skew_ms": self._line.skew_ms,
             "parked": numbers["parked"],
+            "returning": numbers["returning"],
             "device": self._device.device,
             "shop": self._device.shop,
             "training": self._config.training,

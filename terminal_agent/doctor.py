@@ -81,7 +81,7 @@ def _channel(wallet: Wallet, profile: ChannelProfile) -> Finding:
     try:
         keys.current()
     except KeyTrouble as wrong:
-        return Finding(f"channel {wallet}", False, str(wrong), "Look at the profile's `merchant` and `platform`")
+        return Finding(f"channel {wallet}", False, str(wrong), "Look at the channel's profile")
     said = answers(profile.base_url, _WITHIN_S)
     there = not said.startswith(NO_ANSWER)
     found = f"keys are readable, {profile.base_url} " + ("answers" if there else f"gives {said}")

@@ -27,7 +27,7 @@ from settlement.writer.rows import (
 from settlement.writer.step import Answer, Claimed, Denied, Emit, Event, LeftOut, MoneyEvent, Setting
 from subsidy import calendar
 
-MOST_LINES = 2000
+MOST_LINES = 1000
 """A longer claim would keep the tills waiting while it is written: what is left goes into the next one."""
 
 

@@ -2,7 +2,7 @@
 
 For a day: its files, the sales placed or ended on it, the sales its files' rows are about, and the returns
 that ended on it, each with its whole story and all its rows. Besides, what is still open: the night's
-items, and holds that files may end.
+items, returns, and holds that files may end.
 """
 
 import datetime
@@ -53,6 +53,7 @@ def gather(connection: Connection, day: str, tried: Sequence[FileRead], now_ms: 
     )
     reported = placed | ended | returned | {one.sale for one in day_lines}
     open_ = _sales(connection, select(c.record_id).where(c.state == "HELD", c.placed_at_ms < end_ms))
+    open_ |= _sales(connection, select(back.record_id).where(back.state == "RETURNING"))
     d = tables.difference.c
     mine = d.kind.in_([kind.value for kind in Kind])
     found = store.read_where(connection, Difference, mine, d.closed_ms.is_(None))
@@ -66,6 +67,7 @@ def gather(connection: Connection, day: str, tried: Sequence[FileRead], now_ms: 
     lines[""] = [one for one in day_lines if not one.sale]
     return Gathered(
         day=day,
+        end_ms=end_ms,
         sales=tuple(Sale(sale, stories.get(sale), tuple(lines[sale])) for sale in sorted(every)),
         reported=frozenset(reported),
         placed=frozenset(placed),

@@ -34,13 +34,16 @@ def counting(connection: Connection) -> dict[tuple[str, str], Registered]:
     return {(row.source, row.day): _registered(row) for row in connection.execute(query)}
 
 
-def is_new(file: FileRead, known: dict[tuple[str, str], Registered], replace: Iterable[str]) -> bool:
+def is_new(
+    file: FileRead, known: dict[tuple[str, str], Registered], replace: Iterable[str], at_ms: int
+) -> bool:
     """Whether `file` is to be loaded. Raises OtherBytes."""
     before = known.get((file.source, file.day))
     if before is None:
         return True
     if (before.sha256, before.is_none) == (file.sha256, file.is_none):
-        return False
+        # What came on its own day proved nothing yet; that it is the same when the day is over does.
+        return not before.whole and day_of(at_ms) > file.day
     if file.source not in replace:
         raise OtherBytes(file)
     return True
@@ -67,7 +70,7 @@ def load(connection: Connection, files: Sequence[FileRead], replace: Iterable[st
     """Put the files that are new into the books, in the transaction of `connection`. Raises OtherBytes."""
     known = counting(connection)
     for file in files:
-        if not is_new(file, known, replace):
+        if not is_new(file, known, replace, at_ms):
             continue
         row = as_registered(file, known.get((file.source, file.day)), at_ms)
         known[file.source, file.day] = row

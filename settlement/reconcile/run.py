@@ -43,8 +43,8 @@ class NightRefused(Exception):
 class NightParts(msgspec.Struct, frozen=True):
     """What a night works with.
 
-    `owner` says who gets what is found about a day; `submit` hands a command to the one writer and waits for
-    its answer.
+    `owner` says who gets what is found about a day, `lag_target_s` within how many seconds shops should have
+    reported then; `submit` hands a command to the one writer and waits for its answer.
     """
 
     programme: str
@@ -52,6 +52,7 @@ class NightParts(msgspec.Struct, frozen=True):
     database: Path
     config: NightConfig
     owner: Callable[[str], str]
+    lag_target_s: Callable[[str], int]
     submit: Callable[[Command], Answer]
     now_ms: Callable[[], int]
 
@@ -151,11 +152,12 @@ def _try(parts: NightParts, day: str, tried: list[FileRead]) -> Night:
 
 def _is_new(parts: NightParts, file: FileRead, replace_of: Sequence[str]) -> bool:
     with reading(parts.engine) as connection:
-        return register.is_new(file, register.counting(connection), replace_of)
+        return register.is_new(file, register.counting(connection), replace_of, parts.now_ms())
 
 
 def _night(parts: NightParts, found: Gathered, applied: int) -> Night:
-    report = tell_of(found, parts.programme, parts.config, parts.owner(found.day), parts.now_ms())
+    owner, lag_s = parts.owner(found.day), parts.lag_target_s(found.day)
+    report = tell_of(found, parts.programme, parts.config, owner, lag_s, parts.now_ms())
     return Night(report, to_bytes(report), exit_code(report), applied)
 
 

@@ -57,13 +57,14 @@ class Totals(msgspec.Struct, frozen=True):
 
 
 class Gathered(msgspec.Struct, frozen=True):
-    """Everything that a night needs.
+    """Everything that a night needs. `end_ms` is when the day ends.
 
     `reported` are the sales that the day's report is about, `placed` those of holds placed on the day;
     `items` are the night's own items that are open.
     """
 
     day: str
+    end_ms: int
     sales: tuple[Sale, ...]
     reported: frozenset[str]
     placed: frozenset[str]

@@ -27,7 +27,9 @@ from subsidy.masking import scrub
 Looked = list[tuple[Sale, Verdict]]
 
 
-def tell_of(found: Gathered, programme: str, config: NightConfig, owner: str, now_ms: int) -> Report:
+def tell_of(
+    found: Gathered, programme: str, config: NightConfig, owner: str, lag_target_s: int, now_ms: int
+) -> Report:
     """Return the report of a day.
 
     Args:
@@ -35,6 +37,7 @@ def tell_of(found: Gathered, programme: str, config: NightConfig, owner: str, no
         programme: whose night it is.
         config: the sources.
         owner: who gets what is found.
+        lag_target_s: a return that was begun so long before the day's end, and is open, is listed.
         now_ms: the centre's time.
     """
     looked = [
@@ -59,7 +62,7 @@ def tell_of(found: Gathered, programme: str, config: NightConfig, owner: str, no
         differences=tuple(_difference(one, owner) for one in findings if one.day == found.day),
         older=tuple(_difference(one, owner) for one in findings if one.day != found.day),
         waiting=tuple(_waiting(one) for one in waiting),
-        returns_open=tuple(_returns_open(looked)),
+        returns_open=tuple(_returns_open(found, lag_target_s)),
         kept=tuple(_noted(one) for one in _records(looked) if one.state == "KEPT"),
         late_grants=tuple(
             _noted(one) for one in _records(looked) if one.state == "RELEASED" and one.money is not None
@@ -138,10 +141,13 @@ def _waiting(one: Waiting) -> WaitingShown:
     )
 
 
-def _returns_open(looked: Looked) -> Iterator[RecordNoted]:
-    for sale, _ in looked:
+def _returns_open(found: Gathered, lag_target_s: int) -> Iterator[RecordNoted]:
+    until_ms = found.end_ms - lag_target_s * 1000
+    for sale in found.sales:
         back = None if sale.story is None else sale.story.goods_return
-        if back is not None and back.state == "RETURNING" and sale.story is not None:
+        if sale.story is None or back is None or back.state != "RETURNING":
+            continue
+        if back.begun_ms < until_ms:
             yield RecordNoted(sale.story.record_id, back.fen, back.refund_no)
 
 

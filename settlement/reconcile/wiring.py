@@ -3,6 +3,7 @@
 import datetime
 from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 from sqlalchemy import Engine
 
@@ -11,8 +12,10 @@ from settlement.reconcile.config import NightConfig, read_night_config
 from settlement.reconcile.run import NightParts
 from settlement.writer.apply import Command
 from settlement.writer.step import Answer
-from subsidy.policy.model import Pack
+from subsidy.policy.model import Dated, Pack
 from subsidy.strict.yaml_text import FileError
+
+T = TypeVar("T")
 
 
 def night_parts(
@@ -42,14 +45,14 @@ def night_parts(
         engine=engine,
         database=settings.database,
         config=_read(file, pack.training),
-        owner=lambda day: _owner(pack, day),
+        owner=lambda day: _on(pack.differences_owner, day),
+        lag_target_s=lambda day: _on(pack.lag_target_s, day),
         submit=submit,
         now_ms=now_ms,
     )
 
 
-def _owner(pack: Pack, day: str) -> str:
-    rows = pack.differences_owner
+def _on(rows: Dated[T], day: str) -> T:
     # A night may be asked for a day on which the programme had not begun.
     return (rows.on(datetime.date.fromisoformat(day)) or rows.rows[0]).value
 

@@ -20,7 +20,7 @@ from settlement.web import read_models
 from settlement.web.edge import Edge, ask_writer
 from settlement.web.problems import ANSWERS, problem_of
 from settlement.web.read_models import RecordShown
-from settlement.web.strict_request import StrictRequest, has_json
+from settlement.web.strict_request import has_json
 from settlement.web.tokens import has_token
 from settlement.writer.step import Claimed
 from subsidy.ids import is_record_id
@@ -77,7 +77,7 @@ class Returns(msgspec.Struct, frozen=True):
 
 
 @post("/v1/claims", status_code=200, sync_to_thread=True, guards=[has_token, has_json], responses=ANSWERS)
-def build_claims(request: StrictRequest, data: JSONBody[DayToClaim], edge: NamedDependency[Edge]) -> Built:
+def build_claims(data: JSONBody[DayToClaim], edge: NamedDependency[Edge]) -> Built:
     """Build the claims of a day. Safe to repeat: what is claimed is not claimed again."""
     built = build_day(edge.engine, data.date, data.merchant, lambda one: ask_writer(edge, one), again=True)
     return Built(tuple(built))
@@ -108,9 +108,7 @@ def show_claim(claim: FromPath[str], edge: NamedDependency[Edge]) -> ClaimShown:
     guards=[has_token, has_json],
     responses=ANSWERS,
 )
-def pay_claim(
-    request: StrictRequest, claim: FromPath[str], data: JSONBody[Payment], edge: NamedDependency[Edge]
-) -> Claimed:
+def pay_claim(claim: FromPath[str], data: JSONBody[Payment], edge: NamedDependency[Edge]) -> Claimed:
     """Pay every line of a claim that is not held back; return both totals."""
     answer = ask_writer(edge, PayClaim(claim, data.reference))
     assert isinstance(answer, Claimed)
@@ -125,7 +123,6 @@ def pay_claim(
     responses=ANSWERS,
 )
 def reject_line(
-    request: StrictRequest,
     claim: FromPath[str],
     record_id: FromPath[str],
     data: JSONBody[Reason],
@@ -144,7 +141,6 @@ def reject_line(
     responses=ANSWERS,
 )
 def send_line_to_correct(
-    request: StrictRequest,
     claim: FromPath[str],
     record_id: FromPath[str],
     data: JSONBody[Reason],
@@ -163,7 +159,6 @@ def send_line_to_correct(
     responses=ANSWERS,
 )
 def note_repayment(
-    request: StrictRequest,
     record_id: FromPath[str],
     data: JSONBody[Payment],
     edge: NamedDependency[Edge],

@@ -147,6 +147,8 @@ class Returns:
             back = sale.returns[-1]
         if sale.state is not SaleState.RETURNING:
             return sale  # ended meanwhile, by another call
+        if back.centre_said is None:
+            raise CentreUnreachable("the return was not acknowledged")
         if back.state is ReturnState.BEGUN and not back.may_refund:
             return self._journal.refund_refused(sale.record_id, NOT_TAKEN)
         self._lanes[_paid(sale).terminal_no](sale.record_id)

@@ -272,6 +272,9 @@ class Journal(Protocol):
     def giving_back(self, record_id: str, no: int, mark: str) -> Sale:
         """Attempt REVERSING -> GIVING_BACK with what the link needs, durable before the refund leaves."""
 
+    def mark_back(self, record_id: str, no: int, mark: str) -> Sale:
+        """Store what the link needs for a new try to give an attempt back that is GIVING_BACK."""
+
     def given_back(self, record_id: str, no: int, *, keep_hold: bool) -> Sale:
         """Attempt GIVING_BACK -> GIVEN_BACK; what becomes of the sale is as with `not_paid`."""
 
@@ -294,7 +297,7 @@ class Journal(Protocol):
         """Return (record_id, number) of the attempts on a terminal that are open, oldest first."""
 
     def unfinished(self) -> list[Sale]:
-        """Return every sale that is NEW, ASKING, HELD, PAYING or PARKED, oldest first."""
+        """Return every sale that is NEW, ASKING, HELD, PAYING, PARKED or RETURNING, oldest first."""
 
 
 class Clock(Protocol):

@@ -105,6 +105,11 @@ class Resolver:
         answer = self._payment.refund(ask, back)
         if answer.say is Say.APPROVED and answer.approved_fen == back.fen:
             return self._paying.given_back(sale, attempt.no)
+        if answer.say is Say.DECLINED:
+            # Certainly not given back: the next try is a new one, and tells itself apart by a new mark.
+            mark = self._payment.prepare(ask)
+            if mark is not None:
+                return self._journal.mark_back(sale.record_id, attempt.no, mark)
         return sale
 
     def _is_certainly_not_there(self, attempt: Attempt, answer: Answer) -> bool:

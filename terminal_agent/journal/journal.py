@@ -12,22 +12,20 @@ from typing import Any
 import msgspec
 import pysqlite3.dbapi2 as sqlite
 
-from subsidy import ids
-from subsidy.policy.model import Tender
 from subsidy.policy.refusals import Refusal
-from subsidy.records.payment import Evidence
 from subsidy.wire import v1
 from terminal_agent.checkout import entries
 from terminal_agent.checkout.ports import Clock, KeyMacs, KeyReused, Opening
 from terminal_agent.checkout.sale import Held, Sale
-from terminal_agent.checkout.states import OPEN_SALES, AttemptState, SaleState
-from terminal_agent.journal import outbox, read_sale, write_attempt
+from terminal_agent.checkout.states import OPEN_SALES, SaleState
+from terminal_agent.journal import outbox, read_sale
+from terminal_agent.journal.write_attempt import AttemptMoves
 from terminal_agent.journal.write_return import ReturnMoves
 
-_UNFINISHED = ("NEW", *OPEN_SALES)
+_UNFINISHED = ("NEW", *OPEN_SALES, SaleState.RETURNING)
 
 
-class SqliteJournal(ReturnMoves):
+class SqliteJournal(AttemptMoves, ReturnMoves):
     """The journal of one device. See `checkout.ports.Journal` for what each move promises."""
 
     def __init__(
@@ -110,7 +108,7 @@ class SqliteJournal(ReturnMoves):
             return read_sale.of_till(db, till_no)
 
     def unfinished(self) -> list[Sale]:
-        """Return every sale that is NEW, ASKING, HELD, PAYING or PARKED, oldest first."""
+        """Return every sale that is NEW, ASKING, HELD, PAYING, PARKED or RETURNING, oldest first."""
         with self._looking() as db:
             return read_sale.in_states(db, _UNFINISHED)
 
@@ -220,101 +218,6 @@ class SqliteJournal(ReturnMoves):
                     self._close(db, sale, "stopped by the cashier")
             return read_sale.must(db, record_id)
 
-    # Paying.
-
-    def begin_attempt(
-        self, record_id: str, tender: Tender, terminal_no: str, operator: str, key: KeyMacs | None = None
-    ) -> Sale:
-        """HELD -> PAYING with a new attempt INTENDED; beside REVERSING ones, PAYING stays."""
-        with self._transaction() as db:
-            if key is not None:
-                if self._by_key(db, key) is not None:
-                    return read_sale.must(db, record_id)
-                self._keep_key(db, key, record_id)
-            sale = read_sale.must(db, record_id)
-            others_lost = all(one.is_lost for one in sale.attempts)
-            may = sale.state is SaleState.HELD or (sale.state is SaleState.PAYING and others_lost)
-            if not may or sale.stop or len(sale.attempts) >= ids.MOST_ATTEMPTS:
-                return sale
-            write_attempt.insert(db, sale, tender, terminal_no, operator, self._clock.wall_ms())
-            if sale.state is SaleState.HELD:
-                db.execute("UPDATE sale SET state = 'PAYING' WHERE record_id = ?", (record_id,))
-            return read_sale.must(db, record_id)
-
-    def mark_attempt(self, record_id: str, no: int, mark: str) -> bool:
-        """Store what the link needs before money moves; False when the cashier has stopped the sale."""
-        with self._transaction() as db:
-            done = db.execute(
-                "UPDATE attempt SET mark = ? WHERE record_id = ? AND no = ? AND state = 'INTENDED' "
-                "AND mark IS NULL AND (SELECT stop FROM sale WHERE sale.record_id = attempt.record_id) = 0",
-                (mark, record_id, no),
-            )
-            return bool(done.rowcount == 1)
-
-    def paid(self, record_id: str, no: int, approved_fen: int, evidence: Evidence) -> Sale:
-        """Attempt -> PAID, sale -> PAID and the outbox record in one commit, unless it was stopped."""
-        with self._transaction() as db:
-            sale = read_sale.must(db, record_id)
-            attempt = sale.attempt(no)
-            if attempt.state not in (AttemptState.INTENDED, AttemptState.UNKNOWN):
-                return sale
-            if sale.stop or sale.paid_attempt is not None:
-                # Nobody waits for these goods any more, or another attempt has paid for them.
-                if attempt.state is AttemptState.INTENDED:
-                    write_attempt.move(
-                        db, sale, attempt, AttemptState.UNKNOWN, evidence, approved_fen, self._clock.wall_ms()
-                    )
-                return read_sale.must(db, record_id)
-            write_attempt.move(
-                db, sale, attempt, AttemptState.PAID, evidence, approved_fen, self._clock.wall_ms()
-            )
-            now = self._clock.wall_ms()
-            db.execute("UPDATE sale SET state = 'PAID', paid_ms = ? WHERE record_id = ?", (now, record_id))
-            after = read_sale.must(db, record_id)
-            self._append(db, entries.paid_entry(after, now))
-            return after
-
-    def not_paid(self, record_id: str, no: int, evidence: Evidence, *, keep_hold: bool) -> Sale:
-        """Attempt -> NOT_PAID; when no attempt is open, sale -> HELD, or -> CLOSING with its entry."""
-        before = (AttemptState.INTENDED, AttemptState.UNKNOWN, AttemptState.REVERSING)
-        return self._end_attempt(record_id, no, before, AttemptState.NOT_PAID, evidence, keep_hold)
-
-    def given_back(self, record_id: str, no: int, *, keep_hold: bool) -> Sale:
-        """Attempt GIVING_BACK -> GIVEN_BACK; what becomes of the sale is as with `not_paid`."""
-        before = (AttemptState.GIVING_BACK,)
-        return self._end_attempt(record_id, no, before, AttemptState.GIVEN_BACK, Evidence(), keep_hold)
-
-    def unknown(self, record_id: str, no: int, evidence: Evidence) -> Sale:
-        """Attempt INTENDED -> UNKNOWN."""
-        return self._only_attempt(record_id, no, AttemptState.INTENDED, AttemptState.UNKNOWN, evidence)
-
-    def reversing(self, record_id: str, no: int, evidence: Evidence, approved_fen: int | None = None) -> Sale:
-        """Attempt UNKNOWN -> REVERSING, durable before the first reversal leaves.
-
-        `approved_fen` is what was taken, when somebody said so.
-        """
-        return self._only_attempt(
-            record_id, no, AttemptState.UNKNOWN, AttemptState.REVERSING, evidence, approved_fen
-        )
-
-    def giving_back(self, record_id: str, no: int, mark: str) -> Sale:
-        """Attempt REVERSING -> GIVING_BACK with what the link needs, durable before the refund leaves."""
-        with self._transaction() as db:
-            db.execute(
-                "UPDATE attempt SET state = 'GIVING_BACK', back_mark = ? "
-                "WHERE record_id = ? AND no = ? AND state = 'REVERSING'",
-                (mark, record_id, no),
-            )
-            return read_sale.must(db, record_id)
-
-    def park(self, record_id: str) -> Sale:
-        """PAYING -> PARKED."""
-        with self._transaction() as db:
-            db.execute(
-                "UPDATE sale SET state = 'PARKED' WHERE record_id = ? AND state = 'PAYING'", (record_id,)
-            )
-            return read_sale.must(db, record_id)
-
     # The outbox.
 
     def cut_batch(self, most: int) -> outbox.Batch:
@@ -369,53 +272,6 @@ class SqliteJournal(ReturnMoves):
             "UPDATE sale SET state = 'CLOSING', why = ?, reasons = ? WHERE record_id = ?",
             (why, _json(reasons or sale.reasons), sale.record_id),
         )
-
-    def _only_attempt(
-        self,
-        record_id: str,
-        no: int,
-        before: AttemptState,
-        after: AttemptState,
-        evidence: Evidence,
-        approved_fen: int | None = None,
-    ) -> Sale:
-        with self._transaction() as db:
-            sale = read_sale.must(db, record_id)
-            attempt = sale.attempt(no)
-            if attempt.state is before:
-                taken_fen = attempt.approved_fen if approved_fen is None else approved_fen
-                write_attempt.move(db, sale, attempt, after, evidence, taken_fen, self._clock.wall_ms())
-            return read_sale.must(db, record_id)
-
-    def _end_attempt(
-        self,
-        record_id: str,
-        no: int,
-        before: tuple[AttemptState, ...],
-        after: AttemptState,
-        evidence: Evidence,
-        keep_hold: bool,
-    ) -> Sale:
-        """End an attempt without payment, and see what that makes of its sale."""
-        with self._transaction() as db:
-            sale = read_sale.must(db, record_id)
-            attempt = sale.attempt(no)
-            if attempt.state not in before:
-                return sale
-            now = self._clock.wall_ms()
-            write_attempt.move(db, sale, attempt, after, evidence, attempt.approved_fen, now)
-            sale = read_sale.must(db, record_id)
-            if sale.paid_attempt is not None:
-                # Its sale was reported with this attempt still open.
-                self._append(db, entries.supplement_entry(sale, sale.attempt(no), now))
-            elif sale.state in (SaleState.PAYING, SaleState.PARKED) and not sale.open_attempts:
-                if sale.stop:
-                    self._close(db, sale, "stopped by the cashier")
-                elif keep_hold:
-                    db.execute("UPDATE sale SET state = 'HELD' WHERE record_id = ?", (record_id,))
-                else:
-                    self._close(db, sale, "the hold's time is over", (Refusal.HOLD_OVER,))
-            return read_sale.must(db, record_id)
 
 
 def _json(value: object) -> str:

@@ -155,6 +155,8 @@ _RETURN_TABLES = (
         CHECK (state IN ('BEGUN', 'REFUSED') OR mark IS NOT NULL)
     ) STRICT
     """,
+    # How a till finds what it owes an answer about, however many sales it has had.
+    "CREATE INDEX sale_found_late ON sale (till_no) WHERE state = 'PAID' AND paid_ms - opened_ms > 300000",
     "CREATE UNIQUE INDEX one_open_return ON goods_return (record_id) WHERE state IN ('BEGUN', 'SENDING')",
     # One refund at most, whatever is tried: the money of a sale goes back once.
     "CREATE UNIQUE INDEX one_refund ON goods_return (record_id) WHERE state = 'REFUNDED'",

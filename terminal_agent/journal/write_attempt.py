@@ -1,18 +1,179 @@
-"""How is one try to take money written into its row, in the caller's transaction?"""
+"""How does one try to take money move in the journal, and its sale with it?
+
+A part of the journal: `SqliteJournal` brings the transaction, the outbox and the idempotency keys.
+"""
 
 import msgspec
 import pysqlite3.dbapi2 as sqlite
 
 from subsidy import ids
 from subsidy.policy.model import Tender
+from subsidy.policy.refusals import Refusal
 from subsidy.records.payment import Evidence
+from terminal_agent.checkout import entries
+from terminal_agent.checkout.ports import KeyMacs
 from terminal_agent.checkout.sale import Attempt, Sale
-from terminal_agent.checkout.states import AttemptState
+from terminal_agent.checkout.states import AttemptState, SaleState
+from terminal_agent.journal import read_sale
+from terminal_agent.journal.moves import Moves
 
 _ENDED = (AttemptState.PAID, AttemptState.NOT_PAID, AttemptState.GIVEN_BACK)
 
 
-def insert(
+class AttemptMoves(Moves):
+    """The moves of attempts. See `checkout.ports.Journal` for what each promises."""
+
+    def begin_attempt(
+        self, record_id: str, tender: Tender, terminal_no: str, operator: str, key: KeyMacs | None = None
+    ) -> Sale:
+        """HELD -> PAYING with a new attempt INTENDED; beside REVERSING ones, PAYING stays."""
+        with self._transaction() as db:
+            if key is not None:
+                if self._by_key(db, key) is not None:
+                    return read_sale.must(db, record_id)
+                self._keep_key(db, key, record_id)
+            sale = read_sale.must(db, record_id)
+            others_lost = all(one.is_lost for one in sale.attempts)
+            may = sale.state is SaleState.HELD or (sale.state is SaleState.PAYING and others_lost)
+            if not may or sale.stop or len(sale.attempts) >= ids.MOST_ATTEMPTS:
+                return sale
+            _insert(db, sale, tender, terminal_no, operator, self._clock.wall_ms())
+            if sale.state is SaleState.HELD:
+                db.execute("UPDATE sale SET state = 'PAYING' WHERE record_id = ?", (record_id,))
+            return read_sale.must(db, record_id)
+
+    def mark_attempt(self, record_id: str, no: int, mark: str) -> bool:
+        """Store what the link needs before money moves; False when the cashier has stopped the sale."""
+        with self._transaction() as db:
+            done = db.execute(
+                "UPDATE attempt SET mark = ? WHERE record_id = ? AND no = ? AND state = 'INTENDED' "
+                "AND mark IS NULL AND (SELECT stop FROM sale WHERE sale.record_id = attempt.record_id) = 0",
+                (mark, record_id, no),
+            )
+            return bool(done.rowcount == 1)
+
+    def paid(self, record_id: str, no: int, approved_fen: int, evidence: Evidence) -> Sale:
+        """Attempt -> PAID, sale -> PAID and the outbox record in one commit, unless it was stopped."""
+        with self._transaction() as db:
+            sale = read_sale.must(db, record_id)
+            attempt = sale.attempt(no)
+            if attempt.state not in (AttemptState.INTENDED, AttemptState.UNKNOWN):
+                return sale
+            if sale.stop or sale.paid_attempt is not None:
+                # Nobody waits for these goods any more, or another attempt has paid for them.
+                if attempt.state is AttemptState.INTENDED:
+                    _move(
+                        db, sale, attempt, AttemptState.UNKNOWN, evidence, approved_fen, self._clock.wall_ms()
+                    )
+                return read_sale.must(db, record_id)
+            _move(db, sale, attempt, AttemptState.PAID, evidence, approved_fen, self._clock.wall_ms())
+            now = self._clock.wall_ms()
+            db.execute("UPDATE sale SET state = 'PAID', paid_ms = ? WHERE record_id = ?", (now, record_id))
+            after = read_sale.must(db, record_id)
+            self._append(db, entries.paid_entry(after, now))
+            return after
+
+    def not_paid(self, record_id: str, no: int, evidence: Evidence, *, keep_hold: bool) -> Sale:
+        """Attempt -> NOT_PAID; when no attempt is open, sale -> HELD, or -> CLOSING with its entry."""
+        before = (AttemptState.INTENDED, AttemptState.UNKNOWN, AttemptState.REVERSING)
+        return self._end_attempt(record_id, no, before, AttemptState.NOT_PAID, evidence, keep_hold)
+
+    def mark_back(self, record_id: str, no: int, mark: str) -> Sale:
+        """Store what the link needs for a new try to give an attempt back that is GIVING_BACK."""
+        with self._transaction() as db:
+            db.execute(
+                "UPDATE attempt SET back_mark = ? WHERE record_id = ? AND no = ? AND state = 'GIVING_BACK'",
+                (mark, record_id, no),
+            )
+            return read_sale.must(db, record_id)
+
+    def given_back(self, record_id: str, no: int, *, keep_hold: bool) -> Sale:
+        """Attempt GIVING_BACK -> GIVEN_BACK; what becomes of the sale is as with `not_paid`."""
+        before = (AttemptState.GIVING_BACK,)
+        return self._end_attempt(record_id, no, before, AttemptState.GIVEN_BACK, Evidence(), keep_hold)
+
+    def unknown(self, record_id: str, no: int, evidence: Evidence) -> Sale:
+        """Attempt INTENDED -> UNKNOWN."""
+        return self._only_attempt(record_id, no, AttemptState.INTENDED, AttemptState.UNKNOWN, evidence)
+
+    def reversing(self, record_id: str, no: int, evidence: Evidence, approved_fen: int | None = None) -> Sale:
+        """Attempt UNKNOWN -> REVERSING, durable before the first reversal leaves.
+
+        `approved_fen` is what was taken, when somebody said so.
+        """
+        return self._only_attempt(
+            record_id, no, AttemptState.UNKNOWN, AttemptState.REVERSING, evidence, approved_fen
+        )
+
+    def giving_back(self, record_id: str, no: int, mark: str) -> Sale:
+        """Attempt REVERSING -> GIVING_BACK with what the link needs, durable before the refund leaves."""
+        with self._transaction() as db:
+            db.execute(
+                "UPDATE attempt SET state = 'GIVING_BACK', back_mark = ? "
+                "WHERE record_id = ? AND no = ? AND state = 'REVERSING'",
+                (mark, record_id, no),
+            )
+            return read_sale.must(db, record_id)
+
+    def park(self, record_id: str) -> Sale:
+        """PAYING -> PARKED."""
+        with self._transaction() as db:
+            db.execute(
+                "UPDATE sale SET state = 'PARKED' WHERE record_id = ? AND state = 'PAYING'", (record_id,)
+            )
+            return read_sale.must(db, record_id)
+
+    # Parts of a move.
+
+    def _only_attempt(
+        self,
+        record_id: str,
+        no: int,
+        before: AttemptState,
+        after: AttemptState,
+        evidence: Evidence,
+        approved_fen: int | None = None,
+    ) -> Sale:
+        with self._transaction() as db:
+            sale = read_sale.must(db, record_id)
+            attempt = sale.attempt(no)
+            if attempt.state is before:
+                taken_fen = attempt.approved_fen if approved_fen is None else approved_fen
+                _move(db, sale, attempt, after, evidence, taken_fen, self._clock.wall_ms())
+            return read_sale.must(db, record_id)
+
+    def _end_attempt(
+        self,
+        record_id: str,
+        no: int,
+        before: tuple[AttemptState, ...],
+        after: AttemptState,
+        evidence: Evidence,
+        keep_hold: bool,
+    ) -> Sale:
+        """End an attempt without payment, and see what that makes of its sale."""
+        with self._transaction() as db:
+            sale = read_sale.must(db, record_id)
+            attempt = sale.attempt(no)
+            if attempt.state not in before:
+                return sale
+            now = self._clock.wall_ms()
+            _move(db, sale, attempt, after, evidence, attempt.approved_fen, now)
+            sale = read_sale.must(db, record_id)
+            if sale.paid_attempt is not None:
+                # Its sale was reported with this attempt still open.
+                self._append(db, entries.supplement_entry(sale, sale.attempt(no), now))
+            elif sale.state in (SaleState.PAYING, SaleState.PARKED) and not sale.open_attempts:
+                if sale.stop:
+                    self._close(db, sale, "stopped by the cashier")
+                elif keep_hold:
+                    db.execute("UPDATE sale SET state = 'HELD' WHERE record_id = ?", (record_id,))
+                else:
+                    self._close(db, sale, "the hold's time is over", (Refusal.HOLD_OVER,))
+            return read_sale.must(db, record_id)
+
+
+def _insert(
     db: sqlite.Connection, sale: Sale, tender: Tender, terminal_no: str, operator: str, at_ms: int
 ) -> None:
     """Write the sale's next attempt, INTENDED."""
@@ -33,7 +194,7 @@ def insert(
     )
 
 
-def move(
+def _move(
     db: sqlite.Connection,
     sale: Sale,
     attempt: Attempt,

@@ -3,45 +3,25 @@
 A part of the journal: `SqliteJournal` brings the transaction, the outbox and the idempotency keys.
 """
 
-from abc import ABC, abstractmethod
-from contextlib import AbstractContextManager
-
 import msgspec
 import pysqlite3.dbapi2 as sqlite
 from msgspec.structs import replace
 
 from subsidy import ids
 from subsidy.records.payment import Evidence
-from subsidy.wire import v1
 from terminal_agent.checkout import entries
 from terminal_agent.checkout.goods_return import KeyedSlip, LateAnswer, Return, Wish
-from terminal_agent.checkout.ports import Clock, KeyMacs
+from terminal_agent.checkout.ports import KeyMacs
 from terminal_agent.checkout.sale import Sale
 from terminal_agent.checkout.states import UNDECIDED_ATTEMPTS, ReturnState, SaleState
 from terminal_agent.journal import outbox, pin_tries, read_return, read_sale
+from terminal_agent.journal.moves import Moves
 
 _OPEN = (ReturnState.BEGUN, ReturnState.SENDING)
 
 
-class ReturnMoves(ABC):
+class ReturnMoves(Moves):
     """The moves of returns. See `checkout.return_ports` for what each promises."""
-
-    _clock: Clock
-
-    @abstractmethod
-    def _transaction(self) -> AbstractContextManager[sqlite.Connection]: ...
-
-    @abstractmethod
-    def _looking(self) -> AbstractContextManager[sqlite.Connection]: ...
-
-    @abstractmethod
-    def _append(self, db: sqlite.Connection, entry: v1.Entry) -> None: ...
-
-    @abstractmethod
-    def _by_key(self, db: sqlite.Connection, key: KeyMacs) -> Sale | None: ...
-
-    @abstractmethod
-    def _keep_key(self, db: sqlite.Connection, key: KeyMacs, record_id: str) -> None: ...
 
     # Looking.
 

@@ -91,12 +91,15 @@ def till_state(sale: Sale) -> str:
 
 def is_settled(sale: Sale) -> bool:
     """Whether waiting longer would not tell the till more."""
-    if _may_pay_another_way(sale):
-        return True
     under_way = sale.state in (SaleState.NEW, SaleState.ASKING, SaleState.PAYING)
     begins = sale.state is SaleState.HELD and not sale.attempts
     # A sale can be parked for an earlier card while the next one waits for the terminal.
     return not (under_way or begins or _waits(sale))
+
+
+def may_pay_another_way(sale: Sale) -> bool:
+    """Whether nothing of what was tried will be the payment, though money may still be on its way back."""
+    return sale.state is SaleState.PAYING and not sale.stop and all(one.is_lost for one in sale.attempts)
 
 
 def next_action(sale: Sale) -> NextAction:
@@ -105,7 +108,7 @@ def next_action(sale: Sale) -> NextAction:
         case "paying":
             return NextAction.WAIT
         case "unknown":
-            another = _may_pay_another_way(sale)
+            another = may_pay_another_way(sale)
             return NextAction.PAY_ANOTHER_WAY if another else NextAction.DO_NOT_CHARGE
         case "paid":
             return after_sale.next_action(sale)
@@ -121,11 +124,6 @@ def next_action(sale: Sale) -> NextAction:
 
 def _waits(sale: Sale) -> bool:
     return any(one.state is AttemptState.INTENDED for one in sale.attempts)
-
-
-def _may_pay_another_way(sale: Sale) -> bool:
-    """Whether nothing of what was tried will be the payment, though money may still be on its way back."""
-    return sale.state is SaleState.PAYING and not sale.stop and all(one.is_lost for one in sale.attempts)
 
 
 def refusal_document(sale: Sale, refusal: Refusal) -> dict[str, Any]:

@@ -30,6 +30,7 @@ from terminal_agent.system import Changes
 from terminal_agent.till import after_sale, documents, requests
 
 _KEY = re.compile(r"[\x21-\x7e]{16,64}", re.ASCII)
+_REVERSAL_S = 3
 _FINAL = ("paid", "refused", "returned")
 
 # The limits stand around the whole type: on a part of a union the framework forgets them.
@@ -120,10 +121,19 @@ class Till:
         return sale
 
     def waited(self, record_id: str, wait_s: int | None) -> Document:
-        """Wait for the payment, then return the sale as it stands."""
-        self.changes.wait_until(
-            lambda: documents.is_settled(self.sale(record_id)), self.wait_s if wait_s is None else wait_s
-        )
+        """Wait for the payment, then return the sale as it stands.
+
+        While money is on its way back the shopper may pay another way: that is not waited for long.
+        """
+        within_s = self.wait_s if wait_s is None else wait_s
+
+        def is_told() -> bool:
+            sale = self.sale(record_id)
+            return documents.is_settled(sale) or documents.may_pay_another_way(sale)
+
+        if self.changes.wait_until(is_told, within_s):
+            undone_s = min(within_s, _REVERSAL_S)
+            self.changes.wait_until(lambda: documents.is_settled(self.sale(record_id)), undone_s)
         return self.shown(self.sale(record_id))
 
     def shown(self, sale: Sale) -> Document:

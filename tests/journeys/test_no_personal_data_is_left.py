@@ -14,11 +14,12 @@ from contextlib import suppress
 
 import pytest
 import requests
-from private_shop import TILLS, PrivateShop
+from private_shop import PIN, TILLS, PrivateShop
 from quiet_till import QuietTill
 from scanner import Scanner, Secret, looks_personal
 from story.count import record_of
 from story.processes import wait_for
+from story.shop_files import SUPERVISOR
 
 from terminal_agent.emulators import answers as emulated
 from terminal_agent.emulators import wire
@@ -49,6 +50,7 @@ def left_behind(tmp_path_factory) -> PrivateShop:
         at_once((import_people, shop), (enrol, shop, code))
         shop.start_agent()
         at_once((read_by_the_agent, shop, "01"), (undone_by_the_agent, shop, "02"))
+        goods_come_back(shop)
         refusals(shop)
         malformed_at_the_till(shop)
         malformed_at_the_centre(shop)
@@ -126,6 +128,28 @@ def undone_by_the_agent(shop, till):
         undone = shop.post("/v1/sales", shop.sale("WASHER", till=till))
         assert undone["state"] == "not_paid"
         shop.post(f"/v1/sales/{undone['record_id']}/stop", BY)
+
+
+def goods_come_back(shop):
+    """Return goods with the right PIN and with wrong ones, with personal numbers where a name belongs."""
+    terminal = shop.terminal()
+    sold = shop.post("/v1/sales", shop.sale("WASHER"))
+    path = f"/v1/sales/{sold['record_id']}"
+    asked = {**BY, "supervisor": SUPERVISOR, "supervisor_pin": PIN, "reason": "returned"}
+    for name in ("operator", "supervisor", "reason"):
+        for text in (CARD, IDENTITY, PHONE, TRACK):
+            shop.post(f"{path}/return", {**asked, name: text}, status=400)
+    for pin in (CARD, IDENTITY, shop.keep_secret("wrong PIN", "739164820357")):
+        shop.post(f"{path}/return", {**asked, "supervisor_pin": pin}, status=403)
+    shop.post(f"{path}/return", {**asked, "supervisor_pin": int(PIN)}, status=400)
+    shop.post(f"{path}/return", {**asked, PIN: CARD}, status=400)
+    for form in FORMS:
+        terminal.fault("clear_card", form=form)
+    assert shop.post(f"{path}/return", asked)["state"] == "returned"
+    shop.post(f"{path}/reprint", {})
+    slip = {**BY, "voucher_no": PHONE, "rrn": PHONE, "amount_fen": 1, "approved": True}
+    shop.post(f"{path}/slip", slip, status=400)
+    terminal.clear_faults()
 
 
 def refusals(shop):

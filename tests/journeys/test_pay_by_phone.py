@@ -74,8 +74,9 @@ def test_the_card_pays_at_once_while_the_phone_is_undone_and_a_late_yes_is_given
     """Another amount was taken by phone; the reversal is refused for ever, so it is refunded."""
     shop.wechat.fault("wrong_amount", fen=100)
     shop.wechat.fault("declined", on="reverse", code="SYSTEM_BUSY", times=1000)
-    first = sell(shop)
-    assert (first["state"], first["next_action"]) == ("unknown", "PAY_ANOTHER_WAY")
+    first = shop.post("/v1/sales", shop.body(tender=shop.by_phone()), wait_s=0)
+    first = shop.wait_for_sale(first["record_id"], lambda sale: sale["next_action"] == "PAY_ANOTHER_WAY")
+    assert first["state"] == "unknown"
     sold = shop.pay(first["record_id"])
     assert (sold["state"], sold["attempts"][0]["state"]) == ("paid", "REVERSING")
 
@@ -99,6 +100,19 @@ def test_a_shopper_who_walks_off_while_paying_has_paid_nothing(shop):
     stopped = selling.result().json()
     assert stopped["state"] == "not_paid"
     assert shop.charges(stopped["record_id"]) == 0
+    shop.wait_for_record(stopped["record_id"], "RELEASED")
+
+
+def test_what_is_too_late_to_be_reversed_is_refunded(shop):
+    shop.wechat.fault("late_answer", on="pay", ms=400)
+    shop.wechat.fault("declined", on="reverse", code="REVERSE_EXPIRE", times=1000)
+    body = shop.body(tender=shop.by_phone())
+    selling = shop.selling(body)
+    sale = shop.wait_for_attempt(body["item"]["serial_no"], "INTENDED")
+    shop.stop(sale["record_id"])
+    stopped = selling.result().json()
+    assert (stopped["state"], stopped["attempts"][0]["state"]) == ("not_paid", "GIVEN_BACK")
+    assert shop.moved_by_phone(stopped["record_id"]) == ["charge", "refund"]
     shop.wait_for_record(stopped["record_id"], "RELEASED")
 
 

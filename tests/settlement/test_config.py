@@ -3,7 +3,7 @@
 import pytest
 from centre import REPO, write_config
 
-from settlement.config import read_settings
+from settlement.config import Settings, read_settings
 from subsidy.strict.yaml_text import FileError
 
 EXAMPLE = REPO / "config/settlement.example.yaml"
@@ -16,7 +16,7 @@ def read(file, *overrides, **environment):
 
 def test_the_example_is_complete_and_loads():
     loaded = read(EXAMPLE)
-    assert set(loaded.origins) == {"programme", "policies", "database", "keys", "listen", "training"}
+    assert set(loaded.origins) == set(Settings.model_fields)
     assert loaded.settings.programme == "TRAINING"
     assert loaded.settings.policies.resolve() == REPO / "config/policies"
     assert str(loaded.settings.listen) == "127.0.0.1:8600"
@@ -48,6 +48,8 @@ def test_every_value_says_where_it_came_from(tmp_path):
         "keys": f"{file}, line 4",
         "listen": "default",
         "training": "--set training",
+        "night": "default",
+        "night_at": "default",
     }
 
 
@@ -153,3 +155,19 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path):
 def test_an_ipv6_address_is_taken(tmp_path):
     settings = read(write_config(tmp_path), "listen=[::1]:8600").settings
     assert (settings.listen.host, str(settings.listen)) == ("::1", "[::1]:8600")
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"), [("10:30", "10:30"), ("00:00", "00:00"), ("23:59", "23:59"), ("never", "")]
+)
+def test_the_hour_of_the_night_is_a_time_of_day_or_never(tmp_path, text, shown):
+    loaded = read(write_config(tmp_path, night_at=f'"{text}"', night="night.yaml"))
+    assert {one.name: one.value for one in loaded.values()}["night_at"] == shown
+    assert loaded.settings.night == tmp_path / "night.yaml"
+
+
+@pytest.mark.parametrize("text", ["10", "24:00", "10:60", "1:30", "10:30:00", "noon", "10：30"])
+def test_an_hour_that_is_none_is_refused_with_its_line(tmp_path, text):
+    with pytest.raises(FileError, match="not a time of day") as wrong:
+        read(write_config(tmp_path, night_at=f'"{text}"'))
+    assert wrong.value.line == 7

@@ -95,3 +95,25 @@ def table():
 
 def test_the_page_of_refusals_is_what_the_code_says():
     assert (ROOT / "docs" / "refusals.md").read_text() == table()
+
+
+def test_every_next_action_is_in_the_cashiers_page_with_its_sentence():
+    page = (ROOT / "docs" / "for-cashiers.md").read_text()
+    rows = [line.split("|") for line in page.splitlines() if line.startswith("| `")]
+    assert [(cells[1].strip(" `"), cells[2].strip()) for cells in rows] == [
+        (one.value, one.zh) for one in sorted(NextAction, key=list(NextAction).index)
+    ]
+    assert all(cells[3].strip() for cells in rows)
+
+
+def test_every_command_of_the_shop_is_in_the_page_for_its_people():
+    page = (ROOT / "docs" / "for-shop-it.md").read_text()
+    assert [one for one in ALL_COMMANDS if one.startswith("terminal-agent") and one not in page] == []
+
+
+def test_every_key_of_the_agents_configuration_is_in_the_page_for_its_people():
+    page = (ROOT / "docs" / "for-shop-it.md").read_text()
+    example = (ROOT / "config" / "agent.example.yaml").read_text()
+    keys = re.findall(r"(?m)^([a-z_]+):", example)
+    assert [key for key in keys if f"`{key}`" not in page] == []
+    assert len(keys) > 8

@@ -69,8 +69,8 @@ def _problem(shop: Shop, journal: JournalSeen, sale: Mapping[str, Any], charges:
     if sale["state"] == "RETURNED":
         if charges:
             return f"returned, and charged {charges}"
-        told = journal.is_all_told(sale["record_id"])
-        return f"the centre's record is {state}, booked {booked} times" if told and state != "RETURNED" else ""
+        untold = not journal.is_all_told(sale["record_id"])
+        return "" if untold or state == "RETURNED" else f"the centre's record is {state}"
     if charges or asked:
         return f"charged {charges}"
     return "" if state in (None, "RELEASED") and not booked else f"the centre's record is {state}"

@@ -17,7 +17,7 @@ import msgspec
 import reference_data as reference
 from centre import Clock, ready_centre, state_hash, write_config
 from fake_device import Chained, FakeDevice, promised
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 
 from settlement.app import Centre
 from settlement.claims.build import BuildClaim
@@ -43,6 +43,9 @@ from subsidy.seal import Sealed
 from subsidy.wire import v1
 
 NOON_MS = 1_772_337_600_000  # 2026-03-01 12:00 in Shanghai
+
+MOVES_TAKEN: set[tuple[str, str]] = set()
+"""The moves of records that the books of this run have seen."""
 
 
 class FixedClock(Clock):
@@ -106,6 +109,7 @@ class Books:
 
         def spy(connection: Any, rows: Rows, happened: Any) -> None:
             seen.append(rows)
+            note_moves(connection, rows)
             self.happened += [str(one.event.__struct_config__.tag) for one in happened]
             write(connection, rows, happened)
 
@@ -313,6 +317,22 @@ class Books:
     def state_hash(self) -> str:
         """Return one hash over everything in the database."""
         return state_hash(self.centre)
+
+
+def note_moves(connection: Connection, rows: Rows) -> None:
+    """Note which moves the records of a batch make, from where they stand in the database."""
+    states: dict[str, str | None] = {}
+    for changed in rows.changed():
+        for row in changed:
+            if not isinstance(row, Record):
+                continue
+            if row.record_id not in states:
+                query = text("SELECT state FROM record WHERE record_id = :record_id")
+                states[row.record_id] = connection.execute(query, {"record_id": row.record_id}).scalar()
+            before = states[row.record_id]
+            if before not in (None, row.state):
+                MOVES_TAKEN.add((str(before), row.state))
+            states[row.record_id] = row.state
 
 
 def changed_pack(pack: Pack, **changes: Any) -> Pack:

@@ -66,6 +66,13 @@ class Exchange:
 Behaviour = Callable[[Exchange], object]
 
 
+def kinds_in(exchange: Exchange) -> set[str]:
+    """Return the kinds of the entries in an upload, as in {"paid", "returned"}."""
+    sealed = json.loads(exchange.request.partition(b"\r\n\r\n")[2])
+    entries = json.loads(base64.b64decode(sealed["payload"]))["entries"]
+    return {json.loads(base64.b64decode(one["body"]))["kind"] for one in entries}
+
+
 def passing(exchange: Exchange) -> None:
     """Let the message through."""
     exchange.answer(exchange.pass_on())
@@ -130,7 +137,8 @@ def changing(change: Callable[[bytes], bytes]) -> Behaviour:
 class Proxy:
     """Listens for the agent and passes on to the centre. Use as a context.
 
-    Kinds of message: facts, packs, holds, release, returns, records (with entries), statement (without), or "any".
+    Kinds of message: facts, packs, holds, release, returns, records (with entries), statement (without), or
+    "any".
     """
 
     def __init__(self, to_port: int) -> None:

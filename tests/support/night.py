@@ -304,6 +304,7 @@ class NightDay:
             database=self.folder / "centre.sqlite3",
             config=self.config(),
             owner=lambda _day: "platform",
+            lag_target_s=lambda _day: 300,
             submit=submit or (lambda command: self.books.write(command)[0]),
             now_ms=self.books.clock.now_ms,
         )

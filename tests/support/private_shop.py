@@ -5,6 +5,7 @@ each. `secrets` has every code, number and key that went in.
 """
 
 import json
+import os
 import re
 import subprocess
 import threading
@@ -22,9 +23,12 @@ from story.processes import BIN, Process, answers, free_port, wait_for
 from typer.testing import CliRunner
 
 from settlement.cli import app as settlement
+from terminal_agent.checkout.ports import Secret as PinSecret
+from terminal_agent.checkout.supervisor import hash_of
 from terminal_agent.emulators import answers as emulated
 
 TILLS = shop_files.TILLS
+PIN = "482913650172"  # long enough that no number of ours has it by chance
 # Nobody waits for people and hosts here; a terminal that stays silent is parked soon.
 CLOCKS_MS = {"ack_wait_ms": 300, "status_wait_ms": 500, "host_timeout_ms": 200, "resolver_ms": 900}
 
@@ -97,7 +101,9 @@ class PrivateShop:
 
     def _set_up(self) -> None:
         shop_files.write_centre_files(self.folder, self.centre_port)
-        shop_files.write_agent_files(self.folder, self.port, self.centre_port)
+        pin = self.keep_secret("supervisor's PIN", PIN)
+        pin_hash = hash_of(PinSecret(pin), os.urandom)
+        shop_files.write_agent_files(self.folder, self.port, self.centre_port, pin_hash=pin_hash)
         profile = short_profile_text(**CLOCKS_MS)
         (self.folder / "demo-terminal.yaml").write_text(profile, encoding="utf-8")
         made = self._settle("init", "--json")

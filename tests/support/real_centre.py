@@ -3,6 +3,8 @@
 import csv
 import datetime
 import itertools
+import os
+import signal
 import subprocess
 from pathlib import Path
 from types import TracebackType
@@ -51,6 +53,17 @@ class RealCentre:
     ) -> None:
         self._process.stop()
         self._centre.engine.dispose()
+
+    def kill(self) -> None:
+        """Kill it as a power cut would, and wait until it is gone."""
+        os.kill(self._process.pid, signal.SIGKILL)
+        self._process.wait_dead()
+
+    def restart(self) -> None:
+        """Start it again, once it is dead, on the books it left."""
+        self._process.wait_dead()
+        self._process.start()
+        wait_for("the centre", lambda: answers(f"{self._url}/readyz"))
 
     @property
     def _url(self) -> str:

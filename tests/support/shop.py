@@ -216,9 +216,9 @@ class Shop:
         body = {"operator": "cashier-1", "tender": tender or {"kind": "card"}}
         return self.post(f"/v1/sales/{record_id}/pay", body, **more)
 
-    def give_back(self, record_id: str, *, changes: dict[str, Any] | None = None, **more: Any) -> dict[str, Any]:
+    def give_back(self, record_id: str, **more: Any) -> dict[str, Any]:
         """Return the goods of a sale, allowed by a supervisor."""
-        return self.post(f"/v1/sales/{record_id}/return", {**RETURN, **(changes or {})}, **more)
+        return self.post(f"/v1/sales/{record_id}/return", RETURN, **more)
 
     def stop(self, record_id: str, **more: Any) -> dict[str, Any]:
         """Give a sale up."""

@@ -13,6 +13,7 @@ from lone_agent import LoneAgent
 from story.processes import BIN
 from typer.testing import CliRunner
 
+from terminal_agent.checkout.supervisor import problem_of_hash
 from terminal_agent.cli import app
 
 DONE, CONFIG, LOOK, DOWN, REFUSED = 0, 3, 4, 5, 6
@@ -360,3 +361,33 @@ def test_a_second_agent_cannot_start_beside_the_first(host):
         assert run(host, "outbox", "ls", code=DONE) == {"waiting": []}
         assert run(host, "doctor", code=LOOK)["agent_runs"] is True
     assert "Traceback" not in host.process.log()
+
+
+# A supervisor's PIN.
+
+
+def pin_hash(typed, *words):
+    done = CliRunner().invoke(app, ["pin-hash", *words], input=typed)
+    return done.exit_code, done.stdout, done.stderr
+
+
+def test_a_pin_that_is_piped_in_becomes_a_hash_and_is_not_shown():
+    code, made, said = pin_hash("246813\n")
+    assert (code, said, problem_of_hash(made.strip())) == (DONE, "", None)
+    document = json.loads(pin_hash("246813\r\n", "--json")[1])
+    assert document["pin_hash"] != made.strip()
+    assert "246813" not in made + json.dumps(document)
+
+
+@pytest.mark.parametrize("typed", ["", "\n", "123\n", "12a4\n", "7777\n", "1" * 13 + "\n", "card 1234\n"])
+def test_what_is_no_pin_is_refused_and_not_shown(typed):
+    code, made, said = pin_hash(typed)
+    assert (code, made) == (REFUSED, "")
+    assert "PIN" in said
+    assert not typed.strip() or typed.strip() not in said
+
+
+def test_the_configuration_beside_a_new_pin_is_checked_when_it_is_named(host):
+    assert pin_hash("246813\n", "--config", str(host.config))[0] == DONE
+    host.config.write_text("nonsense: true\n")
+    assert pin_hash("246813\n", "--config", str(host.config))[0] == CONFIG

@@ -284,3 +284,44 @@ def test_what_is_wrong_in_a_profile_is_said_of_the_profile(written, tmp_path):
     assert wrong.where == "line.baud"
     profile.unlink()
     assert refused(written(GOOD)).file == str(profile)
+
+
+# Supervisors.
+
+NOBODYS = "$argon2id$v=19$m=32768,t=4,p=1$" + "A" * 22 + "$" + "A" * 43
+
+
+def with_supervisors(written, *lines):
+    return written(GOOD + "supervisors:\n" + "".join(f"  {line}\n" for line in lines))
+
+
+def test_supervisors_are_read_and_may_be_left_out(written):
+    found = read_config(with_supervisors(written, f'"manager-1": "{NOBODYS}"', f'王店长: "{NOBODYS}"'))
+    assert found.supervisors == {"manager-1": NOBODYS, "王店长": NOBODYS}
+    assert read_config(written(GOOD)).supervisors == {}
+
+
+def test_no_pin_opens_what_the_example_shows():
+    assert set(read_config(EXAMPLE).supervisors.values()) == {NOBODYS}
+
+
+@pytest.mark.parametrize(
+    ("line", "remedy"),
+    [
+        ('"manager-1": "246813"', "pin-hash"),
+        ('"manager-1": ""', ""),
+        (f'"manager-1": "{NOBODYS[:-1]}"', "pin-hash"),
+        (f'"manager-1": "{NOBODYS[:-1]}1"', "pin-hash"),
+        (f'"manager-1": "{NOBODYS.replace("32768", "9999999")}"', "pin-hash"),
+        (f'"manager-1": "{NOBODYS.replace("argon2id", "argon2d")}"', "pin-hash"),
+        (f'"{"x" * 33}": "{NOBODYS}"', "staff number"),
+        (f'"13987650412": "{NOBODYS}"', "staff number"),
+        (f'"": "{NOBODYS}"', ""),
+    ],
+)
+def test_a_supervisor_who_cannot_be_one_is_refused_with_the_line(written, line, remedy):
+    wrong = refused(with_supervisors(written, line))
+    assert wrong.line in (15, 16)
+    assert remedy in wrong.remedy
+    assert "13987650412" not in str(wrong)
+    assert '"246813"' not in str(wrong)

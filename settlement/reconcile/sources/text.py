@@ -59,8 +59,8 @@ def lines_of(raw: bytes, place: Place) -> list[str]:
         raise place.wrong(
             MOST_LINES + 1, f"more than {MOST_LINES} lines", "Ask for it in parts, each a source"
         )
-    if all(one.endswith("\r") for one in lines):
-        lines = [one[:-1] for one in lines]
+    if lines[0].endswith("\r") and all(one.endswith("\r") for one in lines[:-1]):
+        lines = [one.removesuffix("\r") for one in lines]
     for number, one in enumerate(lines, 1):
         if _CONTROL.search(one):
             raise place.wrong(number, "a control character or another line end")

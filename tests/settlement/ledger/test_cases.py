@@ -14,6 +14,8 @@ import yaml
 from fake_device import promised
 from real_centre import RealCentre
 
+import settlement
+from settlement.ledger.post import Happening
 from subsidy.wire import v1
 
 CASES = sorted(Path(__file__).with_name("cases").glob("*.yaml"))
@@ -52,6 +54,11 @@ class Story:
     def sell(self, sale):
         self.hold(sale)
         self.report(sale)
+
+    def report_unreadably(self, sale):
+        body = f'{{"kind": "paid", "record_id": "{self.record_id(sale)}"}}'
+        (ack,) = self.device.send_upload(self.device.chain(body.encode()))
+        assert ack.answer == "quarantined"
 
     def lose(self, sale):
         assert self.centre.record(self.record_id(sale))["state"] == "HELD"
@@ -162,6 +169,7 @@ def test_every_row_of_the_table_of_postings_is_in_a_case():
         "hold",
         "lose",
         "report",
+        "report_unreadably",
         "sell",
         "return_begins",
         "return_ends",
@@ -173,3 +181,9 @@ def test_every_row_of_the_table_of_postings_is_in_a_case():
         "close_year",
         "enter_late",
     }
+
+
+@pytest.mark.parametrize("happening", sorted(Happening))
+def test_the_page_says_what_causes_each_happening(happening):
+    page = Path(settlement.__file__).with_name("README.md").read_text()
+    assert f"| `{happening.value}` |" in page

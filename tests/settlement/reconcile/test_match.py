@@ -1,4 +1,4 @@
-"""Over days that nobody thought up: no plant, no difference; one plant, exactly that one; one bucket a row."""
+"""Over days that nobody thought up: no plant, no difference; one plant, that one; each row in one bucket."""
 
 import dataclasses
 from collections import Counter

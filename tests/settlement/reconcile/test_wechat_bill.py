@@ -69,13 +69,11 @@ def test_the_shoppers_name_at_wechat_and_the_goods_are_not_kept(raw):
         assert len(line.raw.split(",`")) == 27
 
 
-def test_a_name_with_a_comma_a_formula_or_a_backtick_stays_in_its_column(bill):
+def test_a_name_with_a_comma_a_formula_or_a_backtick_stays_in_its_column(bill, raw):
+    good = money(raw)
     for name in ("空调,以旧换新", "=1+1", "@SUM(A1)", "a`b", "“引号”", "", "冰箱 　 🧊"):
         bill[0]["商品名称"] = name
-        assert money(files.bill_bytes(bill)) == money(
-            files.bill_bytes(bill[:1]) if False else files.bill_bytes(bill)
-        )
-        assert read(files.bill_bytes(bill), PLACE).lines[0].fen > 0
+        assert money(files.bill_bytes(bill)) == good
 
 
 def test_columns_are_found_by_their_names(bill, raw):
@@ -154,7 +152,7 @@ def test_a_bill_that_is_cut_off_anywhere_is_refused_or_the_same(raw):
         (lambda text: re.sub("`6,`([0-9]+)", "`6,`1\\1", text).encode(), 9, "应结订单总金额 is not the sum"),
         (lambda text: text.replace(".00,`", ".000,`", 1).encode(), 2, "not yuan with two decimals"),
         (lambda text: text.replace("`0.60%", "`0.60%,`", 1).encode(), 2, "28 values, not 27"),
-        (lambda text: "\r\n".join(text.split("\r\n")[:2]).encode(), 2, "no totals"),
+        (lambda text: "".join(text.splitlines(True)[:2]).encode(), 2, "no totals"),
     ],
 )
 def test_what_is_broken_is_refused_with_its_line(raw, change, line, problem):

@@ -86,6 +86,7 @@ def test_the_description_is_openapi_3_1_and_names_every_address(centre):
         "/v1/holds",
         "/v1/holds/{record_id}/release",
         "/v1/ledger/trial-balance",
+        "/v1/night",
         "/v1/packs",
         "/v1/records",
         "/v1/records/{record_id}",

@@ -15,6 +15,9 @@ READS = (
     "/v1/holds?open=1",
     "/v1/differences",
     "/v1/devices",
+    "/v1/claims",
+    "/v1/claims/C-M001-2026-03-01",
+    "/v1/returns?open=1",
 )
 
 
@@ -53,7 +56,7 @@ def test_a_devices_signature_reads_nothing(centre, client):
     assert answer.status_code == 401
 
 
-@pytest.mark.parametrize("path", READS)
+@pytest.mark.parametrize("path", [path for path in READS if path != "/v1/claims"])
 def test_an_operator_cannot_post_there(centre, path):
     headers = {"Authorization": f"Bearer {centre.token}", "Content-Type": "application/json"}
     answer = centre.session.post(centre.url + path, data=b"{}", headers=headers, timeout=10)

@@ -9,7 +9,7 @@ from fake_device import promised
 from subsidy import seal
 from subsidy.wire import v1
 
-POSTS = ("enrolments", "facts", "packs", "holds", "release", "records", "payload")
+POSTS = ("enrolments", "facts", "packs", "holds", "release", "returns", "records", "payload")
 # For each address a field that holds a number, and one that holds text.
 NUMBER = {
     "enrolments": "v",
@@ -17,6 +17,7 @@ NUMBER = {
     "packs": "v",
     "holds": "hold_no",
     "release": "seq",
+    "returns": "seq",
     "payload": "upload_no",
 }
 TEXT = {
@@ -25,6 +26,7 @@ TEXT = {
     "packs": "pack_hash",
     "holds": "terminal_no",
     "release": "prev",
+    "returns": "prev",
     "records": "typ",
     "payload": "device",
 }
@@ -59,6 +61,8 @@ class Address:
             self.message = request
         elif name == "release":
             self.path = f"/v1/holds/{request.record_id}/release"
+            self.message = entry.wire
+        elif name == "returns":
             self.message = entry.wire
         elif name == "records":
             self.message = client.sealed(client.upload([entry]))

@@ -1,4 +1,4 @@
-"""Goods come back: the centre agrees first, the shopper's money goes back once, whatever is cut in between."""
+"""Goods come back: the centre agrees first, then the shopper's money goes back, once, whatever is cut."""
 
 import pytest
 from return_desk import VOIDED, WISH, Cut, ReturnDesk
@@ -382,3 +382,14 @@ def test_the_wish_of_the_first_call_is_the_one_that_counts(desk, sold):
     del desk.centre.instead["block"]
     after, _ = desk.give_back(sold, Wish("cashier-2", "supervisor-2", "another"))
     assert after.returns[0].wish == WISH
+
+
+def test_a_centre_that_takes_the_return_and_says_nothing_of_it_has_not_agreed(desk, sold):
+    desk.answer = None
+    after, refusal = desk.give_back(sold)
+    assert (after.state, after.returns[0].state, refusal) == (
+        S.RETURNING,
+        R.BEGUN,
+        Refusal.CENTRE_UNREACHABLE,
+    )
+    assert desk.payment.backs == []

@@ -142,6 +142,24 @@ def test_what_can_no_longer_be_reversed_is_refunded_until_that_is_confirmed(said
     assert unit_shop.log.index("giving back") < unit_shop.log.index("refund 1")
 
 
+def test_a_refund_that_was_refused_is_tried_anew_under_a_new_mark(unit_shop):
+    marks = iter(["000041", "000042", "000043", "000044"])
+    prepare = unit_shop.payment.prepare
+
+    def prepared(ask):
+        unit_shop.payment.mark = next(marks)
+        return prepare(ask)
+
+    unit_shop.payment.prepare = prepared
+    unit_shop.payment.refunds = deque([DECLINED, UNCLEAR, Answer(Say.APPROVED, 1)])
+
+    sale = reversing_sale(unit_shop, DECLINED)
+
+    assert sale.attempt(1).state is AttemptState.GIVEN_BACK
+    assert [one.mark for one in unit_shop.payment.backs] == ["000042", "000043", "000043"]
+    assert len({one.refund_no for one in unit_shop.payment.backs}) == 1
+
+
 def test_a_refund_of_another_amount_has_not_given_it_back(unit_shop):
     unit_shop.payment.refunds = deque([Answer(Say.APPROVED, 2)])
     sale = reversing_sale(unit_shop, DECLINED)

@@ -8,14 +8,17 @@ import itertools
 import pysqlite3.dbapi2 as sqlite
 import pytest
 
+from terminal_agent.checkout.sale import FOUND_LATE_MS
 from terminal_agent.checkout.states import (
     ATTEMPT_MOVES,
     OPEN_SALES,
+    RETURN_MOVES,
     SALE_MOVES,
     AttemptState,
+    ReturnState,
     SaleState,
 )
-from terminal_agent.journal import schema
+from terminal_agent.journal import read_sale, schema
 from terminal_agent.journal.open import open_journal
 
 
@@ -40,6 +43,15 @@ def put_attempt(database, state="INTENDED", no=1, record_id="sale"):
         "INSERT INTO attempt (record_id, no, pay_ref, tender, terminal_no, operator, amount_fen, state, "
         "evidence, begun_ms) VALUES (?, ?, ?, 'card', 'T', 'o', 1, ?, '{}', 0)",
         (record_id, no, f"{record_id}-{no}", state),
+    )
+
+
+def put_return(database, state="BEGUN", no=1):
+    mark = None if state in ("BEGUN", "REFUSED") else "mark"
+    database.execute(
+        "INSERT INTO goods_return (record_id, no, state, refund_no, refund_fen, wish, entry_seq, mark, "
+        "evidence, begun_ms) VALUES ('sale', ?, ?, 'R', 1, '{}', 1, ?, '{}', 0)",
+        (no, state, mark),
     )
 
 
@@ -83,6 +95,46 @@ def test_an_attempt_makes_exactly_the_moves_of_its_table(before, after, database
         assert database.execute("SELECT state FROM attempt").fetchone() == (before.value,)
 
 
+@pytest.mark.parametrize(("before", "after"), moves_of(ReturnState))
+def test_a_return_makes_exactly_the_moves_of_its_table(before, after, database):
+    put_sale(database, "RETURNING")
+    put_entry(database)
+    put_return(database, before.value)
+    move = "UPDATE goods_return SET state = ?, mark = 'mark' WHERE record_id = 'sale'"
+    if (before, after) in RETURN_MOVES:
+        database.execute(move, (after.value,))
+        seen = database.execute("SELECT what, record_id, attempt_no, before, after FROM move").fetchall()
+        assert seen == [("goods_return", "sale", 1, before.value, after.value)]
+    else:
+        with pytest.raises(sqlite.IntegrityError, match="this goods_return may not make this move"):
+            database.execute(move, (after.value,))
+
+
+@pytest.mark.parametrize(
+    ("one", "other"), [("BEGUN", "BEGUN"), ("BEGUN", "SENDING"), ("REFUNDED", "REFUNDED")]
+)
+def test_a_sale_has_one_open_return_and_one_refund(one, other, database):
+    put_sale(database, "RETURNING")
+    put_entry(database)
+    put_return(database, one)
+    with pytest.raises(sqlite.IntegrityError, match="UNIQUE"):
+        put_return(database, other, no=2)
+
+
+def test_no_refund_leaves_without_its_mark(database):
+    put_sale(database, "RETURNING")
+    put_entry(database)
+    put_return(database)
+    with pytest.raises(sqlite.IntegrityError, match="CHECK"):
+        database.execute("UPDATE goods_return SET state = 'SENDING'")
+
+
+def test_a_return_needs_its_sale_and_its_entry(database):
+    put_sale(database, "RETURNING")
+    with pytest.raises(sqlite.IntegrityError, match="FOREIGN KEY"):
+        put_return(database)
+
+
 def test_no_made_up_state_can_be_reached(database):
     put_sale(database)
     with pytest.raises(sqlite.IntegrityError, match="may not make this move"):
@@ -92,15 +144,17 @@ def test_no_made_up_state_can_be_reached(database):
 def test_the_lists_that_the_first_migration_froze_are_those_of_the_tables():
     assert set(schema._SALE_MOVES) == {f"{before}>{after}" for before, after in SALE_MOVES}
     assert set(schema._ATTEMPT_MOVES) == {f"{before}>{after}" for before, after in ATTEMPT_MOVES}
+    assert set(schema._RETURN_MOVES) == {f"{before}>{after}" for before, after in RETURN_MOVES}
     frozen = schema._OPEN_SALES.strip("()").split(", ")
     assert [one.strip("'") for one in frozen] == [one.value for one in OPEN_SALES]
 
 
-@pytest.mark.parametrize("table", ["sale", "attempt", "outbox"])
+@pytest.mark.parametrize("table", ["goods_return", "sale", "attempt", "outbox"])
 def test_nothing_is_deleted(table, database):
     put_sale(database)
     put_attempt(database)
     put_entry(database)
+    put_return(database)
     with pytest.raises(sqlite.IntegrityError, match="never deleted"):
         database.execute(f"DELETE FROM {table}")
 
@@ -148,3 +202,22 @@ def test_a_hold_number_is_one_sales(database):
 def test_an_attempt_needs_its_sale(database):
     with pytest.raises(sqlite.IntegrityError, match="FOREIGN KEY"):
         put_attempt(database, record_id="nobody's")
+
+
+def test_the_index_of_sales_found_late_is_of_the_time_that_counts(database):
+    (text,) = database.execute("SELECT sql FROM sqlite_master WHERE name = 'sale_found_late'").fetchone()
+    assert text.endswith(f"paid_ms - opened_ms > {FOUND_LATE_MS}")
+
+
+def test_what_a_till_has_open_is_found_without_reading_every_sale(database):
+    asked = []
+
+    class Watched:
+        def execute(self, query, values=()):
+            asked.append((query, values))
+            return database.execute(query, values)
+
+    read_sale.of_till(Watched(), "01")
+    (query, values), *_ = asked
+    plan = [row[3] for row in database.execute(f"EXPLAIN QUERY PLAN {query}", values)]
+    assert not [step for step in plan if step.startswith("SCAN sale")]

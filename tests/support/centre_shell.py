@@ -1,0 +1,40 @@
+"""The centre's commands as tests run them, on a folder with a configuration."""
+
+import json
+
+from sqlalchemy import text
+from typer.testing import CliRunner
+
+from settlement.cli import app
+from settlement.db.connection import engine_on, reading, writing
+
+
+class Shell:
+    """A folder with a configuration, and the commands run on it."""
+
+    def __init__(self, folder, file):
+        self.folder = folder
+        self.file = file
+
+    def run(self, *words, exit_code=0):
+        """Run a command and return what it printed on stdout."""
+        result = CliRunner().invoke(app, [*words, "--config", str(self.file)])
+        if result.exception is not None and not isinstance(result.exception, SystemExit):
+            raise result.exception
+        assert result.exit_code == exit_code, result.output
+        self.stderr = result.stderr
+        return result.stdout
+
+    def json(self, *words, exit_code=0):
+        """Run a command with --json and return its one document."""
+        return json.loads(self.run(*words, "--json", exit_code=exit_code))
+
+    def sql(self, statement):
+        """Run a statement behind the application's back."""
+        with writing(engine_on(self.folder / "centre.sqlite3")) as connection:
+            connection.execute(text(statement))
+
+    def rows(self, query):
+        """Return what a query finds."""
+        with reading(engine_on(self.folder / "centre.sqlite3")) as connection:
+            return [tuple(row) for row in connection.execute(text(query))]
