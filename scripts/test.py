@@ -18,6 +18,8 @@ CHECKS = (
     ("types", ["-m", "mypy"]),
     ("contracts", ["-c", "from importlinter.cli import lint_imports_command; lint_imports_command()"]),
 )
+# A file's tests share a shop or a centre, so they stay on one worker.
+EVERYTHING = ["-n", "2", "--dist", "loadfile"]
 
 
 def main() -> int:
@@ -32,7 +34,8 @@ def main() -> int:
                 failed.append(name)
     print("== tests", flush=True)
     environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
-    tests = subprocess.run([python, "-m", "pytest", *arguments], cwd=ROOT, check=False, env=environment)
+    asked = arguments or EVERYTHING
+    tests = subprocess.run([python, "-m", "pytest", *asked], cwd=ROOT, check=False, env=environment)
     if failed:
         print(f"failed before the tests: {', '.join(failed)}", file=sys.stderr)
         return 1

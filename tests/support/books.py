@@ -18,6 +18,7 @@ import reference_data as reference
 from centre import Clock, ready_centre, state_hash, write_config
 from fake_device import Chained, FakeDevice, promised
 from sqlalchemy import Connection, text
+from taken_moves import TAKEN
 
 from settlement.app import Centre
 from settlement.claims.build import BuildClaim
@@ -43,9 +44,6 @@ from subsidy.seal import Sealed
 from subsidy.wire import v1
 
 NOON_MS = 1_772_337_600_000  # 2026-03-01 12:00 in Shanghai
-
-MOVES_TAKEN: set[tuple[str, str]] = set()
-"""The moves of records that the books of this run have seen."""
 
 
 class FixedClock(Clock):
@@ -331,7 +329,7 @@ def note_moves(connection: Connection, rows: Rows) -> None:
                 states[row.record_id] = connection.execute(query, {"record_id": row.record_id}).scalar()
             before = states[row.record_id]
             if before not in (None, row.state):
-                MOVES_TAKEN.add((str(before), row.state))
+                TAKEN.add(("record", str(before), row.state))
             states[row.record_id] = row.state
 
 

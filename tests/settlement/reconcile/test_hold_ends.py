@@ -146,7 +146,7 @@ def test_no_hold_ends_before_its_time_is_over_whatever_the_files_say(day):
     day.pass_to(THIRD_DAY)
     day.books.sql("UPDATE record SET held_for_s = 200000")  # past the third day's morning
     day.run()
-    day.run(NEXT_DAY)
+    assert day.run(NEXT_DAY).applied == 0
     assert day.record(held).state == "HELD"
 
 

@@ -255,14 +255,52 @@ def test_a_line_with_two_items_of_a_kind_is_freed_with_the_last(tmp_path):
     day.pass_to(NEXT_DAY)
     assert len(triples(day.run().report)) == 2
     assert day.record(sold).blocks == ("night:foreign_merchant",)
+    day.books.happened.clear()
     day.card = [changed(one, mid="9" * 15) if one.pay_ref == pay_ref(sold, 2) else one for one in rows]
     day.write_files()
     day.run(replace_of=[ACQUIRER])
     assert day.record(sold).blocks == ("night:foreign_merchant",)
+    assert day.books.happened == ["night_difference_settled"]
     day.card = rows
     day.write_files()
     day.run(replace_of=[ACQUIRER])
     assert (day.record(sold).blocks, day.record(sold).state) == ((), "PAYABLE")
+
+
+def test_a_block_that_was_lost_comes_back_with_the_next_night(day):
+    day.run()
+    day.books.sql("UPDATE record SET state = 'PAYABLE', blocks = '[]' WHERE state = 'BLOCKED'")
+    day.run()
+    assert day.record(day.gone).blocks == ("night:missing_in_file",)
+
+
+def test_an_item_whose_amount_changes_is_corrected_and_keeps_its_age(day):
+    day.card = [changed(day.card[0], fen=day.card[0].fen - 5)]
+    day.write_files()
+    day.run()
+    opened_ms = day.books.row(Difference, pay_ref(day.sold), "amount").opened_ms
+    day.pass_to(NEXT_DAY, 20)
+    day.card = [changed(day.card[0], fen=day.card[0].fen - 4)]
+    day.write_files()
+    day.run(replace_of=[ACQUIRER])
+    item = day.books.row(Difference, pay_ref(day.sold), "amount")
+    assert (item.fen, item.opened_ms) == (9, opened_ms)
+
+
+def test_an_entry_that_was_not_taken_says_nothing_of_the_files(tmp_path):
+    """A closed sale with an attempt that is paid contradicts itself: people look at it, not the night."""
+    day = NightDay(tmp_path)
+    sealed = day.hold()
+    day.charge(sealed)
+    promise_id, hold_no = day.record(sealed).record_id, day.record(sealed).hold_no
+    entry = day.device.closed(promise_id, hold_no, [day.attempt(sealed)])
+    assert day.books.take(day.device, day.device.chain(entry)) == ["quarantined"]
+    day.write_files()
+    day.pass_to(NEXT_DAY)
+    report = day.run().report
+    assert [(one.wait, one.fen) for one in report.waiting] == [("record_kept", to_pay(sealed))]
+    assert report.proof.debited.buckets["waiting"] == to_pay(sealed)
+    assert report.matched == 0
 
 
 def test_a_row_of_no_record_is_settled_when_its_record_comes(tmp_path):
