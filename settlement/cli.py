@@ -21,7 +21,8 @@ from settlement.ledger import read_books
 from settlement.system import random_bytes
 from settlement.web.serve import bind, run_until_stopped
 from settlement.writer import store
-from settlement.writer.rows import Funding, Rows
+from settlement.writer.batch import Rows
+from settlement.writer.rows import Funding
 from settlement.writer.step import Denied
 from subsidy import calendar
 from subsidy.money import fen_from_yuan, yuan

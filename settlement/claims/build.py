@@ -13,17 +13,8 @@ from msgspec.structs import replace
 from settlement.ledger import balances
 from settlement.ledger.accounts import Account
 from settlement.ledger.post import Booking, Happening
-from settlement.writer.rows import (
-    Claim,
-    ClaimLine,
-    ClaimsOf,
-    Device,
-    Merchant,
-    Record,
-    Rows,
-    UnclaimedOf,
-    Wanted,
-)
+from settlement.writer.batch import ClaimsOf, Rows, UnclaimedOf, Wanted
+from settlement.writer.rows import Claim, ClaimLine, Device, Merchant, Record
 from settlement.writer.step import Answer, Claimed, Denied, Emit, Event, LeftOut, MoneyEvent, Setting
 from subsidy import calendar
 

@@ -12,16 +12,8 @@ from settlement.funds import holds
 from settlement.ledger import balances
 from settlement.ledger.accounts import Account
 from settlement.ledger.post import Booking, Happening
-from settlement.writer.rows import (
-    ClosedYear,
-    Difference,
-    Qualification,
-    Quota,
-    Record,
-    Rows,
-    Serial,
-    Wanted,
-)
+from settlement.writer.batch import Rows, Wanted
+from settlement.writer.rows import ClosedYear, Difference, Qualification, Quota, Record, Serial
 from settlement.writer.step import Answer, Denied, Done, Emit, MoneyEvent, Setting
 from subsidy import calendar
 

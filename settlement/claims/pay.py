@@ -11,7 +11,8 @@ from settlement.ledger import balances
 from settlement.ledger.accounts import Account
 from settlement.ledger.post import Booking, Happening
 from settlement.returns.follow import BACK
-from settlement.writer.rows import Claim, ClaimLine, ClaimPayment, LinesOf, Record, Rows, Wanted
+from settlement.writer.batch import LinesOf, Rows, Wanted
+from settlement.writer.rows import Claim, ClaimLine, ClaimPayment, Record
 from settlement.writer.step import Answer, Claimed, Denied, Emit, Event, LeftOut, MoneyEvent, Setting
 
 CLAIM_UNKNOWN = "CLAIM_UNKNOWN"

@@ -9,7 +9,8 @@ from msgspec.structs import replace
 from settlement.ledger import balances
 from settlement.ledger.accounts import Account
 from settlement.ledger.post import Booking, Happening
-from settlement.writer.rows import ClosedYear, GoodsReturn, Record, Rows, Wanted
+from settlement.writer.batch import Rows, Wanted
+from settlement.writer.rows import ClosedYear, GoodsReturn, Record
 from settlement.writer.step import Answer, Denied, Done, Emit, MoneyEvent, Setting
 
 

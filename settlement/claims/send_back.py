@@ -12,7 +12,8 @@ from settlement.ledger import balances
 from settlement.ledger.accounts import Account
 from settlement.ledger.post import Booking, Happening
 from settlement.returns.follow import BACK
-from settlement.writer.rows import Claim, ClaimLine, Record, Rows, Wanted
+from settlement.writer.batch import Rows, Wanted
+from settlement.writer.rows import Claim, ClaimLine, Record
 from settlement.writer.step import Answer, Denied, Done, Emit, MoneyEvent, Setting
 
 

@@ -7,7 +7,8 @@ half with the code, and becomes the device named after that key.
 import msgspec
 from msgspec.structs import replace
 
-from settlement.writer.rows import Device, EnrolCode, Rows, Wanted
+from settlement.writer.batch import Rows, Wanted
+from settlement.writer.rows import Device, EnrolCode
 from settlement.writer.step import Answer, Denied, Done, Emit, Event, Setting
 from subsidy import seal
 

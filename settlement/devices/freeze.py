@@ -7,7 +7,8 @@ queued stays queued until people have looked.
 
 from msgspec.structs import replace
 
-from settlement.writer.rows import Device, Difference, Rows
+from settlement.writer.batch import Rows
+from settlement.writer.rows import Device, Difference
 from settlement.writer.step import Denied, Emit, Event
 
 

@@ -8,7 +8,8 @@ from sqlalchemy import Connection, insert
 
 from settlement.db import tables
 from settlement.writer import store
-from settlement.writer.rows import Rows, Shop
+from settlement.writer.batch import Rows
+from settlement.writer.rows import Shop
 from subsidy.seal import sha256_hex
 
 _BYTES = 16

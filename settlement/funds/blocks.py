@@ -7,7 +7,8 @@ the claim is paid. Reasons are short names: `decision_differs`, `returning`, `re
 from msgspec.structs import replace
 
 from settlement.ledger.accounts import Account
-from settlement.writer.rows import Record, Rows
+from settlement.writer.batch import Rows
+from settlement.writer.rows import Record
 
 
 def block(rows: Rows, record_id: str, reason: str, why: str, owner: str) -> None:

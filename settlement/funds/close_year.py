@@ -7,7 +7,8 @@ are paid out of it, and what merchants repay goes to the treasury.
 import msgspec
 
 from settlement.ledger import balances
-from settlement.writer.rows import Balance, ClosedYear, Rows, Wanted
+from settlement.writer.batch import Rows, Wanted
+from settlement.writer.rows import Balance, ClosedYear
 from settlement.writer.step import Answer, Denied, Done, Emit, Event, Setting
 
 

@@ -6,6 +6,7 @@ The till's quote and the hold use the same facts, read from the same rows at the
 import msgspec
 
 from settlement.ledger import balances
+from settlement.writer.batch import Rows, Wanted
 from settlement.writer.rows import (
     Device,
     FiledPrice,
@@ -13,11 +14,9 @@ from settlement.writer.rows import (
     Product,
     Qualification,
     Quota,
-    Rows,
     Serial,
     Shop,
     Terminal,
-    Wanted,
 )
 from settlement.writer.step import Denied
 from subsidy import calendar

@@ -8,16 +8,8 @@ from msgspec.structs import replace
 
 from settlement.ledger import balances
 from settlement.ledger.post import Booking, Happening
-from settlement.writer.rows import (
-    HoldNumber,
-    OpenCount,
-    Qualification,
-    Quota,
-    Record,
-    Rows,
-    Serial,
-    Wanted,
-)
+from settlement.writer.batch import Rows, Wanted
+from settlement.writer.rows import HoldNumber, OpenCount, Qualification, Quota, Record, Serial
 from settlement.writer.step import Emit, Event, MoneyEvent
 
 PER_TERMINAL = "terminal"

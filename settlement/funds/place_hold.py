@@ -12,6 +12,7 @@ from settlement.funds.holds import PER_SHOP, PER_TERMINAL, REBUILT, HoldPlaced
 from settlement.ledger import balances
 from settlement.ledger.accounts import Account
 from settlement.ledger.post import Booking, Happening
+from settlement.writer.batch import Rows, Wanted
 from settlement.writer.rows import (
     ClosedYear,
     Device,
@@ -21,9 +22,7 @@ from settlement.writer.rows import (
     Product,
     Qualification,
     Record,
-    Rows,
     Shop,
-    Wanted,
 )
 from settlement.writer.step import Answer, Emit, Setting, Signed
 from subsidy import calendar

@@ -4,7 +4,8 @@ import msgspec
 
 from settlement.ledger import balances
 from settlement.ledger.post import Booking, Happening
-from settlement.writer.rows import Funding, Rows, Wanted
+from settlement.writer.batch import Rows, Wanted
+from settlement.writer.rows import Funding
 from settlement.writer.step import Answer, Denied, Done, Emit, MoneyEvent, Setting
 from subsidy.policy.split import Part
 

@@ -24,17 +24,8 @@ from settlement.ledger.post import Booking, Happening
 from settlement.returns import hear
 from settlement.returns.events import ReturnHeard
 from settlement.returns.follow import follow
-from settlement.writer.rows import (
-    Device,
-    EntryAt,
-    EntryRow,
-    GoodsReturn,
-    HeldBy,
-    HoldNumber,
-    Record,
-    Rows,
-    Wanted,
-)
+from settlement.writer.batch import HeldBy, Rows, Wanted
+from settlement.writer.rows import Device, EntryAt, EntryRow, GoodsReturn, HoldNumber, Record
 from settlement.writer.step import Acks, Answer, Denied, Emit, Setting, Signed
 from subsidy.wire import v1
 from subsidy.wire.chain import GENESIS

@@ -5,7 +5,8 @@ from msgspec.structs import replace
 from settlement.funds import holds
 from settlement.funds.blocks import block
 from settlement.ledger.accounts import Account
-from settlement.writer.rows import Device, Difference, EntryAt, EntryRow, Record, RefusedOnDay, Rows
+from settlement.writer.batch import Rows
+from settlement.writer.rows import Device, Difference, EntryAt, EntryRow, Record, RefusedOnDay
 from settlement.writer.step import Event, MoneyEvent
 from subsidy.policy.split import Part
 from subsidy.wire import v1

@@ -11,7 +11,8 @@ from settlement.intake.read_upload import TakenEntry
 from settlement.ledger import balances
 from settlement.ledger.accounts import Account
 from settlement.ledger.post import Booking, Happening
-from settlement.writer.rows import HoldNumber, OpenCount, Product, Record, Rows, Serial, Wanted
+from settlement.writer.batch import Rows, Wanted
+from settlement.writer.rows import HoldNumber, OpenCount, Product, Record, Serial
 from subsidy.wire import v1
 
 

@@ -16,7 +16,8 @@ from settlement.intake.read_upload import TakenEntry
 from settlement.ledger import balances
 from settlement.ledger.post import Booking, Happening
 from settlement.returns.follow import follow
-from settlement.writer.rows import GoodsReturn, Record, Rows, Serial
+from settlement.writer.batch import Rows
+from settlement.writer.rows import GoodsReturn, Record, Serial
 from settlement.writer.step import Emit, Setting
 from subsidy.wire import v1
 

@@ -4,7 +4,8 @@ from collections.abc import Iterable
 
 from settlement.ledger.accounts import Account
 from settlement.ledger.post import Booking, Posting, Slot, apply, postings
-from settlement.writer.rows import Balance, Key, Record, Rows, Wanted
+from settlement.writer.batch import Rows, Wanted
+from settlement.writer.rows import Balance, Key, Record
 from subsidy.policy.split import Part
 
 

@@ -10,7 +10,8 @@ from settlement.funds import holds
 from settlement.ledger.post import Booking, Happening
 from settlement.reconcile.events import DifferenceFound, DifferenceSettled, RecordRecovered
 from settlement.returns.follow import follow
-from settlement.writer.rows import Difference, GoodsReturn, Record, Rows, Wanted
+from settlement.writer.batch import Rows, Wanted
+from settlement.writer.rows import Difference, GoodsReturn, Record
 from settlement.writer.step import Answer, Done, Emit, Setting
 
 _BOOKED = ("PAYABLE", "BLOCKED", "IN_CLAIM", "PAID_OUT")

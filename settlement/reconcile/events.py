@@ -5,7 +5,8 @@ from msgspec.structs import replace
 from settlement.funds import holds
 from settlement.funds.blocks import block, unblock
 from settlement.ledger.accounts import Account
-from settlement.writer.rows import Difference, Record, Rows
+from settlement.writer.batch import Rows
+from settlement.writer.rows import Difference, Record
 from settlement.writer.step import Event, MoneyEvent
 
 

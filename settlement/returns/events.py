@@ -5,7 +5,8 @@ from msgspec.structs import replace
 from settlement.funds import blocks, holds
 from settlement.ledger.accounts import Account
 from settlement.ledger.post import Happening
-from settlement.writer.rows import GoodsReturn, Record, Rows
+from settlement.writer.batch import Rows
+from settlement.writer.rows import GoodsReturn, Record
 from settlement.writer.step import Event, MoneyEvent
 
 

@@ -10,7 +10,8 @@ from settlement.intake.events import DifferenceOpened
 from settlement.ledger.post import Booking, Happening
 from settlement.returns.events import GoodsFreed, GrantReturned, LineFreed, LineHeldBack
 from settlement.returns.hear import REFUNDED, RETURNING, fits
-from settlement.writer.rows import GoodsReturn, Record, Rows
+from settlement.writer.batch import Rows
+from settlement.writer.rows import GoodsReturn, Record
 from settlement.writer.step import Emit, Setting
 from subsidy import calendar
 from subsidy.policy.model import must

@@ -18,7 +18,8 @@ from settlement.sources import cells, take_in
 from settlement.sources.csv_rows import CsvRow, Errors, read_rows
 from settlement.sources.take_in import Imported
 from settlement.writer import store
-from settlement.writer.rows import FiledPrice, Merchant, Product, Rows
+from settlement.writer.batch import Rows
+from settlement.writer.rows import FiledPrice, Merchant, Product
 from subsidy.codes import gtin
 
 COLUMNS = {"merchant": cells.identifier, "gtin": gtin.read, "filed_price_yuan": cells.yuan}

@@ -25,7 +25,8 @@ from settlement.keys import Keys
 from settlement.sources import cells, take_in
 from settlement.sources.csv_rows import CsvRow, Errors, read_rows
 from settlement.sources.take_in import Imported
-from settlement.writer.rows import Qualification, Rows
+from settlement.writer.batch import Rows
+from settlement.writer.rows import Qualification
 from subsidy.codes import resident_id
 
 _DAY = datetime.timedelta(days=1)

@@ -6,7 +6,8 @@ import msgspec
 from sqlalchemy import Connection
 
 from settlement.writer import store
-from settlement.writer.rows import Row, Rows, key_of
+from settlement.writer.batch import Rows
+from settlement.writer.rows import Row, key_of
 
 
 class Imported(msgspec.Struct, frozen=True):

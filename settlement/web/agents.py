@@ -16,7 +16,8 @@ from settlement.web.problems import ANSWERS, problem_of
 from settlement.web.signed import SIGNED, Caller
 from settlement.web.strict_request import StrictRequest, has_json
 from settlement.writer import store
-from settlement.writer.rows import Device, Merchant, Rows, Shop
+from settlement.writer.batch import Rows
+from settlement.writer.rows import Device, Merchant, Shop
 from settlement.writer.step import Signed
 from subsidy import seal
 from subsidy.problem import Problem

@@ -14,7 +14,8 @@ from settlement.ledger import post
 from settlement.ledger.accounts import Account
 from settlement.ledger.post import Slot
 from settlement.writer import store
-from settlement.writer.rows import ClaimLine, GoodsReturn, Record, Rows
+from settlement.writer.batch import Rows
+from settlement.writer.rows import ClaimLine, GoodsReturn, Record
 from subsidy import calendar
 from subsidy.masking import scrub
 from subsidy.policy.model import Pack

@@ -19,7 +19,8 @@ from settlement.system import Lock
 from settlement.web.edge import Edge
 from settlement.web.strict_request import has_json
 from settlement.writer import store
-from settlement.writer.rows import Device, Rows
+from settlement.writer.batch import Rows
+from settlement.writer.rows import Device
 from subsidy import calendar, seal
 from subsidy.policy.next_action import NextAction
 from subsidy.problem import Problem

@@ -8,7 +8,7 @@ from settlement.funds import close_year, place_hold, top_up
 from settlement.intake import accept
 from settlement.ledger import balances
 from settlement.reconcile import apply_night
-from settlement.writer.rows import Rows, Wanted
+from settlement.writer.batch import Rows, Wanted
 from settlement.writer.step import Answer, Event, Happened, MoneyEvent, Setting
 
 Command = (

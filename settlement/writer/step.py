@@ -11,7 +11,7 @@ import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from settlement.ledger.post import Booking, Posting
-from settlement.writer.rows import Rows
+from settlement.writer.batch import Rows
 from subsidy import calendar
 from subsidy.policy.model import Pack, must
 

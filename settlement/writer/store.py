@@ -11,18 +11,8 @@ from sqlalchemy import Connection, Table, and_, func, insert, select, tuple_
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from settlement.db import tables
-from settlement.writer.rows import (
-    KINDS,
-    ClaimsOf,
-    Every,
-    HeldBy,
-    LinesOf,
-    Row,
-    Rows,
-    UnclaimedOf,
-    Wanted,
-    key_of,
-)
+from settlement.writer.batch import ClaimsOf, Every, HeldBy, LinesOf, Rows, UnclaimedOf, Wanted
+from settlement.writer.rows import KINDS, Row, key_of
 from settlement.writer.step import Happened, MoneyEvent
 
 _TABLES: dict[type[Row], Table] = {

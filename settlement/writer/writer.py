@@ -12,7 +12,7 @@ from sqlalchemy import Engine
 from settlement.db.connection import writing
 from settlement.system import Inbox, Promised, start_thread
 from settlement.writer import apply, store
-from settlement.writer.rows import Rows
+from settlement.writer.batch import Rows
 from settlement.writer.step import Answer, Happened, Setting
 
 MOST_AT_ONCE = 64

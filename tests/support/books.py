@@ -35,7 +35,8 @@ from settlement.ledger.accounts import Account
 from settlement.system import random_bytes
 from settlement.writer import store
 from settlement.writer.apply import Command
-from settlement.writer.rows import Device, Difference, Record, Row, Rows
+from settlement.writer.batch import Rows
+from settlement.writer.rows import Device, Difference, Record, Row
 from settlement.writer.step import Acks, Answer, Claimed, Denied, Setting, Signed
 from settlement.writer.writer import Writer
 from subsidy import calendar, seal

@@ -3,7 +3,8 @@
 import pytest
 
 from settlement.funds.blocks import block, unblock
-from settlement.writer.rows import Record, Rows
+from settlement.writer.batch import Rows
+from settlement.writer.rows import Record
 
 
 @pytest.fixture
