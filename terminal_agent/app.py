@@ -126,6 +126,8 @@ class Agent:
             self._spawn(f"lane-{link}", partial(self._lane(link).run, box))
         self._spawn("sync", self._sync)
         schedule.start(self._config.sync_every_s, self._nudge_sync, self.checkout.close_overdue)
+        for link in self._links_missing():
+            self._log("link.missing", link=link)
         self._log("agent.started", device=self._device.device, shop=self._device.shop)
 
     def resume(self) -> None:
@@ -174,12 +176,17 @@ class Agent:
                 for wallet in self._config.channels
             ],
             "clock_skew_ms": self._line.skew_ms,
+            "links_missing": self._links_missing(),
             "parked": numbers["parked"],
             "returning": numbers["returning"],
             "device": self._device.device,
             "shop": self._device.shop,
             "training": self._config.training,
         }
+
+    def _links_missing(self) -> list[str]:
+        """Return the links that money may still move on and that the configuration does not have any more."""
+        return sorted(self.journal.links_in_use() - self._boxes.keys())
 
     def _open_links(self) -> dict[str, Payment]:
         """Return every way of taking money, by the name under which its attempts are stored."""

@@ -140,10 +140,14 @@ def status(config: ConfigOption = _DEFAULT, as_json: JsonOption = False) -> None
             _fail("The agent does not run. Start it with `terminal-agent run`", _DOWN)
         lines = (
             f"{'online' if found['online'] else 'offline'}, {found['outbox']['depth']} waiting "
-            f"(oldest {found['outbox']['oldest_s']} s), {found['parked']} parked"
+            f"(oldest {found['outbox']['oldest_s']} s), {found['parked']} parked, "
+            f"{found['returning']} returning"
         )
+        for link in found["links_missing"]:
+            lines += f"\n{link} is not in the configuration, and money may still move on it. Put it back"
         _print(found, as_json, lines)
-        worth_a_look = not found["online"] or found["parked"] or found["outbox"]["quarantined"]
+        undecided = found["parked"] or found["returning"] or found["links_missing"]
+        worth_a_look = not found["online"] or undecided or found["outbox"]["quarantined"]
         raise typer.Exit(_LOOK_AT_IT if worth_a_look else 0)
 
 

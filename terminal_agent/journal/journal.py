@@ -117,6 +117,11 @@ class SqliteJournal(AttemptMoves, ReturnMoves):
         with self._looking() as db:
             return read_sale.open_attempts(db, terminal_no)
 
+    def links_in_use(self) -> set[str]:
+        """Return the links that money may still move on: an attempt is open there, or a refund is."""
+        with self._looking() as db:
+            return read_sale.links_in_use(db)
+
     def binding(self, serial_no: str | None, qualification: str) -> Sale | None:
         """Return the sale that binds this item or qualification now."""
         with self._looking() as db:

@@ -68,6 +68,17 @@ def open_attempts(db: sqlite.Connection, terminal_no: str) -> list[tuple[str, in
     return [(row[0], row[1]) for row in found]
 
 
+def links_in_use(db: sqlite.Connection) -> set[str]:
+    """Return the links that money may still move on: an attempt is open there, or a refund is."""
+    states = ", ".join(f"'{state.value}'" for state in OPEN_ATTEMPTS)
+    found = db.execute(
+        f"SELECT terminal_no FROM attempt WHERE state IN ({states}) "  # noqa: S608
+        "UNION SELECT terminal_no FROM attempt JOIN sale USING (record_id) "
+        "WHERE attempt.state = 'PAID' AND sale.state = 'RETURNING'"
+    )
+    return {row[0] for row in found}
+
+
 def binding(db: sqlite.Connection, serial_no: str | None, qualification: str) -> Sale | None:
     """Return the sale that binds an item or qualification: open, or this serial number's while it is sold."""
     found = _select(

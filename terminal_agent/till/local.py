@@ -23,6 +23,8 @@ class AgentStatus(msgspec.Struct):
     online: bool
     outbox: OutboxNumbers
     parked: int
+    returning: int
+    links_missing: list[str]
 
 
 class WaitingEntry(msgspec.Struct):

@@ -1,9 +1,13 @@
 """Shoppers pay by phone at a running shop: by code, from card to phone and back, and through kills."""
 
+import json
+import re
 import time
+from contextlib import contextmanager
 
 import pytest
 from audit import bookings
+from story.processes import run
 
 
 @pytest.fixture(scope="module")
@@ -133,6 +137,44 @@ def test_killed_around_the_charge_it_is_paid_once_or_not_at_all(point, shop):
     assert charges == (1 if sale["state"] == "paid" else 0)
     assert len(sale["attempts"]) == 1
     shop.wait_for_empty_outbox()
+
+
+def test_shop_it_sees_the_channel(shop):
+    assert shop.get("/v1/status")["channels"] == [{"channel": "wechat", "open_attempts": 0}]
+    checks = json.loads(run(shop.folder, ["terminal-agent", "doctor", "--config", "agent.yaml", "--json"]))
+    (found,) = [one for one in checks["checks"] if one["check"] == "channel wechat"]
+    assert found["well"], found
+
+
+def test_a_channel_that_is_taken_out_of_the_configuration_is_missed_while_money_may_move_on_it(shop):
+    shop.wechat.fault("lost_answer", on="pay")
+    shop.wechat.fault("lost_answer", on="query", times=1000)
+    shop.wechat.fault("lost_request", on="reverse", times=1000)
+    parked = sell(shop)
+    assert parked["state"] == "unknown"
+    link = parked["attempts"][0]["terminal_no"]
+    with without_channels(shop):
+        assert shop.get("/v1/status")["links_missing"] == [link]
+        words = ["terminal-agent", "status", "--config", "agent.yaml"]
+        assert f"{link} is not in the configuration" in run(shop.folder, words, 4)
+    assert shop.get("/v1/status")["links_missing"] == []
+    shop.wechat.clear_faults()
+    sold = shop.wait_for_sale(parked["record_id"], lambda sale: sale["state"] != "unknown")
+    assert shop.charges(sold["record_id"]) == int(sold["state"] == "paid")
+
+
+@contextmanager
+def without_channels(shop):
+    """Run the agent on a configuration that has no channels, and then on its own again."""
+    config = shop.folder / "agent.yaml"
+    own = config.read_text()
+    shop.kill()
+    config.write_text(re.sub(r"(?m)^channels:\n(  .*\n)+", "", own))
+    shop.restart()
+    yield
+    shop.kill()
+    config.write_text(own)
+    shop.restart()
 
 
 @pytest.mark.parametrize("fault", ["lost_request", "lost_answer", "wrong_key", "system_error"])

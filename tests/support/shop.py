@@ -84,6 +84,7 @@ class Shop:
         self.proxy = proxy
         self.terminals = terminals
         self.wechat = wechat
+        self.pay_codes: list[str] = []
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.agent = Process(folder, "agent", ["terminal-agent", "run", "--config", "agent.yaml"])
@@ -209,7 +210,8 @@ class Shop:
 
     def by_phone(self) -> dict[str, str]:
         """Return how a shopper pays by phone, with a code that nobody has shown before."""
-        return {"kind": "qr_scan", "pay_code": new_code()}
+        self.pay_codes.append(new_code())
+        return {"kind": "qr_scan", "pay_code": self.pay_codes[-1]}
 
     def pay(self, record_id: str, *, tender: dict[str, str] | None = None, **more: Any) -> dict[str, Any]:
         """Try another card, or another way of paying."""

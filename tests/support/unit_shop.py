@@ -170,6 +170,7 @@ class ScriptedPayment:
         self.mark: str | None = "000041"
         self.refunds: deque[Answer] = deque([Answer(Say.UNCLEAR)])
         self.backs: list[Back] = []
+        self.asked_back: list[Ask] = []
         self.codes: list[str | None] = []
         self.reversed_ms: list[int] = []
         self.takes: deque[Answer] = deque([Answer(Say.APPROVED, TO_PAY_FEN, SAID)])
@@ -204,6 +205,7 @@ class ScriptedPayment:
     def refund(self, ask: Ask, back: Back) -> Answer:
         self._log.append(f"{self._name}refund {back.fen}")
         self.backs.append(back)
+        self.asked_back.append(ask)
         return _next(self.refunds)
 
 

@@ -7,6 +7,7 @@ import wechat as emulated
 from typer.testing import CliRunner
 
 from subsidy.strict.yaml_text import FileError
+from terminal_agent import doctor
 from terminal_agent.channels.codes import Wallet
 from terminal_agent.cli import app
 from terminal_agent.config import read_config
@@ -92,3 +93,24 @@ def test_an_emulated_channel_is_taken_for_training_only(written, tmp_path):
     assert "training: true" in refused(written()).remedy
     path = written(rest=REST.replace("training: false", "training: true"))
     assert read_config(path).channels[Wallet.WECHAT].mchid == "EMU00000001"
+
+
+def examined(path):
+    """Return what the doctor finds of the channel, the agent's own parts aside."""
+    found = doctor.examine(read_config(path), agent_runs=True)
+    return next(one for one in found if one.check == "channel wechat")
+
+
+def test_the_doctor_misses_the_merchants_key_files(written):
+    found = examined(written())
+    assert (found.well, "apiclient_key.pem" in found.found, bool(found.remedy)) == (False, True, True)
+
+
+def test_the_doctor_misses_a_channel_that_does_not_answer(written, tmp_path):
+    with emulated.EmulatedWechat.start(tmp_path) as wechat:
+        text = wechat.profile_text()
+        path = written(rest=REST.replace("training: false", "training: true"))
+        (tmp_path / "wechat.yaml").write_text(text, encoding="utf-8")
+        assert examined(path).well
+    found = examined(path)
+    assert (found.well, "no answer" in found.found) == (False, True)

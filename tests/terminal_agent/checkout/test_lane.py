@@ -158,6 +158,31 @@ def test_it_resumes_before_it_takes_and_looks_while_it_is_idle(unit_shop):
     assert {unit_shop.now(one).state for one in (cut, fresh)} == {SaleState.PAID}
 
 
+def test_what_stays_undecided_is_asked_about_ever_more_rarely_until_there_is_work(unit_shop):
+    parked = cut_off(unit_shop, marked=True)
+    unit_shop.payment.queries = deque([Answer(Say.UNCLEAR)])
+    pauses = []
+
+    class Over(Exception):
+        pass
+
+    class Jobs:
+        def take(self, timeout_s):
+            pauses.append(timeout_s / unit_shop.payment.clocks.poll_every_s)
+            if len(pauses) == 10:
+                raise Over
+            # Work in between, and in the end an answer.
+            if len(pauses) == 8:
+                unit_shop.payment.queries = deque([APPROVED])
+            return (parked.record_id, 1, None) if len(pauses) == 6 else None
+
+    with pytest.raises(Over):
+        unit_shop.lane.run(Jobs())
+
+    assert pauses == [1, 2, 4, 8, 12, 12, 1, 2, 1, 1]
+    assert unit_shop.now(parked).state is SaleState.PAID
+
+
 def test_an_attempt_on_another_terminal_is_not_this_ones(unit_shop):
     cut_off(unit_shop, marked=True)
     assert len(unit_shop.real_journal.open_attempts(TERMINAL)) == 1

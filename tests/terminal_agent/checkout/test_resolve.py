@@ -140,6 +140,8 @@ def test_what_can_no_longer_be_reversed_is_refunded_until_that_is_confirmed(said
     assert unit_shop.payment.backs == [back] * 3
     assert (back.refund_no, back.evidence, back.mark) == (f"{sale.attempt(1).pay_ref}R", SAID, "000041")
     assert unit_shop.log.index("giving back") < unit_shop.log.index("refund 1")
+    # The whole of what was taken: a channel that is told another total gives nothing back.
+    assert {ask.amount_fen for ask in unit_shop.payment.asked_back} == {1}
 
 
 def test_a_refund_that_was_refused_is_tried_anew_under_a_new_mark(unit_shop):

@@ -1,0 +1,55 @@
+"""How long does a till wait for an answer? Until it can do something, be it before everything is known."""
+
+import threading
+import time
+
+import pytest
+
+from subsidy.records.payment import Evidence
+
+WAIT_S = 30
+CARD = {"operator": "cashier-1", "tender": {"kind": "card"}}
+
+
+@pytest.fixture
+def undone(till):
+    """A sale whose only payment is being taken back, and what asks for that payment again."""
+    sale = till.not_paid_sale()
+    key = till.key()
+
+    def ask(**more):
+        path = f"/v1/sales/{sale.record_id}/pay?wait_s={more.get('wait_s', WAIT_S)}"
+        return till.post(path, CARD, Idempotency_Key=key).json()
+
+    no = len(ask(wait_s=0)["attempts"])
+    till.journal.mark_attempt(sale.record_id, no, "000041")
+    till.journal.unknown(sale.record_id, no, Evidence())
+    till.journal.reversing(sale.record_id, no, Evidence())
+    return sale, no, ask
+
+
+def test_money_on_its_way_back_is_not_waited_for_when_the_shopper_may_pay_another_way(undone):
+    _, _, ask = undone
+    began = time.monotonic()
+    answer = ask()
+    assert (answer["state"], answer["next_action"]) == ("unknown", "PAY_ANOTHER_WAY")
+    assert time.monotonic() - began < WAIT_S / 2
+
+
+def test_money_that_is_back_in_a_moment_is_waited_for(till, undone):
+    sale, no, ask = undone
+    back = threading.Timer(0.5, lambda: till.journal.not_paid(sale.record_id, no, Evidence(), keep_hold=True))
+    back.start()
+    answer = ask()
+    back.join()
+    assert (answer["state"], answer["next_action"]) == ("not_paid", "PAY_AGAIN_OR_STOP")
+
+
+def test_a_stopped_sale_is_waited_for_to_its_end(till, undone):
+    sale, no, _ = undone
+    back = threading.Timer(4, lambda: till.journal.not_paid(sale.record_id, no, Evidence(), keep_hold=True))
+    back.start()
+    path = f"/v1/sales/{sale.record_id}/stop?wait_s={WAIT_S}"
+    answer = till.post(path, {"operator": "cashier-1"}).json()
+    back.join()
+    assert (answer["state"], answer["closed_because"]) == ("not_paid", "stopped by the cashier")
