@@ -6,13 +6,14 @@ from pathlib import Path
 import msgspec
 from litestar import Litestar
 from sqlalchemy import Engine
-from sqlalchemy.dialects.sqlite import insert
 
 from catalog_sync.packs import read_texts
 from settlement.config import Settings
 from settlement.db import migrate, tables
 from settlement.db.connection import engine_on, open_database, reading, writing
-from settlement.db.whose import PROGRAMME, refuse_foreign
+from settlement.db.place import Sqlite
+from settlement.db.upsert import upsert
+from settlement.db.whose import PROGRAMME, programme_of, refuse_foreign
 from settlement.keys import Keys
 from settlement.logs import make_log
 from settlement.reconcile import schedule
@@ -92,18 +93,18 @@ def set_up(settings: Settings, now_ms: Callable[[], int] = wall_ms) -> Centre:
     """
     # The pack first: a wrong configuration should leave nothing behind.
     pack, offered, texts = _pack(settings)
+    place = settings.database
     try:
-        settings.database.parent.mkdir(parents=True, exist_ok=True)
+        if isinstance(place, Sqlite):
+            place.path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as wrong:
-        raise FileError(
-            str(settings.database), 1, "", f"cannot be made ({wrong.strerror})", "Check the path"
-        ) from None
+        raise FileError(str(place), 1, "", f"cannot be made ({wrong.strerror})", "Check the path") from None
     refuse_foreign(settings.database, settings.programme)
     engine = engine_on(settings.database)
     migrate.migrate(engine)
     with writing(engine) as connection:
         mine = {"name": PROGRAMME, "value": settings.programme}
-        connection.execute(insert(tables.meta).values(mine).on_conflict_do_nothing())
+        connection.execute(upsert(connection, tables.meta).values(mine).on_conflict_do_nothing())
     make_keys(settings.keys, random_bytes)
     return Centre(settings, engine, read_keys(settings.keys), pack, offered, texts, now_ms)
 
@@ -112,7 +113,7 @@ def open_centre(settings: Settings, now_ms: Callable[[], int] = wall_ms) -> Cent
     """Return the centre that `set_up` has made. Raises FileError, or DatabaseDown."""
     pack, offered, texts = _pack(settings)
     file = str(settings.database)
-    if not settings.database.is_file():
+    if programme_of(settings.database) is None:
         raise FileError(file, 1, "", "there is no database", "Run `settlement init`")
     refuse_foreign(settings.database, settings.programme)
     engine = open_database(settings.database)

@@ -10,6 +10,7 @@ from settlement.app import Centre, open_centre, set_up
 from settlement.cli_claims import claims, year
 from settlement.cli_imports import imports
 from settlement.cli_night import night
+from settlement.cli_transfer import Pool, parts_of, refuse_foreign_parts, transfer
 from settlement.config import read_settings
 from settlement.console import Config, DryRun, Json, Refused, Set, Shown, print_now, run
 from settlement.db.connection import reading, writing
@@ -25,8 +26,7 @@ from settlement.writer.batch import Rows
 from settlement.writer.rows import Funding
 from settlement.writer.step import Denied
 from subsidy import calendar
-from subsidy.money import fen_from_yuan, yuan
-from subsidy.policy.split import Part
+from subsidy.money import yuan
 
 app = typer.Typer(
     name="settlement",
@@ -43,6 +43,7 @@ app.add_typer(ledger, name="ledger")
 app.add_typer(config, name="config")
 app.add_typer(claims, name="claims")
 app.add_typer(year, name="year")
+app.command("transfer")(transfer)
 
 
 @app.command("init")
@@ -153,6 +154,7 @@ def top_up(
     year: Annotated[int, typer.Option(min=2024, max=2099, help="The programme year.")],
     part: Annotated[list[str], typer.Option(help="funder=yuan, as in central=1000000.00; repeatable.")],
     reference: Annotated[str, typer.Option(help="The document that gives the money.")],
+    pool: Pool = "",
     set_: Set = None,
     json: Json = False,
     dry_run: DryRun = False,
@@ -164,17 +166,12 @@ def top_up(
         settlement top-up --config settlement.yaml --year 2026 --part central=850000.00
         --part county=150000.00 --reference "示例财建〔2026〕1号"
     """
-    parts = tuple(_part(one) for one in part)
+    parts = parts_of(part)
 
     def work() -> Shown:
         centre = _open(config, set_)
-        funders = {share.funder for row in centre.pack.shares.rows for share in row.value}
-        for one in parts:
-            if one.funder not in funders:
-                raise Refused(f"{one.funder} is no funder of this programme: {', '.join(sorted(funders))}", 2)
-        if len({one.funder for one in parts}) < len(parts):
-            raise Refused("a funder stands twice. Add its parts up", 2)
-        after = _book_top_up(centre, TopUp(year, parts, reference), dry_run)
+        refuse_foreign_parts(centre, parts)
+        after = _book_top_up(centre, TopUp(year, parts, reference, pool), dry_run)
         document = {"year": year, "dry_run": dry_run, "available_fen": after}
         lines = [f"{'would be' if dry_run else 'is now'} available in {year}:"]
         return Shown(document, lines + [f"  {funder:<12}{yuan(fen):>16}" for funder, fen in after.items()])
@@ -212,14 +209,14 @@ def balances(config: Config, set_: Set = None, json: Json = False) -> None:
     def work() -> Shown:
         with reading(_open(config, set_).engine) as connection:
             found = read_books.balances(connection)
-        ordered = sorted(found.items(), key=lambda one: (one[0][2], *one[0]))
+        ordered = sorted(found.items(), key=lambda one: (one[0][2:], *one[0]))
         rows = [
-            {"year": year, "funder": funder, "account": account.value, "fen": fen}
-            for (funder, account, year), fen in ordered
+            {"year": year, "pool": pool, "funder": funder, "account": account.value, "fen": fen}
+            for (funder, account, year, pool), fen in ordered
         ]
         lines = [
-            f"{year}  {funder:<12}{account.value:<24}{yuan(fen):>18}"
-            for (funder, account, year), fen in ordered
+            f"{year}  {funder:<12}{account.value:<24}{yuan(fen):>18}  {pool}".rstrip()
+            for (funder, account, year, pool), fen in ordered
         ]
         return Shown({"balances": rows}, lines or ["no money has moved yet"])
 
@@ -255,19 +252,6 @@ def _open(config: Path, set_: list[str] | None) -> Centre:
     return open_centre(read_settings(config, set_ or ()).settings)
 
 
-def _part(text: str) -> Part:
-    funder, _, amount = text.partition("=")
-    try:
-        fen = fen_from_yuan(amount)
-    except ValueError:
-        fen = None
-    if not funder or not fen:
-        raise typer.BadParameter(
-            "write funder=yuan with two decimals, as in central=1000000.00", param_hint="--part"
-        )
-    return Part(funder, fen)
-
-
 def _book_top_up(centre: Centre, command: TopUp, dry_run: bool) -> dict[str, int]:
     """Book it, or only look whether it can be; return what each funder then has available."""
     adds = {part.funder: part.fen for part in command.parts}
@@ -279,7 +263,7 @@ def _book_top_up(centre: Centre, command: TopUp, dry_run: bool) -> dict[str, int
     with reading(centre.engine) as connection:
         rows = Rows()
         store.load(connection, top_up_step.keys(command, rows), rows)
-        left = balances_of.available(rows, adds, command.year)
+        left = balances_of.available(rows, adds, command.year, command.pool)
     if dry_run and rows.get(Funding, command.year, command.reference) is not None:
         raise Refused(f"{command.reference} is booked for {command.year}", 6)
     return {funder: left[funder] + adds[funder] for funder in adds}

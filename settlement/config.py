@@ -16,6 +16,7 @@ import msgspec
 from pydantic import AfterValidator, BeforeValidator, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from settlement.db.place import Place, read_place
 from subsidy.strict import yaml_text
 from subsidy.strict.digits import read_count
 from subsidy.strict.yaml_text import FileError
@@ -60,6 +61,12 @@ def _name(value: str) -> str:
     return value
 
 
+def _place(value: object) -> object:
+    if isinstance(value, tuple):
+        return read_place(_name(value[0]), value[1])
+    return value
+
+
 def _listen(value: object) -> object:
     if isinstance(value, Listen):
         return value
@@ -91,7 +98,7 @@ class Settings(BaseSettings):
 
     programme: Name
     policies: Path
-    database: Path
+    database: Annotated[Place, BeforeValidator(_place)]
     keys: Path
     listen: Annotated[Listen, BeforeValidator(_listen)] = Listen("127.0.0.1", 8600)
     training: Annotated[bool, BeforeValidator(_flag)] = False
@@ -157,9 +164,12 @@ def read_settings(
     for source in gathered:
         values.update(source.values)
         origins.update(source.origins)
-    for key in ("policies", "database", "keys", "night"):
+    folder = file.absolute().parent
+    for key in ("policies", "keys", "night"):
         if isinstance(values.get(key), str) and values[key].strip():
-            values[key] = file.absolute().parent / values[key]
+            values[key] = folder / values[key]
+    if isinstance(values.get("database"), str):
+        values["database"] = (values["database"], folder)
     try:
         settings = Settings(**values)
     except ValidationError as wrong:

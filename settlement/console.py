@@ -13,7 +13,8 @@ import typer
 from sqlalchemy.exc import OperationalError
 
 from settlement.config import CONFIG_VARIABLE
-from settlement.db.connection import DatabaseDown
+from settlement.db.connection import explain
+from settlement.db.place import DatabaseDown
 from settlement.sources.csv_rows import FileErrors
 from settlement.web.serve import AddressTaken
 from subsidy.strict.yaml_text import FileError
@@ -53,7 +54,7 @@ def run(work: Callable[[], Shown], json: bool) -> None:
     except (DatabaseDown, AddressTaken) as wrong:
         _leave(str(wrong), 5, json)
     except OperationalError as wrong:
-        _leave(f"the database: {wrong.orig}. See who uses it, then try again", 5, json)
+        _leave(f"the database: {explain(wrong)}. See who uses it, then try again", 5, json)
     except Refused as wrong:
         _leave(str(wrong), wrong.exit_code, json)
     print_now(shown, json)

@@ -98,7 +98,7 @@ def decide(rows: Rows, command: BuildClaim, _setting: Setting, at_ms: int, emit:
     )
     emit(ClaimBuilt(claim=claim))
     for record in taken:
-        booking = Booking(Happening.CLAIM_SUBMITTED, record.year, record.parts)
+        booking = Booking(Happening.CLAIM_SUBMITTED, record.year, record.parts, record.pool)
         emit(LineClaimed(record_id=record.record_id, claim=claim.claim, booking=booking))
     more = len(taken) == MOST_LINES
     return Claimed(claim.claim, command.merchant, claim.lines, claim.fen, tuple(left_out), more)

@@ -64,7 +64,7 @@ def decide(rows: Rows, command: EnterLate, setting: Setting, at_ms: int, emit: E
     against = _against(rows, record, setting)
     if against is not None:
         return against
-    booking = Booking(Happening.LATE_GRANT_ENTERED, record.year, record.parts)
+    booking = Booking(Happening.LATE_GRANT_ENTERED, record.year, record.parts, record.pool)
     emit(
         LateGrantEntered(
             record_id=record.record_id, reference=command.reference, at_ms=at_ms, booking=booking
@@ -92,7 +92,7 @@ def _against(rows: Rows, record: Record, setting: Setting) -> Denied | None:
             return Denied(409, "QUALIFICATION_USED", f"its qualification was used by {used_by}")
         if not _quota_left(rows, record, setting):
             return Denied(409, "QUOTA_USED", "its person has used the quota of the year with other sales")
-    if not balances.can_bear(rows, record.parts, record.year):
+    if not balances.can_bear(rows, record.parts, record.year, record.pool):
         detail = "a funder does not have its part available now. Top up, or wait for returns"
         return Denied(409, "FUND_EXHAUSTED", detail)
     return None

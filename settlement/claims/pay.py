@@ -115,7 +115,7 @@ def decide(rows: Rows, command: PayClaim, _setting: Setting, at_ms: int, emit: E
                     claim=command.claim,
                     reference=command.reference,
                     at_ms=at_ms,
-                    booking=Booking(Happening.RETURNED_IN_CLAIM, record.year, record.parts),
+                    booking=Booking(Happening.RETURNED_IN_CLAIM, record.year, record.parts, record.pool),
                 )
             )
         elif record.blocks:
@@ -129,7 +129,7 @@ def decide(rows: Rows, command: PayClaim, _setting: Setting, at_ms: int, emit: E
                     claim=command.claim,
                     reference=command.reference,
                     at_ms=at_ms,
-                    booking=Booking(Happening.CLAIM_PAID, record.year, record.parts),
+                    booking=Booking(Happening.CLAIM_PAID, record.year, record.parts, record.pool),
                 )
             )
     payment = ClaimPayment(

@@ -65,7 +65,7 @@ def decide(rows: Rows, command: Repay, _setting: Setting, at_ms: int, emit: Emit
             record_id=command.record_id,
             reference=command.reference,
             at_ms=at_ms,
-            booking=Booking(happening, record.year, record.parts),
+            booking=Booking(happening, record.year, record.parts, record.pool),
         )
     )
     return Done()

@@ -105,7 +105,7 @@ def decide(rows: Rows, command: SendBack, _setting: Setting, at_ms: int, emit: E
             claim=command.claim,
             reason=command.reason,
             at_ms=at_ms,
-            booking=Booking(happening, record.year, record.parts),
+            booking=Booking(happening, record.year, record.parts, record.pool),
         )
     )
     return Done()

@@ -1,39 +1,79 @@
 """How is the centre's database opened, so that what is committed survives a power cut?
 
-SQLite comes from pysqlite3, which bundles a version without the WAL-reset fault. Every connection
-runs WAL with synchronous=FULL, asserted at each open: NORMAL loses acknowledged commits.
+SQLite comes from pysqlite3, which bundles a version without the WAL-reset fault; every connection runs WAL
+with synchronous=FULL. PostgreSQL must run with fsync and synchronous_commit on. Both are asserted at each
+open: anything less loses acknowledged commits.
+
+Whatever writes takes the one row of `writer` first, so that one transaction at a time does.
 """
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import pysqlite3.dbapi2
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
+
+from settlement.db.place import DatabaseDown, Place, Postgres, Sqlite
 
 _OLDEST_SAFE = (3, 51, 3)
 BUSY_S = 30
+# Connections to PostgreSQL: what is asked at the same time beyond these waits.
+_POOL, _POOL_MORE = 5, 15
+# Any number that nobody else takes a lock by.
+_MIGRATION_LOCK = 8_600_001
+
+TAKE_TURN = text("UPDATE writer SET batch_no = batch_no + 1 WHERE one = 1 RETURNING epoch, batch_no")
 
 
-class DatabaseDown(Exception):
-    """The database cannot be used. The message says why and what to do."""
+def open_database(place: Place) -> Engine:
+    """Return an engine on the database at `place`, which must exist. Raises DatabaseDown."""
+    if isinstance(place, Sqlite) and not place.path.is_file():
+        raise DatabaseDown(f"{place} does not exist. Run `settlement init` first")
+    return engine_on(place)
 
 
-def open_database(path: Path) -> Engine:
-    """Return an engine on the SQLite file at `path`, which must exist. Raises DatabaseDown."""
-    if not path.is_file():
-        raise DatabaseDown(f"{path} does not exist. Run `settlement init` first")
-    return engine_on(path)
+def engine_on(place: Place) -> Engine:
+    """Return an engine on the database at `place`; an SQLite file is made when it does not exist."""
+    return _postgres(place) if isinstance(place, Postgres) else _sqlite(place)
 
 
-def engine_on(path: Path) -> Engine:
-    """Return an engine on the SQLite file at `path`, which is made when it does not exist."""
+@contextmanager
+def writing(engine: Engine) -> Iterator[Connection]:
+    """Open a transaction that alone may write; commits at the end, rolls back on an error."""
+    with engine.connect().execution_options(writes=True) as connection, connection.begin():
+        connection.execute(TAKE_TURN)
+        yield connection
+
+
+@contextmanager
+def migrating(engine: Engine) -> Iterator[Connection]:
+    """Open a transaction that alone may change the tables; the one that there may not be tables before."""
+    with engine.connect().execution_options(writes=True) as connection, connection.begin():
+        if engine.dialect.name == "postgresql":
+            connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _MIGRATION_LOCK})
+        yield connection
+
+
+@contextmanager
+def reading(engine: Engine) -> Iterator[Connection]:
+    """Open a transaction that sees one state of the books and changes nothing."""
+    options: dict[str, Any] = {}
+    if engine.dialect.name == "postgresql":
+        options = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+    with engine.connect().execution_options(**options) as connection, connection.begin():
+        yield connection
+
+
+def _sqlite(place: Sqlite) -> Engine:
     if pysqlite3.dbapi2.sqlite_version_info < _OLDEST_SAFE:
         raise DatabaseDown(
             f"SQLite {pysqlite3.dbapi2.sqlite_version} can corrupt its log. Install pysqlite3 0.6.1 or later"
         )
+    path = place.path
     # Readable by the service's user only, as are the files that SQLite puts beside it.
     path.touch(mode=0o600)
     # Made here or never: a database that went away must not come back empty.
@@ -52,26 +92,12 @@ def engine_on(path: Path) -> Engine:
         hide_parameters=True,
         creator=connect,
     )
-    event.listen(engine, "connect", _set_up)
-    event.listen(engine, "begin", _begin)
+    event.listen(engine, "connect", _check_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
     return engine
 
 
-@contextmanager
-def writing(engine: Engine) -> Iterator[Connection]:
-    """Open a transaction that alone may write; commits at the end, rolls back on an error."""
-    with engine.connect().execution_options(writes=True) as connection, connection.begin():
-        yield connection
-
-
-@contextmanager
-def reading(engine: Engine) -> Iterator[Connection]:
-    """Open a transaction that sees one state of the books and changes nothing."""
-    with engine.connect() as connection, connection.begin():
-        yield connection
-
-
-def _set_up(raw: Any, _record: Any) -> None:
+def _check_sqlite(raw: Any, _record: Any) -> None:
     raw.execute("PRAGMA journal_mode=WAL")
     raw.execute("PRAGMA synchronous=FULL")
     raw.execute("PRAGMA foreign_keys=ON")
@@ -83,7 +109,44 @@ def _set_up(raw: Any, _record: Any) -> None:
         )
 
 
-def _begin(connection: Connection) -> None:
+def _begin_sqlite(connection: Connection) -> None:
     # SQLite's own BEGIN would let two writers start and one of them fail in the middle.
     writes = connection.get_execution_options().get("writes", False)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _postgres(place: Postgres) -> Engine:
+    engine = create_engine(
+        make_url(place.url).set(drivername="postgresql+psycopg"),
+        hide_parameters=True,
+        pool_size=_POOL,
+        max_overflow=_POOL_MORE,
+        pool_pre_ping=True,
+        connect_args={"connect_timeout": 10, "application_name": "settlement"},
+    )
+    event.listen(engine, "connect", _check_postgres)
+    return engine
+
+
+def _check_postgres(raw: Any, _record: Any) -> None:
+    with raw.cursor() as cursor:
+        cursor.execute(
+            "SELECT current_setting('fsync'), current_setting('synchronous_commit'), "
+            "current_setting('full_page_writes'), current_setting('server_version_num')::int, "
+            "current_setting('server_encoding')"
+        )
+        fsync, commit, pages, version, encoding = cursor.fetchone()
+        cursor.execute(f"SET lock_timeout = '{BUSY_S}s'; SET timezone = 'UTC'")
+    raw.commit()
+    if fsync != "on" or commit in ("off", "local") or pages != "on":
+        raise DatabaseDown(
+            f"PostgreSQL runs with fsync={fsync}, synchronous_commit={commit}, full_page_writes={pages}: "
+            "a power cut would lose what was answered. Turn them on"
+        )
+    if version < 150_000 or encoding != "UTF8":
+        raise DatabaseDown(f"PostgreSQL {version // 10_000} in {encoding}: 15 or later in UTF8 is needed")
+
+
+def explain(wrong: DBAPIError) -> str:
+    """Return what a database's error says, without the rows that it was about."""
+    return str(wrong.orig).splitlines()[0]

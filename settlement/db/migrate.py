@@ -8,13 +8,13 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine
 
-from settlement.db.connection import writing
+from settlement.db.connection import migrating
 
 
 def migrate(engine: Engine) -> None:
     """Run the missing migrations in one transaction, so that a power cut leaves the old tables."""
     config = _config()
-    with writing(engine) as connection:
+    with migrating(engine) as connection:
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
 

@@ -4,6 +4,8 @@ Columns are named like the fields of the rows in `settlement/writer/rows.py`. Ev
 without it SQLite keeps text in a number's place.
 """
 
+from typing import Any
+
 from sqlalchemy import (
     BigInteger,
     Column,
@@ -19,6 +21,8 @@ from sqlalchemy import (
 metadata = MetaData()
 
 _NUMBER = BigInteger().with_variant(Integer(), "sqlite")
+# PostgreSQL compares texts byte by byte, as SQLite and Python do.
+_WORDS = Text().with_variant(Text(collation="C"), "postgresql")
 
 
 def _table(name: str, *columns: Column[object] | Index) -> Table:
@@ -26,7 +30,7 @@ def _table(name: str, *columns: Column[object] | Index) -> Table:
 
 
 def _text(name: str, **more: object) -> Column[object]:
-    return Column(name, Text, nullable=False, **more)  # type: ignore[arg-type]
+    return Column(name, _WORDS, nullable=False, **more)  # type: ignore[arg-type]
 
 
 def _number(name: str, **more: object) -> Column[object]:
@@ -34,11 +38,16 @@ def _number(name: str, **more: object) -> Column[object]:
 
 
 def _maybe_text(name: str) -> Column[object]:
-    return Column(name, Text, nullable=True)
+    return Column(name, _WORDS, nullable=True)
 
 
 def _maybe_number(name: str) -> Column[object]:
     return Column(name, _NUMBER, nullable=True)
+
+
+def _partial(name: str, where: Any, *columns: Column[object], unique: bool = False) -> None:
+    """Index only the rows that meet `where`: few of a table that only grows."""
+    Index(name, *columns, unique=unique, sqlite_where=where, postgresql_where=where)
 
 
 merchant = _table(
@@ -51,6 +60,7 @@ shop = _table(
     _text("name"),
     _text("region"),
     _number("active"),
+    _text("channel", server_default="offline"),
 )
 terminal = _table("terminal", _text("terminal_no", primary_key=True), _text("shop"))
 product = _table(
@@ -154,16 +164,16 @@ record = _table(
     _text("blocks"),
     _number("recovered"),
     _text("pay_ref"),
+    _text("pool", server_default=""),
     Index("record_of_device", "device", "epoch", "state"),
     Index("record_of_serial", "serial_no"),
 )
-# What is listed and counted all the time, out of a table that only grows.
-Index("record_open", record.c.record_id, sqlite_where=record.c.state == "HELD")
-Index(
+_partial("record_open", record.c.state == "HELD", record.c.record_id)
+_partial(
     "record_unclaimed",
+    record.c.state.in_(("PAYABLE", "BLOCKED")),
     record.c.merchant,
     record.c.placed_at_ms,
-    sqlite_where=record.c.state.in_(("PAYABLE", "BLOCKED")),
 )
 entry_row = _table(
     "entry_row",
@@ -180,11 +190,7 @@ entry_row = _table(
     _number("taken_ms"),
     Index("entry_of_record", "record_id"),
 )
-Index(
-    "entry_not_taken",
-    entry_row.c.answer,
-    sqlite_where=entry_row.c.answer.in_(("quarantined", "forked")),
-)
+_partial("entry_not_taken", entry_row.c.answer.in_(("quarantined", "forked")), entry_row.c.answer)
 entry_at = _table(
     "entry_at",
     _text("device", primary_key=True),
@@ -212,6 +218,7 @@ balance = _table(
     _text("funder", primary_key=True),
     _text("account", primary_key=True),
     _number("year", primary_key=True),
+    _text("pool", primary_key=True),
     _number("fen"),
 )
 funding = _table(
@@ -219,6 +226,7 @@ funding = _table(
     _number("year", primary_key=True),
     _text("reference", primary_key=True),
     _text("parts"),
+    _text("pool", server_default=""),
 )
 refused_on_day = _table(
     "refused_on_day",
@@ -246,7 +254,7 @@ goods_return = _table(
     _text("repaid_by"),
     _maybe_number("repaid_ms"),
 )
-Index("return_open", goods_return.c.record_id, sqlite_where=goods_return.c.state == "RETURNING")
+_partial("return_open", goods_return.c.state == "RETURNING", goods_return.c.record_id)
 claim = _table(
     "claim",
     _text("claim", primary_key=True),
@@ -269,12 +277,7 @@ claim_line = _table(
     Index("claim_line_of_record", "record_id"),
 )
 # A record is never in two claims at once.
-Index(
-    "claim_line_open",
-    claim_line.c.record_id,
-    unique=True,
-    sqlite_where=claim_line.c.state == "SUBMITTED",
-)
+_partial("claim_line_open", claim_line.c.state == "SUBMITTED", claim_line.c.record_id, unique=True)
 claim_payment = _table(
     "claim_payment",
     _text("claim", primary_key=True),
@@ -342,7 +345,7 @@ Index("return_ended", goods_return.c.ended_ms)
 # Append-only: what has happened, and what it posted.
 event = _table(
     "event",
-    Column("event_no", Integer, primary_key=True),
+    Column("event_no", _NUMBER, primary_key=True, autoincrement=False),
     _number("at_ms"),
     _text("kind"),
     _text("body"),
@@ -351,14 +354,17 @@ event = _table(
 )
 posting = _table(
     "posting",
-    Column("event_no", Integer, ForeignKey("event.event_no"), primary_key=True),
+    Column("event_no", _NUMBER, ForeignKey("event.event_no"), primary_key=True),
     _number("line", primary_key=True),
     _text("happening"),
     _text("funder"),
     _text("account"),
     _number("year"),
     _number("fen"),
-    Index("posting_of_account", "funder", "account", "year"),
+    _text("pool", server_default=""),
 )
 api_token = _table("api_token", _text("token_hash", primary_key=True), _text("name"), _number("made_ms"))
 meta = _table("meta", _text("name", primary_key=True), _text("value"))
+# One row: which process writes now, and how many batches have been written. Every transaction that writes
+# changes it first, so that only one does at a time, and a writer sees whether another has come between.
+writer = _table("writer", _number("one", primary_key=True), _number("epoch"), _number("batch_no"))

@@ -6,9 +6,8 @@ are paid out of it, and what merchants repay goes to the treasury.
 
 import msgspec
 
-from settlement.ledger import balances
-from settlement.writer.batch import Rows, Wanted
-from settlement.writer.rows import Balance, ClosedYear
+from settlement.writer.batch import BalancesOfYear, Rows, Wanted
+from settlement.writer.rows import ClosedYear
 from settlement.writer.step import Answer, Denied, Done, Emit, Event, Setting
 
 
@@ -29,21 +28,16 @@ class YearClosed(Event, frozen=True, kw_only=True, tag="year_closed"):
         rows.put(ClosedYear(self.year, self.at_ms))
 
 
-def keys(command: CloseYear, _rows: Rows, setting: Setting) -> list[Wanted]:
+def keys(command: CloseYear, _rows: Rows) -> list[Wanted]:
     """Ask for the year and its money."""
-    return [(ClosedYear, (command.year,)), *balances.keys(_funders(setting), command.year)]
+    return [(ClosedYear, (command.year,)), BalancesOfYear(command.year)]
 
 
-def decide(rows: Rows, command: CloseYear, setting: Setting, at_ms: int, emit: Emit) -> Answer:
+def decide(rows: Rows, command: CloseYear, _setting: Setting, at_ms: int, emit: Emit) -> Answer:
     """Close it, once, if it ever had money."""
     if rows.get(ClosedYear, command.year) is not None:
         return Denied(409, "YEAR_CLOSED", f"{command.year} is closed already")
-    slots = balances.keys(_funders(setting), command.year)
-    if all(rows.get(Balance, *key) is None for _, key in slots):
+    if not rows.every(BalancesOfYear(command.year)):
         return Denied(404, "YEAR_UNKNOWN", f"no money was ever given for {command.year}. Correct the year")
     emit(YearClosed(year=command.year, at_ms=at_ms))
     return Done()
-
-
-def _funders(setting: Setting) -> list[str]:
-    return sorted({share.funder for row in setting.pack.shares.rows for share in row.value})

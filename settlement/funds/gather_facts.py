@@ -5,6 +5,7 @@ The till's quote and the hold use the same facts, read from the same rows at the
 
 import msgspec
 
+from settlement.funds.pools import pool_of
 from settlement.ledger import balances
 from settlement.writer.batch import Rows, Wanted
 from settlement.writer.rows import (
@@ -63,7 +64,9 @@ def keys(question: Question, rows: Rows, pack: Pack, at_ms: int) -> list[Wanted]
     year = programme_year(pack, category, at_ms)
     if qualification is not None:
         wanted.append((Quota, (qualification.person, category, year)))
-    wanted += balances.keys((one.funder for one in shares(pack, at_ms)), year)
+    if rows.has(shop_key):
+        pool = pool_of(pack, category, rows.get(Shop, *shop_key[1]), at_ms)
+        wanted += balances.keys((one.funder for one in shares(pack, at_ms)), year, pool)
     return wanted
 
 
@@ -92,9 +95,11 @@ def gather(question: Question, rows: Rows, pack: Pack, at_ms: int) -> Facts:
     if qualification is not None and product is not None:
         quota = rows.get(Quota, qualification.person, product.category, year)
     of_day = shares(pack, at_ms)
-    left = (
-        largest_grant(balances.available(rows, (one.funder for one in of_day), year), of_day) if of_day else 0
-    )
+    left = 0
+    if of_day:
+        pool = pool_of(pack, product.category if product else "", shop, at_ms)
+        has = balances.available(rows, (one.funder for one in of_day), year, pool)
+        left = largest_grant(has, of_day)
     return of_sale(
         Facts(
             sold_at=calendar.from_ms(at_ms),

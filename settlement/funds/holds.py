@@ -80,7 +80,7 @@ class Buried(Event, frozen=True, kw_only=True, tag="buried"):
 
 def end(record: Record, why: str, at_ms: int, emit: Emit) -> None:
     """End a hold that is HELD, unpaid."""
-    booking = Booking(Happening.HOLD_ENDED, record.year, record.parts)
+    booking = Booking(Happening.HOLD_ENDED, record.year, record.parts, record.pool)
     emit(HoldEnded(record_id=record.record_id, why=why, at_ms=at_ms, booking=booking))
 
 
@@ -88,7 +88,7 @@ def keys(record: Record) -> list[Wanted]:
     """Ask for everything that a record has taken or that its end gives back."""
     wanted: list[Wanted] = [
         (HoldNumber, (record.device, record.epoch, record.hold_no)),
-        *balances.keys((part.funder for part in record.parts), record.year),
+        *balances.keys((part.funder for part in record.parts), record.year, record.pool),
     ]
     if record.person:
         wanted += [

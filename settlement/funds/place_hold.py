@@ -9,6 +9,7 @@ import msgspec
 from settlement.devices.freeze import denied, freeze
 from settlement.funds import gather_facts
 from settlement.funds.holds import PER_SHOP, PER_TERMINAL, REBUILT, HoldPlaced
+from settlement.funds.pools import pool_of
 from settlement.ledger import balances
 from settlement.ledger.accounts import Account
 from settlement.ledger.post import Booking, Happening
@@ -94,10 +95,10 @@ def decide(rows: Rows, command: PlaceHold, setting: Setting, at_ms: int, emit: E
         return _refused(request, setting, *decision.reasons)
     if _too_many_open(rows, device, request, setting, at_ms):
         return _refused(request, setting, Refusal.TOO_MANY_OPEN_HOLDS)
-    if not balances.can_bear(rows, decision.funders, decision.programme_year):
-        return _refused(request, setting, Refusal.FUND_EXHAUSTED)
     record = _record(rows, command, setting, facts, decision, at_ms)
-    booking = Booking(Happening.HOLD_PLACED, record.year, record.parts)
+    if not balances.can_bear(rows, record.parts, record.year, record.pool):
+        return _refused(request, setting, Refusal.FUND_EXHAUSTED)
+    booking = Booking(Happening.HOLD_PLACED, record.year, record.parts, record.pool)
     emit(HoldPlaced(record=record, rebuilt=False, booking=booking))
     return Signed(v1.PROMISE, record.promise, record.promise_kid)
 
@@ -141,6 +142,7 @@ def _record(
         qualification=qualification.qualification,
         category=decision.category,
         year=decision.programme_year,
+        pool=pool_of(setting.pack, decision.category, shop, at_ms),
         brand=product.brand,
         gtin=product.gtin,
         serial_no=request.item.serial_no,

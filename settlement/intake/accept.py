@@ -52,7 +52,7 @@ class TakeUpload(msgspec.Struct, frozen=True):
     stated: Stated | None
 
 
-def keys(command: TakeUpload, rows: Rows) -> list[Wanted]:
+def keys(command: TakeUpload, rows: Rows, setting: Setting) -> list[Wanted]:
     """Ask for the device, its chain around the entries, their records, and what those have taken."""
     wanted: list[Wanted] = [(Device, (command.device,))]
     if command.stated is not None:
@@ -69,7 +69,7 @@ def keys(command: TakeUpload, rows: Rows) -> list[Wanted]:
         if isinstance(taken.entry, v1.Closed):
             wanted.append((HoldNumber, (command.device, command.epoch, taken.entry.hold_no)))
         if taken.promise is not None:
-            wanted += rebuild.keys(taken.promise, rows)
+            wanted += rebuild.keys(taken.promise, rows, setting)
         if rows.has((Record, (taken.record_id,))):
             record = rows.get(Record, taken.record_id)
             if record is not None:
@@ -253,7 +253,7 @@ def _quarantine(
                 why=problem,
                 owner=owner,
                 at_ms=at_ms,
-                booking=Booking(Happening.RECORD_POISONED, record.year, record.parts),
+                booking=Booking(Happening.RECORD_POISONED, record.year, record.parts, record.pool),
             )
         )
         return

@@ -181,6 +181,7 @@ class LateRecordKept(MoneyEvent, frozen=True, kw_only=True, tag="late_record_kep
                 parts=self.parts,
                 subsidy_fen=sum(part.fen for part in self.parts),
                 year=self.booking.year,
+                pool=self.booking.pool,
                 paid_fen=self.paid_fen,
                 pay_ref=self.pay_ref,
                 owner=self.owner,

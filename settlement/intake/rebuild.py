@@ -7,16 +7,18 @@ the record is kept as a late grant.
 
 from settlement.funds import holds
 from settlement.funds.holds import PER_SHOP, PER_TERMINAL, Buried, HoldPlaced
+from settlement.funds.pools import pool_of
 from settlement.intake.read_upload import TakenEntry
 from settlement.ledger import balances
 from settlement.ledger.accounts import Account
 from settlement.ledger.post import Booking, Happening
 from settlement.writer.batch import Rows, Wanted
-from settlement.writer.rows import HoldNumber, OpenCount, Product, Record, Serial
+from settlement.writer.rows import HoldNumber, OpenCount, Product, Record, Serial, Shop
+from settlement.writer.step import Setting
 from subsidy.wire import v1
 
 
-def keys(promise: v1.Promise, rows: Rows) -> list[Wanted]:
+def keys(promise: v1.Promise, rows: Rows, setting: Setting) -> list[Wanted]:
     """Ask for what it takes to rebuild a hold from its promise, or to note a late grant."""
     product_key = (Product, (promise.item.gtin,))
     wanted: list[Wanted] = [
@@ -24,8 +26,12 @@ def keys(promise: v1.Promise, rows: Rows) -> list[Wanted]:
         (HoldNumber, (promise.device, promise.epoch, promise.hold_no)),
         (OpenCount, (PER_TERMINAL, promise.terminal_no)),
         (OpenCount, (PER_SHOP, promise.payee.shop)),
-        *balances.keys((part.funder for part in promise.split), promise.programme_year),
+        (Shop, (promise.payee.shop,)),
     ]
+    if rows.has((Shop, (promise.payee.shop,))):
+        pool = pool_of_promise(promise, rows, setting)
+        funders = (part.funder for part in promise.split)
+        wanted += balances.keys(funders, promise.programme_year, pool)
     if promise.item.serial_no is not None and rows.has(product_key):
         product = rows.get(Product, promise.item.gtin)
         wanted.append((Serial, (product.brand if product else "", promise.item.serial_no)))
@@ -44,15 +50,23 @@ def tombstone(promise: v1.Promise, at_ms: int) -> Buried:
     )
 
 
-def rebuilt(rows: Rows, taken: TakenEntry, promise: v1.Promise, entry: v1.Paid, at_ms: int) -> HoldPlaced:
+def pool_of_promise(promise: v1.Promise, rows: Rows, setting: Setting) -> str:
+    """Return the pool that the promise was given from."""
+    shop = rows.get(Shop, promise.payee.shop)
+    return pool_of(setting.pack, promise.category, shop, promise.placed_at_ms)
+
+
+def rebuilt(rows: Rows, taken: TakenEntry, entry: v1.Paid, setting: Setting, at_ms: int) -> HoldPlaced:
     """Return the hold as its promise gave it."""
-    record = of_promise(rows, taken, promise, entry, at_ms)
-    booking = Booking(Happening.HOLD_PLACED, record.year, record.parts)
+    record = of_promise(rows, taken, entry, setting, at_ms)
+    booking = Booking(Happening.HOLD_PLACED, record.year, record.parts, record.pool)
     return HoldPlaced(record=record, rebuilt=True, booking=booking)
 
 
-def of_promise(rows: Rows, taken: TakenEntry, promise: v1.Promise, entry: v1.Paid, at_ms: int) -> Record:
+def of_promise(rows: Rows, taken: TakenEntry, entry: v1.Paid, setting: Setting, at_ms: int) -> Record:
     """Return the record of a hold as its promise gave it, without the person: the promise names none."""
+    promise = taken.promise
+    assert promise is not None
     product = rows.get(Product, promise.item.gtin)
     return Record(
         record_id=promise.record_id,
@@ -66,6 +80,7 @@ def of_promise(rows: Rows, taken: TakenEntry, promise: v1.Promise, entry: v1.Pai
         terminal_no=promise.terminal_no,
         category=promise.category,
         year=promise.programme_year,
+        pool=pool_of_promise(promise, rows, setting),
         brand=product.brand if product else "",
         gtin=promise.item.gtin,
         serial_no=promise.item.serial_no,

@@ -37,10 +37,11 @@ def take_paid(
     ):
         return "its promise was given to another"
     if rows.get(Record, entry.record_id) is None:
-        if not balances.can_bear(rows, promise.split, promise.programme_year):
+        pool = rebuild.pool_of_promise(promise, rows, setting)
+        if not balances.can_bear(rows, promise.split, promise.programme_year, pool):
             emit(rebuild.tombstone(promise, at_ms))
         else:
-            emit(rebuild.rebuilt(rows, taken, promise, entry, at_ms))
+            emit(rebuild.rebuilt(rows, taken, entry, setting, at_ms))
     record = rows.want(Record, entry.record_id)
     known = rows.get(GoodsReturn, entry.record_id)
     if record.recovered:
@@ -76,7 +77,7 @@ def _book(
             paid_fen=entry.paid_fen,
             pay_ref=judge.pay_ref_of(entry),
             at_ms=at_ms,
-            booking=Booking(Happening.RECORD_BOOKED, record.year, record.parts),
+            booking=Booking(Happening.RECORD_BOOKED, record.year, record.parts, record.pool),
         )
     )
     _look_again(rows, record, taken, entry, setting, at_ms, emit)
@@ -138,17 +139,18 @@ def _keep_late(
     assert facts is not None
     why = judge.misfits(record, entry, taken.promise_payload, promise)
     differs = [why] if why else judge.second_look(setting.pack, entry, facts, promise)
+    pool = record.pool if record.promise else rebuild.pool_of_promise(promise, rows, setting)
     emit(
         LateRecordKept(
             record_id=record.record_id,
             paid_fen=entry.paid_fen,
             pay_ref=judge.pay_ref_of(entry),
             parts=promise.split,
-            sale=None if record.promise else rebuild.of_promise(rows, taken, promise, entry, at_ms),
+            sale=None if record.promise else rebuild.of_promise(rows, taken, entry, setting, at_ms),
             differs="; ".join(differs),
             owner=setting.owner(at_ms),
             at_ms=at_ms,
-            booking=Booking(Happening.LATE_RECORD, promise.programme_year, promise.split),
+            booking=Booking(Happening.LATE_RECORD, promise.programme_year, promise.split, pool),
         )
     )
 

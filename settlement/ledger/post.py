@@ -18,6 +18,8 @@ class Happening(StrEnum):
     """What can happen to money. Values are stored with the postings."""
 
     TOPPED_UP = "topped_up"
+    MOVED_OUT = "moved_out"
+    MOVED_IN = "moved_in"
     HOLD_PLACED = "hold_placed"
     HOLD_ENDED = "hold_ended"
     RECORD_BOOKED = "record_booked"
@@ -38,31 +40,41 @@ class Happening(StrEnum):
 
 
 class Booking(msgspec.Struct, frozen=True):
-    """An event with its money: `parts` is what each funder bears, `year` the programme year."""
+    """An event with its money: `parts` is what each funder bears, `year` the programme year.
+
+    `pool` names the part of the year's money that it is of (`ledger/pools.py`), empty when it is not divided.
+    """
 
     happening: Happening
     year: int
     parts: tuple[Part, ...]
+    pool: str = ""
 
 
 class Posting(msgspec.Struct, frozen=True):
-    """`fen` added to one account of one funder and programme year; negative takes away."""
+    """`fen` added to one account of one funder, programme year and pool; negative takes away."""
 
     funder: str
     account: Account
     year: int
     fen: int
+    pool: str = ""
 
 
-Slot = tuple[str, Account, int]
-"""(funder, account, programme year): what a balance is of."""
+Slot = tuple[str, Account, int, str]
+"""(funder, account, programme year, pool): what a balance is of."""
+
+
+def of(slot: Slot) -> str:
+    """Return what people call a slot."""
+    return " ".join(filter(None, (slot[0], slot[1].value, str(slot[2]), slot[3])))
 
 
 class Overdrawn(Exception):
     """The postings would take more from an account than is there. Nothing was changed."""
 
     def __init__(self, slot: Slot, missing_fen: int) -> None:
-        super().__init__(f"{slot[0]} {slot[1].value} {slot[2]} lacks {missing_fen} fen")
+        super().__init__(f"{of(slot)} lacks {missing_fen} fen")
         self.slot = slot
         self.missing_fen = missing_fen
 
@@ -70,6 +82,8 @@ class Overdrawn(Exception):
 # Every move is (from, to). What stands beside the pool moves in pairs of its own.
 _MOVES: dict[Happening, tuple[tuple[Account, Account], ...]] = {
     Happening.TOPPED_UP: ((Account.APPROPRIATED, Account.AVAILABLE),),
+    Happening.MOVED_OUT: ((Account.AVAILABLE, Account.APPROPRIATED),),
+    Happening.MOVED_IN: ((Account.APPROPRIATED, Account.AVAILABLE),),
     Happening.HOLD_PLACED: ((Account.AVAILABLE, Account.HELD),),
     Happening.HOLD_ENDED: ((Account.HELD, Account.AVAILABLE),),
     Happening.RECORD_BOOKED: ((Account.HELD, Account.PAYABLE),),
@@ -106,7 +120,7 @@ def postings(booking: Booking) -> tuple[Posting, ...]:
     """Return what `booking` posts; parts of 0 fen post nothing."""
     assert all(part.fen >= 0 for part in booking.parts)
     return tuple(
-        Posting(part.funder, account, booking.year, fen)
+        Posting(part.funder, account, booking.year, fen, booking.pool)
         for taken_from, given_to in _MOVES[booking.happening]
         for part in booking.parts
         if part.fen > 0
@@ -123,7 +137,7 @@ def apply(balances: Mapping[Slot, int], posted: Sequence[Posting]) -> dict[Slot,
     """
     after: dict[Slot, int] = {}
     for one in posted:
-        slot = (one.funder, one.account, one.year)
+        slot = (one.funder, one.account, one.year, one.pool)
         after[slot] = after.get(slot, balances.get(slot, 0)) + one.fen
     for slot, fen in after.items():
         if fen < 0 and slot[1] in NEVER_OVERDRAWN:
@@ -131,17 +145,16 @@ def apply(balances: Mapping[Slot, int], posted: Sequence[Posting]) -> dict[Slot,
     return after
 
 
-def imbalance(balances: Mapping[Slot, int]) -> dict[tuple[str, int], int]:
-    """Return by how much the books of each funder and year fail, which is nowhere when they are true.
+def imbalance(balances: Mapping[Slot, int]) -> dict[tuple[str, int, str], int]:
+    """Return by how much the books of each funder, year and pool fail: nowhere when they are true.
 
     Two things are asked: all accounts sum to zero, and what was appropriated is all accounted for.
     """
-    wrong: dict[tuple[str, int], int] = {}
-    for funder, year in {(slot[0], slot[2]) for slot in balances}:
-        total = sum(fen for slot, fen in balances.items() if (slot[0], slot[2]) == (funder, year))
-        pool = balances.get((funder, Account.APPROPRIATED, year), 0) + sum(
-            balances.get((funder, account, year), 0) for account in IDENTITY
-        )
-        if total or pool:
-            wrong[funder, year] = total or pool
-    return wrong
+    total: dict[tuple[str, int, str], int] = {}
+    accounted: dict[tuple[str, int, str], int] = {}
+    for (funder, account, year, pool), fen in balances.items():
+        place = (funder, year, pool)
+        total[place] = total.get(place, 0) + fen
+        if account is Account.APPROPRIATED or account in IDENTITY:
+            accounted[place] = accounted.get(place, 0) + fen
+    return {place: fen or accounted[place] for place, fen in total.items() if fen or accounted.get(place)}

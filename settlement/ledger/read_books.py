@@ -14,26 +14,28 @@ def balances(connection: Connection) -> dict[Slot, int]:
     """Return every balance."""
     c = tables.balance.c
     return {
-        (row.funder, Account(row.account), row.year): row.fen
-        for row in connection.execute(select(c.funder, c.account, c.year, c.fen))
+        (row.funder, Account(row.account), row.year, row.pool): row.fen
+        for row in connection.execute(select(c.funder, c.account, c.year, c.pool, c.fen))
     }
 
 
 def folded(connection: Connection) -> dict[Slot, int]:
     """Return the sum of all postings of each funder, account and year."""
     c = tables.posting.c
-    query = select(c.funder, c.account, c.year, func.sum(c.fen).label("fen")).group_by(
-        c.funder, c.account, c.year
-    )
-    return {(row.funder, Account(row.account), row.year): row.fen for row in connection.execute(query)}
+    place = (c.funder, c.account, c.year, c.pool)
+    query = select(*place, func.sum(c.fen).label("fen")).group_by(*place)
+    return {
+        (row.funder, Account(row.account), row.year, row.pool): int(row.fen)
+        for row in connection.execute(query)
+    }
 
 
 def faults(connection: Connection) -> Iterator[str]:
     """Yield every way in which the books are not true: none when they are."""
     c = tables.posting.c
     uneven = (
-        select(c.event_no, c.funder, c.year, func.sum(c.fen).label("fen"))
-        .group_by(c.event_no, c.funder, c.year)
+        select(c.event_no, c.funder, c.year, c.pool, func.sum(c.fen).label("fen"))
+        .group_by(c.event_no, c.funder, c.year, c.pool)
         .having(func.sum(c.fen) != 0)
     )
     for row in connection.execute(uneven):
@@ -41,10 +43,9 @@ def faults(connection: Connection) -> Iterator[str]:
     stored, fold = balances(connection), folded(connection)
     for slot in sorted(stored.keys() | fold.keys()):
         if stored.get(slot, 0) != fold.get(slot, 0):
-            funder, account, year = slot
             yield (
-                f"balance {funder} {account.value} {year} is {stored.get(slot, 0)} fen, "
+                f"balance {post.of(slot)} is {stored.get(slot, 0)} fen, "
                 f"its postings add up to {fold.get(slot, 0)}"
             )
-    for (funder, year), fen in sorted(post.imbalance(stored).items()):
-        yield f"{funder} {year} is out of balance by {fen} fen"
+    for (funder, year, pool), fen in sorted(post.imbalance(stored).items()):
+        yield f"{' '.join(filter(None, (funder, str(year), pool)))} is out of balance by {fen} fen"

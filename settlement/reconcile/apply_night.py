@@ -120,7 +120,7 @@ def _end(
             paid_fen=one.fen,
             why=one.why,
             at_ms=at_ms,
-            booking=Booking(Happening.RECORD_BOOKED, record.year, record.parts),
+            booking=Booking(Happening.RECORD_BOOKED, record.year, record.parts, record.pool),
         )
     )
     # Its return may have been heard of before.

@@ -7,9 +7,9 @@ missing is due again. So what a stopped service has missed is run when it comes 
 import datetime
 
 from sqlalchemy import Connection, func, select
-from sqlalchemy.dialects.sqlite import insert
 
 from settlement.db import tables
+from settlement.db.upsert import upsert
 from settlement.reconcile.expect import day_of
 from subsidy import calendar
 
@@ -52,5 +52,5 @@ def note_run(connection: Connection, day: str, exit_code: int, complete: bool, a
     if before is not None and tuple(before) == (exit_code, int(complete)):
         return
     values = {"exit_code": exit_code, "complete": int(complete), "ended_ms": at_ms}
-    statement = insert(tables.night_run).values(day=day, **values)
+    statement = upsert(connection, tables.night_run).values(day=day, **values)
     connection.execute(statement.on_conflict_do_update(index_elements=["day"], set_=values))

@@ -13,6 +13,7 @@ from sqlalchemy import Connection, Engine, insert, select
 
 from settlement.db import tables
 from settlement.db.connection import reading, writing
+from settlement.db.place import Place
 from settlement.reconcile import register
 from settlement.reconcile.apply_night import ApplyNight, Proposal
 from settlement.reconcile.config import NightConfig
@@ -49,7 +50,7 @@ class NightParts(msgspec.Struct, frozen=True):
 
     programme: str
     engine: Engine
-    database: Path
+    database: Place
     config: NightConfig
     owner: Callable[[str], str]
     lag_target_s: Callable[[str], int]
@@ -90,7 +91,7 @@ def run_night(
     if unknown:
         known = ", ".join(parts.config.sources)
         raise NightRefused(f"there is no source {', '.join(unknown)}. Known: {known}")
-    with only_night(parts.database):
+    with only_night(parts.engine, parts.database):
         read = read_files(files or parts.config.files, list(parts.config.sources.values()), day)
         if dry_run:
             return _try(parts, day, [one for one in read if _is_new(parts, one, replace_of)])

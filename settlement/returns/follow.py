@@ -54,7 +54,7 @@ def _give_back(
         emit(GoodsFreed(record_id=record.record_id, restores_quota=restores))
     happening = _GOES_BACK.get(record.state)
     if happening is not None:
-        booking = Booking(happening, record.year, record.parts)
+        booking = Booking(happening, record.year, record.parts, record.pool)
         emit(GrantReturned(record_id=record.record_id, booking=booking))
     elif record.state == "IN_CLAIM" and BACK not in record.blocks:
         why, owner = "its goods were returned", setting.owner(at_ms)

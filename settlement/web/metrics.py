@@ -41,15 +41,16 @@ def _figures(connection: Connection) -> Iterator[Metric]:
     wrong = GaugeMetricFamily(
         "settlement_ledger_imbalance_fen",
         "By how much the books fail, in fen. Must be 0.",
-        labels=("funder", "year"),
+        labels=("funder", "year", "pool"),
     )
     left = GaugeMetricFamily(
-        "settlement_available_fen", "What may still be promised, in fen.", labels=("funder", "year")
+        "settlement_available_fen", "What may still be promised, in fen.", labels=("funder", "year", "pool")
     )
     failing = post.imbalance(balances)
-    for funder, year in sorted({(slot[0], slot[2]) for slot in balances}):
-        wrong.add_metric((funder, str(year)), failing.get((funder, year), 0))
-        left.add_metric((funder, str(year)), balances.get((funder, Account.AVAILABLE, year), 0))
+    for funder, year, pool in sorted({(slot[0], slot[2], slot[3]) for slot in balances}):
+        place = (funder, str(year), pool)
+        wrong.add_metric(place, failing.get((funder, year, pool), 0))
+        left.add_metric(place, balances.get((funder, Account.AVAILABLE, year, pool), 0))
     yield wrong
     yield left
     record, entry = tables.record.c, tables.entry_row.c

@@ -23,17 +23,19 @@ from subsidy.policy.split import Part, largest_grant
 
 
 class FunderYear(msgspec.Struct, frozen=True):
-    """Every account of one funder and programme year, in fen; appropriated is shown positive."""
+    """Every account of one funder, programme year and pool, in fen; appropriated is shown positive."""
 
     funder: str
     year: int
+    pool: str
     accounts: dict[str, int]
 
 
 class YearLeft(msgspec.Struct, frozen=True):
-    """The largest grant of a programme year that every funder can bear its part of, by today's shares."""
+    """The largest grant of a pool that every funder can bear its part of, by today's shares."""
 
     year: int
+    pool: str
     fund_left_fen: int
 
 
@@ -52,14 +54,16 @@ class BalanceShown(msgspec.Struct, frozen=True):
     funder: str
     account: str
     year: int
+    pool: str
     fen: int
 
 
 class Imbalance(msgspec.Struct, frozen=True):
-    """By how much the books of a funder and year fail."""
+    """By how much the books of a funder, year and pool fail."""
 
     funder: str
     year: int
+    pool: str
     fen: int
 
 
@@ -90,6 +94,7 @@ class PostingShown(msgspec.Struct, frozen=True):
     funder: str
     account: str
     year: int
+    pool: str
     fen: int
 
 
@@ -125,6 +130,7 @@ class RecordShown(msgspec.Struct, frozen=True):
     terminal_no: str
     category: str
     year: int
+    pool: str
     gtin: str
     serial_no: str | None
     subsidy_fen: int
@@ -183,13 +189,13 @@ def funds(balances: Mapping[Slot, int], pack: Pack, at_ms: int) -> FundsShown:
     """Return the fund of every funder and year."""
     shares = pack.shares.on(calendar.business_day(calendar.from_ms(at_ms)))
     shown, years = [], []
-    for funder, year in sorted({(slot[0], slot[2]) for slot in balances}):
-        accounts = {account.value: balances.get((funder, account, year), 0) for account in Account}
+    for funder, year, pool in sorted({(slot[0], slot[2], slot[3]) for slot in balances}):
+        accounts = {account.value: balances.get((funder, account, year, pool), 0) for account in Account}
         accounts[Account.APPROPRIATED] = -accounts[Account.APPROPRIATED]
-        shown.append(FunderYear(funder, year, accounts))
-    for year in sorted({slot[2] for slot in balances}):
-        left = {slot[0]: fen for slot, fen in balances.items() if slot[1:] == (Account.AVAILABLE, year)}
-        years.append(YearLeft(year, largest_grant(left, shares.value) if shares else 0))
+        shown.append(FunderYear(funder, year, pool, accounts))
+    for year, pool in sorted({slot[2:] for slot in balances}):
+        left = {slot[0]: fen for slot, fen in balances.items() if slot[1:] == (Account.AVAILABLE, year, pool)}
+        years.append(YearLeft(year, pool, largest_grant(left, shares.value) if shares else 0))
     return FundsShown(pack.programme, at_ms, tuple(shown), tuple(years))
 
 
@@ -197,12 +203,11 @@ def trial_balance(balances: Mapping[Slot, int]) -> TrialBalance:
     """Return all balances, what they add up to, and where they fail."""
     return TrialBalance(
         rows=tuple(
-            BalanceShown(slot[0], slot[1].value, slot[2], balances[slot]) for slot in sorted(balances)
+            BalanceShown(slot[0], slot[1].value, slot[2], slot[3], balances[slot])
+            for slot in sorted(balances)
         ),
         sum_fen=sum(balances.values()),
-        imbalance=tuple(
-            Imbalance(funder, year, fen) for (funder, year), fen in sorted(post.imbalance(balances).items())
-        ),
+        imbalance=tuple(Imbalance(*place, fen) for place, fen in sorted(post.imbalance(balances).items())),
     )
 
 
@@ -224,6 +229,7 @@ def record(connection: Connection, record_id: str) -> RecordShown | None:
         terminal_no=found.terminal_no,
         category=found.category,
         year=found.year,
+        pool=found.pool,
         gtin=found.gtin,
         serial_no=found.serial_no,
         subsidy_fen=found.subsidy_fen,
@@ -350,4 +356,6 @@ def _postings(connection: Connection, record_id: str) -> Iterable[PostingShown]:
         .order_by(posting.event_no, posting.line)
     )
     for row in connection.execute(query):
-        yield PostingShown(row.event_no, row.at_ms, row.happening, row.funder, row.account, row.year, row.fen)
+        yield PostingShown(
+            row.event_no, row.at_ms, row.happening, row.funder, row.account, row.year, row.pool, row.fen
+        )

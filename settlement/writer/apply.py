@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from settlement.claims import build, enter_late, pay, repaid, send_back
 from settlement.devices import enrol
-from settlement.funds import close_year, place_hold, top_up
+from settlement.funds import close_year, move_authority, place_hold, top_up
 from settlement.intake import accept
 from settlement.ledger import balances
 from settlement.reconcile import apply_night
@@ -22,6 +22,7 @@ Command = (
     | repaid.Repay
     | enter_late.EnterLate
     | close_year.CloseYear
+    | move_authority.MoveAuthority
     | apply_night.ApplyNight
 )
 
@@ -35,7 +36,7 @@ def keys(command: Command, rows: Rows, setting: Setting, at_ms: int) -> list[Wan
         case place_hold.PlaceHold():
             wanted = place_hold.keys(command, rows, setting, at_ms)
         case accept.TakeUpload():
-            wanted = accept.keys(command, rows)
+            wanted = accept.keys(command, rows, setting)
         case top_up.TopUp():
             wanted = top_up.keys(command, rows)
         case enrol.Enrol():
@@ -51,7 +52,9 @@ def keys(command: Command, rows: Rows, setting: Setting, at_ms: int) -> list[Wan
         case enter_late.EnterLate():
             wanted = enter_late.keys(command, rows)
         case close_year.CloseYear():
-            wanted = close_year.keys(command, rows, setting)
+            wanted = close_year.keys(command, rows)
+        case move_authority.MoveAuthority():
+            wanted = move_authority.keys(command, rows)
         case apply_night.ApplyNight():
             wanted = apply_night.keys(command, rows)
     return [one for one in wanted if not rows.has(one)]
@@ -88,5 +91,7 @@ def run(
             return enter_late.decide(rows, command, setting, at_ms, emit)
         case close_year.CloseYear():
             return close_year.decide(rows, command, setting, at_ms, emit)
+        case move_authority.MoveAuthority():
+            return move_authority.decide(rows, command, setting, at_ms, emit)
         case apply_night.ApplyNight():
             return apply_night.decide(rows, command, setting, at_ms, emit)

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, TypeVar
 
 import msgspec
 
-from settlement.writer.rows import Claim, ClaimLine, Key, Record, Row, key_of
+from settlement.writer.rows import Balance, Claim, ClaimLine, Key, Record, Row, key_of
 
 R = TypeVar("R", bound=Row)
 
@@ -74,6 +74,30 @@ class LinesOf(Every, frozen=True):
         return bool(row.claim == self.claim)
 
 
+class BalancesOf(Every, frozen=True):
+    """Every balance of a funder in a pool of a programme year."""
+
+    kind = Balance
+    funder: str
+    year: int
+    pool: str
+
+    def meets(self, row: Any) -> bool:
+        """The funder's, of the year and pool."""
+        return (row.funder, row.year, row.pool) == (self.funder, self.year, self.pool)
+
+
+class BalancesOfYear(Every, frozen=True):
+    """Every balance of a programme year, whoever's and of whatever pool."""
+
+    kind = Balance
+    year: int
+
+    def meets(self, row: Any) -> bool:
+        """Of the year."""
+        return bool(row.year == self.year)
+
+
 Wanted = Key | Every
 
 
@@ -102,6 +126,15 @@ class Rows:
         row = self._rows[kind, key]
         assert row is None or isinstance(row, kind)
         return row
+
+    def balance(self, funder: str, account: str, year: int, pool: str) -> int:
+        """Return a balance in fen; its `BalancesOf` must have been asked for."""
+        row = self._rows.get((Balance, (funder, account, year, pool)))
+        if row is None:
+            assert BalancesOf(funder, year, pool) in self._every
+            return 0
+        assert isinstance(row, Balance)
+        return row.fen
 
     def want(self, kind: type[R], *key: Any) -> R:
         """Return a row that must exist."""

@@ -39,6 +39,7 @@ class Shop(Row, frozen=True):
     name: str
     region: str
     active: bool
+    channel: str = "offline"
 
 
 class Terminal(Row, frozen=True):
@@ -190,6 +191,7 @@ class Record(Row, frozen=True):
     blocks: tuple[str, ...] = ()
     recovered: bool = False
     pay_ref: str = ""
+    pool: str = ""
 
 
 class EntryRow(Row, frozen=True):
@@ -320,22 +322,24 @@ class ClosedYear(Row, frozen=True):
 
 
 class Balance(Row, frozen=True):
-    """The sum of all postings to one account of one funder and programme year."""
+    """The sum of all postings to one account of one funder, programme year and pool."""
 
-    key: ClassVar = ("funder", "account", "year")
+    key: ClassVar = ("funder", "account", "year", "pool")
     funder: str
     account: str
     year: int
+    pool: str
     fen: int
 
 
 class Funding(Row, frozen=True):
-    """A document by which funders have given money for a programme year: it counts once."""
+    """A document by which funders have given money for a programme year, or moved it: it counts once."""
 
     key: ClassVar = ("year", "reference")
     year: int
     reference: str
     parts: tuple[Part, ...]
+    pool: str = ""
 
 
 class RefusedOnDay(Row, frozen=True):

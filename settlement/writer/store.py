@@ -11,7 +11,17 @@ from sqlalchemy import Connection, Table, and_, func, insert, select, tuple_
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from settlement.db import tables
-from settlement.writer.batch import ClaimsOf, Every, HeldBy, LinesOf, Rows, UnclaimedOf, Wanted
+from settlement.writer.batch import (
+    BalancesOf,
+    BalancesOfYear,
+    ClaimsOf,
+    Every,
+    HeldBy,
+    LinesOf,
+    Rows,
+    UnclaimedOf,
+    Wanted,
+)
 from settlement.writer.rows import KINDS, Row, key_of
 from settlement.writer.step import Happened, MoneyEvent
 
@@ -102,7 +112,7 @@ def _load_every(connection: Connection, wanted: Every, rows: Rows) -> None:
 
 def _conditions(wanted: Every) -> Sequence[Any]:
     """Return what `wanted.meets` says as the database is asked it."""
-    record, claim = tables.record.c, tables.claim.c
+    record, claim, balance = tables.record.c, tables.claim.c, tables.balance.c
     match wanted:
         case HeldBy():
             return record.device == wanted.device, record.epoch == wanted.epoch, record.state == "HELD"
@@ -114,6 +124,14 @@ def _conditions(wanted: Every) -> Sequence[Any]:
             )
         case ClaimsOf():
             return claim.merchant == wanted.merchant, claim.day == wanted.day
+        case BalancesOf():
+            return (
+                balance.funder == wanted.funder,
+                balance.year == wanted.year,
+                balance.pool == wanted.pool,
+            )
+        case BalancesOfYear():
+            return (balance.year == wanted.year,)
         case LinesOf():
             return (tables.claim_line.c.claim == wanted.claim,)
     raise AssertionError(f"the database is not asked {wanted}")

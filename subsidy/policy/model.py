@@ -36,6 +36,14 @@ class Tender(StrEnum):
     CASH = "cash"
 
 
+class PoolBy(StrEnum):
+    """What a programme year's money may be divided by, in the order in which a pool's name says it."""
+
+    GROUP = "group"
+    COUNTY = "county"
+    CHANNEL = "channel"
+
+
 class Source(msgspec.Struct, frozen=True):
     """The notice and the clause that a number comes from."""
 
@@ -92,13 +100,17 @@ class CategoryRule(msgspec.Struct, frozen=True):
 
 
 class RuleSet(msgspec.Struct, frozen=True):
-    """A notice's rules for its categories, with the days on which they are open."""
+    """A notice's rules for its categories, with the days on which they are open.
+
+    `group` is what pools call the categories together, where money is divided by group.
+    """
 
     rules: str
     title: str
     programme_year: int
     open: Dated[bool]
     categories: dict[str, CategoryRule]
+    group: str = ""
 
 
 class Pack(msgspec.Struct, frozen=True):
@@ -128,6 +140,7 @@ class Pack(msgspec.Struct, frozen=True):
     open_holds_per_shop: Dated[int]
     evidence: Dated[tuple[str, ...]]
     differences_owner: Dated[str]
+    pools_by: Dated[tuple[PoolBy, ...]] = Dated("pools_by")
 
     def rule_set_on(self, day: datetime.date, category: str) -> tuple[RuleSet, CategoryRule] | None:
         """Return the rule set that is open on `day` and covers `category`."""

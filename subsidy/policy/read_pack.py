@@ -20,6 +20,7 @@ from subsidy.policy.model import (
     Dated,
     Hours,
     Pack,
+    PoolBy,
     PriceLimitBasis,
     Row,
     RuleSet,
@@ -35,7 +36,7 @@ T = TypeVar("T")
 
 _TIME_OF_DAY = re.compile(r"[0-9]{2}:[0-9]{2}", re.ASCII)
 _RULES_KEYS = ("kind", "rules", "title", "programme_year", "open", "categories")
-_OPTIONAL_NUMBERS = ("hours",)
+_OPTIONAL_NUMBERS = ("hours", "pools_by")
 _NUMBERS = (
     "open",
     "regions",
@@ -83,7 +84,7 @@ def _keep(known: dict[str, T], name: str, value: T, root: Node) -> None:
 
 
 def _rule_set(root: Node) -> RuleSet:
-    keys = root.mapping(required=_RULES_KEYS)
+    keys = root.mapping(required=_RULES_KEYS, optional=("group",))
     categories = {name: _category(name, node) for name, node in keys["categories"].items()}
     return RuleSet(
         rules=keys["rules"].code(),
@@ -91,6 +92,7 @@ def _rule_set(root: Node) -> RuleSet:
         programme_year=keys["programme_year"].integer(2024, 2099),
         open=_dated("open", keys["open"], Node.flag),
         categories=categories,
+        group=keys["group"].code() if "group" in keys else "",
     )
 
 
@@ -161,8 +163,10 @@ def _programme(
         ),
         evidence=_dated("evidence", keys["evidence"], _list_of(Node.text)),
         differences_owner=_dated("differences_owner", keys["differences_owner"], Node.text),
+        pools_by=_dated("pools_by", keys.get("pools_by"), _list_of(_enum(PoolBy))),
     )
     _refuse_gaps(root, pack)
+    _refuse_nameless_groups(root, pack)
     return pack
 
 
@@ -256,6 +260,17 @@ def _refuse_overlap(node: Node, taken: list[RuleSet], rules: RuleSet) -> None:
                     f"{other.rules} and {rules.rules} both cover {min(both)} on {day}",
                     "Close one before the other opens",
                 )
+
+
+def _refuse_nameless_groups(root: Node, pack: Pack) -> None:
+    """Refuse money divided by group when a rule set does not say which group it is."""
+    by_group = any(PoolBy.GROUP in row.value for row in pack.pools_by.rows)
+    for rules in pack.rule_sets:
+        if by_group and not rules.group:
+            raise root.wrong(
+                f"money is divided by group, but {rules.rules} names none",
+                'Write its group, as in group: "A"',
+            )
 
 
 def _refuse_gaps(root: Node, pack: Pack) -> None:

@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 
 from settlement.cli import app
 from settlement.db.connection import engine_on, writing
+from settlement.db.place import Sqlite
 
 COMMANDS = (
     ["init"],
@@ -210,7 +211,7 @@ def test_true_books_are_told_so(shell):
             "city available 2026",
         ),
         (
-            "INSERT INTO posting VALUES (1, 99, 'topped_up', 'city', 'available', 2026, 5)",
+            "INSERT INTO posting VALUES (1, 99, 'topped_up', 'city', 'available', 2026, 5, '')",
             "event 1: city 2026",
         ),
         ("DELETE FROM balance WHERE funder = 'city'", "balance city"),
@@ -275,7 +276,7 @@ def test_somebody_elses_database_is_refused_and_left_as_it_is(fresh):
 
 def test_a_locked_database_is_5_and_try_again(shell, monkeypatch):
     monkeypatch.setattr("settlement.db.connection.BUSY_S", 0.1)
-    with writing(engine_on(shell.folder / "centre.sqlite3")):
+    with writing(engine_on(Sqlite(shell.folder / "centre.sqlite3"))):
         shell.run(*TOP_UP, "--part", "central=1.00", exit_code=5)
     assert "try again" in shell.stderr
 

@@ -4,6 +4,7 @@ import pytest
 from centre import REPO, write_config
 
 from settlement.config import Settings, read_settings
+from settlement.db.place import Sqlite
 from subsidy.strict.yaml_text import FileError
 
 EXAMPLE = REPO / "config/settlement.example.yaml"
@@ -56,7 +57,7 @@ def test_every_value_says_where_it_came_from(tmp_path):
 def test_relative_paths_are_relative_to_the_file_wherever_they_are_written(tmp_path, monkeypatch):
     monkeypatch.chdir("/")
     file = write_config(tmp_path)
-    assert read(file).settings.database == tmp_path / "centre.sqlite3"
+    assert read(file).settings.database == Sqlite(tmp_path / "centre.sqlite3")
     assert read(file, "keys=k").settings.keys == tmp_path / "k"
     assert read(file, SETTLEMENT_KEYS="/elsewhere").settings.keys.as_posix() == "/elsewhere"
 

@@ -24,6 +24,7 @@ from settlement.app import Centre
 from settlement.claims.build import BuildClaim
 from settlement.config import read_settings
 from settlement.db.connection import engine_on, reading, writing
+from settlement.db.place import Sqlite
 from settlement.devices.enrol import Enrol
 from settlement.devices.make_code import make_code
 from settlement.funds.gather_facts import Question
@@ -84,7 +85,7 @@ class Books:
             copy_template(folder)
         # Reading the packs again would take most of a test's time.
         self.centre: Centre = msgspec.structs.replace(
-            template()[1], engine=engine_on(folder / "centre.sqlite3"), now_ms=self.clock.now_ms
+            template()[1], engine=engine_on(Sqlite(folder / "centre.sqlite3")), now_ms=self.clock.now_ms
         )
         self.engine = self.centre.engine
         self.pack = self.centre.pack

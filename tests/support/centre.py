@@ -24,7 +24,7 @@ import msgspec
 import reference_data as reference
 import requests
 from fake_device import Chained, FakeDevice, promised
-from sqlalchemy import text
+from sqlalchemy import inspect, text
 
 from settlement import api_tokens
 from settlement.app import Centre, open_centre, set_up
@@ -106,14 +106,13 @@ def fund(centre: Centre, parts: tuple[Part, ...] = FUNDED, reference_no: str = "
 
 
 def state_hash(centre: Centre) -> str:
-    """Return one hash over every row of every table but `meta`."""
+    """Return one hash over every row of every table but `meta` and the count of batches."""
     dump = []
     with reading(centre.engine) as connection:
-        names = connection.execute(text("SELECT name FROM sqlite_master WHERE type='table' ORDER BY name"))
-        for name in list(names.scalars()):
-            if name != "meta":
+        for name in sorted(inspect(connection).get_table_names()):
+            if name not in ("meta", "writer"):
                 dump.append(name)
-                dump += [repr(tuple(row)) for row in connection.execute(text(f"SELECT * FROM {name}"))]
+                dump += sorted(repr(tuple(row)) for row in connection.execute(text(f"SELECT * FROM {name}")))
     return seal.sha256_hex("\n".join(dump).encode())
 
 

@@ -7,6 +7,7 @@ from typer.testing import CliRunner
 
 from settlement.cli import app
 from settlement.db.connection import engine_on, reading, writing
+from settlement.db.place import Sqlite
 
 
 class Shell:
@@ -31,10 +32,10 @@ class Shell:
 
     def sql(self, statement):
         """Run a statement behind the application's back."""
-        with writing(engine_on(self.folder / "centre.sqlite3")) as connection:
+        with writing(engine_on(Sqlite(self.folder / "centre.sqlite3"))) as connection:
             connection.execute(text(statement))
 
     def rows(self, query):
         """Return what a query finds."""
-        with reading(engine_on(self.folder / "centre.sqlite3")) as connection:
+        with reading(engine_on(Sqlite(self.folder / "centre.sqlite3"))) as connection:
             return [tuple(row) for row in connection.execute(text(query))]

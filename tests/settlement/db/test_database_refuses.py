@@ -141,7 +141,7 @@ def test_what_has_happened_is_neither_changed_nor_deleted(books, table):
 
 @pytest.mark.parametrize("account", sorted(Account))
 def test_no_account_that_may_not_be_is_overdrawn(books, account):
-    put = f"INSERT INTO balance VALUES ('nobody', '{account.value}', 2026, -1)"
+    put = f"INSERT INTO balance VALUES ('nobody', '{account.value}', 2026, '', -1)"
     if account in NEVER_OVERDRAWN:
         with pytest.raises(IntegrityError, match="overdrawn"):
             books.sql(put)
@@ -155,7 +155,7 @@ def test_no_account_that_may_not_be_is_overdrawn(books, account):
 @pytest.mark.parametrize("value", ["'12a'", "1.5", "x'00'"])
 def test_text_does_not_stand_in_a_numbers_place(books, value):
     with pytest.raises(IntegrityError, match="cannot store"):
-        books.sql(f"INSERT INTO balance VALUES ('nobody', 'available', 2026, {value})")
+        books.sql(f"INSERT INTO balance VALUES ('nobody', 'available', 2026, '', {value})")
 
 
 def test_the_migrated_tables_are_the_ones_the_code_describes(books):

@@ -9,7 +9,8 @@ from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
 from settlement.db import migrate
-from settlement.db.connection import engine_on, reading, writing
+from settlement.db.connection import engine_on, migrating, reading, writing
+from settlement.db.place import Sqlite
 from settlement.writer import store
 from settlement.writer.rows import Difference, Record
 
@@ -46,9 +47,9 @@ OLD_RECORD = {
 @pytest.fixture
 def old(tmp_path):
     """Return books as version 0001 has left them: a payable record, a blocked one, a tombstone."""
-    engine = engine_on(tmp_path / "centre.sqlite3")
+    engine = engine_on(Sqlite(tmp_path / "centre.sqlite3"))
     config = migrate._config()
-    with writing(engine) as connection:
+    with migrating(engine) as connection:
         config.attributes["connection"] = connection
         command.upgrade(config, "0001")
         for number, state in enumerate(("PAYABLE", "BLOCKED", "RELEASED"), 1):

@@ -25,7 +25,7 @@ SALES = ("paid", "closed", "paid", "misfit", "closed", "returning", "returned", 
 RETURNS = {"returning": (None,), "returned": (True,), "refused": (False,), "again": (False, True)}
 SAME_WHATEVER_THE_ORDER = (
     "SELECT * FROM record ORDER BY record_id",
-    "SELECT * FROM balance ORDER BY funder, account, year",
+    "SELECT * FROM balance ORDER BY funder, account, year, pool",
     "SELECT * FROM serial ORDER BY brand, serial_no",
     "SELECT * FROM qualification WHERE used_by IS NOT NULL ORDER BY qualification",
     "SELECT * FROM quota ORDER BY person, category, year",

@@ -27,7 +27,7 @@ def recover(books, sealed, attempt=1):
         books.sql(
             f"UPDATE balance SET fen = fen - {part.fen} WHERE funder = '{part.funder}' AND account = 'held'"
         )
-        books.sql(f"INSERT INTO balance VALUES ('{part.funder}', 'payable', 2026, {part.fen})")
+        books.sql(f"INSERT INTO balance VALUES ('{part.funder}', 'payable', 2026, '', {part.fen})")
     # Behind the books' back: balances are not the fold of postings in these tests.
     books.check = lambda *_rows: None
 

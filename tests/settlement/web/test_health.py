@@ -50,8 +50,8 @@ def test_a_monitor_sees_the_books_and_what_waits(centre):
     client.send_upload(client.chain(b"poison"), statement=v1.Statement(upto_hold_no=0, open=()))
     found = figures(centre)
     for funder in ("central", "province", "city", "county"):
-        assert found[f'settlement_ledger_imbalance_fen{{funder="{funder}",year="2026"}}'] == 0
-    assert found['settlement_available_fen{funder="central",year="2026"}'] == 85_000_000 - 36_975
+        assert found[f'settlement_ledger_imbalance_fen{{funder="{funder}",pool="",year="2026"}}'] == 0
+    assert found['settlement_available_fen{funder="central",pool="",year="2026"}'] == 85_000_000 - 36_975
     assert found["settlement_open_holds"] == 1
     assert found["settlement_differences"] == 1
     assert found["settlement_quarantined_entries"] == 1
@@ -60,7 +60,7 @@ def test_a_monitor_sees_the_books_and_what_waits(centre):
 def test_a_monitor_sees_books_that_are_not_true(centre):
     centre.sql("UPDATE balance SET fen = fen + 7 WHERE funder = 'city' AND account = 'available'")
     try:
-        assert figures(centre)['settlement_ledger_imbalance_fen{funder="city",year="2026"}'] == 7
+        assert figures(centre)['settlement_ledger_imbalance_fen{funder="city",pool="",year="2026"}'] == 7
     finally:
         centre.sql("UPDATE balance SET fen = fen - 7 WHERE funder = 'city' AND account = 'available'")
 

@@ -73,7 +73,7 @@ def test_the_fund_shows_every_account_and_what_is_left(centre, client):
     assert accounts["payable"] == 36_975
     assert accounts["held"] == 2 * 36_975
     assert accounts["available"] == 85_000_000 - 3 * 36_975
-    assert document["years"] == [{"year": 2026, "fund_left_fen": 100_000_000 - 3 * 43_500}]
+    assert document["years"] == [{"year": 2026, "pool": "", "fund_left_fen": 100_000_000 - 3 * 43_500}]
 
 
 def test_the_trial_balance_adds_up_to_nothing(centre, client):

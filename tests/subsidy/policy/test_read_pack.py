@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from small_pack import PROGRAMME, RULES, texts
 
 from subsidy.money import Rounding
-from subsidy.policy.model import Hours, PriceLimitBasis, Source, Tender
+from subsidy.policy.model import Hours, PoolBy, PriceLimitBasis, Source, Tender
 from subsidy.policy.read_pack import pack_hash, read_packs
 from subsidy.policy.split import Share
 from subsidy.strict.yaml_text import FileError
@@ -340,3 +340,23 @@ def test_no_text_brings_the_reader_down(text):
 def test_a_file_with_something_put_in_or_cut_out_is_read_or_refused(at, piece, cut):
     with contextlib.suppress(FileError):
         read_packs({"rules.yaml": RULES, "programme.yaml": PROGRAMME[:at] + piece + PROGRAMME[at + cut :]})
+
+
+_GROUP = ('rules: "R-2026"', 'rules: "R-2026"\ngroup: "A"')
+_DIVIDED = (
+    "differences_owner:",
+    "pools_by:\n  - {from: 2026-01-01, value: [county, group], source: {title: bureau, clause: one}}\n"
+    "differences_owner:",
+)
+
+
+def test_a_years_money_may_be_divided_and_the_groups_have_names():
+    read = small_pack.pack(_GROUP, _DIVIDED)
+    assert [row.value for row in read.pools_by.rows] == [(PoolBy.COUNTY, PoolBy.GROUP)]
+    assert [rules.group for rules in read.rule_sets] == ["A"]
+    assert small_pack.pack().pools_by.rows == ()
+
+
+def test_money_is_not_divided_by_groups_without_a_name():
+    with pytest.raises(FileError, match="R-2026 names none"):
+        small_pack.pack(_DIVIDED)

@@ -10,12 +10,15 @@ import json
 import sqlalchemy as sa
 from alembic import op
 
+from settlement.db.refusals import allow_again, number, only_grows, refuse, words
+
 revision = "0002"
 down_revision = "0001"
 branch_labels = None
 depends_on = None
 
-NUMBER = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+NUMBER = number()
+WORDS = words()
 
 RECORD_MOVES = (
     "HELD>PAYABLE",
@@ -63,7 +66,7 @@ def _add(table: str, *columns: sa.Column[object]) -> None:
 
 
 def _text(name: str, default: str = "") -> sa.Column[object]:
-    return sa.Column(name, sa.Text(), nullable=False, server_default=default)
+    return sa.Column(name, WORDS, nullable=False, server_default=default)
 
 
 def _number(name: str) -> sa.Column[object]:
@@ -79,8 +82,9 @@ def _note_payments(connection: sa.Connection) -> None:
         attempts = json.loads(body)["attempts"]
         refs = [one["pay_ref"] for one in attempts if one["state"] == "PAID"]
         if len(refs) == 1:
-            connection.exec_driver_sql(
-                "UPDATE record SET pay_ref = ? WHERE record_id = ? AND pay_ref = ''", (refs[0], record_id)
+            connection.execute(
+                sa.text("UPDATE record SET pay_ref = :ref WHERE record_id = :id AND pay_ref = ''"),
+                {"ref": refs[0], "id": record_id},
             )
 
 
@@ -91,24 +95,25 @@ def _make_tables() -> None:
         ["merchant", "placed_at_ms"],
         unique=False,
         sqlite_where=sa.text("state IN ('PAYABLE', 'BLOCKED')"),
+        postgresql_where=sa.text("state IN ('PAYABLE', 'BLOCKED')"),
     )
     op.create_table(
         "goods_return",
-        sa.Column("record_id", sa.Text(), nullable=False),
-        sa.Column("state", sa.Text(), nullable=False),
-        sa.Column("refund_no", sa.Text(), nullable=False),
+        sa.Column("record_id", WORDS, nullable=False),
+        sa.Column("state", WORDS, nullable=False),
+        sa.Column("refund_no", WORDS, nullable=False),
         sa.Column("refund_fen", NUMBER, nullable=False),
         sa.Column("heard_ms", NUMBER, nullable=False),
-        sa.Column("operator", sa.Text(), nullable=False),
-        sa.Column("supervisor", sa.Text(), nullable=False),
-        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("operator", WORDS, nullable=False),
+        sa.Column("supervisor", WORDS, nullable=False),
+        sa.Column("reason", WORDS, nullable=False),
         sa.Column("begun_ms", NUMBER, nullable=True),
         sa.Column("begun_seq", NUMBER, nullable=False),
         sa.Column("ended_ms", NUMBER, nullable=True),
         sa.Column("ended_seq", NUMBER, nullable=False),
-        sa.Column("money", sa.Text(), nullable=False),
+        sa.Column("money", WORDS, nullable=False),
         sa.Column("freed", NUMBER, nullable=False),
-        sa.Column("repaid_by", sa.Text(), nullable=False),
+        sa.Column("repaid_by", WORDS, nullable=False),
         sa.Column("repaid_ms", NUMBER, nullable=True),
         sa.PrimaryKeyConstraint("record_id"),
         sqlite_strict=True,
@@ -119,12 +124,13 @@ def _make_tables() -> None:
         ["record_id"],
         unique=False,
         sqlite_where=sa.text("state = 'RETURNING'"),
+        postgresql_where=sa.text("state = 'RETURNING'"),
     )
     op.create_table(
         "claim",
-        sa.Column("claim", sa.Text(), nullable=False),
-        sa.Column("merchant", sa.Text(), nullable=False),
-        sa.Column("day", sa.Text(), nullable=False),
+        sa.Column("claim", WORDS, nullable=False),
+        sa.Column("merchant", WORDS, nullable=False),
+        sa.Column("day", WORDS, nullable=False),
         sa.Column("lines", NUMBER, nullable=False),
         sa.Column("fen", NUMBER, nullable=False),
         sa.Column("built_ms", NUMBER, nullable=False),
@@ -134,12 +140,12 @@ def _make_tables() -> None:
     op.create_index("claim_of_merchant", "claim", ["merchant", "day"], unique=False)
     op.create_table(
         "claim_line",
-        sa.Column("claim", sa.Text(), nullable=False),
-        sa.Column("record_id", sa.Text(), nullable=False),
+        sa.Column("claim", WORDS, nullable=False),
+        sa.Column("record_id", WORDS, nullable=False),
         sa.Column("fen", NUMBER, nullable=False),
-        sa.Column("state", sa.Text(), nullable=False),
-        sa.Column("reference", sa.Text(), nullable=False),
-        sa.Column("why", sa.Text(), nullable=False),
+        sa.Column("state", WORDS, nullable=False),
+        sa.Column("reference", WORDS, nullable=False),
+        sa.Column("why", WORDS, nullable=False),
         sa.Column("ended_ms", NUMBER, nullable=True),
         sa.PrimaryKeyConstraint("claim", "record_id"),
         sqlite_strict=True,
@@ -151,11 +157,12 @@ def _make_tables() -> None:
         ["record_id"],
         unique=True,
         sqlite_where=sa.text("state = 'SUBMITTED'"),
+        postgresql_where=sa.text("state = 'SUBMITTED'"),
     )
     op.create_table(
         "claim_payment",
-        sa.Column("claim", sa.Text(), nullable=False),
-        sa.Column("reference", sa.Text(), nullable=False),
+        sa.Column("claim", WORDS, nullable=False),
+        sa.Column("reference", WORDS, nullable=False),
         sa.Column("lines", NUMBER, nullable=False),
         sa.Column("fen", NUMBER, nullable=False),
         sa.Column("withheld_lines", NUMBER, nullable=False),
@@ -175,37 +182,40 @@ def _make_tables() -> None:
 
 def _make_triggers() -> None:
     moves = ", ".join(f"'{move}'" for move in RECORD_MOVES)
-    op.execute("DROP TRIGGER record_moves")
-    op.execute(
-        "CREATE TRIGGER record_moves BEFORE UPDATE OF state ON record "
-        f"WHEN NEW.state <> OLD.state AND OLD.state || '>' || NEW.state NOT IN ({moves}) "
-        "BEGIN SELECT RAISE(ABORT, 'a record may not make this move'); END"
+    allow_again("record_moves", "record")
+    refuse(
+        "record_moves",
+        "UPDATE",
+        "record",
+        "a record may not make this move",
+        when=f"NEW.state <> OLD.state AND OLD.state || '>' || NEW.state NOT IN ({moves})",
+        column="state",
     )
-    op.execute(
-        "CREATE TRIGGER record_late_grant BEFORE UPDATE OF state ON record "
-        "WHEN OLD.state = 'RELEASED' AND NEW.state = 'PAYABLE' "
-        "AND NOT (OLD.money IS 'late_grants_claimed' AND NEW.money IS 'payable') "
-        "BEGIN SELECT RAISE(ABORT, 'a tombstone becomes payable only as a late grant'); END"
+    refuse(
+        "record_late_grant",
+        "UPDATE",
+        "record",
+        "a tombstone becomes payable only as a late grant",
+        when="OLD.state = 'RELEASED' AND NEW.state = 'PAYABLE' AND NOT "
+        "(OLD.money IS NOT DISTINCT FROM 'late_grants_claimed' AND NEW.money IS NOT DISTINCT FROM 'payable')",
+        column="state",
     )
-    for table, verbs in (
-        ("claim", ("UPDATE", "DELETE")),
-        ("claim_payment", ("UPDATE", "DELETE")),
-        ("closed_year", ("UPDATE", "DELETE")),
-        ("claim_line", ("DELETE",)),
-        ("goods_return", ("DELETE",)),
-    ):
-        for verb in verbs:
-            op.execute(
-                f"CREATE TRIGGER {table}_no_{verb.lower()} BEFORE {verb} ON {table} "
-                f"BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END"
-            )
-    op.execute(
-        "CREATE TRIGGER claim_line_ends_once BEFORE UPDATE ON claim_line "
-        "WHEN OLD.state <> 'SUBMITTED' OR NEW.fen <> OLD.fen "
-        "BEGIN SELECT RAISE(ABORT, 'a line of a claim ends once'); END"
+    for table in ("claim", "claim_payment", "closed_year"):
+        only_grows(table)
+    for table in ("claim_line", "goods_return"):
+        only_grows(table, ("DELETE",))
+    refuse(
+        "claim_line_ends_once",
+        "UPDATE",
+        "claim_line",
+        "a line of a claim ends once",
+        when="OLD.state <> 'SUBMITTED' OR NEW.fen <> OLD.fen",
     )
-    op.execute(
-        "CREATE TRIGGER refunded_stays BEFORE UPDATE OF state ON goods_return "
-        "WHEN OLD.state = 'REFUNDED' AND NEW.state <> 'REFUNDED' "
-        "BEGIN SELECT RAISE(ABORT, 'what was refunded stays so'); END"
+    refuse(
+        "refunded_stays",
+        "UPDATE",
+        "goods_return",
+        "what was refunded stays so",
+        when="OLD.state = 'REFUNDED' AND NEW.state <> 'REFUNDED'",
+        column="state",
     )

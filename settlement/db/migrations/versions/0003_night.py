@@ -6,12 +6,15 @@ Files, rows and reports are append-only: a corrected file is a new version besid
 import sqlalchemy as sa
 from alembic import op
 
+from settlement.db.refusals import number, only_grows, words
+
 revision = "0003"
 down_revision = "0002"
 branch_labels = None
 depends_on = None
 
-NUMBER = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+NUMBER = number()
+WORDS = words()
 
 
 def upgrade() -> None:
@@ -75,11 +78,7 @@ def upgrade() -> None:
     op.create_index("record_ended", "record", ["ended_ms"], unique=False)
     op.create_index("return_ended", "goods_return", ["ended_ms"], unique=False)
     for table in ("channel_file", "channel_line", "night_report"):
-        for verb in ("UPDATE", "DELETE"):
-            op.execute(
-                f"CREATE TRIGGER {table}_no_{verb.lower()} BEFORE {verb} ON {table} "
-                f"BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END"
-            )
+        only_grows(table)
 
 
 def downgrade() -> None:
@@ -88,7 +87,7 @@ def downgrade() -> None:
 
 
 def _text(name: str) -> sa.Column[object]:
-    return sa.Column(name, sa.Text(), nullable=False)
+    return sa.Column(name, WORDS, nullable=False)
 
 
 def _number(name: str) -> sa.Column[object]:
