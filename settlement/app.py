@@ -21,7 +21,7 @@ from settlement.reconcile.run import NightParts
 from settlement.reconcile.wiring import night_parts
 from settlement.sources.key_files import make_keys, read_keys
 from settlement.sources.pack_files import files_of_packs
-from settlement.system import random_bytes, wall_ms
+from settlement.system import clock_us, random_bytes, wall_ms
 from settlement.web.app import build_web
 from settlement.web.edge import Edge, PackFiles
 from settlement.writer.apply import Command
@@ -55,7 +55,7 @@ class Centre(msgspec.Struct, frozen=True):
     def writer(self, failed: Callable[[BaseException], None]) -> Writer:
         """Return the writer, not started."""
         setting = self.setting()
-        return Writer(self.engine, lambda: setting, self.now_ms, failed)
+        return Writer(self.engine, lambda: setting, self.now_ms, failed, clock_us)
 
     def night_parts(self, submit: Callable[[Command], Answer], sources: Path | None = None) -> NightParts:
         """Return what a night works with. Raises FileError."""

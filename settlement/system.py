@@ -17,6 +17,11 @@ def wall_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
+def clock_us() -> int:
+    """Return microseconds that only ever grow, for measuring."""
+    return time.perf_counter_ns() // 1000
+
+
 def random_bytes(count: int) -> bytes:
     """Return `count` bytes that nobody can guess."""
     return secrets.token_bytes(count)
@@ -58,6 +63,10 @@ class Inbox(Generic[T]):
     def put(self, one: T) -> None:
         """Add to the end."""
         self._waiting.put(one)
+
+    def waiting(self) -> int:
+        """Return how many wait."""
+        return self._waiting.qsize()
 
     def take_up_to(self, most: int) -> list[T]:
         """Wait for one, then return it with what else is waiting, in order."""

@@ -60,6 +60,11 @@ def keys(command: Command, rows: Rows, setting: Setting, at_ms: int) -> list[Wan
     return [one for one in wanted if not rows.has(one)]
 
 
+def is_settled(command: Command) -> bool:
+    """Whether no command of a batch can change which rows this one needs, once it has them all."""
+    return isinstance(command, place_hold.PlaceHold)
+
+
 def run(
     command: Command, rows: Rows, setting: Setting, at_ms: int, happened: Callable[[Happened], None]
 ) -> Answer:

@@ -3,12 +3,24 @@
 Steps get rows from a `Rows`, and `fold` puts changed ones back; the store writes what was changed.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, ClassVar, TypeVar
 
 import msgspec
 
-from settlement.writer.rows import Balance, Claim, ClaimLine, Key, Record, Row, key_of
+from settlement.writer.rows import (
+    KINDS,
+    Balance,
+    Claim,
+    ClaimLine,
+    EntryRow,
+    GoodsReturn,
+    HoldNumber,
+    Key,
+    Record,
+    Row,
+    key_of,
+)
 
 R = TypeVar("R", bound=Row)
 
@@ -100,22 +112,38 @@ class BalancesOfYear(Every, frozen=True):
 
 Wanted = Key | Every
 
+# Large, or asked for once: a batch forgets them when it is over.
+_FORGOTTEN: tuple[type[Row], ...] = (Record, EntryRow, GoodsReturn, Claim, ClaimLine, HoldNumber)
+_MOST_REMEMBERED = 100_000
+
 
 class Rows:
-    """The rows of one batch: loaded once, changed in memory, written together."""
+    """The rows that the steps see: loaded once, changed in memory, written together after each batch."""
 
     def __init__(self) -> None:
-        self._rows: dict[Key, Row | None] = {}
-        self._changed: dict[Key, list[Row]] = {}
+        self._rows: dict[type[Row], dict[tuple[Any, ...], Row | None]] = {kind: {} for kind in KINDS}
         self._every: set[Every] = set()
+        # The number of the newest event, None until it has been asked for.
+        self.last_event_no: int | None = None
+        # The newest version of each row that changed; of a record also those before it, a move each.
+        self._changed: dict[type[Row], dict[tuple[Any, ...], Row]] = {}
+        self._moves: dict[tuple[Any, ...], list[Row]] = {}
 
     def has(self, wanted: Wanted) -> bool:
         """Whether it is loaded, be it that the row does not exist."""
-        return wanted in self._every if isinstance(wanted, Every) else wanted in self._rows
+        if type(wanted) is tuple:
+            return wanted[1] in self._rows[wanted[0]]
+        return wanted in self._every
 
-    def loaded(self, key: Key, row: Row | None) -> None:
-        """Note what the database holds; what the batch has already stays."""
-        self._rows.setdefault(key, row)
+    def loaded_row(self, row: Row) -> None:
+        """Note a row that the database holds; what is here already stays."""
+        self._rows[type(row)].setdefault(key_of(row)[1], row)
+
+    def loaded_none(self, kind: type[Row], keys: Iterable[tuple[Any, ...]]) -> None:
+        """Note that those of `keys` that were not loaded do not exist."""
+        known = self._rows[kind]
+        for key in keys:
+            known.setdefault(key, None)
 
     def loaded_every(self, wanted: Every) -> None:
         """Note that every row that `wanted` asks for is loaded."""
@@ -123,18 +151,15 @@ class Rows:
 
     def get(self, kind: type[R], *key: Any) -> R | None:
         """Return a row, or None when there is none. It must have been asked for by `keys`."""
-        row = self._rows[kind, key]
-        assert row is None or isinstance(row, kind)
-        return row
+        return self._rows[kind][key]  # type: ignore[return-value]  # rows lie under their kind
 
     def balance(self, funder: str, account: str, year: int, pool: str) -> int:
         """Return a balance in fen; its `BalancesOf` must have been asked for."""
-        row = self._rows.get((Balance, (funder, account, year, pool)))
+        row = self._rows[Balance].get((funder, account, year, pool))
         if row is None:
             assert BalancesOf(funder, year, pool) in self._every
             return 0
-        assert isinstance(row, Balance)
-        return row.fen
+        return int(row.fen)  # type: ignore[attr-defined]  # as above
 
     def want(self, kind: type[R], *key: Any) -> R:
         """Return a row that must exist."""
@@ -144,37 +169,46 @@ class Rows:
 
     def put(self, row: Row) -> None:
         """Put a new or changed row. Only `fold` calls this."""
-        key = key_of(row)
-        before = self._rows.get(key)
-        self._rows[key] = row
-        versions = self._changed.setdefault(key, [])
+        kind, key = key_of(row)
+        known = self._rows[kind]
+        before = known.get(key)
+        known[key] = row
+        changed = self._changed.setdefault(kind, {})
         # The database judges each move of a record's state, so a batch may not skip one.
-        moved = isinstance(row, Record) and isinstance(before, Record) and before.state != row.state
-        if versions and not moved:
-            versions[-1] = row
-        else:
-            versions.append(row)
+        if kind is Record and key in changed and before.state != row.state:  # type: ignore[union-attr, attr-defined]
+            self._moves.setdefault(key, []).append(changed[key])
+        changed[key] = row
 
     def every(self, wanted: Every) -> list[Any]:
         """Return every row that meets `wanted` now, in order of their keys."""
         assert wanted in self._every
-        found = [
-            (key[1], row)
-            for key, row in self._rows.items()
-            if row is not None and key[0] is wanted.kind and wanted.meets(row)
-        ]
-        return [row for _, row in sorted(found, key=lambda one: one[0])]
+        known = self._rows[wanted.kind]
+        return [row for _, row in sorted(known.items()) if row is not None and wanted.meets(row)]
 
     def held_by(self, device: str, epoch: int) -> list[Record]:
         """Return every record of the device that is HELD, by hold number."""
         return sorted(self.every(HeldBy(device, epoch)), key=lambda row: row.hold_no)
 
-    def changed(self) -> Iterator[list[Row]]:
+    def changed(self) -> Iterator[dict[type[Row], list[Row]]]:
         """Yield the rows to write, in rounds: each row once a round, each move of its state in turn."""
-        most = max(map(len, self._changed.values()), default=0)
-        for number in range(most):
-            yield [versions[number] for versions in self._changed.values() if len(versions) > number]
+        moved = self._moves
+        for number in range(max(map(len, moved.values()), default=0)):
+            yield {Record: [before[number] for before in moved.values() if len(before) > number]}
+        if self._changed:
+            yield {kind: list(found.values()) for kind, found in self._changed.items()}
+
+    def written(self) -> None:
+        """Note that the database holds what is here, and forget what is seldom asked for twice."""
+        self._changed, self._moves = {}, {}
+        for kind in _FORGOTTEN:
+            self._rows[kind] = {}
+        self._every = {one for one in self._every if one.kind not in _FORGOTTEN}
+        if sum(map(len, self._rows.values())) > _MOST_REMEMBERED:
+            self._rows = {kind: {} for kind in KINDS}
+            self._every = set()
 
     def all_loaded(self) -> Iterator[tuple[Key, Row | None]]:
         """Yield everything in memory, for the test that compares it with the database."""
-        yield from self._rows.items()
+        for kind, known in self._rows.items():
+            for key, row in known.items():
+                yield (kind, key), row

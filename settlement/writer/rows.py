@@ -3,6 +3,8 @@
 Each struct below is one row of the table of the same name (`settlement/db/tables.py`).
 """
 
+from collections.abc import Callable
+from operator import attrgetter
 from typing import Any, ClassVar
 
 import msgspec
@@ -380,6 +382,17 @@ KINDS: tuple[type[Row], ...] = (
 )
 
 
+def _key_getter(kind: type[Row]) -> Callable[[Any], tuple[Any, ...]]:
+    if len(kind.key) == 1:
+        one = attrgetter(*kind.key)
+        return lambda row: (one(row),)
+    return attrgetter(*kind.key)
+
+
+_KEYS = {kind: _key_getter(kind) for kind in KINDS}
+
+
 def key_of(row: Row) -> Key:
     """Return the kind and primary key of a row."""
-    return type(row), tuple(getattr(row, name) for name in row.key)
+    kind = type(row)
+    return kind, _KEYS[kind](row)

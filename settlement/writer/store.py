@@ -1,14 +1,10 @@
 """How do rows come from the database and go back, a batch at a time?"""
 
-import json
-import types
-import typing
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Table, and_, func, insert, select, tuple_
-from sqlalchemy.dialects.sqlite import insert as upsert
+from sqlalchemy import Connection, and_, func, select
 
 from settlement.db import tables
 from settlement.writer.batch import (
@@ -22,91 +18,88 @@ from settlement.writer.batch import (
     UnclaimedOf,
     Wanted,
 )
-from settlement.writer.rows import KINDS, Row, key_of
+from settlement.writer.bulk import Into, Values, bulk_on, into
+from settlement.writer.columns import COLUMNS
+from settlement.writer.rows import Row
 from settlement.writer.step import Happened, MoneyEvent
 
-_TABLES: dict[type[Row], Table] = {
-    kind: getattr(tables, "".join(f"_{c.lower()}" if c.isupper() else c for c in kind.__name__)[1:])
-    for kind in KINDS
-}
-_MOST_KEYS = 500
+_EVENTS = Into("event", ("event_no", "at_ms", "kind", "body", "record_id"), "nnttT")
+_POSTINGS = Into(
+    "posting",
+    ("event_no", "line", "happening", "funder", "account", "year", "fen", "pool"),
+    "nntttnnt",
+)
 
 
 def load(connection: Connection, wanted: Iterable[Wanted], rows: Rows) -> None:
     """Load what `wanted` asks for and `rows` does not have yet."""
-    by_kind: dict[type[Row], dict[tuple[Any, ...], None]] = {}
+    keys: dict[type[Row], dict[tuple[Any, ...], None]] = {}
     for one in wanted:
+        if rows.has(one):
+            continue
         if isinstance(one, Every):
-            if not rows.has(one):
-                _load_every(connection, one, rows)
-        elif not rows.has(one):
-            by_kind.setdefault(one[0], {})[one[1]] = None
-    for kind, keys in by_kind.items():
-        listed = list(keys)
-        for start in range(0, len(listed), _MOST_KEYS):
-            _load_kind(connection, kind, listed[start : start + _MOST_KEYS], rows)
+            _load_every(connection, one, rows)
+        else:
+            keys.setdefault(one[0], {})[one[1]] = None
+    if not keys:
+        return
+    asked = {kind: list(found) for kind, found in keys.items()}
+    for row in bulk_on(connection).get(asked):
+        rows.loaded_row(row)
+    for kind, found in asked.items():
+        rows.loaded_none(kind, found)
 
 
 def read_where(connection: Connection, kind: type[Row], *conditions: Any) -> list[Row]:
     """Return the rows of a kind that meet `conditions`, in order of their key."""
-    table = _TABLES[kind]
-    query = select(table).where(and_(True, *conditions)).order_by(*(table.c[name] for name in kind.key))
-    return [_from_db(kind, dict(found)) for found in connection.execute(query).mappings()]
+    columns = COLUMNS[kind]
+    c = columns.table.c
+    query = (
+        select(*(c[name] for name in columns.names))
+        .where(and_(True, *conditions))
+        .order_by(*(c[name] for name in columns.key))
+    )
+    return [columns.of_values(found) for found in connection.execute(query)]
 
 
 def write(connection: Connection, rows: Rows, happened: Sequence[Happened]) -> None:
-    """Write the changed rows, the events and their postings, each with one statement per table."""
+    """Write the changed rows, the events and their postings."""
+    bulk = bulk_on(connection)
+    puts: list[tuple[Into, Values]] = []
     for changed in rows.changed():
-        by_kind: dict[type[Row], list[dict[str, Any]]] = {}
-        for row in changed:
-            by_kind.setdefault(type(row), []).append(_to_db(row))
-        for kind, values in by_kind.items():
-            _upsert(connection, kind, values)
-    if not happened:
-        return
-    number = connection.execute(select(func.coalesce(func.max(tables.event.c.event_no), 0))).scalar_one()
+        for kind, found in changed.items():
+            puts.append((into(kind), [*map(COLUMNS[kind].to_values, found)]))
     events, posted = [], []
-    for offset, one in enumerate(happened, 1):
-        tag = str(one.event.__struct_config__.tag)
-        body = msgspec.json.encode(one.event).decode()
-        events.append(
-            {
-                "event_no": number + offset,
-                "at_ms": one.at_ms,
-                "kind": tag,
-                "body": body,
-                "record_id": one.event.about(),
-            }
-        )
-        for line, posting in enumerate(one.postings):
-            assert isinstance(one.event, MoneyEvent)
-            posted.append(
-                {
-                    "event_no": number + offset,
-                    "line": line,
-                    "happening": one.event.booking.happening.value,
-                    **msgspec.to_builtins(posting),
-                }
-            )
-    connection.execute(insert(tables.event), events)
+    if happened and rows.last_event_no is None:
+        rows.last_event_no = _last_event_no(connection)
+    first = (rows.last_event_no or 0) + 1
+    for number, one in enumerate(happened, first):
+        event = one.event
+        body = msgspec.json.encode(event).decode()
+        events.append((number, one.at_ms, event.__struct_config__.tag, body, event.about()))
+        if one.postings:
+            assert isinstance(event, MoneyEvent)
+            happening = event.booking.happening.value
+            posted += [
+                (number, line, happening, each.funder, each.account.value, each.year, each.fen, each.pool)
+                for line, each in enumerate(one.postings)
+            ]
+    if events:
+        rows.last_event_no = events[-1][0]
+        puts.append((_EVENTS, events))
     if posted:
-        connection.execute(insert(tables.posting), posted)
+        puts.append((_POSTINGS, posted))
+    bulk.put(puts)
 
 
-def _load_kind(connection: Connection, kind: type[Row], keys: list[tuple[Any, ...]], rows: Rows) -> None:
-    table = _TABLES[kind]
-    columns = [table.c[name] for name in kind.key]
-    condition = columns[0].in_([key[0] for key in keys]) if len(columns) == 1 else tuple_(*columns).in_(keys)
-    for found in connection.execute(select(table).where(condition)).mappings():
-        row = _from_db(kind, dict(found))
-        rows.loaded(key_of(row), row)
-    for key in keys:
-        rows.loaded((kind, key), None)
+def _last_event_no(connection: Connection) -> int:
+    found = connection.execute(select(func.coalesce(func.max(tables.event.c.event_no), 0)))
+    return int(found.scalar_one())
 
 
 def _load_every(connection: Connection, wanted: Every, rows: Rows) -> None:
     for row in read_where(connection, wanted.kind, *_conditions(wanted)):
-        rows.loaded(key_of(row), row)
+        rows.loaded_row(row)
     rows.loaded_every(wanted)
 
 
@@ -135,47 +128,3 @@ def _conditions(wanted: Every) -> Sequence[Any]:
         case LinesOf():
             return (tables.claim_line.c.claim == wanted.claim,)
     raise AssertionError(f"the database is not asked {wanted}")
-
-
-def _upsert(connection: Connection, kind: type[Row], values: list[dict[str, Any]]) -> None:
-    statement = upsert(_TABLES[kind])
-    rest = {name: statement.excluded[name] for name in kind.__struct_fields__ if name not in kind.key}
-    connection.execute(
-        statement.on_conflict_do_update(index_elements=list(kind.key), set_=rest)
-        if rest
-        else statement.on_conflict_do_nothing(),
-        values,
-    )
-
-
-def _plain(value: Any) -> Any:
-    return value
-
-
-def _to_text(value: Any) -> str:
-    return msgspec.json.encode(value).decode()
-
-
-def _codec(hint: Any) -> tuple[Callable[[Any], Any], Callable[[Any], Any]]:
-    """Return how a field goes to its column and comes back."""
-    if hint is bool:
-        return int, bool
-    if typing.get_origin(hint) is tuple:
-        return _to_text, lambda text: msgspec.convert(json.loads(text), hint)
-    if hint in (str, int, bytes) or isinstance(hint, types.UnionType):
-        return _plain, _plain
-    raise AssertionError(f"no column holds {hint}")
-
-
-_CODECS = {
-    kind: {name: _codec(hint) for name, hint in typing.get_type_hints(kind).items() if name != "key"}
-    for kind in KINDS
-}
-
-
-def _to_db(row: Row) -> dict[str, Any]:
-    return {name: codec[0](getattr(row, name)) for name, codec in _CODECS[type(row)].items()}
-
-
-def _from_db(kind: type[Row], found: dict[str, Any]) -> Row:
-    return kind(**{name: codec[1](found[name]) for name, codec in _CODECS[kind].items()})

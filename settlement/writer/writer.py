@@ -1,24 +1,67 @@
 """How do commands become committed books, and when is a caller answered?
 
-One writer takes what is waiting, loads the rows it needs, runs the commands one by one in memory,
-writes everything in one transaction, and only then answers. If that fails, each command is
-run again on its own, so that one cannot spoil the others.
+One writer takes what is waiting, loads the rows it needs, runs the commands one by one in memory, writes
+everything in one transaction, and only then answers. If that fails, each command is run again on its own, so
+that one cannot spoil the others; when it is unsure whether a commit went through, nobody is answered, and
+asking again finds out.
+
+Rows are remembered from batch to batch, as long as nobody else has written in between: every transaction
+that writes counts itself in the row of `writer`, which is taken first.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Protocol
 
-from sqlalchemy import Engine
+import msgspec
+from sqlalchemy import Connection, Engine, text
+from sqlalchemy.exc import DBAPIError
 
-from settlement.db.connection import writing
+from settlement.db.connection import TAKE_TURN, writing
 from settlement.system import Inbox, Promised, start_thread
 from settlement.writer import apply, store
 from settlement.writer.batch import Rows
 from settlement.writer.step import Answer, Happened, Setting
 
 MOST_AT_ONCE = 64
+MOST_WAITING = 256
 ANSWER_WITHIN_S = 30
 
-Waiting = tuple[apply.Command, Promised[Answer]]
+
+class Busy(Exception):
+    """So many commands wait that this one would wait too long. It was not taken: ask again soon."""
+
+
+class Unsure(Exception):
+    """The database went away while it committed. Asking the same again tells, and is safe."""
+
+
+class Fenced(Exception):
+    """Another process has become the writer of these books. This one writes no more."""
+
+
+class Waiter(Protocol):
+    """Who waits for an answer."""
+
+    def give(self, answer: Answer, /) -> None:
+        """Give the answer."""
+
+    def fail(self, wrong: BaseException, /) -> None:
+        """Say that there will be none."""
+
+
+Waiting = tuple[apply.Command, Waiter]
+
+
+class Numbers(msgspec.Struct):
+    """What the writer has done, for monitors. Times are in microseconds."""
+
+    batches: int = 0
+    commands: int = 0
+    failed: int = 0
+    busy: int = 0
+    last_batch: int = 0
+    commit_us: int = 0
+    batch_us: int = 0
 
 
 class Writer:
@@ -30,18 +73,25 @@ class Writer:
         setting: Callable[[], Setting],
         now_ms: Callable[[], int],
         failed: Callable[[BaseException], None],
+        clock_us: Callable[[], int] = lambda: 0,
     ) -> None:
         self._engine = engine
         self._setting = setting
         self._now_ms = now_ms
         self._failed = failed
+        self._clock_us = clock_us
         self._inbox: Inbox[Waiting] = Inbox()
+        self._rows = Rows()
+        self._turn: tuple[int, int] | None = None
+        self._epoch: int | None = None
+        self._connection: Connection | None = None
+        self.numbers = Numbers()
 
     def start(self) -> None:
-        """Start taking commands."""
-        # When the last connection closes, SQLite copies its whole log into the database: one stays open, so
-        # that this is not done after every batch.
-        self._keeper = self._engine.raw_connection()
+        """Become the writer of these books, and start taking commands."""
+        with writing(self._engine) as connection:
+            take_over = text("UPDATE writer SET epoch = epoch + 1 WHERE one = 1 RETURNING epoch")
+            self._epoch = connection.execute(take_over).scalar_one()
         start_thread("writer", self._run)
 
     def submit(self, command: apply.Command) -> Answer:
@@ -54,28 +104,51 @@ class Writer:
         self._inbox.put((command, answer))
         return answer.wait(ANSWER_WITHIN_S)
 
-    def write_now(self, commands: list[apply.Command], dry_run: bool = False) -> list[Answer]:
+    def submit_soon(self, command: apply.Command, waiter: Waiter) -> None:
+        """Queue `command`; `waiter` is told from the writer's thread. Raises Busy."""
+        if self._inbox.waiting() >= MOST_WAITING:
+            self.numbers.busy += 1
+            raise Busy
+        self._inbox.put((command, waiter))
+
+    def waiting(self) -> int:
+        """Return how many commands wait."""
+        return self._inbox.waiting()
+
+    def write_now(self, commands: Sequence[apply.Command], dry_run: bool = False) -> list[Answer]:
         """Run and commit `commands` in one transaction in this thread, and return their answers.
 
         A `dry_run` gives the same answers and commits nothing.
         """
-        rows = Rows()
-        happened: list[Happened] = []
-        answers: list[Answer] = []
         with writing(self._engine) as connection:
-            # Only now: another process may have held the database for long, and no hold may be placed
-            # later than its device waits for it.
-            setting, at_ms = self._setting(), self._now_ms()
-            for command in commands:
-                while missing := apply.keys(command, rows, setting, at_ms):
-                    store.load(connection, missing, rows)
-            for command in commands:
-                # An earlier command of the batch may have changed what this one needs.
-                while missing := apply.keys(command, rows, setting, at_ms):
-                    store.load(connection, missing, rows)
-                answers.append(apply.run(command, rows, setting, at_ms, happened.append))
+            # What the writer's thread remembers is its own.
+            rows, happened = Rows(), list[Happened]()
+            answers = self._run_on(connection, commands, rows, happened)
             if not dry_run:
                 store.write(connection, rows, happened)
+        return answers
+
+    def _run_on(
+        self, connection: Connection, commands: Sequence[apply.Command], rows: Rows, happened: list[Happened]
+    ) -> list[Answer]:
+        # Only now: another process may have held the database for long, and no hold may be placed later
+        # than its device waits for it.
+        setting, at_ms = self._setting(), self._now_ms()
+        asking = list(commands)
+        while asking:
+            missing, unready = [], []
+            for command in asking:
+                if found := apply.keys(command, rows, setting, at_ms):
+                    missing += found
+                    unready.append(command)
+            store.load(connection, missing, rows)
+            asking = unready
+        answers = []
+        for command in commands:
+            # An earlier command of the batch may have changed what this one needs.
+            while not apply.is_settled(command) and (found := apply.keys(command, rows, setting, at_ms)):
+                store.load(connection, found, rows)
+            answers.append(apply.run(command, rows, setting, at_ms, happened.append))
         return answers
 
     def _run(self) -> None:
@@ -84,14 +157,77 @@ class Writer:
 
     def _take(self, batch: list[Waiting]) -> None:
         try:
-            answers = self.write_now([command for command, _ in batch])
-        except Exception as wrong:  # whatever it was, nothing of the batch is committed
-            if len(batch) > 1:
+            answers = self._commit([command for command, _ in batch])
+        except Exception as wrong:
+            self._forget()
+            if len(batch) > 1 and not _is_final(wrong):
+                # Whatever it was, nothing of the batch is committed.
                 for one in batch:
                     self._take([one])
                 return
+            self.numbers.failed += len(batch)
             self._failed(wrong)
-            batch[0][1].fail(wrong)
+            for _, waiter in batch:
+                waiter.fail(wrong)
             return
-        for (_, waiting), answer in zip(batch, answers, strict=True):
-            waiting.give(answer)
+        for (_, waiter), answer in zip(batch, answers, strict=True):
+            waiter.give(answer)
+
+    def _commit(self, commands: list[apply.Command]) -> list[Answer]:
+        """Run a batch on what is remembered and commit it."""
+        began_us = self._clock_us()
+        if self._connection is None:
+            self._connection = self._engine.connect().execution_options(writes=True)
+        connection = self._connection
+        transaction = connection.begin()
+        try:
+            self._take_turn(connection)
+            happened: list[Happened] = []
+            answers = self._run_on(connection, commands, self._rows, happened)
+            if happened:
+                store.write(connection, self._rows, happened)
+        except BaseException:
+            transaction.rollback()
+            raise
+        before_us = self._clock_us()
+        if happened:
+            try:
+                transaction.commit()
+            except DBAPIError as wrong:
+                raise Unsure from wrong
+        else:
+            # Nothing to keep: no disk is waited for, and the turn was not taken.
+            transaction.rollback()
+            self._turn = None if self._turn is None else (self._turn[0], self._turn[1] - 1)
+        self._rows.written()
+        after_us = self._clock_us()
+        numbers = self.numbers
+        numbers.batches += 1
+        numbers.commands += len(commands)
+        numbers.last_batch = len(commands)
+        numbers.commit_us += after_us - before_us
+        numbers.batch_us += after_us - began_us
+        return answers
+
+    def _take_turn(self, connection: Connection) -> None:
+        """Take the writer's row, and forget what is remembered when somebody has written in between."""
+        epoch, batch_no = connection.execute(TAKE_TURN).one()
+        if self._epoch not in (None, epoch):
+            raise Fenced
+        if (epoch, batch_no - 1) != self._turn:
+            self._rows = Rows()
+        self._turn = (epoch, batch_no)
+
+    def _forget(self) -> None:
+        self._rows = Rows()
+        self._turn = None
+        if self._connection is not None:
+            self._connection.invalidate()
+            self._connection.close()
+            self._connection = None
+
+
+def _is_final(wrong: BaseException) -> bool:
+    """Whether running the commands one by one would end the same: the database is gone, or another's."""
+    gone = isinstance(wrong, DBAPIError) and wrong.connection_invalidated
+    return gone or isinstance(wrong, Unsure | Fenced)

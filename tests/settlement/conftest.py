@@ -1,9 +1,10 @@
 """The centre as the tests of this folder use it."""
 
 from collections.abc import Iterator
+from contextlib import closing
 
 import pytest
-from books import Books, copy_template
+from books import ENGINES, Books, copy_template
 from centre import RunningCentre
 from hypothesis import settings
 
@@ -12,9 +13,17 @@ settings.load_profile("ours")
 
 
 @pytest.fixture
-def books(tmp_path) -> Books:
+def books(tmp_path) -> Iterator[Books]:
     """A centre's books, without HTTP."""
-    return Books(tmp_path)
+    with closing(Books(tmp_path)) as opened:
+        yield opened
+
+
+@pytest.fixture(params=ENGINES)
+def any_books(tmp_path, request) -> Iterator[Books]:
+    """The same on each database, one test after the other."""
+    with closing(Books(tmp_path, on=request.param)) as opened:
+        yield opened
 
 
 @pytest.fixture(scope="module")

@@ -7,6 +7,7 @@ the database, balances equal the fold of their postings, and nothing is out of b
 import atexit
 import datetime
 import functools
+import os
 import shutil
 import tempfile
 from collections.abc import Callable
@@ -14,17 +15,18 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import postgres
 import reference_data as reference
 from centre import Clock, ready_centre, state_hash, write_config
 from fake_device import Chained, FakeDevice, promised
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, make_url, text
 from taken_moves import TAKEN
 
 from settlement.app import Centre
 from settlement.claims.build import BuildClaim
 from settlement.config import read_settings
 from settlement.db.connection import engine_on, reading, writing
-from settlement.db.place import Sqlite
+from settlement.db.place import Postgres
 from settlement.devices.enrol import Enrol
 from settlement.devices.make_code import make_code
 from settlement.funds.gather_facts import Question
@@ -59,33 +61,57 @@ class FixedClock(Clock):
         return self.at_ms + self.ahead_ms
 
 
+SQLITE = "sqlite"
+POSTGRES = "postgres"
+ENGINES = (SQLITE, POSTGRES)
+# A whole run can be made on PostgreSQL: what is for both databases is tested on both in every run.
+USUAL = os.environ.get("TESTS_ON", SQLITE)
+
+
 @functools.cache
-def template() -> tuple[Path, Centre]:
+def template(on: str = USUAL) -> tuple[Path, Centre]:
     """Return a centre with reference data and money and its folder, made once for all tests."""
     folder = Path(tempfile.mkdtemp(prefix="centre-template-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    settings = read_settings(write_config(folder), environment={}).settings
+    changes = {}
+    if on == POSTGRES:
+        changes["database"] = f'"{postgres.shared().url(postgres.shared().make())}"'
+    settings = read_settings(write_config(folder, **changes), environment={}).settings
     centre, token = ready_centre(settings, folder, FixedClock())
     (folder / "token").write_text(token)
+    # Nobody may be connected to a database that others are made of.
+    centre.engine.dispose()
     return folder, centre
 
 
-def copy_template(folder: Path) -> Path:
+def copy_template(folder: Path, on: str = USUAL) -> Path:
     """Copy the prepared centre into `folder` and return its configuration file."""
-    shutil.copytree(template()[0], folder, dirs_exist_ok=True)
-    return folder / "settlement.yaml"
+    original, centre = template(on)
+    shutil.copytree(original, folder, dirs_exist_ok=True)
+    config = folder / "settlement.yaml"
+    if on == POSTGRES:
+        cluster = postgres.shared()
+        assert isinstance(centre.settings.database, Postgres)
+        old = centre.settings.database.url
+        new = cluster.url(cluster.make(make_url(old).database or ""))
+        config.write_text(config.read_text().replace(old, new))
+    return config
 
 
 class Books:
     """A centre's books in a folder of their own, at noon of a day that is open."""
 
-    def __init__(self, folder: Path, is_new: bool = True) -> None:
+    def __init__(self, folder: Path, is_new: bool = True, on: str = USUAL) -> None:
         self.clock = FixedClock()
         if is_new:
-            copy_template(folder)
+            copy_template(folder, on)
+        settings = read_settings(folder / "settlement.yaml", environment={}).settings
         # Reading the packs again would take most of a test's time.
         self.centre: Centre = msgspec.structs.replace(
-            template()[1], engine=engine_on(Sqlite(folder / "centre.sqlite3")), now_ms=self.clock.now_ms
+            template(on)[1],
+            settings=settings,
+            engine=engine_on(settings.database),
+            now_ms=self.clock.now_ms,
         )
         self.engine = self.centre.engine
         self.pack = self.centre.pack
@@ -99,16 +125,22 @@ class Books:
         books.clock.ahead_ms = like.clock.ahead_ms
         return books
 
+    def close(self) -> None:
+        """Let go of the database; one on a server is dropped."""
+        self.engine.dispose()
+        if isinstance(self.centre.settings.database, Postgres):
+            postgres.shared().drop(make_url(self.centre.settings.database.url).database or "")
+
     def setting(self) -> Setting:
         """Return what the steps may know: the pack may be changed by a test."""
         return msgspec.structs.replace(self.centre.setting(), pack=self.pack)
 
     def write(self, *commands: Command) -> list[Answer]:
         """Run the commands as one batch, then check the books."""
-        seen: list[Rows] = []
+        seen: list[dict[Any, Row | None]] = []
 
         def spy(connection: Any, rows: Rows, happened: Any) -> None:
-            seen.append(rows)
+            seen.append(dict(rows.all_loaded()))
             note_moves(connection, rows)
             self.happened += [str(one.event.__struct_config__.tag) for one in happened]
             write(connection, rows, happened)
@@ -121,15 +153,14 @@ class Books:
         self.check(*seen)
         return answers
 
-    def check(self, *in_memory: Rows) -> None:
+    def check(self, *in_memory: dict[Any, Row | None]) -> None:
         """Check the books, and that the database holds what was in memory."""
         with reading(self.engine) as connection:
             assert list(read_books.faults(connection)) == []
             for rows in in_memory:
                 again = Rows()
-                keys = [key for key, _ in rows.all_loaded()]
-                store.load(connection, keys, again)
-                assert dict(again.all_loaded()) == dict(rows.all_loaded())
+                store.load(connection, list(rows), again)
+                assert dict(again.all_loaded()) == rows
 
     def enrol(self, seed: str = "device", shop: str = reference.SHOP) -> FakeDevice:
         """Return an enrolled device."""

@@ -1,0 +1,182 @@
+"""How do many rows come from a table, or go into it, with one statement for each table?
+
+SQLite lies in this process: a statement that is kept ready is run for each row. PostgreSQL gets one statement
+with the columns as arrays, and all statements of a batch in one round trip.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
+from typing import Any, Protocol
+
+import msgspec
+from sqlalchemy import Connection
+
+from settlement.writer.columns import COLUMNS
+from settlement.writer.rows import Row
+
+Key = tuple[Any, ...]
+Values = Sequence[tuple[Any, ...]]
+
+
+class Into(msgspec.Struct, frozen=True):
+    """A table with the columns that are filled, their types as in `Columns`, and the key that may be there.
+
+    Without a key a row that is there is an error.
+    """
+
+    table: str
+    names: tuple[str, ...]
+    types: str
+    key: tuple[str, ...] = ()
+
+
+class Bulk(Protocol):
+    """Many rows at once, in the transaction of one connection."""
+
+    def get(self, wanted: Mapping[type[Row], Sequence[Key]]) -> Iterable[Row]:
+        """Return the rows that are there of those that are wanted."""
+
+    def put(self, tables: Sequence[tuple[Into, Values]]) -> None:
+        """Put the rows of each table, in their order."""
+
+
+def bulk_on(connection: Connection) -> Bulk:
+    """Return the way that suits the connection's database."""
+    raw: Any = connection.connection.driver_connection
+    return _Postgres(raw) if connection.dialect.name == "postgresql" else _Sqlite(raw)
+
+
+@cache
+def into(kind: type[Row]) -> Into:
+    """Return how rows of a kind are put: over the one with their key."""
+    columns = COLUMNS[kind]
+    return Into(columns.table.name, columns.names, columns.types, columns.key)
+
+
+def _on_conflict(one: Into) -> str:
+    if not one.key:
+        return ""
+    rest = [name for name in one.names if name not in one.key]
+    what = f"UPDATE SET {', '.join(f'{name} = excluded.{name}' for name in rest)}" if rest else "NOTHING"
+    return f" ON CONFLICT ({', '.join(one.key)}) DO {what}"
+
+
+class _Sqlite:
+    def __init__(self, raw: Any) -> None:
+        self._cursor = raw.cursor()
+
+    def get(self, wanted: Mapping[type[Row], Sequence[Key]]) -> Iterable[Row]:
+        for kind, keys in wanted.items():
+            query, of_values = _select_one(kind), COLUMNS[kind].of_values
+            for key in keys:
+                found = self._cursor.execute(query, key).fetchone()
+                if found is not None:
+                    yield of_values(found)
+
+    def put(self, tables: Sequence[tuple[Into, Values]]) -> None:
+        for one, values in tables:
+            self._cursor.executemany(_insert_one(one), values)
+
+
+@cache
+def _select_one(kind: type[Row]) -> str:
+    columns = COLUMNS[kind]
+    condition = " AND ".join(f"{name} = ?" for name in columns.key)
+    return f"SELECT {', '.join(columns.names)} FROM {columns.table.name} WHERE {condition}"  # noqa: S608
+
+
+@cache
+def _insert_one(one: Into) -> str:
+    places = ", ".join("?" for _ in one.names)
+    names = ", ".join(one.names)
+    return f"INSERT INTO {one.table} ({names}) VALUES ({places}){_on_conflict(one)}"  # noqa: S608
+
+
+class _Postgres:
+    def __init__(self, raw: Any) -> None:
+        self._raw = raw
+
+    def get(self, wanted: Mapping[type[Row], Sequence[Key]]) -> Iterable[Row]:
+        asked = []
+        with self._raw.pipeline():
+            for kind, keys in wanted.items():
+                cursor = self._raw.cursor(binary=True)
+                arrays = _arrays(COLUMNS[kind].key_types(), keys)
+                asked.append((kind, cursor.execute(_select_many(kind), arrays, prepare=True)))
+        for kind, cursor in asked:
+            of_values = COLUMNS[kind].of_values
+            for found in cursor.fetchall():
+                yield of_values(found)
+
+    def put(self, tables: Sequence[tuple[Into, Values]]) -> None:
+        with self._raw.pipeline():
+            cursor = self._raw.cursor()
+            for one, values in tables:
+                cursor.execute(_insert_many(one), _arrays(one.types, values), prepare=True)
+
+
+_SQL_TYPES = {"t": "text", "n": "bigint", "b": "bytea"}
+
+
+def _unnest(types: str) -> str:
+    return f"unnest({', '.join(f'%s::{_SQL_TYPES[one.lower()]}[]' for one in types)})"
+
+
+@cache
+def _select_many(kind: type[Row]) -> bytes:
+    columns = COLUMNS[kind]
+    table = columns.table.name
+    names = ", ".join(f"{table}.{name}" for name in columns.names)
+    keys = ", ".join(f"k{place}" for place, _ in enumerate(columns.key))
+    same = " AND ".join(f"{table}.{name} = k{place}" for place, name in enumerate(columns.key))
+    asked = f"{_unnest(columns.key_types())} AS asked ({keys})"
+    return f"SELECT {names} FROM {asked} JOIN {table} ON {same}".encode()  # noqa: S608
+
+
+@cache
+def _insert_many(one: Into) -> bytes:
+    names = ", ".join(one.names)
+    rows = f"SELECT * FROM {_unnest(one.types)}"  # noqa: S608
+    return f"INSERT INTO {one.table} ({names}) {rows}{_on_conflict(one)}".encode()
+
+
+def _arrays(types: str, rows: Values) -> list[str]:
+    """Return the columns of `rows` as PostgreSQL writes arrays, which its driver would take long to do."""
+    return [_WRITE[one](column) for one, column in zip(types, zip(*rows, strict=True), strict=True)]
+
+
+def _numbers(values: Sequence[int]) -> str:
+    return "{" + ",".join(map(str, values)) + "}"
+
+
+def _maybe_numbers(values: Sequence[int | None]) -> str:
+    return "{" + ",".join(["NULL" if one is None else str(one) for one in values]) + "}"
+
+
+def _texts(values: Sequence[str]) -> str:
+    whole = '","'.join(values)
+    # Nearly always there is nothing to escape but what stands between them.
+    if "\\" in whole or whole.count('"') != 2 * (len(values) - 1):
+        whole = '","'.join([_escaped(one) for one in values])
+    return '{"' + whole + '"}'
+
+
+def _maybe_texts(values: Sequence[str | None]) -> str:
+    return "{" + ",".join(["NULL" if one is None else f'"{_escaped(one)}"' for one in values]) + "}"
+
+
+def _bytes(values: Sequence[bytes]) -> str:
+    return '{"\\\\x' + '","\\\\x'.join([one.hex() for one in values]) + '"}'
+
+
+def _escaped(text: str) -> str:
+    return text.replace("\\", "\\\\").replace('"', '\\"')
+
+
+_WRITE: dict[str, Any] = {
+    "n": _numbers,
+    "N": _maybe_numbers,
+    "t": _texts,
+    "T": _maybe_texts,
+    "b": _bytes,
+}

@@ -1,0 +1,141 @@
+"""A PostgreSQL server of the tests' own: started when the first test asks, stopped when the run ends.
+
+It listens on a socket in a folder of its own only. As root it runs as the user `postgres`, which Debian's
+package makes: the server refuses to be root.
+"""
+
+import atexit
+import contextlib
+import itertools
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+
+def bin_folder() -> Path:
+    """Return where the server's programs lie."""
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda one: int(one.parts[-3]))
+    if found:
+        return found[-1].parent
+    on_path = shutil.which("initdb")
+    assert on_path, "PostgreSQL is not installed: scripts/test.py installs it"
+    return Path(on_path).parent
+
+
+def _as_whom() -> dict[str, Any]:
+    if os.geteuid() != 0:
+        return {}
+    user = pwd.getpwnam("postgres")
+    return {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
+
+
+class Cluster:
+    """A server with its databases. `settings` go to its configuration."""
+
+    def __init__(self, **settings: str) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="tradein-postgres-"))
+        self.data = self.folder / "data"
+        if os.geteuid() == 0:
+            os.chown(self.folder, _as_whom()["user"], _as_whom()["group"])
+        self._settings = {"listen_addresses": "", "unix_socket_directories": str(self.folder)} | settings
+        self._names = itertools.count(1)
+        self._server: subprocess.Popen[bytes] | None = None
+        command = [bin_folder() / "initdb", "-D", self.data, "-A", "trust", "-U", "postgres"]
+        self._call([*command, "-E", "UTF8", "--locale=C.UTF-8", "--no-sync"])
+
+    def start(self) -> "Cluster":
+        """Start the server and wait until it answers."""
+        settings = itertools.chain.from_iterable(
+            ("-c", f"{name}={value}") for name, value in self._settings.items()
+        )
+        log = (self.folder / "log").open("ab")
+        self._server = subprocess.Popen(
+            [bin_folder() / "postgres", "-D", self.data, *settings],
+            cwd=self.folder,
+            stdout=subprocess.DEVNULL,
+            stderr=log,
+            **_as_whom(),
+        )
+        log.close()
+        until = time.monotonic() + 60
+        while True:
+            try:
+                psycopg.connect(self.url("postgres")).close()
+                return self
+            except psycopg.OperationalError:
+                assert time.monotonic() < until, (self.folder / "log").read_text()
+                time.sleep(0.02)
+
+    @property
+    def pid(self) -> int:
+        """The server's process."""
+        assert self._server is not None
+        return self._server.pid
+
+    def kill(self) -> None:
+        """End every process of the server at once, as a power cut would end them."""
+        assert self._server is not None
+        # SIGQUIT: the children are ended without a checkpoint, and nothing is left behind.
+        self._server.send_signal(signal.SIGQUIT)
+        self._server.wait(30)
+
+    def stop(self) -> None:
+        """Stop it and remove its folder."""
+        if self._server is not None and self._server.poll() is None:
+            self.kill()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def url(self, name: str) -> str:
+        """Return the address of a database."""
+        return f"postgresql://postgres@/{name}?host={self.folder}"
+
+    def make(self, template: str = "template0") -> str:
+        """Make a database out of another and return its name."""
+        name = f"books_{next(self._names)}"
+        self.sql(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+        return name
+
+    def drop(self, name: str) -> None:
+        """Drop a database, whoever is connected."""
+        self.sql(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+
+    def sql(self, statement: str, name: str = "postgres") -> None:
+        """Run a statement outside of any transaction."""
+        with psycopg.connect(self.url(name), autocommit=True) as connection:
+            connection.execute(statement)  # type: ignore[call-overload]
+
+    def _call(self, command: list[Any]) -> None:
+        done = subprocess.run(
+            command, cwd=self.folder, capture_output=True, text=True, check=False, **_as_whom()
+        )
+        assert done.returncode == 0, done.stderr
+
+
+_shared: list[Cluster] = []
+
+
+def shared() -> Cluster:
+    """Return the one server that the tests of this process share."""
+    if not _shared:
+        _shared.append(Cluster().start())
+        atexit.register(_shared[0].stop)
+    return _shared[0]
+
+
+@contextlib.contextmanager
+def own(**settings: str) -> Iterator[Cluster]:
+    """Run a server for one test alone."""
+    cluster = Cluster(**settings).start()
+    try:
+        yield cluster
+    finally:
+        cluster.stop()
