@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
-from litestar import Litestar
+from litestar.types import ASGIApp
 from sqlalchemy import Engine
 
 from catalog_sync.packs import read_texts
@@ -61,7 +61,7 @@ class Centre(msgspec.Struct, frozen=True):
         """Return what a night works with. Raises FileError."""
         return night_parts(self.settings, self.pack, self.engine, submit, self.now_ms, sources)
 
-    def web(self) -> Litestar:
+    def web(self) -> ASGIApp:
         """Start the writer, and the nights when they have an hour, and return the web application."""
         log = make_log(self.now_ms)
         writer = self.writer(lambda wrong: log.error("writer.failed", exc_info=wrong))
@@ -77,11 +77,12 @@ class Centre(msgspec.Struct, frozen=True):
                 engine=self.engine,
                 keys=self.keys,
                 setting=lambda: setting,
-                submit=writer.submit,
+                writer=writer,
                 now_ms=self.now_ms,
                 packs=self.packs(),
                 log=log,
                 night_at=night_at,
+                holds_per_device_s=self.settings.holds_per_device_s,
             )
         )
 

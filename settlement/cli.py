@@ -52,6 +52,9 @@ def init(
     set_: Set = None,
     json: Json = False,
     new_token: Annotated[bool, typer.Option("--new-token", help="Make another API token.")] = False,
+    database: Annotated[
+        str | None, typer.Option("--database", help="A file or postgresql:// URL over the configured one.")
+    ] = None,
 ) -> None:
     """Make the database, the keys and the first API token, which is shown once. Safe to repeat.
 
@@ -61,7 +64,8 @@ def init(
     """
 
     def work() -> Shown:
-        centre = set_up(read_settings(config, set_ or ()).settings)
+        overrides = [*(set_ or ()), *([f"database={database}"] if database is not None else [])]
+        centre = set_up(read_settings(config, overrides).settings)
         with writing(centre.engine) as connection:
             token = None
             if new_token or not api_tokens.has_any(connection):

@@ -76,6 +76,15 @@ def _listen(value: object) -> object:
     return Listen(host.removeprefix("[").removesuffix("]"), read_count(port, 65_535))
 
 
+def _count(value: object) -> object:
+    if isinstance(value, bool) or not isinstance(value, int | str):
+        raise ValueError("not a whole number")
+    found = read_count(str(value), 1_000_000)
+    if found < 1:
+        raise ValueError("less than 1")
+    return found
+
+
 def _time(value: object) -> object:
     if value is None or isinstance(value, datetime.time):
         return value
@@ -104,6 +113,7 @@ class Settings(BaseSettings):
     training: Annotated[bool, BeforeValidator(_flag)] = False
     night: Path | None = None
     night_at: Annotated[datetime.time | None, BeforeValidator(_time)] = None
+    holds_per_device_s: Annotated[int, BeforeValidator(_count)] = 50
 
     @classmethod
     def settings_customise_sources(

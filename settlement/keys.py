@@ -6,7 +6,6 @@
   scope in which they must be unique. They are made from one secret with HKDF (RFC 5869).
 """
 
-import hashlib
 import hmac
 from collections.abc import Mapping
 
@@ -25,6 +24,7 @@ class Keys:
         self._signing = {key_id(key.public_key()): key for key in keys}
         self.kid = next(iter(self._signing))
         self._index_secret = index_secret
+        self._of_scope: dict[str, bytes] = {}
 
     def signing(self, kid: str) -> Ed25519PrivateKey:
         """Return the signing key that `kid` names."""
@@ -47,6 +47,10 @@ class Keys:
         return self._index("request", request)
 
     def _index(self, scope: str, content: str | bytes) -> str:
-        kdf = HKDF(algorithm=hashes.SHA256(), length=32, salt=None, info=f"tradein.index.{scope}".encode())
+        key = self._of_scope.get(scope)
+        if key is None:
+            info = f"tradein.index.{scope}".encode()
+            kdf = HKDF(algorithm=hashes.SHA256(), length=32, salt=None, info=info)
+            key = self._of_scope[scope] = kdf.derive(self._index_secret)
         raw = content.encode() if isinstance(content, str) else content
-        return hmac.new(kdf.derive(self._index_secret), raw, hashlib.sha256).hexdigest()[:32]
+        return hmac.digest(key, raw, "sha256").hex()[:32]

@@ -5,6 +5,7 @@ offset says the same on every machine, with or without a time zone database.
 """
 
 import datetime
+from functools import lru_cache
 
 SHANGHAI = datetime.timezone(datetime.timedelta(hours=8), "Asia/Shanghai")
 
@@ -20,10 +21,18 @@ def business_day(at: datetime.datetime) -> datetime.date:
     return shanghai(at).date()
 
 
+# A batch asks of one instant many times.
+@lru_cache(maxsize=256)
 def from_ms(at_ms: int) -> datetime.datetime:
     """Return Unix milliseconds as an aware instant in Shanghai."""
     whole, rest = divmod(at_ms, 1000)
     return datetime.datetime.fromtimestamp(whole, SHANGHAI).replace(microsecond=rest * 1000)
+
+
+@lru_cache(maxsize=256)
+def day_of_ms(at_ms: int) -> datetime.date:
+    """Return the programme day on which an instant in Unix milliseconds falls."""
+    return from_ms(at_ms).date()
 
 
 def end_ms(day: datetime.date) -> int:

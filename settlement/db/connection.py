@@ -49,6 +49,18 @@ def writing(engine: Engine) -> Iterator[Connection]:
         yield connection
 
 
+def connect_writer(engine: Engine) -> Connection:
+    """Return a connection for the writer's batches alone: many small look-ups by key, planned once."""
+    connection = engine.connect().execution_options(writes=True)
+    if engine.dialect.name == "postgresql":
+        # A plan made while the tables are small reads them whole, and is kept when they have grown.
+        for setting in ("enable_seqscan", "enable_hashjoin", "enable_mergejoin", "jit"):
+            connection.exec_driver_sql(f"SET {setting} = off")
+        connection.exec_driver_sql("SET plan_cache_mode = force_generic_plan")
+        connection.commit()
+    return connection
+
+
 @contextmanager
 def migrating(engine: Engine) -> Iterator[Connection]:
     """Open a transaction that alone may change the tables; the one that there may not be tables before."""

@@ -9,7 +9,6 @@ from typing import Any
 from sqlalchemy import (
     BigInteger,
     Column,
-    ForeignKey,
     Index,
     Integer,
     LargeBinary,
@@ -354,7 +353,7 @@ event = _table(
 )
 posting = _table(
     "posting",
-    Column("event_no", _NUMBER, ForeignKey("event.event_no"), primary_key=True),
+    Column("event_no", _NUMBER, primary_key=True, autoincrement=False),
     _number("line", primary_key=True),
     _text("happening"),
     _text("funder"),

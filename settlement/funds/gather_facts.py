@@ -3,6 +3,8 @@
 The till's quote and the hold use the same facts, read from the same rows at the centre's time.
 """
 
+from collections.abc import Iterator
+
 import msgspec
 
 from settlement.funds.pools import pool_of
@@ -38,36 +40,35 @@ class Question(msgspec.Struct, frozen=True):
     tender: Tender
 
 
-def keys(question: Question, rows: Rows, pack: Pack, at_ms: int) -> list[Wanted]:
-    """Ask for what the facts rest on: first what the question names, then what stands behind it."""
-    first: list[Wanted] = [
+def asks(question: Question, rows: Rows, pack: Pack, at_ms: int) -> Iterator[list[Wanted]]:
+    """Ask for what the facts rest on: what the question names, and what stands behind it."""
+    gtin = question.item.gtin
+    yield [
         (Device, (question.device,)),
         (Terminal, (question.terminal_no,)),
-        (Product, (question.item.gtin,)),
+        (Product, (gtin,)),
         (Qualification, (question.qualification,)),
     ]
-    if not all(rows.has(one) for one in first):
-        return first
-    wanted: list[Wanted] = []
     device = rows.get(Device, question.device)
-    shop_key = (Shop, (device.shop if device else "",))
-    wanted.append(shop_key)
-    if rows.has(shop_key):
-        shop = rows.get(Shop, *shop_key[1])
-        merchant = shop.merchant if shop else ""
-        wanted += [(Merchant, (merchant,)), (FiledPrice, (merchant, question.item.gtin))]
-    product = rows.get(Product, question.item.gtin)
-    if product is not None and question.item.serial_no is not None:
-        wanted.append((Serial, (product.brand, question.item.serial_no)))
+    product = rows.get(Product, gtin)
     qualification = rows.get(Qualification, question.qualification)
+    shop_name = device.shop if device else ""
     category = product.category if product else ""
     year = programme_year(pack, category, at_ms)
+    behind: list[Wanted] = [(Shop, (shop_name,))]
+    if product is not None and question.item.serial_no is not None:
+        behind.append((Serial, (product.brand, question.item.serial_no)))
     if qualification is not None:
-        wanted.append((Quota, (qualification.person, category, year)))
-    if rows.has(shop_key):
-        pool = pool_of(pack, category, rows.get(Shop, *shop_key[1]), at_ms)
-        wanted += balances.keys((one.funder for one in shares(pack, at_ms)), year, pool)
-    return wanted
+        behind.append((Quota, (qualification.person, category, year)))
+    yield behind
+    shop = rows.get(Shop, shop_name)
+    merchant = shop.merchant if shop else ""
+    pool = pool_of(pack, category, shop, at_ms)
+    yield [
+        (Merchant, (merchant,)),
+        (FiledPrice, (merchant, gtin)),
+        *balances.keys([one.funder for one in shares(pack, at_ms)], year, pool),
+    ]
 
 
 def contradiction(prices: Prices) -> Denied | None:
@@ -133,13 +134,13 @@ def gather(question: Question, rows: Rows, pack: Pack, at_ms: int) -> Facts:
 
 def programme_year(pack: Pack, category: str, at_ms: int) -> int:
     """Return the programme year that a sale of `category` at `at_ms` would belong to."""
-    day = calendar.business_day(calendar.from_ms(at_ms))
+    day = calendar.day_of_ms(at_ms)
     found = pack.rule_set_on(day, category)
     return found[0].programme_year if found else day.year
 
 
 def shares(pack: Pack, at_ms: int) -> tuple[Share, ...]:
     """Return the funders' shares of the day, none when the programme is closed."""
-    day = calendar.business_day(calendar.from_ms(at_ms))
+    day = calendar.day_of_ms(at_ms)
     row = pack.shares.on(day)
     return row.value if row is not None and is_open(pack.open, day) else ()

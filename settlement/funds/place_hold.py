@@ -4,6 +4,8 @@ A hold is asked for under a record id and a number that the device counts. Asked
 request gets the same promise; one number with two contents means a copied or restored device.
 """
 
+from collections.abc import Iterator
+
 import msgspec
 
 from settlement.devices.freeze import denied, freeze
@@ -25,7 +27,7 @@ from settlement.writer.rows import (
     Record,
     Shop,
 )
-from settlement.writer.step import Answer, Emit, Setting, Signed
+from settlement.writer.step import Answer, Denied, Emit, Setting, Signed
 from subsidy import calendar
 from subsidy.policy.decide import Granted
 from subsidy.policy.decide import decide as decide_subsidy
@@ -49,21 +51,23 @@ class PlaceHold(msgspec.Struct, frozen=True):
     request_mac: str
 
 
-def keys(command: PlaceHold, rows: Rows, setting: Setting, at_ms: int) -> list[Wanted]:
+def asks(command: PlaceHold, rows: Rows, setting: Setting, at_ms: int) -> Iterator[list[Wanted]]:
     """Ask for the record, its number, and what the facts rest on."""
     request = command.request
-    wanted: list[Wanted] = [
+    own: list[Wanted] = [
         (Record, (request.record_id,)),
         (HoldNumber, (command.question.device, command.epoch, request.hold_no)),
         (OpenCount, (PER_TERMINAL, request.terminal_no)),
-        *gather_facts.keys(command.question, rows, setting.pack, at_ms),
     ]
-    if rows.has((Device, (command.question.device,))):
-        device = rows.get(Device, command.question.device)
-        wanted.append((OpenCount, (PER_SHOP, device.shop if device else "")))
-    if rows.has((Product, (request.item.gtin,))):
-        wanted.append((ClosedYear, (_year(command, rows, setting, at_ms),)))
-    return wanted
+    facts = gather_facts.asks(command.question, rows, setting.pack, at_ms)
+    yield own + next(facts)
+    device = rows.get(Device, command.question.device)
+    own = [
+        (OpenCount, (PER_SHOP, device.shop if device else "")),
+        (ClosedYear, (_year(command, rows, setting, at_ms),)),
+    ]
+    yield own + next(facts)
+    yield from facts
 
 
 def decide(rows: Rows, command: PlaceHold, setting: Setting, at_ms: int, emit: Emit) -> Answer:
@@ -71,6 +75,10 @@ def decide(rows: Rows, command: PlaceHold, setting: Setting, at_ms: int, emit: E
     request, device = command.request, rows.want(Device, command.question.device)
     if device.frozen is not None:
         return denied(device)
+    if device.epoch != command.epoch:
+        return Denied(
+            401, "OLD_EPOCH", f"epoch {command.epoch} is over; the device is in epoch {device.epoch}"
+        )
     contradiction = gather_facts.contradiction(request.prices)
     if contradiction is not None:
         return contradiction
@@ -204,7 +212,7 @@ def _promise(
 
 
 def _too_many_open(rows: Rows, device: Device, request: v1.HoldRequest, setting: Setting, at_ms: int) -> bool:
-    day = calendar.business_day(calendar.from_ms(at_ms))
+    day = calendar.day_of_ms(at_ms)
     for scope, name, most in (
         (PER_TERMINAL, request.terminal_no, setting.pack.open_holds_per_terminal),
         (PER_SHOP, device.shop, setting.pack.open_holds_per_shop),

@@ -16,7 +16,7 @@ _NAME = re.compile(r"(group=[A-Za-z0-9-]+)?(/?county=[0-9]{6})?(/?channel=[a-z]+
 
 def pool_of(pack: Pack, category: str, shop: Shop | None, at_ms: int) -> str:
     """Return the name of the pool that a sale of `category` in `shop` draws on."""
-    day = calendar.business_day(calendar.from_ms(at_ms))
+    day = calendar.day_of_ms(at_ms)
     by = pack.pools_by.on(day)
     if by is None or shop is None:
         return ""

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from settlement.ledger.accounts import Account
-from settlement.ledger.post import Booking, Posting, Slot, apply, postings
+from settlement.ledger.post import Booking, Posting, apply, postings
 from settlement.writer.batch import BalancesOf, Rows, Wanted
 from settlement.writer.rows import Balance, Record
 from subsidy.policy.split import Part
@@ -22,26 +22,22 @@ def keys_of(records: Iterable[Record]) -> list[Wanted]:
 def book(rows: Rows, booking: Booking) -> tuple[Posting, ...]:
     """Add `booking` to the balances in `rows` and return its postings. Raises post.Overdrawn."""
     posted = postings(booking)
-    for (funder, account, year, pool), fen in apply(_balances(rows, posted), posted).items():
-        rows.put(Balance(funder, account.value, year, pool, fen))
+    before = {
+        (one.funder, one.account, one.year, one.pool): rows.balance(
+            one.funder, one.account, one.year, one.pool
+        )
+        for one in posted
+    }
+    for (funder, account, year, pool), fen in apply(before, posted).items():
+        rows.put(Balance(funder, account, year, pool, fen))
     return posted
 
 
 def available(rows: Rows, funders: Iterable[str], year: int, pool: str) -> dict[str, int]:
     """Return what each funder has available in a pool of a programme year."""
-    return {funder: rows.balance(funder, Account.AVAILABLE.value, year, pool) for funder in funders}
+    return {funder: rows.balance(funder, Account.AVAILABLE, year, pool) for funder in funders}
 
 
 def can_bear(rows: Rows, parts: Iterable[Part], year: int, pool: str) -> bool:
     """Whether every funder has its own part available."""
-    name = Account.AVAILABLE.value
-    return all(rows.balance(one.funder, name, year, pool) >= one.fen for one in parts)
-
-
-def _balances(rows: Rows, posted: Iterable[Posting]) -> dict[Slot, int]:
-    return {
-        (one.funder, one.account, one.year, one.pool): rows.balance(
-            one.funder, one.account.value, one.year, one.pool
-        )
-        for one in posted
-    }
+    return all(rows.balance(one.funder, Account.AVAILABLE, year, pool) >= one.fen for one in parts)

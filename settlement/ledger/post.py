@@ -118,14 +118,16 @@ _MOVES: dict[Happening, tuple[tuple[Account, Account], ...]] = {
 
 def postings(booking: Booking) -> tuple[Posting, ...]:
     """Return what `booking` posts; parts of 0 fen post nothing."""
-    assert all(part.fen >= 0 for part in booking.parts)
-    return tuple(
-        Posting(part.funder, account, booking.year, fen, booking.pool)
-        for taken_from, given_to in _MOVES[booking.happening]
-        for part in booking.parts
-        if part.fen > 0
-        for account, fen in ((taken_from, -part.fen), (given_to, part.fen))
-    )
+    year, pool = booking.year, booking.pool
+    posted = []
+    for taken_from, given_to in _MOVES[booking.happening]:
+        for part in booking.parts:
+            fen = part.fen
+            assert fen >= 0
+            if fen > 0:
+                posted.append(Posting(part.funder, taken_from, year, -fen, pool))
+                posted.append(Posting(part.funder, given_to, year, fen, pool))
+    return tuple(posted)
 
 
 def apply(balances: Mapping[Slot, int], posted: Sequence[Posting]) -> dict[Slot, int]:

@@ -83,8 +83,8 @@ def tell_facts(
     )
     pack, at_ms, rows = edge.setting().pack, edge.now_ms(), Rows()
     with reading(edge.engine) as connection:
-        while missing := [one for one in gather_facts.keys(question, rows, pack, at_ms) if not rows.has(one)]:
-            store.load(connection, missing, rows)
+        for wanted in gather_facts.asks(question, rows, pack, at_ms):
+            store.load(connection, wanted, rows)
     facts = gather_facts.gather(question, rows, pack, at_ms)
     answer = v1.FactsAnswer(v=1, facts=facts, pack_hash=pack.hash, centre_ms=at_ms)
     return _sealed_now(edge, v1.FACTS, json.encode(answer))

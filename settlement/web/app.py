@@ -5,8 +5,9 @@ from typing import Any
 from litestar import Litestar
 from litestar.di import Provide
 from litestar.openapi import OpenAPIConfig
+from litestar.types import ASGIApp
 
-from settlement.web import agents, claims, health, holds_and_records, night, operators
+from settlement.web import agents, claims, health, holds_and_records, night, operators, quick_hold
 from settlement.web.edge import Edge
 from settlement.web.problems import handlers
 from settlement.web.signed import Signatures
@@ -17,7 +18,6 @@ _ROUTES: tuple[Any, ...] = (
     agents.enrol_host,
     agents.tell_facts,
     agents.hand_out_pack,
-    holds_and_records.place_hold,
     holds_and_records.release_hold,
     holds_and_records.take_return,
     holds_and_records.take_records,
@@ -28,7 +28,7 @@ _ROUTES: tuple[Any, ...] = (
 )
 
 
-def build_web(edge: Edge) -> Litestar:
+def build_web(edge: Edge) -> ASGIApp:
     """Return the centre's web application."""
     common: dict[str, Any] = {
         "dependencies": {"edge": Provide(lambda: edge, sync_to_thread=False)},
@@ -40,10 +40,12 @@ def build_web(edge: Edge) -> Litestar:
     # The framework serves a description only together with HTML pages; so it is made by an application of
     # its own, which serves nothing.
     described = Litestar(
-        _ROUTES, openapi_config=OpenAPIConfig(title="Trade-in subsidy: the centre", version="1"), **common
+        (*_ROUTES, quick_hold.place_hold),
+        openapi_config=OpenAPIConfig(title="Trade-in subsidy: the centre", version="1"),
+        **common,
     )
     app = Litestar(_ROUTES, openapi_config=None, **common)
     app.state.edge = edge
-    app.state.signatures = Signatures(edge)
+    app.state.signatures = signatures = Signatures(edge)
     app.state.description = health.description(described.openapi_schema.to_schema())
-    return app
+    return quick_hold.HoldsFirst(app, edge, signatures)

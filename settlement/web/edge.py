@@ -5,12 +5,14 @@ from collections.abc import Callable, Mapping
 
 import msgspec
 from sqlalchemy import Engine
+from sqlalchemy.exc import DBAPIError
 
 from settlement.keys import Keys
 from settlement.logs import Log
 from settlement.web.problems import problem_of
 from settlement.writer.apply import Command
 from settlement.writer.step import Answer, Denied, Setting, Signed
+from settlement.writer.writer import MOST_WAITING, Fenced, Unsure, Waiter, Writer
 from subsidy import seal
 from subsidy.policy.next_action import NextAction
 from subsidy.problem import Problem
@@ -30,25 +32,49 @@ class Edge(msgspec.Struct, frozen=True):
     engine: Engine
     keys: Keys
     setting: Callable[[], Setting]
-    submit: Callable[[Command], Answer]
+    writer: Writer
     now_ms: Callable[[], int]
     packs: Mapping[str, PackFiles]
     log: Log
     night_at: datetime.time | None = None
+    holds_per_device_s: int = 50
+
+    def submit_soon(self, command: Command, waiter: Waiter) -> None:
+        """Queue `command`; `waiter` is told once it is committed. Raises Busy."""
+        self.writer.submit_soon(command, waiter)
+
+    def is_full(self) -> bool:
+        """Whether so many commands wait that another would wait too long."""
+        return self.writer.waiting() >= MOST_WAITING
+
+    def problem_of_failure(self, wrong: BaseException) -> Exception:
+        """Return what a caller is told of a command that the writer could not carry out."""
+        known = isinstance(wrong, Unsure | Fenced | TimeoutError | DBAPIError)
+        return unsure() if known else AssertionError(f"the writer failed: {wrong}")
+
+
+def busy() -> Problem:
+    """Return what is said when too many commands wait: nothing was taken."""
+    return _later("The books are busy. Ask again in a second")
+
+
+def unsure() -> Problem:
+    """Return what is said when it is not known whether a command went through."""
+    return _later("The books could not be asked. Ask the same again: it is safe")
+
+
+def _later(detail: str) -> Problem:
+    return Problem(503, "UNAVAILABLE", detail, next_action=NextAction.TRY_LATER, retryable=True)
 
 
 def ask_writer(edge: Edge, command: Command) -> Answer:
     """Return the writer's answer once it is committed. Raises Problem."""
+    if edge.is_full():
+        raise busy()
     try:
-        answer = edge.submit(command)
-    except TimeoutError:
-        raise Problem(
-            503,
-            "UNAVAILABLE",
-            "The books are busy. Ask the same again: it is safe",
-            next_action=NextAction.TRY_LATER,
-            retryable=True,
-        ) from None
+        answer = edge.writer.submit(command)
+    except (TimeoutError, Unsure, Fenced, DBAPIError):
+        raise unsure() from None
     if isinstance(answer, Denied):
         raise problem_of(answer)
     return answer

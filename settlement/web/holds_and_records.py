@@ -1,43 +1,22 @@
-"""How do holds, their release and the shops' records reach the writer?"""
+"""How do the release of holds, returns and the shops' records reach the writer?"""
 
 from litestar import post
 from litestar.di import NamedDependency
-from litestar.params import FromPath, JSONBody, RawBody
+from litestar.params import FromPath, JSONBody
 
-from settlement.funds.gather_facts import Question
-from settlement.funds.place_hold import PlaceHold
 from settlement.intake.accept import Stated, TakeUpload
 from settlement.intake.read_upload import TakenEntry, read_entry
 from settlement.web.edge import Edge, ask_writer, sealed
 from settlement.web.problems import ANSWERS
 from settlement.web.signed import SIGNED, Caller
 from settlement.web.strict_request import StrictRequest
-from settlement.writer.step import Acks, Answer, Signed
+from settlement.writer.step import Acks, Answer
 from subsidy import seal
 from subsidy.problem import Problem, of_not_strict
 from subsidy.seal import NotSealed, Sealed
 from subsidy.strict import json_bytes
 from subsidy.strict.json_bytes import NotStrict
 from subsidy.wire import v1
-
-
-@post("/v1/holds", status_code=200, sync_to_thread=True, guards=SIGNED, responses=ANSWERS)
-def place_hold(
-    request: StrictRequest, data: JSONBody[v1.HoldRequest], body: RawBody, edge: NamedDependency[Edge]
-) -> Sealed:
-    """Return the fund's signed promise, or every reason why there is none."""
-    caller: Caller = request.state.caller
-    question = Question(
-        device=caller.device.device,
-        item=data.item,
-        prices=data.prices,
-        qualification=edge.keys.qualification_index(data.qualification_code),
-        terminal_no=data.terminal_no,
-        tender=data.tender,
-    )
-    answer = ask_writer(edge, PlaceHold(data, question, caller.epoch, edge.keys.request_mac(body)))
-    assert isinstance(answer, Signed)
-    return sealed(edge, answer)
 
 
 @post(

@@ -13,7 +13,7 @@ from types import FrameType
 from typing import Any
 
 import uvicorn
-from litestar import Litestar
+from litestar.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from settlement.config import Listen
@@ -119,7 +119,7 @@ def bind(listen: Listen) -> socket.socket:
     return bound
 
 
-def server(app: Litestar) -> uvicorn.Server:
+def server(app: ASGIApp) -> uvicorn.Server:
     """Return a server of `app`, not yet running."""
     return uvicorn.Server(
         uvicorn.Config(
@@ -136,7 +136,7 @@ def server(app: Litestar) -> uvicorn.Server:
     )
 
 
-def run_until_stopped(app: Litestar, bound: socket.socket) -> None:
+def run_until_stopped(app: ASGIApp, bound: socket.socket) -> None:
     """Serve on `bound` until SIGTERM or SIGINT; requests under way are answered first."""
     running = server(app)
 

@@ -25,11 +25,16 @@ class StrictRequest(Request[Any, Any, Any]):
         assert declared is not None
         raw = await self.body()
         try:
-            if len(raw) <= _AT_ONCE_BYTES:
-                return json_bytes.decode(raw, declared.annotation)
-            return await sync_to_thread(json_bytes.decode, raw, declared.annotation)
+            return await decode(raw, declared.annotation)
         except NotStrict as wrong:
             raise of_not_strict(wrong) from None
+
+
+async def decode(raw: bytes, kind: Any) -> Any:
+    """Return the body as a `kind`, read beside the event loop when it is large. Raises NotStrict."""
+    if len(raw) <= _AT_ONCE_BYTES:
+        return json_bytes.decode(raw, kind)
+    return await sync_to_thread(json_bytes.decode, raw, kind)
 
 
 async def has_json(connection: ASGIConnection[Any, Any, Any, Any], _handler: BaseRouteHandler) -> None:

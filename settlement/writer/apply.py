@@ -1,6 +1,6 @@
 """What does one command do to the rows? Pure: the batch, the simulator and the rebuild run it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from settlement.claims import build, enter_late, pay, repaid, send_back
 from settlement.devices import enrol
@@ -27,37 +27,46 @@ Command = (
 )
 
 
-def keys(command: Command, rows: Rows, setting: Setting, at_ms: int) -> list[Wanted]:
-    """Return the rows that `command` needs and that are not loaded yet; none when all are there.
+def asks(command: Command, rows: Rows, setting: Setting, at_ms: int) -> Iterator[list[Wanted]]:
+    """Yield the rows that `command` needs and that are not loaded yet, until all are there.
 
-    Asked again after each load: a hold names a qualification, and only its row names the person.
+    What is yielded is loaded before the next is asked for: a hold names a qualification, and only its
+    row names the person.
     """
+    if isinstance(command, place_hold.PlaceHold):
+        for wanted in place_hold.asks(command, rows, setting, at_ms):
+            if missing := [one for one in wanted if not rows.has(one)]:
+                yield missing
+        return
+    while missing := [one for one in _keys(command, rows, setting) if not rows.has(one)]:
+        yield missing
+
+
+def _keys(command: Command, rows: Rows, setting: Setting) -> list[Wanted]:
     match command:
-        case place_hold.PlaceHold():
-            wanted = place_hold.keys(command, rows, setting, at_ms)
         case accept.TakeUpload():
-            wanted = accept.keys(command, rows, setting)
+            return accept.keys(command, rows, setting)
         case top_up.TopUp():
-            wanted = top_up.keys(command, rows)
+            return top_up.keys(command, rows)
         case enrol.Enrol():
-            wanted = enrol.keys(command, rows)
+            return enrol.keys(command, rows)
         case build.BuildClaim():
-            wanted = build.keys(command, rows)
+            return build.keys(command, rows)
         case pay.PayClaim():
-            wanted = pay.keys(command, rows)
+            return pay.keys(command, rows)
         case send_back.SendBack():
-            wanted = send_back.keys(command, rows)
+            return send_back.keys(command, rows)
         case repaid.Repay():
-            wanted = repaid.keys(command, rows)
+            return repaid.keys(command, rows)
         case enter_late.EnterLate():
-            wanted = enter_late.keys(command, rows)
+            return enter_late.keys(command, rows)
         case close_year.CloseYear():
-            wanted = close_year.keys(command, rows)
+            return close_year.keys(command, rows)
         case move_authority.MoveAuthority():
-            wanted = move_authority.keys(command, rows)
+            return move_authority.keys(command, rows)
         case apply_night.ApplyNight():
-            wanted = apply_night.keys(command, rows)
-    return [one for one in wanted if not rows.has(one)]
+            return apply_night.keys(command, rows)
+    raise AssertionError(f"{type(command).__name__} asks for nothing")
 
 
 def is_settled(command: Command) -> bool:

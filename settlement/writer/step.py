@@ -57,12 +57,12 @@ class Setting(msgspec.Struct, frozen=True):
 
     def owner(self, at_ms: int) -> str:
         """Return who looks after differences at an instant."""
-        return must(self.pack.differences_owner, calendar.business_day(calendar.from_ms(at_ms))).value
+        return must(self.pack.differences_owner, calendar.day_of_ms(at_ms)).value
 
     def lag_target_s(self, at_ms: int) -> int:
         """Return within how many seconds a shop should have reported, at an instant."""
         rows = self.pack.lag_target_s
-        row = rows.on(calendar.business_day(calendar.from_ms(at_ms)))
+        row = rows.on(calendar.day_of_ms(at_ms))
         # A shop may be enrolled before the programme opens.
         return (row or rows.rows[0]).value
 

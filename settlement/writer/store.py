@@ -79,9 +79,9 @@ def write(connection: Connection, rows: Rows, happened: Sequence[Happened]) -> N
         events.append((number, one.at_ms, event.__struct_config__.tag, body, event.about()))
         if one.postings:
             assert isinstance(event, MoneyEvent)
-            happening = event.booking.happening.value
+            happening = event.booking.happening
             posted += [
-                (number, line, happening, each.funder, each.account.value, each.year, each.fen, each.pool)
+                (number, line, happening, each.funder, each.account, each.year, each.fen, each.pool)
                 for line, each in enumerate(one.postings)
             ]
     if events:

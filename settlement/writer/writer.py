@@ -16,7 +16,7 @@ import msgspec
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DBAPIError
 
-from settlement.db.connection import TAKE_TURN, writing
+from settlement.db.connection import TAKE_TURN, connect_writer, writing
 from settlement.system import Inbox, Promised, start_thread
 from settlement.writer import apply, store
 from settlement.writer.batch import Rows
@@ -134,20 +134,21 @@ class Writer:
         # Only now: another process may have held the database for long, and no hold may be placed later
         # than its device waits for it.
         setting, at_ms = self._setting(), self._now_ms()
-        asking = list(commands)
+        asking = [apply.asks(command, rows, setting, at_ms) for command in commands]
         while asking:
             missing, unready = [], []
-            for command in asking:
-                if found := apply.keys(command, rows, setting, at_ms):
+            for asked in asking:
+                if (found := next(asked, None)) is not None:
                     missing += found
-                    unready.append(command)
+                    unready.append(asked)
             store.load(connection, missing, rows)
             asking = unready
         answers = []
         for command in commands:
-            # An earlier command of the batch may have changed what this one needs.
-            while not apply.is_settled(command) and (found := apply.keys(command, rows, setting, at_ms)):
-                store.load(connection, found, rows)
+            if not apply.is_settled(command):
+                # An earlier command of the batch may have changed what this one needs.
+                for found in apply.asks(command, rows, setting, at_ms):
+                    store.load(connection, found, rows)
             answers.append(apply.run(command, rows, setting, at_ms, happened.append))
         return answers
 
@@ -177,7 +178,7 @@ class Writer:
         """Run a batch on what is remembered and commit it."""
         began_us = self._clock_us()
         if self._connection is None:
-            self._connection = self._engine.connect().execution_options(writes=True)
+            self._connection = connect_writer(self._engine)
         connection = self._connection
         transaction = connection.begin()
         try:

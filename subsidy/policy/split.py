@@ -1,6 +1,7 @@
 """Which funder pays which part of a grant?"""
 
 from collections.abc import Mapping, Sequence
+from operator import le
 
 import msgspec
 
@@ -26,15 +27,24 @@ def split(amount_fen: int, shares: Sequence[Share]) -> tuple[Part, ...]:
 
     The parts add up to the fen, and no part is a fen or more away from its exact share.
     """
+    fens = _split(amount_fen, [one.bp for one in shares])
+    return tuple([Part(one.funder, fen) for one, fen in zip(shares, fens, strict=True)])
+
+
+def _split(amount_fen: int, bps: Sequence[int]) -> list[int]:
     assert amount_fen >= 0
-    assert sum(one.bp for one in shares) == WHOLE_BP
-    exact = [divmod(amount_fen * one.bp, WHOLE_BP) for one in shares]
-    missing = amount_fen - sum(whole for whole, _ in exact)
-    by_remainder = sorted(range(len(shares)), key=lambda i: (-exact[i][1], i))
-    gets_one_more = set(by_remainder[:missing])
-    parts = tuple(Part(one.funder, exact[i][0] + (i in gets_one_more)) for i, one in enumerate(shares))
-    assert sum(part.fen for part in parts) == amount_fen
-    return parts
+    assert sum(bps) == WHOLE_BP
+    fens, rests, missing = [], [], amount_fen
+    for place, bp in enumerate(bps):
+        whole, rest = divmod(amount_fen * bp, WHOLE_BP)
+        fens.append(whole)
+        rests.append((-rest, place))
+        missing -= whole
+    rests.sort()
+    for _, place in rests[:missing]:
+        fens[place] += 1
+    assert sum(fens) == amount_fen
+    return fens
 
 
 def largest_grant(left_fen: Mapping[str, int], shares: Sequence[Share]) -> int:
@@ -52,6 +62,8 @@ def largest_grant(left_fen: Mapping[str, int], shares: Sequence[Share]) -> int:
     # A part is its exact share rounded up or down. So up to here every grant can be borne, and at most
     # 10 000 / bp fen further on one cannot.
     grant = min(left[one.funder] * WHOLE_BP // one.bp for one in bearing)
-    while all(part.fen <= left.get(part.funder, 0) for part in split(grant + 1, shares)):
+    bps = [one.bp for one in shares]
+    borne = [left.get(one.funder, 0) for one in shares]
+    while all(map(le, _split(grant + 1, bps), borne)):
         grant += 1
     return grant

@@ -299,6 +299,6 @@ def test_a_service_whose_nights_have_an_hour_needs_their_sources(tmp_path):
 
 
 def test_the_alarm_is_a_figure_only_where_the_service_runs_the_nights(shop):
-    edge = shop.centre._server.config.app.state.edge
+    edge = shop.centre._server.config.app.edge
     text = exposition(edge).decode()
     assert "settlement_nights_overdue" not in text

@@ -51,6 +51,7 @@ def test_every_value_says_where_it_came_from(tmp_path):
         "training": "--set training",
         "night": "default",
         "night_at": "default",
+        "holds_per_device_s": "default",
     }
 
 

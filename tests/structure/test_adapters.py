@@ -91,6 +91,7 @@ MAY = {
     "settlement/reconcile/wiring.py": ("files", "reads the file of the night's sources"),
     "settlement/sources/csv_rows.py": ("files", "reads a file of reference data"),
     "settlement/sources/key_files.py": ("files", "makes and reads the centre's keys"),
+    "settlement/web/later.py": ("threads", "carries answers from the writer's thread into the event loop"),
     "settlement/web/serve.py": (
         "network threads process",
         "serves the centre, with deadlines, until a signal",

@@ -148,7 +148,7 @@ def test_the_same_hold_request_gets_the_same_bytes(client):
 def test_books_that_are_busy_are_a_503_and_asking_again_is_safe(centre, client, monkeypatch):
     body = msgspec.json.encode(client.hold_request(client.pack_hash, person=28))
     with monkeypatch.context() as busy:
-        busy.setattr("settlement.writer.writer.ANSWER_WITHIN_S", 0)
+        busy.setattr("settlement.web.later.ANSWER_WITHIN_S", 0)
         answer = client.post("/v1/holds", body)
     assert (answer.status_code, answer.json()["code"]) == (503, "UNAVAILABLE")
     assert answer.json()["retryable"] is True

@@ -6,7 +6,7 @@ What is here already is of the undivided year, whose pool has the empty name, an
 import sqlalchemy as sa
 from alembic import op
 
-from settlement.db.refusals import number, only_grows, refuse, words
+from settlement.db.refusals import is_postgres, number, only_grows, refuse, words
 
 revision = "0004"
 down_revision = "0003"
@@ -35,9 +35,7 @@ def upgrade() -> None:
     op.add_column("record", sa.Column("pool", WORDS, nullable=False, server_default=""))
     op.add_column("funding", sa.Column("pool", WORDS, nullable=False, server_default=""))
     op.add_column("shop", sa.Column("channel", WORDS, nullable=False, server_default="offline"))
-    op.add_column("posting", sa.Column("pool", WORDS, nullable=False, server_default=""))
-    # Nobody lists an account's postings by an index, and each costs every hold eight entries in it.
-    op.drop_index("posting_of_account", "posting")
+    _make_postings()
     _make_balances()
     op.create_table(
         "writer",
@@ -49,11 +47,43 @@ def upgrade() -> None:
     )
     op.execute("INSERT INTO writer VALUES (1, 0, 0)")
     only_grows("writer", ("DELETE",))
+    if is_postgres():
+        # A hold's row and event are a little over what PostgreSQL would try to compress, at a cost.
+        for table in ("record", "event", "entry_row"):
+            op.execute(f"ALTER TABLE {table} SET (toast_tuple_target = 8160)")
+        for table, column in (("record", "promise"), ("event", "body"), ("entry_row", "body")):
+            op.execute(f"ALTER TABLE {table} ALTER COLUMN {column} SET STORAGE EXTERNAL")
 
 
 def downgrade() -> None:
     """Refuse: the books are never taken apart."""
     raise RuntimeError("the books are never taken apart: restore a backup instead")
+
+
+def _make_postings() -> None:
+    """Make the postings anew, with their pool, and without what every hold pays for eight times.
+
+    Nobody lists an account's postings by an index, and an event's are written with it.
+    """
+    op.drop_index("posting_of_account", "posting")
+    op.rename_table("posting", "posting_before")
+    op.create_table(
+        "posting",
+        sa.Column("event_no", NUMBER, nullable=False, autoincrement=False),
+        sa.Column("line", NUMBER, nullable=False),
+        sa.Column("happening", WORDS, nullable=False),
+        sa.Column("funder", WORDS, nullable=False),
+        sa.Column("account", WORDS, nullable=False),
+        sa.Column("year", NUMBER, nullable=False),
+        sa.Column("fen", NUMBER, nullable=False),
+        sa.Column("pool", WORDS, nullable=False, server_default=""),
+        sa.PrimaryKeyConstraint("event_no", "line"),
+        sqlite_strict=True,
+    )
+    columns = "event_no, line, happening, funder, account, year, fen"
+    op.execute(f"INSERT INTO posting ({columns}) SELECT {columns} FROM posting_before")  # noqa: S608
+    op.drop_table("posting_before")
+    only_grows("posting")
 
 
 def _make_balances() -> None:

@@ -1,0 +1,150 @@
+"""How is a hold answered before the framework gets to see it?
+
+At a busy till's address the framework costs more than the decision. This reads, checks and answers
+`POST /v1/holds` itself, in the event loop, and hands everything else on. The signature and the seal are
+computed without Python's lock, so the writer works meanwhile.
+"""
+
+from typing import Any
+
+from litestar import post
+from litestar.params import JSONBody
+from litestar.types import ASGIApp, Receive, Send
+from msgspec import json
+
+from settlement.funds.gather_facts import Question
+from settlement.funds.place_hold import PlaceHold
+from settlement.web.buckets import Buckets
+from settlement.web.edge import Edge, busy, sealed, unsure
+from settlement.web.later import Deliveries
+from settlement.web.problems import ANSWERS, problem_of
+from settlement.web.signed import Signatures, covered
+from settlement.web.strict_request import decode
+from settlement.writer.step import Answer, Denied, Signed
+from settlement.writer.writer import Busy
+from subsidy.policy.next_action import NextAction
+from subsidy.problem import MEDIA_TYPE, Problem, of_http_status, of_not_strict
+from subsidy.seal import Sealed
+from subsidy.strict import json_bytes
+from subsidy.strict.json_bytes import NotStrict
+from subsidy.wire import v1
+
+PATH = "/v1/holds"
+_JSON = (b"application/json", b"application/json;charset=utf-8")
+
+
+@post(PATH, status_code=200, sync_to_thread=False, responses=ANSWERS)
+def place_hold(data: JSONBody[v1.HoldRequest]) -> Sealed:
+    """Return the fund's signed promise, or every reason why there is none."""
+    raise AssertionError("only its description is served: HoldsFirst answers")
+
+
+class HoldsFirst:
+    """The application, with holds answered before it."""
+
+    def __init__(self, app: ASGIApp, edge: Edge, signatures: Signatures) -> None:
+        self._app = app
+        self.edge = edge
+        self._signatures = signatures
+        self._deliveries = Deliveries()
+        self._buckets = Buckets(edge.holds_per_device_s)
+
+    async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
+        """Answer a hold; hand on what is none."""
+        if scope["type"] != "http" or scope["path"] != PATH or scope["method"] != "POST":
+            await self._app(scope, receive, send)
+            return
+        headers: list[tuple[bytes, bytes]] = [(b"content-type", b"application/json")]
+        try:
+            status, content = 200, await self._answer(scope, receive)
+        except Problem as problem:
+            status, content = problem.status, problem.content()
+            self._log(scope, problem)
+            headers = [(b"content-type", MEDIA_TYPE.encode())]
+            if status in (429, 503):
+                headers.append((b"retry-after", b"1"))
+        except Exception as wrong:
+            self.edge.log.error("request.failed", method="POST", path=PATH, exc_info=wrong)
+            status, content = 500, of_http_status(500).content()
+            headers = [(b"content-type", MEDIA_TYPE.encode())]
+        headers.append((b"content-length", str(len(content)).encode()))
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": content, "more_body": False})
+
+    async def _answer(self, scope: Any, receive: Receive) -> bytes:
+        edge = self.edge
+        if edge.is_full():
+            # Said before anything is read or checked: a refusal must cost next to nothing.
+            raise busy()
+        found, kind = covered(scope["headers"])
+        if kind.replace(b" ", b"").lower() not in _JSON:
+            raise of_http_status(415)
+        body = await _body(receive)
+        if not body:
+            raise Problem(400, "BODY_INVALID", "$: the body is empty. Send one JSON value in UTF-8")
+        path, query = scope["raw_path"], scope["query_string"]
+        known = self._signatures.verify_known(
+            "POST", path.decode("ascii", "replace"), query.decode("ascii", "replace"), body, found
+        )
+        if not self._buckets.take(known.device, edge.now_ms()):
+            raise Problem(
+                429,
+                "TOO_MANY_REQUESTS",
+                "This device asks for more holds than a shop sells. Ask again in a second",
+                next_action=NextAction.TRY_LATER,
+                retryable=True,
+            )
+        try:
+            request = await decode(body, v1.HoldRequest)
+        except NotStrict as wrong:
+            raise of_not_strict(wrong) from None
+        question = Question(
+            device=known.device,
+            item=request.item,
+            prices=request.prices,
+            qualification=edge.keys.qualification_index(request.qualification_code),
+            terminal_no=request.terminal_no,
+            tender=request.tender,
+        )
+        answer = await self._ask(PlaceHold(request, question, known.epoch, edge.keys.request_mac(body)))
+        if isinstance(answer, Denied):
+            raise problem_of(answer)
+        assert isinstance(answer, Signed)
+        return json.encode(sealed(edge, answer))
+
+    async def _ask(self, command: PlaceHold) -> Answer:
+        try:
+            return await self._deliveries.wait(lambda waiter: self.edge.submit_soon(command, waiter))
+        except Busy:
+            raise busy() from None
+        except TimeoutError:
+            raise unsure() from None
+        except Exception as wrong:
+            raise self.edge.problem_of_failure(wrong) from wrong
+
+    def _log(self, scope: Any, problem: Problem) -> None:
+        if problem.status in (429, 503):
+            return  # counted by the metrics: a flood must not fill the log too
+        found, _ = covered(scope["headers"])
+        self.edge.log.info(
+            "request.refused",
+            method="POST",
+            path=PATH,
+            status=problem.status,
+            code=problem.body.code,
+            device=found.get("tradein-device", "")[:40] or None,
+        )
+
+
+async def _body(receive: Receive) -> bytes:
+    """Return the request's body. Raises Problem when it is too large or the caller has gone."""
+    body: bytes = b""
+    while True:
+        message: Any = await receive()
+        if message["type"] == "http.disconnect":
+            raise of_http_status(400)
+        body += message.get("body", b"")
+        if len(body) > json_bytes.MOST_BYTES:
+            raise of_http_status(413)
+        if not message.get("more_body", False):
+            return body
