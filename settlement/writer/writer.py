@@ -74,12 +74,14 @@ class Writer:
         now_ms: Callable[[], int],
         failed: Callable[[BaseException], None],
         clock_us: Callable[[], int] = lambda: 0,
+        most_at_once: int = MOST_AT_ONCE,
     ) -> None:
         self._engine = engine
         self._setting = setting
         self._now_ms = now_ms
         self._failed = failed
         self._clock_us = clock_us
+        self._most_at_once = most_at_once
         self._inbox: Inbox[Waiting] = Inbox()
         self._rows = Rows()
         self._turn: tuple[int, int] | None = None
@@ -154,7 +156,7 @@ class Writer:
 
     def _run(self) -> None:
         while True:
-            self._take(self._inbox.take_up_to(MOST_AT_ONCE))
+            self._take(self._inbox.take_up_to(self._most_at_once))
 
     def _take(self, batch: list[Waiting]) -> None:
         try:

@@ -41,8 +41,11 @@ def _as_whom() -> dict[str, Any]:
 class Cluster:
     """A server with its databases. `settings` go to its configuration."""
 
-    def __init__(self, **settings: str) -> None:
-        self.folder = Path(tempfile.mkdtemp(prefix="tradein-postgres-"))
+    def __init__(
+        self, parent: Path | None = None, env: dict[str, str] | None = None, **settings: str
+    ) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="tradein-postgres-", dir=parent))
+        self._env = os.environ | (env or {})
         self.data = self.folder / "data"
         if os.geteuid() == 0:
             os.chown(self.folder, _as_whom()["user"], _as_whom()["group"])
@@ -63,6 +66,7 @@ class Cluster:
             cwd=self.folder,
             stdout=subprocess.DEVNULL,
             stderr=log,
+            env=self._env,
             **_as_whom(),
         )
         log.close()
