@@ -4,7 +4,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
-from litestar.types import ASGIApp
 from sqlalchemy import Engine
 
 from catalog_sync.packs import read_texts
@@ -24,6 +23,7 @@ from settlement.sources.pack_files import files_of_packs
 from settlement.system import clock_us, random_bytes, wall_ms
 from settlement.web.app import build_web
 from settlement.web.edge import Edge, PackFiles
+from settlement.web.quick_hold import HoldsFirst
 from settlement.writer.apply import Command
 from settlement.writer.step import Answer, Setting
 from settlement.writer.writer import Writer
@@ -61,7 +61,7 @@ class Centre(msgspec.Struct, frozen=True):
         """Return what a night works with. Raises FileError."""
         return night_parts(self.settings, self.pack, self.engine, submit, self.now_ms, sources)
 
-    def web(self) -> ASGIApp:
+    def web(self) -> HoldsFirst:
         """Start the writer, and the nights when they have an hour, and return the web application."""
         log = make_log(self.now_ms)
         writer = self.writer(lambda wrong: log.error("writer.failed", exc_info=wrong))

@@ -113,6 +113,7 @@ def serve(config: Config, set_: Set = None, json: Json = False) -> None:
             }
             print_now(Shown(document, [f"serving {centre.pack.programme} on {address}"]), json)
             run_until_stopped(web, bound)
+            web.edge.writer.stop()
         return Shown(None, [])
 
     run(work, json)

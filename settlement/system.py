@@ -2,6 +2,7 @@
 
 import queue
 import secrets
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -10,6 +11,7 @@ from typing import Generic, TypeVar
 T = TypeVar("T")
 
 Lock = threading.Lock
+Thread = threading.Thread
 
 
 def wall_ms() -> int:
@@ -58,7 +60,7 @@ class Inbox(Generic[T]):
     """What waits for the one thread that takes it."""
 
     def __init__(self) -> None:
-        self._waiting: queue.SimpleQueue[T] = queue.SimpleQueue()
+        self._waiting: queue.SimpleQueue[T | None] = queue.SimpleQueue()
 
     def put(self, one: T) -> None:
         """Add to the end."""
@@ -68,15 +70,30 @@ class Inbox(Generic[T]):
         """Return how many wait."""
         return self._waiting.qsize()
 
+    def close(self) -> None:
+        """Say that nothing more will come."""
+        self._waiting.put(None)
+
     def take_up_to(self, most: int) -> list[T]:
-        """Wait for one, then return it with what else is waiting, in order."""
-        taken = [self._waiting.get()]
-        while len(taken) < most:
+        """Wait for one, then return it with what else is waiting, in order; none when nothing will come."""
+        taken: list[T] = []
+        one = self._waiting.get()
+        while one is not None:
+            taken.append(one)
+            if len(taken) == most:
+                return taken
             try:
-                taken.append(self._waiting.get_nowait())
+                one = self._waiting.get_nowait()
             except queue.Empty:
-                break
+                return taken
+        # What was taken goes first; the next call is told again.
+        self._waiting.put(None)
         return taken
+
+
+def share_python_fairly() -> None:
+    """Let a service's threads take turns often: a batch must not keep the event loop waiting."""
+    sys.setswitchinterval(0.0005)
 
 
 def start_thread(name: str, run: Callable[[], None]) -> threading.Thread:

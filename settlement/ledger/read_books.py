@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, select
 
 from settlement.db import tables
+from settlement.db.sums import total
 from settlement.ledger import post
 from settlement.ledger.accounts import Account
 from settlement.ledger.post import Slot
@@ -23,10 +24,9 @@ def folded(connection: Connection) -> dict[Slot, int]:
     """Return the sum of all postings of each funder, account and year."""
     c = tables.posting.c
     place = (c.funder, c.account, c.year, c.pool)
-    query = select(*place, func.sum(c.fen).label("fen")).group_by(*place)
+    query = select(*place, total(c.fen).label("fen")).group_by(*place)
     return {
-        (row.funder, Account(row.account), row.year, row.pool): int(row.fen)
-        for row in connection.execute(query)
+        (row.funder, Account(row.account), row.year, row.pool): row.fen for row in connection.execute(query)
     }
 
 
@@ -34,9 +34,9 @@ def faults(connection: Connection) -> Iterator[str]:
     """Yield every way in which the books are not true: none when they are."""
     c = tables.posting.c
     uneven = (
-        select(c.event_no, c.funder, c.year, c.pool, func.sum(c.fen).label("fen"))
+        select(c.event_no, c.funder, c.year, c.pool, total(c.fen).label("fen"))
         .group_by(c.event_no, c.funder, c.year, c.pool)
-        .having(func.sum(c.fen) != 0)
+        .having(total(c.fen) != 0)
     )
     for row in connection.execute(uneven):
         yield f"event {row.event_no}: {row.funder} {row.year} does not sum to zero but to {row.fen} fen"

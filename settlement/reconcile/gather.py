@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import Connection, case, func, select
 
 from settlement.db import tables
+from settlement.db.sums import total
 from settlement.ledger.accounts import IDENTITY, Account
 from settlement.ledger.post import Happening
 from settlement.reconcile import register
@@ -148,7 +149,7 @@ def _totals(connection: Connection, day: str, tried: dict[tuple[str, str], FileR
     for row in connection.execute(select(file.source, file.sale_fen - file.back_fen).join(newest, counts)):
         stated += 0 if (row[0], day) in tried else row[1]
     counts = (line.source == newest.c.source) & (line.version == newest.c.version) & (line.day == day)
-    net = func.sum(case((line.kind == Moved.SALE.value, line.fen), else_=-line.fen))
+    net = total(case((line.kind == Moved.SALE.value, line.fen), else_=-line.fen))
     for row in connection.execute(select(line.source, net).join(newest, counts).group_by(line.source)):
         stored += 0 if (row[0], day) in tried else row[1]
     for one in tried.values():
@@ -158,7 +159,7 @@ def _totals(connection: Connection, day: str, tried: dict[tuple[str, str], FileR
     begin_ms, end_ms = _span(day)
     record, event, posting = tables.record.c, tables.event.c, tables.posting.c
     posted = (
-        select(func.coalesce(func.sum(posting.fen), 0))
+        select(total(posting.fen))
         .select_from(tables.posting)
         .join(tables.event, event.event_no == posting.event_no)
         .join(tables.record, record.record_id == event.record_id)

@@ -5,7 +5,6 @@ from typing import Any
 from litestar import Litestar
 from litestar.di import Provide
 from litestar.openapi import OpenAPIConfig
-from litestar.types import ASGIApp
 
 from settlement.web import agents, claims, health, holds_and_records, night, operators, quick_hold
 from settlement.web.edge import Edge
@@ -28,7 +27,7 @@ _ROUTES: tuple[Any, ...] = (
 )
 
 
-def build_web(edge: Edge) -> ASGIApp:
+def build_web(edge: Edge) -> quick_hold.HoldsFirst:
     """Return the centre's web application."""
     common: dict[str, Any] = {
         "dependencies": {"edge": Provide(lambda: edge, sync_to_thread=False)},

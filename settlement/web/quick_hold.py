@@ -51,11 +51,14 @@ class HoldsFirst:
 
     async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
         """Answer a hold; hand on what is none."""
-        if scope["type"] != "http" or scope["path"] != PATH or scope["method"] != "POST":
+        is_hold = scope["type"] == "http" and scope["path"] == PATH and scope["method"] == "POST"
+        if not is_hold and not _asks_for_nul(scope):
             await self._app(scope, receive, send)
             return
         headers: list[tuple[bytes, bytes]] = [(b"content-type", b"application/json")]
         try:
+            if not is_hold:
+                raise of_http_status(404)
             status, content = 200, await self._answer(scope, receive)
         except Problem as problem:
             status, content = problem.status, problem.content()
@@ -128,12 +131,17 @@ class HoldsFirst:
         found, _ = covered(scope["headers"])
         self.edge.log.info(
             "request.refused",
-            method="POST",
-            path=PATH,
+            method=scope["method"],
+            path=scope["path"],
             status=problem.status,
             code=problem.body.code,
             device=found.get("tradein-device", "")[:40] or None,
         )
+
+
+def _asks_for_nul(scope: Any) -> bool:
+    """Whether an address names something with the character NUL, which no database can hold."""
+    return scope["type"] == "http" and (b"%00" in scope["raw_path"] or b"%00" in scope["query_string"])
 
 
 async def _body(receive: Receive) -> bytes:

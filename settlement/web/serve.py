@@ -17,6 +17,7 @@ from litestar.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from settlement.config import Listen
+from settlement.system import share_python_fairly
 from subsidy.problem import MEDIA_TYPE, of_http_status
 
 DEADLINE_S = 10
@@ -138,6 +139,7 @@ def server(app: ASGIApp) -> uvicorn.Server:
 
 def run_until_stopped(app: ASGIApp, bound: socket.socket) -> None:
     """Serve on `bound` until SIGTERM or SIGINT; requests under way are answered first."""
+    share_python_fairly()
     running = server(app)
 
     def stop(_number: int, _frame: FrameType | None) -> None:

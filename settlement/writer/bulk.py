@@ -109,10 +109,19 @@ class _Postgres:
                 yield of_values(found)
 
     def put(self, tables: Sequence[tuple[Into, Values]]) -> None:
-        with self._raw.pipeline():
-            cursor = self._raw.cursor()
-            for one, values in tables:
-                cursor.execute(_insert_many(one), _arrays(one.types, values), prepare=True)
+        # A row may be put once in a statement, so a table that comes again begins the next one.
+        together: dict[str, tuple[Into, Values]] = {}
+        for one, values in tables:
+            if one.table in together:
+                self._put_together(list(together.values()))
+                together = {}
+            together[one.table] = (one, values)
+        if together:
+            self._put_together(list(together.values()))
+
+    def _put_together(self, tables: list[tuple[Into, Values]]) -> None:
+        arrays = [array for one, values in tables for array in _arrays(one.types, values)]
+        self._raw.cursor().execute(_insert_all(tuple(one for one, _ in tables)), arrays, prepare=True)
 
 
 _SQL_TYPES = {"t": "text", "n": "bigint", "b": "bytea"}
@@ -134,10 +143,14 @@ def _select_many(kind: type[Row]) -> bytes:
 
 
 @cache
-def _insert_many(one: Into) -> bytes:
-    names = ", ".join(one.names)
-    rows = f"SELECT * FROM {_unnest(one.types)}"  # noqa: S608
-    return f"INSERT INTO {one.table} ({names}) {rows}{_on_conflict(one)}".encode()
+def _insert_all(tables: tuple[Into, ...]) -> bytes:
+    """Return one statement that puts the rows of many tables: each more would cost its own way through."""
+    inserts = [
+        f"{one.table}_put AS (INSERT INTO {one.table} ({', '.join(one.names)}) "  # noqa: S608
+        f"SELECT * FROM {_unnest(one.types)}{_on_conflict(one)})"
+        for one in tables
+    ]
+    return f"WITH {', '.join(inserts)} SELECT 1".encode()
 
 
 def _arrays(types: str, rows: Values) -> list[str]:
@@ -162,6 +175,8 @@ def _texts(values: Sequence[str]) -> str:
 
 
 def _maybe_texts(values: Sequence[str | None]) -> str:
+    if None not in values:
+        return _texts(values)  # type: ignore[arg-type]  # there is none
     return "{" + ",".join(["NULL" if one is None else f'"{_escaped(one)}"' for one in values]) + "}"
 
 

@@ -17,7 +17,7 @@ from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DBAPIError
 
 from settlement.db.connection import TAKE_TURN, connect_writer, writing
-from settlement.system import Inbox, Promised, start_thread
+from settlement.system import Inbox, Promised, Thread, start_thread
 from settlement.writer import apply, store
 from settlement.writer.batch import Rows
 from settlement.writer.step import Answer, Happened, Setting
@@ -87,6 +87,8 @@ class Writer:
         self._turn: tuple[int, int] | None = None
         self._epoch: int | None = None
         self._connection: Connection | None = None
+        self._thread: Thread | None = None
+        self._stopping = False
         self.numbers = Numbers()
 
     def start(self) -> None:
@@ -94,7 +96,15 @@ class Writer:
         with writing(self._engine) as connection:
             take_over = text("UPDATE writer SET epoch = epoch + 1 WHERE one = 1 RETURNING epoch")
             self._epoch = connection.execute(take_over).scalar_one()
-        start_thread("writer", self._run)
+        self._thread = start_thread("writer", self._run)
+
+    def stop(self) -> None:
+        """Answer what was taken, take nothing more, and let go of the database."""
+        self._stopping = True
+        if self._thread is not None:
+            self._inbox.close()
+            self._thread.join(ANSWER_WITHIN_S)
+            self._thread = None
 
     def submit(self, command: apply.Command) -> Answer:
         """Queue `command` and return its answer once it is committed.
@@ -108,7 +118,7 @@ class Writer:
 
     def submit_soon(self, command: apply.Command, waiter: Waiter) -> None:
         """Queue `command`; `waiter` is told from the writer's thread. Raises Busy."""
-        if self._inbox.waiting() >= MOST_WAITING:
+        if self._stopping or self._inbox.waiting() >= MOST_WAITING:
             self.numbers.busy += 1
             raise Busy
         self._inbox.put((command, waiter))
@@ -155,8 +165,9 @@ class Writer:
         return answers
 
     def _run(self) -> None:
-        while True:
-            self._take(self._inbox.take_up_to(self._most_at_once))
+        while batch := self._inbox.take_up_to(self._most_at_once):
+            self._take(batch)
+        self._forget()
 
     def _take(self, batch: list[Waiting]) -> None:
         try:

@@ -1,7 +1,7 @@
 """Do these bytes hold exactly the JSON value we expect?
 
 Refused: anything but UTF-8, a byte order mark, repeated keys, floats (also `1.0` and `1e2`), NaN,
-numbers as text, booleans as numbers, unknown fields, nesting beyond 32, bodies over the limit.
+numbers as text, booleans as numbers, unknown fields, nesting beyond 32, NUL, bodies over the limit.
 """
 
 import json
@@ -21,6 +21,7 @@ _PLAIN_NAME = re.compile(r"[A-Za-z_]{1,40}", re.ASCII)
 # Where the library's messages repeat what stood in the content.
 _QUOTED_CONTENT = re.compile(r"((?:unknown field |enum value |Invalid value )[`'])(.*)([`'])", re.DOTALL)
 _WITH_PATH = re.compile(r"(.*) - at `(\$[^`]*)`", re.DOTALL)
+_NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
 _STRUCTURE = re.compile(r'"(?:[^"\\]++|\\.)*+"?|[\[\]{}]', re.DOTALL)
 
 
@@ -57,6 +58,9 @@ def _read_plain(raw: bytes, most_bytes: int) -> None:
         raise NotStrict("$", f"byte {wrong.start} is not UTF-8", "Send UTF-8") from None
     if text.startswith("\ufeff"):
         raise NotStrict("$", "starts with a byte order mark", "Send UTF-8 without it")
+    # As characters they are refused below; a database keeps none.
+    if "\\u0000" in text and _NUL.search(text):
+        raise NotStrict("$", "the character NUL in a text", "Leave it out")
     _refuse_depth(text)
     try:
         json.loads(

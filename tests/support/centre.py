@@ -229,7 +229,8 @@ class RunningCentre:
         self._bound = serve.bind(Listen("127.0.0.1", 0))
         self.port: int = self._bound.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
-        self._server = serve.server(centre.web())
+        self._web = centre.web()
+        self._server = serve.server(self._web)
         self._thread = threading.Thread(
             target=self._server.run, kwargs={"sockets": [self._bound]}, daemon=True
         )
@@ -269,6 +270,8 @@ class RunningCentre:
         self._thread.join(timeout=15)
         assert not self._thread.is_alive()
         self._bound.close()
+        self._web.edge.writer.stop()
+        self.centre.engine.dispose()
 
     def make_code(self, shop: str = reference.SHOP, valid_ms: int = 900_000) -> str:
         """Return a one-time code."""

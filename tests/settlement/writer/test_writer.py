@@ -27,7 +27,8 @@ def started(books, failures):
     """A writer that takes commands in its own thread."""
     writer = Writer(books.engine, books.setting, books.clock.now_ms, failures.append)
     writer.start()
-    return writer
+    yield writer
+    writer.stop()
 
 
 def test_commands_from_many_threads_are_all_answered_and_booked_once(books, started):
