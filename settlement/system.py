@@ -75,3 +75,13 @@ def start_thread(name: str, run: Callable[[], None]) -> threading.Thread:
     thread = threading.Thread(target=run, name=name, daemon=True)
     thread.start()
     return thread
+
+
+def steady_ms() -> int:
+    """Return milliseconds of a clock that only goes on, for how long something took."""
+    return time.monotonic_ns() // 1_000_000
+
+
+def rest_ms(for_ms: int) -> None:
+    """Do nothing for a while; at once when it is over."""
+    time.sleep(max(for_ms, 0) / 1000)

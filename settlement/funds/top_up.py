@@ -9,8 +9,10 @@ from settlement.writer.rows import Funding
 from settlement.writer.step import Answer, Denied, Done, Emit, MoneyEvent, Setting
 from subsidy.policy.split import Part
 
+FIRST_YEAR, LAST_YEAR = 2024, 2099
 
-class TopUp(msgspec.Struct, frozen=True):
+
+class TopUp(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="top_up"):
     """The funders give `parts` for a programme year; `reference` names their document."""
 
     year: int
@@ -36,8 +38,20 @@ def keys(command: TopUp, _rows: Rows) -> list[Wanted]:
     ]
 
 
-def decide(rows: Rows, command: TopUp, _setting: Setting, _at_ms: int, emit: Emit) -> Answer:
-    """Add the money, unless this document has given it before."""
+def decide(rows: Rows, command: TopUp, setting: Setting, _at_ms: int, emit: Emit) -> Answer:
+    """Add the money, unless this document has given it before, or it is nobody's to give."""
+    funders = sorted({share.funder for row in setting.pack.shares.rows for share in row.value})
+    given = [part.funder for part in command.parts]
+    for part in command.parts:
+        if part.funder not in funders:
+            detail = f"{part.funder} is no funder of this programme: {', '.join(funders)}"
+            return Denied(422, "FUNDER_UNKNOWN", detail)
+        if part.fen <= 0:
+            return Denied(422, "AMOUNT_WRONG", f"{part.funder}: {part.fen} fen. Give more than nothing")
+    if not given or len(set(given)) < len(given):
+        return Denied(422, "PARTS_WRONG", "a funder stands twice, or none. Add each one's parts up")
+    if not FIRST_YEAR <= command.year <= LAST_YEAR:
+        return Denied(422, "YEAR_WRONG", f"{command.year}: write a year from {FIRST_YEAR} to {LAST_YEAR}")
     if rows.get(Funding, command.year, command.reference) is not None:
         detail = f"{command.reference} is booked for {command.year}. Another document needs another reference"
         return Denied(409, "ALREADY_BOOKED", detail)

@@ -9,7 +9,7 @@ from sqlalchemy import Engine
 from settlement.keys import Keys
 from settlement.logs import Log
 from settlement.web.problems import problem_of
-from settlement.writer.apply import Command
+from settlement.writer.apply import Direct
 from settlement.writer.step import Answer, Denied, Setting, Signed
 from subsidy import seal
 from subsidy.policy.next_action import NextAction
@@ -30,14 +30,14 @@ class Edge(msgspec.Struct, frozen=True):
     engine: Engine
     keys: Keys
     setting: Callable[[], Setting]
-    submit: Callable[[Command], Answer]
+    submit: Callable[[Direct], Answer]
     now_ms: Callable[[], int]
     packs: Mapping[str, PackFiles]
     log: Log
     night_at: datetime.time | None = None
 
 
-def ask_writer(edge: Edge, command: Command) -> Answer:
+def ask_writer(edge: Edge, command: Direct) -> Answer:
     """Return the writer's answer once it is committed. Raises Problem."""
     try:
         answer = edge.submit(command)

@@ -7,23 +7,26 @@ from settlement.devices import enrol
 from settlement.funds import close_year, place_hold, top_up
 from settlement.intake import accept
 from settlement.ledger import balances
+from settlement.proposals import approve, propose, turn_down
+from settlement.proposals.two_people import NeedsTwo
 from settlement.reconcile import apply_night
 from settlement.writer.batch import Rows, Wanted
 from settlement.writer.step import Answer, Event, Happened, MoneyEvent, Setting
 
-Command = (
+Direct = (
     place_hold.PlaceHold
     | accept.TakeUpload
-    | top_up.TopUp
     | enrol.Enrol
     | build.BuildClaim
-    | pay.PayClaim
-    | send_back.SendBack
-    | repaid.Repay
-    | enter_late.EnterLate
-    | close_year.CloseYear
     | apply_night.ApplyNight
+    | propose.Propose
+    | approve.Approve
+    | turn_down.Withdraw
+    | turn_down.Decline
 )
+"""What an address or a command may give to the writer: the rest needs two people."""
+
+Command = Direct | NeedsTwo
 
 
 def keys(command: Command, rows: Rows, setting: Setting, at_ms: int) -> list[Wanted]:
@@ -54,6 +57,12 @@ def keys(command: Command, rows: Rows, setting: Setting, at_ms: int) -> list[Wan
             wanted = close_year.keys(command, rows, setting)
         case apply_night.ApplyNight():
             wanted = apply_night.keys(command, rows)
+        case propose.Propose():
+            wanted = propose.keys(command)
+        case approve.Approve():
+            wanted = approve.keys(command, rows, lambda inner: keys(inner, rows, setting, at_ms))
+        case turn_down.Withdraw() | turn_down.Decline():
+            wanted = turn_down.keys(command)
     return [one for one in wanted if not rows.has(one)]
 
 
@@ -90,3 +99,11 @@ def run(
             return close_year.decide(rows, command, setting, at_ms, emit)
         case apply_night.ApplyNight():
             return apply_night.decide(rows, command, setting, at_ms, emit)
+        case propose.Propose():
+            return propose.decide(rows, command, at_ms, emit)
+        case approve.Approve():
+            return approve.decide(
+                rows, command, at_ms, emit, lambda inner: run(inner, rows, setting, at_ms, happened)
+            )
+        case turn_down.Withdraw() | turn_down.Decline():
+            return turn_down.decide(rows, command, at_ms, emit)
