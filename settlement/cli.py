@@ -1,7 +1,7 @@
 """Which commands does the centre have? They parse and call; `console.py` answers."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -10,7 +10,7 @@ from settlement.cli_claims import claims, year
 from settlement.cli_imports import imports
 from settlement.cli_night import night
 from settlement.cli_people import users
-from settlement.cli_proposals import approve, proposals, propose, propose_it
+from settlement.cli_proposals import More, approve, proposals, propose, propose_it
 from settlement.cli_tokens import audit_log, tokens
 from settlement.config import read_settings
 from settlement.console import Config, DryRun, Json, Refused, Set, Shown, TokenFile, print_now, run
@@ -179,14 +179,15 @@ def top_up(
     """
     command = TopUp(year, tuple(_part(one) for one in part), words(reference, "--reference"))
 
-    def available(centre: Centre) -> tuple[dict[str, Any], list[str]]:
+    def available(centre: Centre) -> More:
         with reading(centre.engine) as connection:
             now = read_books.balances(connection)
         after = {
             one.funder: now.get((one.funder, Account.AVAILABLE, year), 0) + one.fen for one in command.parts
         }
         lines = [f"  {funder:<12}{yuan(fen):>16}" for funder, fen in after.items()]
-        return {"year": year, "available_fen": after}, [f"would then be available in {year}:", *lines]
+        document = {"year": year, "available_fen": after}
+        return More(document, [f"would then be available in {year}:", *lines])
 
     propose_it(lambda _centre: command, f"top-up {year}", config, token_file, set_, json, dry_run, available)
 

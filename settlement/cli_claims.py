@@ -16,7 +16,7 @@ from settlement.claims.enter_late import EnterLate
 from settlement.claims.pay import PayClaim, unknown
 from settlement.claims.repaid import Repay
 from settlement.claims.send_back import SendBack
-from settlement.cli_proposals import ask, propose_it
+from settlement.cli_proposals import More, ask, propose_it
 from settlement.config import read_settings
 from settlement.console import Config, DryRun, Json, Refused, Set, Shown, TokenFile, run
 from settlement.db import tables
@@ -243,7 +243,7 @@ def close(
         settlement year close 2026 --config settlement.yaml --dry-run
     """
 
-    def carried(centre: Centre) -> tuple[dict[str, Any], list[str]]:
+    def carried(centre: Centre) -> More:
         record = tables.record.c
         query = (
             select(record.record_id, record.subsidy_fen)
@@ -259,7 +259,8 @@ def close(
             "carried_fen": fen,
         }
         lines = [f"carried: {len(holds)} open holds, {yuan(fen)}"]
-        return document, lines + [f"  {record_id}  {yuan(fen):>14}" for record_id, fen in holds]
+        lines += [f"  {record_id}  {yuan(fen):>14}" for record_id, fen in holds]
+        return More(document, lines, look=bool(holds))
 
     command = CloseYear(programme_year)
     what = f"year close {programme_year}"

@@ -54,7 +54,7 @@ def add(
     def work() -> Shown:
         centre = _open(config, set_)
         given = _grants(role)
-        password = "" if service else typed("Password", confirm=True)
+        (password,) = ("",) if service else typed("Password", confirm=True)
 
         def make(connection: Connection, by: str) -> bytes:
             at_ms = centre.now_ms()
@@ -192,7 +192,7 @@ def password(
 
     def work() -> Shown:
         centre = _open(config, set_)
-        secret_typed = typed("Password", confirm=True)
+        (secret_typed,) = typed("Password", confirm=True)
         is_rescue = token_given(token_file) is None
         # Rescue needs no more than the account has; it is held to administrators below.
         permission = Permission.RUN if is_rescue else Permission.MANAGE_PEOPLE
@@ -216,11 +216,14 @@ def said(done: str, dry_run: bool) -> list[str]:
     return [f"dry run, nothing was changed; it would be: {done}" if dry_run else done]
 
 
-def typed(what: str, confirm: bool = False) -> str:
+def typed(*what: str, confirm: bool = False) -> list[str]:
     """Return what somebody types without its being shown, or pipes in, a line each."""
-    if typer.get_text_stream("stdin").isatty():
-        return str(typer.prompt(what, hide_input=True, confirmation_prompt=confirm, err=True))
-    return typer.get_text_stream("stdin").readline().rstrip("\r\n")
+    piped = typer.get_text_stream("stdin")
+    if piped.isatty():
+        return [
+            str(typer.prompt(one, hide_input=True, confirmation_prompt=confirm, err=True)) for one in what
+        ]
+    return [piped.readline().rstrip("\r\n") for _ in what]
 
 
 def _add_first(

@@ -39,6 +39,14 @@ Reason = Annotated[str, typer.Option("--reason", help="Why, in a line.")]
 MOST = 1000
 
 
+class More(msgspec.Struct, frozen=True):
+    """What a command says besides its proposal. `look` is whether there is something to look at."""
+
+    document: dict[str, Any]
+    lines: list[str]
+    look: bool = False
+
+
 def propose(
     file: Annotated[Path, typer.Argument(help="The command as JSON, as a proposal shows it.")],
     config: Config,
@@ -212,11 +220,11 @@ def propose_it(
     set_: list[str] | None,
     json: bool,
     dry_run: bool,
-    more: Callable[[Centre], tuple[dict[str, Any], list[str]]] = lambda _centre: ({}, []),
+    more: Callable[[Centre], More] = lambda _centre: More({}, []),
 ) -> None:
     """Run a command that proposes: print what it would do and which proposal it is.
 
-    `more` adds to the document and the lines. Exit 4 when something would be left out.
+    `more` adds to the document and the lines. Exit 4 when there is something to look at.
     """
 
     def work() -> Shown:
@@ -243,13 +251,13 @@ def propose_it(
             "shown_hash": None if made is None else _find(centre, made).shown_hash,
             "shown": msgspec.to_builtins(looked),
         }
-        added, lines = more(centre)
-        said = [f"would {looked.says}", *_lines(looked), *lines]
+        added = more(centre)
+        said = [f"would {looked.says}", *_lines(looked), *added.lines]
         if made is None:
             said.append("dry run: nothing was proposed")
         else:
             said += [f"proposal  {made}", f"next      settlement approve {made}   (another person)"]
-        return Shown(document | added, said, 4 if looked.left_out else 0)
+        return Shown(document | added.document, said, 4 if looked.left_out or added.look else 0)
 
     run(work, json)
 

@@ -207,7 +207,7 @@ def _token_by_login(
     centre: Centre, user: str, label: str, dry_run: bool, make: Callable[[Connection, str, str], str]
 ) -> str:
     """Make a token of a person who logs in with password and second factor."""
-    password, code = typed("Password"), typed("Code of the second factor")
+    password, code = typed("Password", "Code of the second factor")
     door = Door(centre.engine, centre.keys, centre.now_ms, random_bytes, Lock())
 
     def then(connection: Connection, at_ms: int) -> str:

@@ -18,6 +18,7 @@ from settlement.claims.send_back import SendBack
 from settlement.db.connection import reading
 from settlement.people.roles import Permission
 from settlement.proposals.read_proposals import ProposalShown
+from settlement.proposals.two_people import LONGEST_TEXT
 from settlement.web.edge import Edge, ask_writer
 from settlement.web.guard import may, reach_of
 from settlement.web.problems import ANSWERS, problem_of
@@ -106,7 +107,7 @@ def pay_claim(
     request: StrictRequest, claim: FromPath[str], data: JSONBody[Payment], edge: NamedDependency[Edge]
 ) -> Response[ProposalShown]:
     """Propose that every line of a claim that is not held back is paid, with both totals."""
-    return proposed(request, edge, PayClaim(claim, data.reference))
+    return proposed(request, edge, PayClaim(_a_name(claim), data.reference))
 
 
 @post(
@@ -124,7 +125,8 @@ def reject_line(
     edge: NamedDependency[Edge],
 ) -> Response[ProposalShown]:
     """Propose that a line is rejected: the fund does not pay it."""
-    return proposed(request, edge, SendBack(claim, record_id, scrub(data.reason), to_correct=False))
+    command = SendBack(_a_name(claim), _a_name(record_id), scrub(data.reason), to_correct=False)
+    return proposed(request, edge, command)
 
 
 @post(
@@ -142,7 +144,8 @@ def send_line_to_correct(
     edge: NamedDependency[Edge],
 ) -> Response[ProposalShown]:
     """Propose that a line is sent back to be corrected: it may be claimed again."""
-    return proposed(request, edge, SendBack(claim, record_id, scrub(data.reason), to_correct=True))
+    command = SendBack(_a_name(claim), _a_name(record_id), scrub(data.reason), to_correct=True)
+    return proposed(request, edge, command)
 
 
 @post(
@@ -159,7 +162,7 @@ def note_repayment(
     edge: NamedDependency[Edge],
 ) -> Response[ProposalShown]:
     """Propose to book that the merchant has repaid the grant of returned goods."""
-    return proposed(request, edge, Repay(record_id, data.reference))
+    return proposed(request, edge, Repay(_a_name(record_id), data.reference))
 
 
 @get("/v1/returns", sync_to_thread=True, guards=[may(Permission.READ_RECORDS)], responses=ANSWERS)
@@ -178,6 +181,13 @@ def show_returns(
             connection, after, MOST, at_ms, edge.setting().lag_target_s(at_ms), reach_of(request)
         )
     return Returns(found[-1].record_id if len(found) == MOST else None, tuple(found))
+
+
+def _a_name(text: str) -> str:
+    """Return a name from the address; one that nothing can have is of nothing that is here."""
+    if not text.isprintable() or len(text) > LONGEST_TEXT or not text.strip():
+        raise Problem(404, "NOT_FOUND", "Nothing here has such a name. Correct the address")
+    return text
 
 
 ROUTES = (
