@@ -4,7 +4,7 @@ import datetime
 from typing import Annotated
 
 import msgspec
-from litestar import Response, get, post
+from litestar import get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody, QueryParameter
 from msgspec import Meta
@@ -105,7 +105,7 @@ def show_claim(request: StrictRequest, claim: FromPath[str], edge: NamedDependen
 )
 def pay_claim(
     request: StrictRequest, claim: FromPath[str], data: JSONBody[Payment], edge: NamedDependency[Edge]
-) -> Response[ProposalShown]:
+) -> ProposalShown:
     """Propose that every line of a claim that is not held back is paid, with both totals."""
     return proposed(request, edge, PayClaim(_a_name(claim), data.reference))
 
@@ -123,7 +123,7 @@ def reject_line(
     record_id: FromPath[str],
     data: JSONBody[Reason],
     edge: NamedDependency[Edge],
-) -> Response[ProposalShown]:
+) -> ProposalShown:
     """Propose that a line is rejected: the fund does not pay it."""
     command = SendBack(_a_name(claim), _a_name(record_id), scrub(data.reason), to_correct=False)
     return proposed(request, edge, command)
@@ -142,7 +142,7 @@ def send_line_to_correct(
     record_id: FromPath[str],
     data: JSONBody[Reason],
     edge: NamedDependency[Edge],
-) -> Response[ProposalShown]:
+) -> ProposalShown:
     """Propose that a line is sent back to be corrected: it may be claimed again."""
     command = SendBack(_a_name(claim), _a_name(record_id), scrub(data.reason), to_correct=True)
     return proposed(request, edge, command)
@@ -160,7 +160,7 @@ def note_repayment(
     record_id: FromPath[str],
     data: JSONBody[Payment],
     edge: NamedDependency[Edge],
-) -> Response[ProposalShown]:
+) -> ProposalShown:
     """Propose to book that the merchant has repaid the grant of returned goods."""
     return proposed(request, edge, Repay(_a_name(record_id), data.reference))
 

@@ -3,7 +3,7 @@
 from typing import Annotated, Any
 
 import msgspec
-from litestar import Response, get, post
+from litestar import get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody, QueryParameter
 from msgspec import Meta
@@ -54,9 +54,7 @@ class Proposals(msgspec.Struct, frozen=True):
     guards=[may(Permission.PROPOSE), has_json],
     responses=ANSWERS,
 )
-def propose(
-    request: StrictRequest, data: JSONBody[NeedsTwo], edge: NamedDependency[Edge]
-) -> Response[ProposalShown]:
+def propose(request: StrictRequest, data: JSONBody[NeedsTwo], edge: NamedDependency[Edge]) -> ProposalShown:
     """Propose a command, `{"type": "top_up", ...}`; another person approves it."""
     return proposed(request, edge, data)
 
@@ -132,13 +130,13 @@ def withdraw(
     return _shown(edge, proposal)
 
 
-def proposed(request: StrictRequest, edge: Edge, command: NeedsTwo) -> Response[ProposalShown]:
-    """Propose a command as whoever sent the request; the answer is 202, with the proposal."""
+def proposed(request: StrictRequest, edge: Edge, command: NeedsTwo) -> ProposalShown:
+    """Propose a command as whoever sent the request; the address answers 202, with the proposal."""
     desk = Desk(edge.engine, edge.setting(), edge.now_ms(), random_bytes, lambda one: ask_writer(edge, one))
     made = make.make(desk, command, actor_of(request).name)
     if isinstance(made, Denied):
         raise problem_of(made)
-    return Response(_shown(edge, made), status_code=202)
+    return _shown(edge, made)
 
 
 def _shown(edge: Edge, name: str) -> ProposalShown:
