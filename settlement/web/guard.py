@@ -28,6 +28,7 @@ PUBLIC = frozenset(
         ("GET", "/readyz"),
         ("GET", "/metrics"),
         ("GET", "/openapi.json"),
+        ("GET", "/v1/meter"),
         ("POST", "/v1/enrolments"),
         ("POST", "/v1/login"),
     }
