@@ -5,6 +5,7 @@ import secrets
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import Executor, ThreadPoolExecutor
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
@@ -82,6 +83,6 @@ def steady_ms() -> int:
     return time.monotonic_ns() // 1_000_000
 
 
-def rest_ms(for_ms: int) -> None:
-    """Do nothing for a while; at once when it is over."""
-    time.sleep(max(for_ms, 0) / 1000)
+def own_thread(name: str) -> Executor:
+    """Return a thread of one's own, which does what it is given one after the other."""
+    return ThreadPoolExecutor(1, name)

@@ -62,5 +62,6 @@ def build_web(edge: Edge) -> Litestar:
     refuse_unguarded(app)
     app.state.edge = edge
     app.state.signatures = Signatures(edge)
+    app.state.logins = login.Logins(edge)
     app.state.description = health.description(described.openapi_schema.to_schema())
     return app

@@ -1,9 +1,11 @@
 """How do people log in and out, and what do those get who are not who they say?"""
 
 import statistics
+import threading
 import time
 
 import pytest
+import requests
 from centre import PASSWORD, add_person
 from phone import code
 from sqlalchemy import text
@@ -143,6 +145,27 @@ def test_a_body_that_is_no_login_is_a_problem(centre, body):
         f"{centre.url}/v1/login", data=body, headers={"Content-Type": "application/json"}, timeout=30
     )
     assert answer.status_code in (400, 413)
+
+
+def test_many_who_guess_at_once_do_not_keep_shops_waiting(centre, person):
+    client = centre.enrol()
+    answers = []
+
+    def guess():
+        body = {"name": "nobody", "password": "guess", "code": "000000"}
+        answers.append(requests.post(f"{centre.url}/v1/login", json=body, timeout=60).status_code)
+
+    guessing = [threading.Thread(target=guess) for _ in range(60)]
+    for one in guessing:
+        one.start()
+    began = time.monotonic()
+    assert client.hold().promise is not None
+    assert time.monotonic() - began < 5
+    for one in guessing:
+        one.join()
+    assert set(answers) == {401, 429}
+    assert answers.count(401) < 60
+    assert person.login().status_code == 200
 
 
 def test_a_code_counts_once(centre, person):

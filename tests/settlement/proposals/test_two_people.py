@@ -23,6 +23,7 @@ from settlement.proposals.propose import Propose
 from settlement.proposals.turn_down import Decline, Withdraw
 from settlement.proposals.two_people import NeedsTwo
 from settlement.system import random_bytes
+from settlement.writer.apply import Command, Direct
 from settlement.writer.step import Claimed, Denied, Done
 from subsidy.policy.split import Part
 
@@ -247,6 +248,11 @@ def test_every_command_of_the_list_is_proposed_shown_and_carried_out(books, devi
         assert isinstance(answer, Done | Claimed), answer
         seen.add(type(command))
     assert seen == set(NeedsTwo.__args__)
+
+
+def test_what_needs_two_people_is_nothing_that_an_address_may_give_to_the_writer():
+    assert set(Direct.__args__).isdisjoint(NeedsTwo.__args__)
+    assert set(Command.__args__) == {*Direct.__args__, *NeedsTwo.__args__}
 
 
 def test_a_command_is_written_and_read_as_it_is(books, device):
