@@ -1,6 +1,7 @@
 """How is the centre put together? The only place that wires database, keys, pack, writer and web."""
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import msgspec
@@ -15,6 +16,8 @@ from settlement.db.upsert import upsert
 from settlement.db.whose import PROGRAMME, programme_of, refuse_foreign
 from settlement.keys import Keys
 from settlement.logs import make_log
+from settlement.people.acting import Task, acting
+from settlement.people.sessions import Actor
 from settlement.reconcile import schedule
 from settlement.reconcile.run import NightParts
 from settlement.reconcile.wiring import night_parts
@@ -24,7 +27,7 @@ from settlement.system import clock_us, random_bytes, wall_ms
 from settlement.web.app import build_web
 from settlement.web.edge import Edge, PackFiles
 from settlement.web.quick_hold import HoldsFirst
-from settlement.writer.apply import Command
+from settlement.writer.apply import Direct
 from settlement.writer.step import Answer, Setting
 from settlement.writer.writer import Writer
 from subsidy.policy.model import Pack
@@ -43,6 +46,10 @@ class Centre(msgspec.Struct, frozen=True):
     texts: dict[str, str]
     now_ms: Callable[[], int]
 
+    def acting(self, task: Task, token_file: Path | None = None) -> AbstractContextManager[Actor]:
+        """Return a context in which a command is done by whoever may, audited. Raises NotAllowed."""
+        return acting(self.engine, self.now_ms, task, token_file)
+
     def setting(self) -> Setting:
         """Return what a step may know."""
         return Setting(self.pack, self.keys.kid, self.keys.public())
@@ -57,7 +64,7 @@ class Centre(msgspec.Struct, frozen=True):
         setting = self.setting()
         return Writer(self.engine, lambda: setting, self.now_ms, failed, clock_us)
 
-    def night_parts(self, submit: Callable[[Command], Answer], sources: Path | None = None) -> NightParts:
+    def night_parts(self, submit: Callable[[Direct], Answer], sources: Path | None = None) -> NightParts:
         """Return what a night works with. Raises FileError."""
         return night_parts(self.settings, self.pack, self.engine, submit, self.now_ms, sources)
 

@@ -5,26 +5,26 @@ from typing import Annotated
 
 import typer
 
-from settlement import api_tokens
 from settlement.app import Centre, open_centre, set_up
 from settlement.cli_claims import claims, year
+from settlement.cli_funds import top_up, transfer
 from settlement.cli_imports import imports
 from settlement.cli_night import night
-from settlement.cli_transfer import Pool, parts_of, refuse_foreign_parts, transfer
+from settlement.cli_people import users
+from settlement.cli_proposals import approve, proposals, propose
+from settlement.cli_tokens import audit_log, tokens
 from settlement.config import read_settings
-from settlement.console import Config, DryRun, Json, Refused, Set, Shown, print_now, run
+from settlement.console import Config, Json, Refused, Set, Shown, TokenFile, print_now, run
 from settlement.db.connection import reading, writing
 from settlement.devices.make_code import make_code
-from settlement.funds import top_up as top_up_step
-from settlement.funds.top_up import TopUp
-from settlement.ledger import balances as balances_of
 from settlement.ledger import read_books
+from settlement.people import audit
+from settlement.people.acting import Task
+from settlement.people.credentials import name_of_account
+from settlement.people.first import first_token
+from settlement.people.roles import Permission
 from settlement.system import random_bytes
 from settlement.web.serve import bind, run_until_stopped
-from settlement.writer import store
-from settlement.writer.batch import Rows
-from settlement.writer.rows import Funding
-from settlement.writer.step import Denied
 from subsidy import calendar
 from subsidy.money import yuan
 
@@ -43,7 +43,14 @@ app.add_typer(ledger, name="ledger")
 app.add_typer(config, name="config")
 app.add_typer(claims, name="claims")
 app.add_typer(year, name="year")
+app.command("top-up")(top_up)
 app.command("transfer")(transfer)
+app.add_typer(users, name="users")
+app.add_typer(tokens, name="token")
+app.add_typer(proposals, name="proposals")
+app.add_typer(audit_log, name="audit")
+app.command("propose")(propose)
+app.command("approve")(approve)
 
 
 @app.command("init")
@@ -67,9 +74,8 @@ def init(
         overrides = [*(set_ or ()), *([f"database={database}"] if database is not None else [])]
         centre = set_up(read_settings(config, overrides).settings)
         with writing(centre.engine) as connection:
-            token = None
-            if new_token or not api_tokens.has_any(connection):
-                token = api_tokens.make_token(connection, "operator", random_bytes, centre.now_ms())
+            token = first_token(connection, random_bytes, centre.now_ms(), again=new_token)
+            audit.write(connection, centre.now_ms(), name_of_account(), "os", "init", "", "done")
         settings = centre.settings
         document = {
             "programme": settings.programme,
@@ -103,7 +109,7 @@ def serve(config: Config, set_: Set = None, json: Json = False) -> None:
 
     def work() -> Shown:
         centre = open_centre(read_settings(config, set_ or ()).settings)
-        with bind(centre.settings.listen) as bound:
+        with bind(centre.settings.listen) as bound, centre.acting(Task(Permission.RUN, "serve")):
             address = "{}:{}".format(*bound.getsockname()[:2])
             web = centre.web()
             document = {
@@ -124,6 +130,7 @@ def enrol_code(
     config: Config,
     shop: Annotated[str, typer.Option(help="The shop's id.")],
     valid_minutes: Annotated[int, typer.Option(min=1, max=10_080, help="How long it counts.")] = 15,
+    token_file: TokenFile = None,
     set_: Set = None,
     json: Json = False,
 ) -> None:
@@ -136,12 +143,13 @@ def enrol_code(
 
     def work() -> Shown:
         centre = _open(config, set_)
-        with writing(centre.engine) as connection:
-            made = make_code(
-                connection, shop, centre.keys.kid, valid_minutes * 60_000, random_bytes, centre.now_ms()
-            )
-        if made is None:
-            raise Refused(f"there is no shop {shop}. Import it with `settlement import shops FILE`", 2)
+        with centre.acting(Task(Permission.RUN, "enrol-code", shop), token_file):
+            with writing(centre.engine) as connection:
+                made = make_code(
+                    connection, shop, centre.keys.kid, valid_minutes * 60_000, random_bytes, centre.now_ms()
+                )
+            if made is None:
+                raise Refused(f"there is no shop {shop}. Import it with `settlement import shops FILE`", 2)
         until = calendar.from_ms(made.expires_ms).isoformat(timespec="seconds")
         document = {"code": made.code, "shop": made.shop, "expires_at": until}
         next_step = f"next   terminal-agent enrol {made.code}"
@@ -153,39 +161,8 @@ def enrol_code(
     run(work, json)
 
 
-@app.command("top-up")
-def top_up(
-    config: Config,
-    year: Annotated[int, typer.Option(min=2024, max=2099, help="The programme year.")],
-    part: Annotated[list[str], typer.Option(help="funder=yuan, as in central=1000000.00; repeatable.")],
-    reference: Annotated[str, typer.Option(help="The document that gives the money.")],
-    pool: Pool = "",
-    set_: Set = None,
-    json: Json = False,
-    dry_run: DryRun = False,
-) -> None:
-    """Add money that funders have given to a programme year. One reference counts once.
-
-    Example:
-
-        settlement top-up --config settlement.yaml --year 2026 --part central=850000.00
-        --part county=150000.00 --reference "示例财建〔2026〕1号"
-    """
-    parts = parts_of(part)
-
-    def work() -> Shown:
-        centre = _open(config, set_)
-        refuse_foreign_parts(centre, parts)
-        after = _book_top_up(centre, TopUp(year, parts, reference, pool), dry_run)
-        document = {"year": year, "dry_run": dry_run, "available_fen": after}
-        lines = [f"{'would be' if dry_run else 'is now'} available in {year}:"]
-        return Shown(document, lines + [f"  {funder:<12}{yuan(fen):>16}" for funder, fen in after.items()])
-
-    run(work, json)
-
-
 @ledger.command("verify")
-def verify(config: Config, set_: Set = None, json: Json = False) -> None:
+def verify(config: Config, token_file: TokenFile = None, set_: Set = None, json: Json = False) -> None:
     """Check that every posting set sums to zero and balances equal their fold. Exit 0 or 1.
 
     Example:
@@ -194,7 +171,11 @@ def verify(config: Config, set_: Set = None, json: Json = False) -> None:
     """
 
     def work() -> Shown:
-        with reading(_open(config, set_).engine) as connection:
+        centre = _open(config, set_)
+        with (
+            centre.acting(Task(Permission.READ_BOOKS, "ledger verify"), token_file),
+            reading(centre.engine) as connection,
+        ):
             found = list(read_books.faults(connection))
         lines = found or ["the books are true: postings sum to zero, balances equal their fold"]
         return Shown({"true": not found, "faults": found}, lines, 1 if found else 0)
@@ -203,7 +184,7 @@ def verify(config: Config, set_: Set = None, json: Json = False) -> None:
 
 
 @ledger.command("balances")
-def balances(config: Config, set_: Set = None, json: Json = False) -> None:
+def balances(config: Config, token_file: TokenFile = None, set_: Set = None, json: Json = False) -> None:
     """Print every balance, in yuan; with --json in fen.
 
     Example:
@@ -212,7 +193,11 @@ def balances(config: Config, set_: Set = None, json: Json = False) -> None:
     """
 
     def work() -> Shown:
-        with reading(_open(config, set_).engine) as connection:
+        centre = _open(config, set_)
+        with (
+            centre.acting(Task(Permission.READ_BOOKS, "ledger balances"), token_file),
+            reading(centre.engine) as connection,
+        ):
             found = read_books.balances(connection)
         ordered = sorted(found.items(), key=lambda one: (one[0][2:], *one[0]))
         rows = [
@@ -255,27 +240,6 @@ def show(
 
 def _open(config: Path, set_: list[str] | None) -> Centre:
     return open_centre(read_settings(config, set_ or ()).settings)
-
-
-def _book_top_up(centre: Centre, command: TopUp, dry_run: bool) -> dict[str, int]:
-    """Book it, or only look whether it can be; return what each funder then has available."""
-    adds = {part.funder: part.fen for part in command.parts}
-    if not dry_run:
-        (answer,) = centre.writer(_raise).write_now([command])
-        if isinstance(answer, Denied):
-            raise Refused(answer.detail, 6)
-        adds = dict.fromkeys(adds, 0)
-    with reading(centre.engine) as connection:
-        rows = Rows()
-        store.load(connection, top_up_step.keys(command, rows), rows)
-        left = balances_of.available(rows, adds, command.year, command.pool)
-    if dry_run and rows.get(Funding, command.year, command.reference) is not None:
-        raise Refused(f"{command.reference} is booked for {command.year}", 6)
-    return {funder: left[funder] + adds[funder] for funder in adds}
-
-
-def _raise(wrong: BaseException) -> None:
-    raise wrong
 
 
 def main() -> None:

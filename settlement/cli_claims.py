@@ -11,19 +11,21 @@ from sqlalchemy import func, select
 
 from settlement.app import Centre, open_centre
 from settlement.claims import read_claims
-from settlement.claims.build import BuildClaim
 from settlement.claims.build_day import build_day
 from settlement.claims.enter_late import EnterLate
 from settlement.claims.pay import PayClaim, unknown
 from settlement.claims.repaid import Repay
 from settlement.claims.send_back import SendBack
+from settlement.cli_proposals import More, ask, propose_it
 from settlement.config import read_settings
-from settlement.console import Config, DryRun, Json, Refused, Set, Shown, run
+from settlement.console import Config, DryRun, Json, Refused, Set, Shown, TokenFile, run
 from settlement.db import tables
 from settlement.db.connection import reading
 from settlement.funds.close_year import CloseYear
-from settlement.writer.apply import Command
-from settlement.writer.step import Answer, Claimed, Denied
+from settlement.people.acting import Task
+from settlement.people.roles import Permission
+from settlement.words import words
+from settlement.writer.step import Claimed
 from subsidy.masking import scrub
 from subsidy.money import yuan
 
@@ -41,6 +43,7 @@ def build(
     config: Config,
     date: Annotated[str, typer.Option(help="The day up to whose end sales are claimed, as in 2026-03-01.")],
     merchant: Annotated[str | None, typer.Option(help="Only this merchant.")] = None,
+    token_file: TokenFile = None,
     set_: Set = None,
     json: Json = False,
     dry_run: DryRun = False,
@@ -57,11 +60,10 @@ def build(
 
     def work() -> Shown:
         centre = _open(config, set_)
-
-        def ask(command: BuildClaim) -> Answer:
-            return _ask(centre, command, dry_run)
-
-        built = build_day(centre.engine, day, merchant, ask, again=not dry_run)
+        with centre.acting(Task(Permission.BUILD_CLAIMS, "claims build", date, dry_run), token_file):
+            built = build_day(
+                centre.engine, day, merchant, lambda one: ask(centre, one, dry_run), again=not dry_run
+            )
         document = {"dry_run": dry_run, "day": date, "claims": msgspec.to_builtins(built)}
         lines = [line for one in built for line in _built(one, dry_run)]
         if not any(one.claim for one in built):
@@ -76,35 +78,22 @@ def pay(
     claim: Claim,
     config: Config,
     reference: Reference,
+    token_file: TokenFile = None,
     set_: Set = None,
     json: Json = False,
     dry_run: DryRun = False,
 ) -> None:
-    """Book that the bank has paid a claim: every line that is not held back.
+    """Propose to book that the bank has paid a claim: every line that is not held back.
 
     Lines whose goods came back are withheld for good; others that are held back can be paid later, with
-    another reference. Exit 4 when something was withheld.
+    another reference. Exit 4 when something would be withheld. Another person approves it.
 
     Example:
 
         settlement claims pay C-M001-2026-03-01 --config settlement.yaml --reference "示例行202603020001"
     """
-    words = _words(reference, "--reference")
-
-    def work() -> Shown:
-        paid = _ask(_open(config, set_), PayClaim(claim, words), dry_run)
-        assert isinstance(paid, Claimed)
-        withheld_fen = sum(one.fen for one in paid.left_out)
-        document = {"dry_run": dry_run, "reference": words, **msgspec.to_builtins(paid)}
-        document |= {"withheld_lines": len(paid.left_out), "withheld_fen": withheld_fen}
-        lines = [
-            f"{'would be paid' if dry_run else 'paid'}  {paid.lines:>6} lines {yuan(paid.fen):>16}",
-            f"withheld  {len(paid.left_out):>6} lines {yuan(withheld_fen):>16}",
-            *_left_out(paid),
-        ]
-        return Shown(document, lines, 4 if paid.left_out else 0)
-
-    run(work, json)
+    command = PayClaim(claim, words(reference, "--reference"))
+    propose_it(lambda _centre: command, f"claims pay {claim}", config, token_file, set_, json, dry_run)
 
 
 @claims.command("reject")
@@ -113,18 +102,19 @@ def reject(
     record_id: RecordId,
     config: Config,
     reason: Reason,
+    token_file: TokenFile = None,
     set_: Set = None,
     json: Json = False,
     dry_run: DryRun = False,
 ) -> None:
-    """Reject a line: the fund does not pay it, and its money is available again.
+    """Propose to reject a line: the fund does not pay it, and its money is available again.
 
     Example:
 
         settlement claims reject C-M001-2026-03-01 RECORD_ID --config settlement.yaml --reason "no invoice"
     """
-    command = SendBack(claim, record_id, scrub(_words(reason, "--reason")), to_correct=False)
-    _do(config, set_, command, dry_run, f"{record_id} rejected: its money is available again", json)
+    command = SendBack(claim, record_id, scrub(words(reason, "--reason")), to_correct=False)
+    propose_it(lambda _centre: command, f"claims reject {record_id}", config, token_file, set_, json, dry_run)
 
 
 @claims.command("correct")
@@ -133,18 +123,21 @@ def correct(
     record_id: RecordId,
     config: Config,
     reason: Reason,
+    token_file: TokenFile = None,
     set_: Set = None,
     json: Json = False,
     dry_run: DryRun = False,
 ) -> None:
-    """Send a line back to be corrected: it is payable again, and goes into another claim.
+    """Propose to send a line back to be corrected: it is payable again, and goes into another claim.
 
     Example:
 
         settlement claims correct C-M001-2026-03-01 RECORD_ID --config settlement.yaml --reason "no photo"
     """
-    command = SendBack(claim, record_id, scrub(_words(reason, "--reason")), to_correct=True)
-    _do(config, set_, command, dry_run, f"{record_id} is payable again, to be claimed once more", json)
+    command = SendBack(claim, record_id, scrub(words(reason, "--reason")), to_correct=True)
+    propose_it(
+        lambda _centre: command, f"claims correct {record_id}", config, token_file, set_, json, dry_run
+    )
 
 
 @claims.command("repaid")
@@ -152,18 +145,19 @@ def repaid(
     record_id: RecordId,
     config: Config,
     reference: Reference,
+    token_file: TokenFile = None,
     set_: Set = None,
     json: Json = False,
     dry_run: DryRun = False,
 ) -> None:
-    """Book that a merchant has repaid the grant of goods returned after payout, or that it was netted.
+    """Propose to book that a merchant has repaid a grant after payout, or that it was netted.
 
     Example:
 
         settlement claims repaid RECORD_ID --config settlement.yaml --reference "示例行202604010007"
     """
-    command = Repay(record_id, _words(reference, "--reference"))
-    _do(config, set_, command, dry_run, f"{record_id} repaid: the merchant owes nothing for it", json)
+    command = Repay(record_id, words(reference, "--reference"))
+    propose_it(lambda _centre: command, f"claims repaid {record_id}", config, token_file, set_, json, dry_run)
 
 
 @claims.command("enter-late")
@@ -171,24 +165,28 @@ def enter_late(
     record_id: RecordId,
     config: Config,
     reference: Reference,
+    token_file: TokenFile = None,
     set_: Set = None,
     json: Json = False,
     dry_run: DryRun = False,
 ) -> None:
-    """Let a late grant enter the pool when its money, serial number and quota are still there.
+    """Propose to let a late grant enter the pool, when its money, serial number and quota are there.
 
     Example:
 
         settlement claims enter-late RECORD_ID --config settlement.yaml --reference "示例商务局〔2026〕8号"
     """
-    command = EnterLate(record_id, _words(reference, "--reference"))
-    _do(config, set_, command, dry_run, f"{record_id} is payable", json)
+    command = EnterLate(record_id, words(reference, "--reference"))
+    propose_it(
+        lambda _centre: command, f"claims enter-late {record_id}", config, token_file, set_, json, dry_run
+    )
 
 
 @claims.command("show")
 def show(
     config: Config,
     claim: Annotated[str | None, typer.Argument(help="The claim's name; without it all are listed.")] = None,
+    token_file: TokenFile = None,
     set_: Set = None,
     json: Json = False,
 ) -> None:
@@ -200,7 +198,11 @@ def show(
     """
 
     def work() -> Shown:
-        with reading(_open(config, set_).engine) as connection:
+        centre = _open(config, set_)
+        with (
+            centre.acting(Task(Permission.READ_CLAIMS, "claims show", claim or ""), token_file),
+            reading(centre.engine) as connection,
+        ):
             if claim is None:
                 found = _all_claims(connection)
                 lines = [line for one in found for line in _summary(one)] or ["no claim has been built yet"]
@@ -227,22 +229,21 @@ def show(
 def close(
     programme_year: Annotated[int, typer.Argument(metavar="YEAR", min=2024, max=2099)],
     config: Config,
+    token_file: TokenFile = None,
     set_: Set = None,
     json: Json = False,
     dry_run: DryRun = False,
 ) -> None:
-    """Close a programme year for good: nothing of it is promised again. Open holds are carried, and listed.
+    """Propose to close a programme year for good: nothing of it is promised again.
 
-    Exit 4 when holds of the year are open. Look first, with --dry-run: a year is never opened again.
+    Open holds are carried, and listed. Exit 4 when there are any. A year is never opened again.
 
     Example:
 
         settlement year close 2026 --config settlement.yaml --dry-run
     """
 
-    def work() -> Shown:
-        centre = _open(config, set_)
-        _ask(centre, CloseYear(programme_year), dry_run)
+    def carried(centre: Centre) -> More:
         record = tables.record.c
         query = (
             select(record.record_id, record.subsidy_fen)
@@ -251,43 +252,23 @@ def close(
         )
         with reading(centre.engine) as connection:
             holds = [(row.record_id, row.subsidy_fen) for row in connection.execute(query)]
-        carried = sum(fen for _, fen in holds)
+        fen = sum(fen for _, fen in holds)
         document = {
             "year": programme_year,
-            "dry_run": dry_run,
             "open_holds": [{"record_id": record_id, "fen": fen} for record_id, fen in holds],
-            "carried_fen": carried,
+            "carried_fen": fen,
         }
-        lines = [
-            f"{programme_year} {'would be' if dry_run else 'is'} closed; "
-            f"carried: {len(holds)} open holds, {yuan(carried)}",
-            *(f"  {record_id}  {yuan(fen):>14}" for record_id, fen in holds),
-        ]
-        return Shown(document, lines, 4 if holds else 0)
+        lines = [f"carried: {len(holds)} open holds, {yuan(fen)}"]
+        lines += [f"  {record_id}  {yuan(fen):>14}" for record_id, fen in holds]
+        return More(document, lines, look=bool(holds))
 
-    run(work, json)
+    command = CloseYear(programme_year)
+    what = f"year close {programme_year}"
+    propose_it(lambda _centre: command, what, config, token_file, set_, json, dry_run, carried)
 
 
 def _open(config: Path, set_: list[str] | None) -> Centre:
     return open_centre(read_settings(config, set_ or ()).settings)
-
-
-def _ask(centre: Centre, command: Command, dry_run: bool) -> Answer:
-    (answer,) = centre.writer(_raise).write_now([command], dry_run)
-    if isinstance(answer, Denied):
-        raise Refused(answer.detail, 2 if answer.status == 404 else 6)
-    return answer
-
-
-def _do(config: Path, set_: list[str] | None, command: Command, dry_run: bool, done: str, json: bool) -> None:
-    """Run a command of which there is nothing more to say than that it was done."""
-
-    def work() -> Shown:
-        _ask(_open(config, set_), command, dry_run)
-        document = {"dry_run": dry_run, "done": msgspec.to_builtins(command)}
-        return Shown(document, [f"dry run, nothing was changed; it would be: {done}" if dry_run else done])
-
-    run(work, json)
 
 
 def _built(one: Claimed, dry_run: bool) -> list[str]:
@@ -322,13 +303,3 @@ def _day(text: str) -> datetime.date:
     raise typer.BadParameter(
         "write a day of the calendar as YYYY-MM-DD, as in 2026-03-01", param_hint="--date"
     )
-
-
-def _words(text: str, option: str) -> str:
-    if not text.strip() or len(text) > 200 or not text.isprintable():
-        raise typer.BadParameter("write one line of at most 200 characters, not empty", param_hint=option)
-    return text
-
-
-def _raise(wrong: BaseException) -> None:
-    raise wrong

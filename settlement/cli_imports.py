@@ -10,8 +10,10 @@ from sqlalchemy import Connection
 
 from settlement.app import Centre, open_centre
 from settlement.config import read_settings
-from settlement.console import Config, DryRun, Json, Set, Shown, run
+from settlement.console import Config, DryRun, Json, Set, Shown, TokenFile, run
 from settlement.db.connection import writing
+from settlement.people.acting import Task
+from settlement.people.roles import Permission
 from settlement.sources.csv_rows import read_bytes
 from settlement.sources.prices import import_prices
 from settlement.sources.products import import_products
@@ -26,7 +28,14 @@ File = Annotated[Path, typer.Argument(help="The file to take in.")]
 
 
 @imports.command("shops")
-def shops(file: File, config: Config, set_: Set = None, json: Json = False, dry_run: DryRun = False) -> None:
+def shops(
+    file: File,
+    config: Config,
+    token_file: TokenFile = None,
+    set_: Set = None,
+    json: Json = False,
+    dry_run: DryRun = False,
+) -> None:
     """Take in merchants, shops and terminals (YAML). Layout: docs/reference-data.md.
 
     Example:
@@ -37,6 +46,7 @@ def shops(file: File, config: Config, set_: Set = None, json: Json = False, dry_
         lambda centre, connection, raw: import_shops(connection, raw, str(file), centre.pack.training),
         file,
         config,
+        token_file,
         set_,
         json,
         dry_run,
@@ -45,7 +55,12 @@ def shops(file: File, config: Config, set_: Set = None, json: Json = False, dry_
 
 @imports.command("products")
 def products(
-    file: File, config: Config, set_: Set = None, json: Json = False, dry_run: DryRun = False
+    file: File,
+    config: Config,
+    token_file: TokenFile = None,
+    set_: Set = None,
+    json: Json = False,
+    dry_run: DryRun = False,
 ) -> None:
     """Take in the product library (CSV). Layout: docs/reference-data.md.
 
@@ -57,6 +72,7 @@ def products(
         lambda _centre, connection, raw: import_products(connection, raw, str(file)),
         file,
         config,
+        token_file,
         set_,
         json,
         dry_run,
@@ -64,7 +80,14 @@ def products(
 
 
 @imports.command("prices")
-def prices(file: File, config: Config, set_: Set = None, json: Json = False, dry_run: DryRun = False) -> None:
+def prices(
+    file: File,
+    config: Config,
+    token_file: TokenFile = None,
+    set_: Set = None,
+    json: Json = False,
+    dry_run: DryRun = False,
+) -> None:
     """Take in price filings (CSV). Layout: docs/reference-data.md.
 
     Example:
@@ -75,6 +98,7 @@ def prices(file: File, config: Config, set_: Set = None, json: Json = False, dry
         lambda _centre, connection, raw: import_prices(connection, raw, str(file)),
         file,
         config,
+        token_file,
         set_,
         json,
         dry_run,
@@ -83,7 +107,12 @@ def prices(file: File, config: Config, set_: Set = None, json: Json = False, dry
 
 @imports.command("qualifications")
 def qualifications(
-    file: File, config: Config, set_: Set = None, json: Json = False, dry_run: DryRun = False
+    file: File,
+    config: Config,
+    token_file: TokenFile = None,
+    set_: Set = None,
+    json: Json = False,
+    dry_run: DryRun = False,
 ) -> None:
     """Take in qualifications (CSV); codes and identity numbers are kept as blind indexes only.
 
@@ -97,13 +126,14 @@ def qualifications(
         today = calendar.business_day(calendar.from_ms(centre.now_ms()))
         return import_qualifications(connection, raw, str(file), centre.keys, categories, today)
 
-    _import(take, file, config, set_, json, dry_run)
+    _import(take, file, config, token_file, set_, json, dry_run)
 
 
 def _import(
     take: Callable[[Centre, Connection, bytes], list[Imported]],
     file: Path,
     config: Path,
+    token_file: Path | None,
     set_: list[str] | None,
     json: bool,
     dry_run: bool,
@@ -111,7 +141,8 @@ def _import(
     def work() -> Shown:
         centre = open_centre(read_settings(config, set_ or ()).settings)
         raw = read_bytes(file)
-        with writing(centre.engine) as connection:
+        task = Task(Permission.RUN, "import", file.name, dry_run)
+        with centre.acting(task, token_file), writing(centre.engine) as connection:
             done = take(centre, connection, raw)
             if dry_run:
                 connection.rollback()

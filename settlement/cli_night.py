@@ -9,14 +9,16 @@ import typer
 
 from settlement.app import Centre, open_centre
 from settlement.config import read_settings
-from settlement.console import Config, DryRun, Json, Refused, Set, Shown, run
+from settlement.console import Config, DryRun, Json, Refused, Set, Shown, TokenFile, run
 from settlement.db.connection import reading
+from settlement.people.acting import Task
+from settlement.people.roles import Permission
 from settlement.reconcile.config import read_day
 from settlement.reconcile.lock import NightUnderWay
 from settlement.reconcile.register import OtherBytes
 from settlement.reconcile.report import Report, text
 from settlement.reconcile.run import NightRefused, run_night, stored
-from settlement.writer.apply import Command
+from settlement.writer.apply import Direct
 from settlement.writer.step import Answer
 
 night = typer.Typer(help="The nightly reconciliation.", no_args_is_help=True)
@@ -40,6 +42,7 @@ def run_command(
             "--replace", help="Let another file of this source count than the one on record; repeatable."
         ),
     ] = None,
+    token_file: TokenFile = None,
     set_: Set = None,
     json: Json = False,
     dry_run: DryRun = False,
@@ -53,9 +56,10 @@ def run_command(
 
     def work() -> Shown:
         centre = open_centre(read_settings(config, set_ or ()).settings)
-        parts = centre.night_parts(_submit(centre), sources)
+        parts, day = centre.night_parts(_submit(centre), sources), _day(date)
         try:
-            done = run_night(parts, _day(date), files, replace or (), dry_run)
+            with centre.acting(Task(Permission.RUN, "night run", day, dry_run), token_file):
+                done = run_night(parts, day, files, replace or (), dry_run)
         except (NightUnderWay, OtherBytes) as wrong:
             raise Refused(str(wrong), 6) from None
         except NightRefused as wrong:
@@ -69,7 +73,13 @@ def run_command(
 
 
 @night.command("report")
-def report_command(date: Date, config: Config, set_: Set = None, json: Json = False) -> None:
+def report_command(
+    date: Date,
+    config: Config,
+    token_file: TokenFile = None,
+    set_: Set = None,
+    json: Json = False,
+) -> None:
     """Print the newest report of a day, as it was when its night was run.
 
     Example:
@@ -80,7 +90,10 @@ def report_command(date: Date, config: Config, set_: Set = None, json: Json = Fa
     def work() -> Shown:
         centre = open_centre(read_settings(config, set_ or ()).settings)
         day = _day(date)
-        with reading(centre.engine) as connection:
+        with (
+            centre.acting(Task(Permission.READ_NIGHT, "night report", day), token_file),
+            reading(centre.engine) as connection,
+        ):
             content = stored(connection, day)
         if content is None:
             raise Refused(f"no night of {day} was run. Run `settlement night run --date {day}`", 2)
@@ -90,7 +103,7 @@ def report_command(date: Date, config: Config, set_: Set = None, json: Json = Fa
     run(work, json)
 
 
-def _submit(centre: Centre) -> Callable[[Command], Answer]:
+def _submit(centre: Centre) -> Callable[[Direct], Answer]:
     """Write in this process: a service that runs beside it waits its turn at the database."""
     writer = centre.writer(_raise)
     return lambda command: writer.write_now([command])[0]

@@ -17,6 +17,7 @@ from pydantic import AfterValidator, BeforeValidator, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from settlement.db.place import Place, read_place
+from settlement.people.credentials import TOKEN_FILE_VARIABLE, TOKEN_VARIABLE
 from subsidy.strict import yaml_text
 from subsidy.strict.digits import read_count
 from subsidy.strict.yaml_text import FileError
@@ -24,6 +25,7 @@ from subsidy.strict.yaml_text import FileError
 PREFIX = "SETTLEMENT_"
 # Read by the command line itself: where the file is.
 CONFIG_VARIABLE = "SETTLEMENT_CONFIG"
+OF_THE_COMMAND_LINE = (CONFIG_VARIABLE, TOKEN_VARIABLE, TOKEN_FILE_VARIABLE)
 DEFAULT = "default"
 _TIME = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]", re.ASCII)
 
@@ -210,7 +212,7 @@ def _from_environment(environment: Mapping[str, str]) -> _Source:
     found: dict[str, Any] = {}
     origins = {}
     for variable, value in environment.items():
-        if not variable.startswith(PREFIX) or variable == CONFIG_VARIABLE:
+        if not variable.startswith(PREFIX) or variable in OF_THE_COMMAND_LINE:
             continue
         key = variable.removeprefix(PREFIX).lower()
         if variable != variable.upper() or key not in Settings.model_fields:

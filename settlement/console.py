@@ -15,6 +15,9 @@ from sqlalchemy.exc import OperationalError
 from settlement.config import CONFIG_VARIABLE
 from settlement.db.connection import explain
 from settlement.db.place import DatabaseDown
+from settlement.people.acting import NotAllowed
+from settlement.people.credentials import TOKEN_FILE_VARIABLE
+from settlement.people.users import UserRefused
 from settlement.sources.csv_rows import FileErrors
 from settlement.web.serve import AddressTaken
 from subsidy.strict.yaml_text import FileError
@@ -27,6 +30,14 @@ Set = Annotated[
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout, nothing else.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Check and show everything, change nothing.")]
+TokenFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--token-file",
+        envvar=TOKEN_FILE_VARIABLE,
+        help="Act under the token in this file; else under SETTLEMENT_TOKEN, else as this account.",
+    ),
+]
 
 
 class Shown(msgspec.Struct, frozen=True):
@@ -55,6 +66,10 @@ def run(work: Callable[[], Shown], json: bool) -> None:
         _leave(str(wrong), 5, json)
     except OperationalError as wrong:
         _leave(f"the database: {explain(wrong)}. See who uses it, then try again", 5, json)
+    except NotAllowed as wrong:
+        _leave(str(wrong), 6, json)
+    except UserRefused as wrong:
+        _leave(str(wrong), 2 if wrong.is_usage else 6, json)
     except Refused as wrong:
         _leave(str(wrong), wrong.exit_code, json)
     print_now(shown, json)

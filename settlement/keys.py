@@ -3,7 +3,8 @@
 - the signing key seals promises and acks; older ones are kept, so that an old answer repeated
   is the same bytes;
 - index keys turn identity numbers and codes into blind indexes (HMAC-SHA256), one key for each
-  scope in which they must be unique. They are made from one secret with HKDF (RFC 5869).
+  scope in which they must be unique. They are made from one secret with HKDF (RFC 5869);
+- from the same secret, the key that seals people's second factors.
 """
 
 import hmac
@@ -46,11 +47,18 @@ class Keys:
         """Return what tells a repeated request from another one."""
         return self._index("request", request)
 
+    def sealing_key(self) -> bytes:
+        """Return the key under which second factors are sealed, of 32 bytes."""
+        return self._derived("tradein.seal.second-factor")
+
+    def _derived(self, info: str) -> bytes:
+        kdf = HKDF(algorithm=hashes.SHA256(), length=32, salt=None, info=info.encode())
+        return kdf.derive(self._index_secret)
+
     def _index(self, scope: str, content: str | bytes) -> str:
+        info = f"tradein.index.{scope}"
         key = self._of_scope.get(scope)
         if key is None:
-            info = f"tradein.index.{scope}".encode()
-            kdf = HKDF(algorithm=hashes.SHA256(), length=32, salt=None, info=info)
-            key = self._of_scope[scope] = kdf.derive(self._index_secret)
+            key = self._of_scope[scope] = self._derived(info)
         raw = content.encode() if isinstance(content, str) else content
         return hmac.digest(key, raw, "sha256").hex()[:32]

@@ -6,6 +6,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import Executor, ThreadPoolExecutor
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
@@ -101,3 +102,13 @@ def start_thread(name: str, run: Callable[[], None]) -> threading.Thread:
     thread = threading.Thread(target=run, name=name, daemon=True)
     thread.start()
     return thread
+
+
+def steady_ms() -> int:
+    """Return milliseconds of a clock that only goes on, for how long something took."""
+    return time.monotonic_ns() // 1_000_000
+
+
+def own_thread(name: str) -> Executor:
+    """Return a thread of one's own, which does what it is given one after the other."""
+    return ThreadPoolExecutor(1, name)

@@ -8,6 +8,7 @@ from typing import Any
 import requests
 
 from story import shop_files
+from story.people import People, add_people
 from story.processes import (
     Cable,
     EmulatedTerminal,
@@ -37,6 +38,7 @@ class Stage:
         self.centre = Process(folder, "centre", ["settlement", "serve", "--config", "settlement.yaml"])
         self.agent = Process(folder, "agent", ["terminal-agent", "run", "--config", "agent.yaml"])
         self.token = ""
+        self.people = People("", "")
         self._serials = 1000
         self._people = 0
         self._codes = 0
@@ -51,6 +53,7 @@ class Stage:
         config = ["--config", "settlement.yaml"]
         made = json.loads(run(self.folder, ["settlement", "init", *config, "--json"]))
         self.token = str(made["api_token"])
+        self.people = add_people(self.folder, config)
         for kind, file in (
             ("shops", "shops.yaml"),
             ("products", "products.csv"),
@@ -60,7 +63,9 @@ class Stage:
             run(self.folder, ["settlement", "import", kind, *config, file])
         parts = [word for part in shop_files.YEAR_PARTS for word in ("--part", part)]
         year = str(self._programme_year())
-        run(self.folder, ["settlement", "top-up", *config, "--year", year, *parts, "--reference", "demo"])
+        top_up = ["settlement", "top-up", *config, "--year", year, *parts, "--reference", "demo", "--json"]
+        proposal = json.loads(run(self.folder, top_up, token=self.people.proposer))["proposal"]
+        run(self.folder, ["settlement", "approve", *config, proposal], token=self.people.approver)
         self.centre.start()
         wait_for("the centre", lambda: answers(f"http://127.0.0.1:{CENTRE_PORT}/readyz"))
         for emulator in self.emulators():

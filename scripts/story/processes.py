@@ -1,6 +1,7 @@
 """Which processes does the story run, and how are they started, cut off, killed and stopped?"""
 
 import json
+import os
 import signal
 import socket
 import subprocess
@@ -73,11 +74,15 @@ class Process:
         return path.read_text(errors="replace") if path.exists() else "(not started)"
 
 
-def run(folder: Path, command: list[str], expected: int = 0, *, typed: str = "") -> str:
-    """Run one of our commands to its end, with `typed` on its standard input, and return what it printed."""
+def run(folder: Path, command: list[str], expected: int = 0, *, typed: str = "", token: str = "") -> str:
+    """Run one of our commands to its end, with `typed` on its standard input, and return what it printed.
+
+    With a `token` it is that user's command, else that of this account.
+    """
     done = subprocess.run(
         [str(BIN / command[0]), *command[1:]],
         cwd=folder,
+        env={**os.environ, "SETTLEMENT_TOKEN": token} if token else None,
         input=typed,
         capture_output=True,
         text=True,

@@ -18,7 +18,7 @@ from settlement.writer.step import Answer, Denied, Done, Emit, MoneyEvent, Setti
 from subsidy import calendar
 
 
-class EnterLate(msgspec.Struct, frozen=True):
+class EnterLate(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="enter_late"):
     """People have decided that a late grant is paid; `reference` names their decision."""
 
     record_id: str

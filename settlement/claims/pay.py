@@ -18,11 +18,16 @@ from settlement.writer.step import Answer, Claimed, Denied, Emit, Event, LeftOut
 CLAIM_UNKNOWN = "CLAIM_UNKNOWN"
 
 
-class PayClaim(msgspec.Struct, frozen=True):
-    """The bank has paid `claim`; `reference` names its document, which counts once."""
+class PayClaim(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="pay_claim"):
+    """The bank has paid `claim`; `reference` names its document, which counts once.
+
+    `lines` and `fen` are what two people agreed that it comes to; without them, whatever it comes to.
+    """
 
     claim: str
     reference: str
+    lines: int | None = None
+    fen: int | None = None
 
 
 class LinePaid(MoneyEvent, frozen=True, kw_only=True, tag="line_paid"):
@@ -103,6 +108,14 @@ def decide(rows: Rows, command: PayClaim, _setting: Setting, at_ms: int, emit: E
     if not any(_may_end(record) for record in records):
         waiting = f"{len(records)} lines wait for their reasons to go" if records else "no line is open"
         return Denied(409, "NOTHING_TO_PAY", f"{command.claim}: {waiting}. See `settlement claims show`")
+    to_pay = [record for record in records if not record.blocks]
+    comes_to = (len(to_pay), sum(record.subsidy_fen for record in to_pay))
+    if (command.lines, command.fen) not in ((None, None), comes_to):
+        detail = (
+            f"{command.claim} comes to {comes_to[0]} lines, {comes_to[1]} fen now, not to what was agreed. "
+            "Withdraw this, and propose it again"
+        )
+        return Denied(409, "ANOTHER_AMOUNT", detail)
     paid_fen, paid, withheld = 0, 0, []
     for record in records:
         if BACK in record.blocks:

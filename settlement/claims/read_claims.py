@@ -6,6 +6,8 @@ import msgspec
 from sqlalchemy import Connection, func, select
 
 from settlement.db import tables
+from settlement.people import within
+from settlement.people.roles import EVERYTHING, Reach
 from settlement.writer import store
 from settlement.writer.rows import Claim, ClaimLine, ClaimPayment
 from subsidy.masking import scrub
@@ -94,33 +96,38 @@ def merchants_to_claim(connection: Connection, before_ms: int) -> list[str]:
     return list(connection.execute(query).scalars())
 
 
-def claims(connection: Connection, after: str, most: int) -> list[ClaimSummary]:
-    """Return up to `most` claims behind the name `after`."""
+def claims(connection: Connection, after: str, most: int, reach: Reach = EVERYTHING) -> list[ClaimSummary]:
+    """Return up to `most` claims behind the name `after`, of each the lines within `reach`."""
     c = tables.claim.c
-    names = connection.execute(select(c.claim).where(c.claim > after).order_by(c.claim).limit(most)).scalars()
+    query = select(c.claim).where(c.claim > after, within.claims(reach)).order_by(c.claim).limit(most)
+    names = connection.execute(query).scalars()
     found = store.read_where(connection, Claim, c.claim.in_(list(names)))
     return [
-        ClaimSummary(one.claim, one.merchant, one.day, one.built_ms, _totals(connection, one))
+        ClaimSummary(one.claim, one.merchant, one.day, one.built_ms, _totals(connection, one, reach))
         for one in found
         if isinstance(one, Claim)
     ]
 
 
-def claim(connection: Connection, name: str) -> ClaimShown | None:
-    """Return a claim with everything in it, or None."""
-    found = store.read_where(connection, Claim, tables.claim.c.claim == name)
+def claim(connection: Connection, name: str, reach: Reach = EVERYTHING) -> ClaimShown | None:
+    """Return a claim with its lines within `reach`, or None when it has none there.
+
+    Its payments are of the whole claim: whoever sees only a county's part of it does not see them.
+    """
+    found = store.read_where(connection, Claim, tables.claim.c.claim == name, within.claims(reach))
     if not found or not isinstance(found[0], Claim):
         return None
     one = found[0]
+    is_whole = reach.everything or one.merchant in reach.merchants
     payments = store.read_where(connection, ClaimPayment, tables.claim_payment.c.claim == name)
     return ClaimShown(
         claim=one.claim,
         merchant=one.merchant,
         day=one.day,
         built_ms=one.built_ms,
-        totals=_totals(connection, one),
-        payments=tuple(payment for payment in payments if isinstance(payment, ClaimPayment)),
-        lines=tuple(_lines(connection, name)),
+        totals=_totals(connection, one, reach),
+        payments=tuple(one for one in payments if isinstance(one, ClaimPayment) and is_whole),
+        lines=tuple(_lines(connection, name, reach)),
     )
 
 
@@ -131,9 +138,14 @@ def claims_of(connection: Connection, record_id: str) -> list[ClaimLine]:
 
 
 def open_returns(
-    connection: Connection, after: str, most: int, at_ms: int, lag_target_s: int
+    connection: Connection,
+    after: str,
+    most: int,
+    at_ms: int,
+    lag_target_s: int,
+    reach: Reach = EVERYTHING,
 ) -> list[ReturnShown]:
-    """Return up to `most` returns that are under way, behind the record id `after`."""
+    """Return up to `most` returns within `reach` that are under way, behind the record id `after`."""
     back, record = tables.goods_return, tables.record
     query = (
         select(
@@ -143,7 +155,7 @@ def open_returns(
             record.c.state.label("record_state"),
         )
         .join(record, record.c.record_id == back.c.record_id)
-        .where(back.c.state == "RETURNING", back.c.record_id > after)
+        .where(back.c.state == "RETURNING", back.c.record_id > after, within.records(reach))
         .order_by(back.c.record_id)
         .limit(most)
     )
@@ -169,12 +181,12 @@ def open_returns(
     ]
 
 
-def _lines(connection: Connection, name: str) -> Sequence[LineShown]:
+def _lines(connection: Connection, name: str, reach: Reach) -> Sequence[LineShown]:
     line, record = tables.claim_line, tables.record
     query = (
         select(line, record.c.blocks)
         .join(record, record.c.record_id == line.c.record_id)
-        .where(line.c.claim == name)
+        .where(line.c.claim == name, within.records(reach))
         .order_by(line.c.record_id)
     )
     return [
@@ -193,13 +205,13 @@ def _lines(connection: Connection, name: str) -> Sequence[LineShown]:
     ]
 
 
-def _totals(connection: Connection, one: Claim) -> ClaimTotals:
+def _totals(connection: Connection, one: Claim, reach: Reach) -> ClaimTotals:
     line, record = tables.claim_line.c, tables.record.c
     held_back = (record.blocks != "[]").label("held_back")
     query = (
         select(line.state, held_back, func.count().label("lines"), func.sum(line.fen).label("fen"))
         .join_from(tables.claim_line, tables.record, record.record_id == line.record_id)
-        .where(line.claim == one.claim)
+        .where(line.claim == one.claim, within.records(reach))
         .group_by(line.state, held_back)
     )
     found = list(connection.execute(query))
@@ -209,7 +221,7 @@ def _totals(connection: Connection, one: Claim) -> ClaimTotals:
         return Total(sum(row.lines for row in mine), sum(row.fen for row in mine))
 
     return ClaimTotals(
-        submitted=Total(one.lines, one.fen),
+        submitted=Total(sum(row.lines for row in found), sum(row.fen for row in found)),
         open=total("SUBMITTED", held=False),
         held_back=total("SUBMITTED", held=True),
         paid=total("PAID"),

@@ -14,7 +14,7 @@ from settlement.writer.rows import ClosedYear, GoodsReturn, Record
 from settlement.writer.step import Answer, Denied, Done, Emit, MoneyEvent, Setting
 
 
-class Repay(msgspec.Struct, frozen=True):
+class Repay(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="repay"):
     """The merchant has repaid a record's grant; `reference` names the document."""
 
     record_id: str

@@ -17,7 +17,7 @@ from settlement.writer.rows import Claim, ClaimLine, Record
 from settlement.writer.step import Answer, Denied, Done, Emit, MoneyEvent, Setting
 
 
-class SendBack(msgspec.Struct, frozen=True):
+class SendBack(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="send_back"):
     """Take a line out of a submitted claim, to be corrected or for good."""
 
     claim: str

@@ -362,7 +362,78 @@ posting = _table(
     _number("fen"),
     _text("pool", server_default=""),
 )
-api_token = _table("api_token", _text("token_hash", primary_key=True), _text("name"), _number("made_ms"))
+
+# People.
+centre_user = _table(
+    "centre_user",
+    _text("name", primary_key=True),
+    _text("kind"),
+    _text("password"),
+    Column("totp", LargeBinary, nullable=False),
+    _number("totp_step"),
+    _number("tries"),
+    _number("not_before_ms"),
+    _number("made_ms"),
+    _text("made_by"),
+    _maybe_number("disabled_ms"),
+)
+user_role = _table(
+    "user_role",
+    _text("name", primary_key=True),
+    _text("role", primary_key=True),
+    _text("scope_kind", primary_key=True),
+    _text("scope", primary_key=True),
+    _number("granted_ms"),
+    _text("granted_by"),
+)
+user_session = _table(
+    "user_session",
+    _text("token_hash", primary_key=True),
+    _text("name"),
+    _number("made_ms"),
+    _number("seen_ms"),
+    _number("ends_ms"),
+    Index("session_of_user", "name"),
+)
+user_token = _table(
+    "user_token",
+    _text("token_hash", primary_key=True),
+    _text("name"),
+    _text("label"),
+    _number("made_ms"),
+    _text("made_by"),
+    _maybe_number("ends_ms"),
+    _maybe_number("revoked_ms"),
+    Index("token_of_user", "name", "label", unique=True),
+)
+proposal = _table(
+    "proposal",
+    _text("proposal", primary_key=True),
+    _text("state"),
+    _text("kind"),
+    _text("command"),
+    _text("shown"),
+    _text("shown_hash"),
+    _text("proposed_by"),
+    _number("proposed_ms"),
+    _text("decided_by"),
+    _text("decided_hash"),
+    _maybe_number("decided_ms"),
+    _text("why"),
+)
+_partial("proposal_open", proposal.c.state == "OPEN", proposal.c.proposal)
+audit_entry = _table(
+    "audit_entry",
+    Column("entry_no", _NUMBER, primary_key=True, autoincrement=False),
+    _number("at_ms"),
+    _text("who"),
+    _text("via"),
+    _text("what"),
+    _text("subject"),
+    _text("outcome"),
+    _text("prev"),
+    _text("hash"),
+)
 meta = _table("meta", _text("name", primary_key=True), _text("value"))
 # One row: which process writes now, and how many batches have been written. Every transaction that writes
 # changes it first, so that only one does at a time, and a writer sees whether another has come between.

@@ -11,7 +11,7 @@ from settlement.writer.rows import ClosedYear
 from settlement.writer.step import Answer, Denied, Done, Emit, Event, Setting
 
 
-class CloseYear(msgspec.Struct, frozen=True):
+class CloseYear(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="close_year"):
     """Close a programme year, for good."""
 
     year: int

@@ -6,6 +6,7 @@ promised, owed or claimed never moves: it stays its year's own.
 
 import msgspec
 
+from settlement.funds.top_up import problem_of_parts, problem_of_place
 from settlement.ledger import balances
 from settlement.ledger.post import Booking, Happening
 from settlement.writer.batch import Rows, Wanted
@@ -14,7 +15,7 @@ from settlement.writer.step import Answer, Denied, Done, Emit, MoneyEvent, Setti
 from subsidy.policy.split import Part
 
 
-class Place(msgspec.Struct, frozen=True):
+class Place(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A programme year and a pool of it; empty when the year is not divided."""
 
     year: int
@@ -24,7 +25,7 @@ class Place(msgspec.Struct, frozen=True):
         return f"{self.year} {self.pool}".rstrip()
 
 
-class MoveAuthority(msgspec.Struct, frozen=True):
+class MoveAuthority(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="transfer"):
     """Move `parts` of what is available from one place to another; `reference` names the document."""
 
     taken_from: Place
@@ -65,9 +66,16 @@ def keys(command: MoveAuthority, _rows: Rows) -> list[Wanted]:
     ]
 
 
-def decide(rows: Rows, command: MoveAuthority, _setting: Setting, _at_ms: int, emit: Emit) -> Answer:
+def decide(rows: Rows, command: MoveAuthority, setting: Setting, _at_ms: int, emit: Emit) -> Answer:
     """Move it, unless this document has moved it before, or it is not there."""
     here, there = command.taken_from, command.given_to
+    wrong = (
+        problem_of_parts(command.parts, setting)
+        or problem_of_place(here.year, here.pool)
+        or problem_of_place(there.year, there.pool)
+    )
+    if wrong is not None:
+        return wrong
     if here == there:
         return Denied(422, "SAME_PLACE", f"it would move from {here} to itself. Name another year or pool")
     if rows.get(Funding, here.year, command.reference) is not None:

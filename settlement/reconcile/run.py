@@ -28,7 +28,7 @@ from settlement.reconcile.propose import after, proposals
 from settlement.reconcile.report import Report, exit_code, to_bytes
 from settlement.reconcile.sales import Gathered
 from settlement.reconcile.tell import tell_of
-from settlement.writer.apply import Command
+from settlement.writer.apply import Direct
 from settlement.writer.step import Answer
 from subsidy.seal import sha256_hex
 
@@ -54,7 +54,7 @@ class NightParts(msgspec.Struct, frozen=True):
     config: NightConfig
     owner: Callable[[str], str]
     lag_target_s: Callable[[str], int]
-    submit: Callable[[Command], Answer]
+    submit: Callable[[Direct], Answer]
     now_ms: Callable[[], int]
 
 

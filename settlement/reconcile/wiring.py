@@ -10,7 +10,7 @@ from sqlalchemy import Engine
 from settlement.config import Settings
 from settlement.reconcile.config import NightConfig, read_night_config
 from settlement.reconcile.run import NightParts
-from settlement.writer.apply import Command
+from settlement.writer.apply import Direct
 from settlement.writer.step import Answer
 from subsidy.policy.model import Dated, Pack
 from subsidy.strict.yaml_text import FileError
@@ -22,7 +22,7 @@ def night_parts(
     settings: Settings,
     pack: Pack,
     engine: Engine,
-    submit: Callable[[Command], Answer],
+    submit: Callable[[Direct], Answer],
     now_ms: Callable[[], int],
     sources: Path | None = None,
 ) -> NightParts:

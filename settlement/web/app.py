@@ -6,8 +6,21 @@ from litestar import Litestar
 from litestar.di import Provide
 from litestar.openapi import OpenAPIConfig
 
-from settlement.web import agents, claims, health, holds_and_records, night, operators, quick_hold
+from settlement.web import (
+    agents,
+    claims,
+    health,
+    holds_and_records,
+    login,
+    night,
+    operators,
+    people,
+    proposals,
+    quick_hold,
+)
+from settlement.web.audited import Audited
 from settlement.web.edge import Edge
+from settlement.web.guard import refuse_unguarded
 from settlement.web.problems import handlers
 from settlement.web.signed import Signatures
 from settlement.web.strict_request import StrictRequest
@@ -23,17 +36,21 @@ _ROUTES: tuple[Any, ...] = (
     *operators.READS,
     *claims.ROUTES,
     night.show_night,
+    *proposals.ROUTES,
+    *people.ROUTES,
+    *login.ROUTES,
     *health.PROBES,
 )
 
 
 def build_web(edge: Edge) -> quick_hold.HoldsFirst:
-    """Return the centre's web application."""
+    """Return the centre's web application. Raises Unguarded when an address says not who may call it."""
     common: dict[str, Any] = {
         "dependencies": {"edge": Provide(lambda: edge, sync_to_thread=False)},
         "request_class": StrictRequest,
         "request_max_body_size": MOST_BYTES,
         "exception_handlers": handlers(edge.log),
+        "middleware": [Audited()],
         "logging_config": None,
     }
     # The framework serves a description only together with HTML pages; so it is made by an application of
@@ -44,7 +61,9 @@ def build_web(edge: Edge) -> quick_hold.HoldsFirst:
         **common,
     )
     app = Litestar(_ROUTES, openapi_config=None, **common)
+    refuse_unguarded(app)
     app.state.edge = edge
     app.state.signatures = signatures = Signatures(edge)
+    app.state.logins = login.Logins(edge)
     app.state.description = health.description(described.openapi_schema.to_schema())
     return quick_hold.HoldsFirst(app, edge, signatures)

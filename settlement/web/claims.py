@@ -13,28 +13,23 @@ from settlement.claims import read_claims
 from settlement.claims.build_day import build_day
 from settlement.claims.pay import PayClaim, unknown
 from settlement.claims.read_claims import ClaimShown, ClaimSummary, ReturnShown
-from settlement.claims.repaid import Repay, record_unknown
+from settlement.claims.repaid import Repay
 from settlement.claims.send_back import SendBack
 from settlement.db.connection import reading
-from settlement.web import read_models
+from settlement.people.roles import Permission
+from settlement.proposals.read_proposals import ProposalShown
+from settlement.proposals.two_people import LONGEST_TEXT
 from settlement.web.edge import Edge, ask_writer
+from settlement.web.guard import may, reach_of
 from settlement.web.problems import ANSWERS, problem_of
-from settlement.web.read_models import RecordShown
-from settlement.web.strict_request import has_json
-from settlement.web.tokens import has_token
+from settlement.web.proposals import proposed
+from settlement.web.strict_request import StrictRequest, has_json
+from settlement.web.words import After, Reason, Words
 from settlement.writer.step import Claimed
-from subsidy.ids import is_record_id
 from subsidy.masking import scrub
 from subsidy.problem import Problem
 
 MOST = 500
-
-Words = Annotated[
-    str, Meta(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]*[^\x00-\x20\x7f][^\x00-\x1f\x7f]*\Z")
-]
-"""A reference or a reason: one line, not empty."""
-
-After = Annotated[str, QueryParameter(name="after", required=False, max_length=200)]
 
 
 class DayToClaim(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -48,12 +43,6 @@ class Payment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The document of a payment. One reference counts once."""
 
     reference: Words
-
-
-class Reason(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Why a line is sent back."""
-
-    reason: Words
 
 
 class Built(msgspec.Struct, frozen=True):
@@ -76,26 +65,32 @@ class Returns(msgspec.Struct, frozen=True):
     returns: tuple[ReturnShown, ...]
 
 
-@post("/v1/claims", status_code=200, sync_to_thread=True, guards=[has_token, has_json], responses=ANSWERS)
+@post(
+    "/v1/claims",
+    status_code=200,
+    sync_to_thread=True,
+    guards=[may(Permission.BUILD_CLAIMS), has_json],
+    responses=ANSWERS,
+)
 def build_claims(data: JSONBody[DayToClaim], edge: NamedDependency[Edge]) -> Built:
     """Build the claims of a day. Safe to repeat: what is claimed is not claimed again."""
     built = build_day(edge.engine, data.date, data.merchant, lambda one: ask_writer(edge, one), again=True)
     return Built(tuple(built))
 
 
-@get("/v1/claims", sync_to_thread=True, guards=[has_token], responses=ANSWERS)
-def show_claims(edge: NamedDependency[Edge], after: After = "") -> Claims:
+@get("/v1/claims", sync_to_thread=True, guards=[may(Permission.READ_CLAIMS)], responses=ANSWERS)
+def show_claims(request: StrictRequest, edge: NamedDependency[Edge], after: After = "") -> Claims:
     """Return the claims with their totals, up to 500 at a time."""
     with reading(edge.engine) as connection:
-        found = read_claims.claims(connection, after, MOST)
+        found = read_claims.claims(connection, after, MOST, reach_of(request))
     return Claims(found[-1].claim if len(found) == MOST else None, tuple(found))
 
 
-@get("/v1/claims/{claim:str}", sync_to_thread=True, guards=[has_token], responses=ANSWERS)
-def show_claim(claim: FromPath[str], edge: NamedDependency[Edge]) -> ClaimShown:
+@get("/v1/claims/{claim:str}", sync_to_thread=True, guards=[may(Permission.READ_CLAIMS)], responses=ANSWERS)
+def show_claim(request: StrictRequest, claim: FromPath[str], edge: NamedDependency[Edge]) -> ClaimShown:
     """Return a claim with its payments and lines."""
     with reading(edge.engine) as connection:
-        found = read_claims.claim(connection, claim)
+        found = read_claims.claim(connection, claim, reach_of(request))
     if found is None:
         raise problem_of(unknown("with this name"))
     return found
@@ -103,73 +98,76 @@ def show_claim(claim: FromPath[str], edge: NamedDependency[Edge]) -> ClaimShown:
 
 @post(
     "/v1/claims/{claim:str}/pay",
-    status_code=200,
+    status_code=202,
     sync_to_thread=True,
-    guards=[has_token, has_json],
+    guards=[may(Permission.PROPOSE), has_json],
     responses=ANSWERS,
 )
-def pay_claim(claim: FromPath[str], data: JSONBody[Payment], edge: NamedDependency[Edge]) -> Claimed:
-    """Pay every line of a claim that is not held back; return both totals."""
-    answer = ask_writer(edge, PayClaim(claim, data.reference))
-    assert isinstance(answer, Claimed)
-    return answer
+def pay_claim(
+    request: StrictRequest, claim: FromPath[str], data: JSONBody[Payment], edge: NamedDependency[Edge]
+) -> ProposalShown:
+    """Propose that every line of a claim that is not held back is paid, with both totals."""
+    return proposed(request, edge, PayClaim(_a_name(claim), data.reference))
 
 
 @post(
     "/v1/claims/{claim:str}/lines/{record_id:str}/reject",
-    status_code=200,
+    status_code=202,
     sync_to_thread=True,
-    guards=[has_token, has_json],
+    guards=[may(Permission.PROPOSE), has_json],
     responses=ANSWERS,
 )
 def reject_line(
+    request: StrictRequest,
     claim: FromPath[str],
     record_id: FromPath[str],
     data: JSONBody[Reason],
     edge: NamedDependency[Edge],
-) -> RecordShown:
-    """Reject a line: the fund does not pay it. Return the record."""
-    ask_writer(edge, SendBack(claim, record_id, scrub(data.reason), to_correct=False))
-    return _record(edge, record_id)
+) -> ProposalShown:
+    """Propose that a line is rejected: the fund does not pay it."""
+    command = SendBack(_a_name(claim), _a_name(record_id), scrub(data.reason), to_correct=False)
+    return proposed(request, edge, command)
 
 
 @post(
     "/v1/claims/{claim:str}/lines/{record_id:str}/correct",
-    status_code=200,
+    status_code=202,
     sync_to_thread=True,
-    guards=[has_token, has_json],
+    guards=[may(Permission.PROPOSE), has_json],
     responses=ANSWERS,
 )
 def send_line_to_correct(
+    request: StrictRequest,
     claim: FromPath[str],
     record_id: FromPath[str],
     data: JSONBody[Reason],
     edge: NamedDependency[Edge],
-) -> RecordShown:
-    """Send a line back to be corrected: it may be claimed again. Return the record."""
-    ask_writer(edge, SendBack(claim, record_id, scrub(data.reason), to_correct=True))
-    return _record(edge, record_id)
+) -> ProposalShown:
+    """Propose that a line is sent back to be corrected: it may be claimed again."""
+    command = SendBack(_a_name(claim), _a_name(record_id), scrub(data.reason), to_correct=True)
+    return proposed(request, edge, command)
 
 
 @post(
     "/v1/records/{record_id:str}/repaid",
-    status_code=200,
+    status_code=202,
     sync_to_thread=True,
-    guards=[has_token, has_json],
+    guards=[may(Permission.PROPOSE), has_json],
     responses=ANSWERS,
 )
 def note_repayment(
+    request: StrictRequest,
     record_id: FromPath[str],
     data: JSONBody[Payment],
     edge: NamedDependency[Edge],
-) -> RecordShown:
-    """Book that the merchant has repaid the grant of returned goods. Return the record."""
-    ask_writer(edge, Repay(record_id, data.reference))
-    return _record(edge, record_id)
+) -> ProposalShown:
+    """Propose to book that the merchant has repaid the grant of returned goods."""
+    return proposed(request, edge, Repay(_a_name(record_id), data.reference))
 
 
-@get("/v1/returns", sync_to_thread=True, guards=[has_token], responses=ANSWERS)
+@get("/v1/returns", sync_to_thread=True, guards=[may(Permission.READ_RECORDS)], responses=ANSWERS)
 def show_returns(
+    request: StrictRequest,
     edge: NamedDependency[Edge],
     only: Annotated[str, QueryParameter(name="open", required=False)] = "",
     after: After = "",
@@ -179,16 +177,17 @@ def show_returns(
         raise Problem(400, "BAD_REQUEST", "?open: only open returns are listed here. Send ?open=1")
     at_ms = edge.now_ms()
     with reading(edge.engine) as connection:
-        found = read_claims.open_returns(connection, after, MOST, at_ms, edge.setting().lag_target_s(at_ms))
+        found = read_claims.open_returns(
+            connection, after, MOST, at_ms, edge.setting().lag_target_s(at_ms), reach_of(request)
+        )
     return Returns(found[-1].record_id if len(found) == MOST else None, tuple(found))
 
 
-def _record(edge: Edge, record_id: str) -> RecordShown:
-    with reading(edge.engine) as connection:
-        found = read_models.record(connection, record_id) if is_record_id(record_id) else None
-    if found is None:
-        raise problem_of(record_unknown())
-    return found
+def _a_name(text: str) -> str:
+    """Return a name from the address; one that nothing can have is of nothing that is here."""
+    if not text.isprintable() or len(text) > LONGEST_TEXT or not text.strip():
+        raise Problem(404, "NOT_FOUND", "Nothing here has such a name. Correct the address")
+    return text
 
 
 ROUTES = (

@@ -10,7 +10,7 @@ from sqlalchemy.exc import DBAPIError
 from settlement.keys import Keys
 from settlement.logs import Log
 from settlement.web.problems import problem_of
-from settlement.writer.apply import Command
+from settlement.writer.apply import Direct
 from settlement.writer.step import Answer, Denied, Setting, Signed
 from settlement.writer.writer import MOST_WAITING, Fenced, Unsure, Waiter, Writer
 from subsidy import seal
@@ -39,7 +39,7 @@ class Edge(msgspec.Struct, frozen=True):
     night_at: datetime.time | None = None
     holds_per_device_s: int = 50
 
-    def submit_soon(self, command: Command, waiter: Waiter) -> None:
+    def submit_soon(self, command: Direct, waiter: Waiter) -> None:
         """Queue `command`; `waiter` is told once it is committed. Raises Busy."""
         self.writer.submit_soon(command, waiter)
 
@@ -67,7 +67,7 @@ def _later(detail: str) -> Problem:
     return Problem(503, "UNAVAILABLE", detail, next_action=NextAction.TRY_LATER, retryable=True)
 
 
-def ask_writer(edge: Edge, command: Command) -> Answer:
+def ask_writer(edge: Edge, command: Direct) -> Answer:
     """Return the writer's answer once it is committed. Raises Problem."""
     if edge.is_full():
         raise busy()

@@ -8,16 +8,17 @@ from litestar.di import NamedDependency
 from litestar.params import QueryParameter
 
 from settlement.db.connection import reading
+from settlement.people.roles import Permission
 from settlement.reconcile.config import read_day
 from settlement.reconcile.report import Report
 from settlement.reconcile.run import stored
 from settlement.web.edge import Edge
+from settlement.web.guard import may
 from settlement.web.problems import ANSWERS
-from settlement.web.tokens import has_token
 from subsidy.problem import Problem
 
 
-@get("/v1/night", sync_to_thread=True, guards=[has_token], responses=ANSWERS)
+@get("/v1/night", sync_to_thread=True, guards=[may(Permission.READ_NIGHT)], responses=ANSWERS)
 def show_night(
     edge: NamedDependency[Edge],
     date: Annotated[str, QueryParameter(name="date", required=False, max_length=10)] = "",

@@ -9,8 +9,10 @@ from litestar.params import FromPath, QueryParameter
 
 from settlement.db.connection import reading
 from settlement.ledger import read_books
+from settlement.people.roles import Permission
 from settlement.web import read_models
 from settlement.web.edge import Edge
+from settlement.web.guard import may, reach_of
 from settlement.web.problems import ANSWERS
 from settlement.web.read_models import (
     DeviceShown,
@@ -20,7 +22,8 @@ from settlement.web.read_models import (
     RecordShown,
     TrialBalance,
 )
-from settlement.web.tokens import has_token
+from settlement.web.strict_request import StrictRequest
+from settlement.web.words import After
 from subsidy.ids import is_record_id
 from subsidy.problem import Problem
 
@@ -51,35 +54,40 @@ class Devices(Page, frozen=True):
     devices: tuple[DeviceShown, ...]
 
 
-After = Annotated[str, QueryParameter(name="after", required=False, max_length=200)]
-
-
-@get("/v1/funds", sync_to_thread=True, guards=[has_token], responses=ANSWERS)
+@get("/v1/funds", sync_to_thread=True, guards=[may(Permission.READ_BOOKS)], responses=ANSWERS)
 def show_funds(edge: NamedDependency[Edge]) -> FundsShown:
     """Return every account of every funder and year, and what may still be granted."""
     with reading(edge.engine) as connection:
         return read_models.funds(read_books.balances(connection), edge.setting().pack, edge.now_ms())
 
 
-@get("/v1/ledger/trial-balance", sync_to_thread=True, guards=[has_token], responses=ANSWERS)
+@get("/v1/ledger/trial-balance", sync_to_thread=True, guards=[may(Permission.READ_BOOKS)], responses=ANSWERS)
 def show_trial_balance(edge: NamedDependency[Edge]) -> TrialBalance:
     """Return all balances as posted, with their sum, which is zero when the books are true."""
     with reading(edge.engine) as connection:
         return read_models.trial_balance(read_books.balances(connection))
 
 
-@get("/v1/records/{record_id:str}", sync_to_thread=True, guards=[has_token], responses=ANSWERS)
-def show_record(record_id: FromPath[str], edge: NamedDependency[Edge]) -> RecordShown:
+@get(
+    "/v1/records/{record_id:str}",
+    sync_to_thread=True,
+    guards=[may(Permission.READ_RECORDS)],
+    responses=ANSWERS,
+)
+def show_record(request: StrictRequest, record_id: FromPath[str], edge: NamedDependency[Edge]) -> RecordShown:
     """Return all that the centre knows of a sale, money and entries included."""
+    if not is_record_id(record_id):
+        record_id = ""
     with reading(edge.engine) as connection:
-        found = read_models.record(connection, record_id) if is_record_id(record_id) else None
+        found = read_models.record(connection, record_id, reach_of(request))
     if found is None:
         raise Problem(404, "RECORD_UNKNOWN", "No record with this id is here. Check the id")
     return found
 
 
-@get("/v1/holds", sync_to_thread=True, guards=[has_token], responses=ANSWERS)
+@get("/v1/holds", sync_to_thread=True, guards=[may(Permission.READ_RECORDS)], responses=ANSWERS)
 def show_holds(
+    request: StrictRequest,
     edge: NamedDependency[Edge],
     only: Annotated[str, QueryParameter(name="open", required=False)] = "",
     after: After = "",
@@ -88,19 +96,19 @@ def show_holds(
     if only != "1":
         raise Problem(400, "BAD_REQUEST", "?open: only open holds are listed here. Send ?open=1")
     with reading(edge.engine) as connection:
-        found = read_models.open_holds(connection, after, MOST, edge.now_ms())
+        found = read_models.open_holds(connection, after, MOST, edge.now_ms(), reach_of(request))
     return Holds(_next(found, "record_id"), tuple(found))
 
 
-@get("/v1/differences", sync_to_thread=True, guards=[has_token], responses=ANSWERS)
-def show_differences(edge: NamedDependency[Edge], after: After = "") -> Differences:
+@get("/v1/differences", sync_to_thread=True, guards=[may(Permission.READ_DIFFERENCES)], responses=ANSWERS)
+def show_differences(request: StrictRequest, edge: NamedDependency[Edge], after: After = "") -> Differences:
     """Return what waits for a person, up to 500 at a time."""
     with reading(edge.engine) as connection:
-        found = read_models.differences(connection, after, MOST)
+        found = read_models.differences(connection, after, MOST, reach_of(request))
     return Differences(_next(found, "position"), tuple(found))
 
 
-@get("/v1/devices", sync_to_thread=True, guards=[has_token], responses=ANSWERS)
+@get("/v1/devices", sync_to_thread=True, guards=[may(Permission.READ_DEVICES)], responses=ANSWERS)
 def show_devices(edge: NamedDependency[Edge], after: After = "") -> Devices:
     """Return the enrolled devices, up to 500 at a time."""
     with reading(edge.engine) as connection:

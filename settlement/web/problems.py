@@ -23,6 +23,7 @@ _DESCRIBED = {
     413: "The body is over the limit",
     415: "The body is not declared as JSON",
     422: "The request contradicts itself",
+    429: "Too many at once",
     500: "A fault of ours",
     503: "Not available now",
 }

@@ -13,6 +13,8 @@ from settlement.db import tables
 from settlement.ledger import post
 from settlement.ledger.accounts import Account
 from settlement.ledger.post import Slot
+from settlement.people import within
+from settlement.people.roles import EVERYTHING, Reach
 from settlement.writer import store
 from settlement.writer.batch import Rows
 from settlement.writer.rows import ClaimLine, GoodsReturn, Record
@@ -211,13 +213,16 @@ def trial_balance(balances: Mapping[Slot, int]) -> TrialBalance:
     )
 
 
-def record(connection: Connection, record_id: str) -> RecordShown | None:
-    """Return a record with its entries, differences and postings, or None."""
-    rows = Rows()
-    store.load(connection, [(Record, (record_id,)), (GoodsReturn, (record_id,))], rows)
-    found = rows.get(Record, record_id)
-    if found is None:
+def record(connection: Connection, record_id: str, reach: Reach = EVERYTHING) -> RecordShown | None:
+    """Return a record with its entries, differences and postings, or None when it is not within `reach`."""
+    c, rows = tables.record.c, Rows()
+    if (
+        connection.execute(select(c.record_id).where(c.record_id == record_id, within.records(reach))).first()
+        is None
+    ):
         return None
+    store.load(connection, [(Record, (record_id,)), (GoodsReturn, (record_id,))], rows)
+    found = rows.want(Record, record_id)
     return RecordShown(
         record_id=record_id,
         state=found.state,
@@ -260,11 +265,14 @@ def _goods_return(found: GoodsReturn | None) -> GoodsReturn | None:
     return msgspec.structs.replace(found, **texts)
 
 
-def open_holds(connection: Connection, after: str, most: int, at_ms: int) -> list[HoldShown]:
-    """Return up to `most` open holds behind the record id `after`."""
+def open_holds(
+    connection: Connection, after: str, most: int, at_ms: int, reach: Reach = EVERYTHING
+) -> list[HoldShown]:
+    """Return up to `most` open holds within `reach`, behind the record id `after`."""
     table = tables.record
     c = table.c
-    query = select(table).where(c.state == "HELD", c.record_id > after).order_by(c.record_id).limit(most)
+    is_open = (c.state == "HELD", c.record_id > after, within.records(reach))
+    query = select(table).where(*is_open).order_by(c.record_id).limit(most)
     return [
         HoldShown(
             record_id=row.record_id,
@@ -283,12 +291,14 @@ def open_holds(connection: Connection, after: str, most: int, at_ms: int) -> lis
     ]
 
 
-def differences(connection: Connection, after: str, most: int) -> list[DifferenceShown]:
-    """Return up to `most` differences that wait, behind the position `after`."""
+def differences(
+    connection: Connection, after: str, most: int, reach: Reach = EVERYTHING
+) -> list[DifferenceShown]:
+    """Return up to `most` differences that wait within `reach`, behind the position `after`."""
     c = tables.difference.c
     subject, _, kind = after.rpartition(" ")
     behind = or_(c.subject > subject, and_(c.subject == subject, c.kind > kind))
-    return _differences(connection, and_(c.closed_ms.is_(None), behind), most)
+    return _differences(connection, and_(c.closed_ms.is_(None), behind, within.differences(reach)), most)
 
 
 def devices(connection: Connection, after: str, most: int) -> list[DeviceShown]:

@@ -7,24 +7,26 @@ from settlement.devices import enrol
 from settlement.funds import close_year, move_authority, place_hold, top_up
 from settlement.intake import accept
 from settlement.ledger import balances
+from settlement.proposals import approve, propose, turn_down
+from settlement.proposals.two_people import NeedsTwo
 from settlement.reconcile import apply_night
 from settlement.writer.batch import Rows, Wanted
 from settlement.writer.step import Answer, Event, Happened, MoneyEvent, Setting
 
-Command = (
+Direct = (
     place_hold.PlaceHold
     | accept.TakeUpload
-    | top_up.TopUp
     | enrol.Enrol
     | build.BuildClaim
-    | pay.PayClaim
-    | send_back.SendBack
-    | repaid.Repay
-    | enter_late.EnterLate
-    | close_year.CloseYear
-    | move_authority.MoveAuthority
     | apply_night.ApplyNight
+    | propose.Propose
+    | approve.Approve
+    | turn_down.Withdraw
+    | turn_down.Decline
 )
+"""What an address or a command may give to the writer: the rest needs two people."""
+
+Command = Direct | NeedsTwo
 
 
 def asks(command: Command, rows: Rows, setting: Setting, at_ms: int) -> Iterator[list[Wanted]]:
@@ -66,6 +68,12 @@ def _keys(command: Command, rows: Rows, setting: Setting) -> list[Wanted]:
             return move_authority.keys(command, rows)
         case apply_night.ApplyNight():
             return apply_night.keys(command, rows)
+        case propose.Propose():
+            return propose.keys(command)
+        case approve.Approve():
+            return approve.keys(command, rows, lambda inner: _keys(inner, rows, setting))
+        case turn_down.Withdraw() | turn_down.Decline():
+            return turn_down.keys(command)
     raise AssertionError(f"{type(command).__name__} asks for nothing")
 
 
@@ -109,3 +117,11 @@ def run(
             return move_authority.decide(rows, command, setting, at_ms, emit)
         case apply_night.ApplyNight():
             return apply_night.decide(rows, command, setting, at_ms, emit)
+        case propose.Propose():
+            return propose.decide(rows, command, at_ms, emit)
+        case approve.Approve():
+            return approve.decide(
+                rows, command, at_ms, emit, lambda inner: run(inner, rows, setting, at_ms, happened)
+            )
+        case turn_down.Withdraw() | turn_down.Decline():
+            return turn_down.decide(rows, command, at_ms, emit)

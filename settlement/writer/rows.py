@@ -354,6 +354,28 @@ class RefusedOnDay(Row, frozen=True):
     count: int
 
 
+class Proposal(Row, frozen=True):
+    """What one person proposes and another approves: OPEN, then APPROVED, DECLINED or WITHDRAWN, once.
+
+    `command` and `shown` are JSON; `shown_hash` is the SHA-256 of `shown`, in which the command stands
+    too. `decided_hash` is that of what the one who decided was shown. Empty while it is open.
+    """
+
+    key: ClassVar = ("proposal",)
+    proposal: str
+    state: str
+    kind: str
+    command: str
+    shown: str
+    shown_hash: str
+    proposed_by: str
+    proposed_ms: int
+    decided_by: str = ""
+    decided_hash: str = ""
+    decided_ms: int | None = None
+    why: str = ""
+
+
 KINDS: tuple[type[Row], ...] = (
     Merchant,
     Shop,
@@ -379,6 +401,7 @@ KINDS: tuple[type[Row], ...] = (
     ClaimLine,
     ClaimPayment,
     ClosedYear,
+    Proposal,
 )
 
 

@@ -33,6 +33,22 @@ COMMANDS = (
     ["claims", "enter-late"],
     ["claims", "show"],
     ["year", "close"],
+    ["propose"],
+    ["approve"],
+    ["proposals", "ls"],
+    ["proposals", "show"],
+    ["proposals", "decline"],
+    ["proposals", "withdraw"],
+    ["users", "add"],
+    ["users", "disable"],
+    ["users", "roles"],
+    ["users", "ls"],
+    ["users", "password"],
+    ["token", "new"],
+    ["token", "revoke"],
+    ["token", "ls"],
+    ["audit", "ls"],
+    ["audit", "verify"],
 )
 TOP_UP = ("top-up", "--year", "2026", "--reference", "示例财建〔2026〕9号")
 
@@ -67,7 +83,7 @@ def test_another_token_is_made_only_when_it_is_asked_for(fresh):
     first = fresh.json("init")["api_token"]
     second = fresh.json("init", "--new-token")["api_token"]
     assert second not in (None, first)
-    assert len(fresh.rows("SELECT token_hash FROM api_token")) == 2
+    assert len(fresh.rows("SELECT token_hash FROM user_token WHERE name = 'operator'")) == 2
 
 
 def test_only_the_services_user_may_read_keys_and_database(fresh):
@@ -159,12 +175,15 @@ def test_there_is_no_code_for_a_shop_that_is_not_there(shell):
 
 def test_money_is_added_once_for_each_document(shell):
     parts = ("--part", "central=100.00", "--part", "county=5.50")
-    dry = shell.json(*TOP_UP, *parts, "--dry-run")
+    dry = shell.propose(*TOP_UP, *parts, "--dry-run")
     assert dry["available_fen"] == {"central": 85_010_000, "county": 5_000_550}
+    assert shell.rows("SELECT count(*) FROM proposal") == [(0,)]
+    proposed = shell.propose(*TOP_UP, *parts)
+    assert proposed["available_fen"] == dry["available_fen"]
     assert shell.rows("SELECT count(*) FROM funding") == [(1,)]
-    assert shell.json(*TOP_UP, *parts)["available_fen"] == dry["available_fen"]
+    shell.run("approve", proposed["proposal"], token=shell.approver)
     for more in ((), ("--dry-run",)):
-        shell.run(*TOP_UP, *parts, *more, exit_code=6)
+        shell.run(*TOP_UP, *parts, *more, exit_code=6, token=shell.proposer)
         assert "示例财建〔2026〕9号 is booked for 2026" in shell.stderr
     assert shell.json("ledger", "balances")["balances"][0]["fen"] == -85_010_000
 
@@ -183,12 +202,12 @@ def test_money_is_added_once_for_each_document(shell):
     ],
 )
 def test_money_is_written_as_yuan_of_a_known_funder(shell, part):
-    shell.run(*TOP_UP, "--part", part, exit_code=2)
+    shell.run(*TOP_UP, "--part", part, exit_code=2, token=shell.proposer)
     assert shell.rows("SELECT count(*) FROM funding") == [(1,)]
 
 
 def test_a_funder_stands_once(shell):
-    shell.run(*TOP_UP, "--part", "central=1.00", "--part", "central=2.00", exit_code=2)
+    shell.run(*TOP_UP, "--part", "central=1.00", "--part", "central=2.00", exit_code=2, token=shell.proposer)
 
 
 @pytest.mark.parametrize("year", ["2023", "26", "x"])
@@ -277,7 +296,7 @@ def test_somebody_elses_database_is_refused_and_left_as_it_is(fresh):
 def test_a_locked_database_is_5_and_try_again(shell, monkeypatch):
     monkeypatch.setattr("settlement.db.connection.BUSY_S", 0.1)
     with writing(engine_on(Sqlite(shell.folder / "centre.sqlite3"))):
-        shell.run(*TOP_UP, "--part", "central=1.00", exit_code=5)
+        shell.run("enrol-code", "--shop", reference.SHOP, exit_code=5)
     assert "try again" in shell.stderr
 
 

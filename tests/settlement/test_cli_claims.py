@@ -40,9 +40,9 @@ def sold(books, device):
 
 
 def changed_nothing(books, shell, *words, exit_code):
-    """Run a command and check that it has changed nothing; return what it said."""
+    """Run a command as who proposes and check that it has changed nothing; return what it said."""
     before = books.state_hash()
-    out = shell.run(*words, exit_code=exit_code)
+    out = shell.run(*words, exit_code=exit_code, token=shell.proposer)
     assert books.state_hash() == before
     return out + shell.stderr
 
@@ -75,8 +75,8 @@ def test_what_is_left_out_is_listed_and_asks_to_be_looked_at(books, shell, devic
 def test_a_claim_is_paid_once_a_reference(books, shell, sold):
     shell.run("claims", "build", "--date", DAY)
     changed_nothing(books, shell, "claims", "pay", CLAIM, "--reference", "bank 1", "--dry-run", exit_code=0)
-    paid = shell.json("claims", "pay", CLAIM, "--reference", "bank 1")
-    assert (paid["lines"], paid["fen"], paid["withheld_lines"], paid["withheld_fen"]) == (1, GRANT_FEN, 0, 0)
+    paid = shell.agree("claims", "pay", CLAIM, "--reference", "bank 1")["claimed"]
+    assert (paid["lines"], paid["fen"], paid["left_out"]) == (1, GRANT_FEN, [])
     said = changed_nothing(books, shell, "claims", "pay", CLAIM, "--reference", "bank 1", exit_code=6)
     assert "bank 1 has paid 1 lines" in said
 
@@ -89,10 +89,11 @@ def test_a_payment_shows_both_totals_and_asks_to_be_looked_at_when_something_is_
     shell.run("claims", "build", "--date", day)
     name = f"C-M001-{day}"
     books.take(device, device.chain(device.returned(promised_of(books, back))))
-    out = shell.run("claims", "pay", name, "--reference", "bank 1", exit_code=4)
-    assert "paid       1 lines           435.00" in out
-    assert "withheld       1 lines           435.00" in out
+    words = ("claims", "pay", name, "--reference", "bank 1")
+    out = shell.run(*words, "--dry-run", exit_code=4, token=shell.proposer)
+    assert "1 lines, 435.00; withheld 1 lines, 435.00" in out
     assert back in out
+    shell.agree(*words, exit_code=4)
     assert "withheld 1/435.00" in shell.run("claims", "show", name)
 
 
@@ -106,19 +107,19 @@ def test_a_line_is_sent_back(books, shell, sold, word, state):
     shell.run("claims", "build", "--date", DAY)
     words = ("claims", word, CLAIM, sold, "--reason", "no invoice")
     changed_nothing(books, shell, *words, "--dry-run", exit_code=0)
-    assert shell.json(*words)["done"]["reason"] == "no invoice"
+    assert shell.agree(*words)["proposal"]["shown"]["command"]["reason"] == "no invoice"
     assert books.record(sold).state == state
     changed_nothing(books, shell, *words, exit_code=6)
 
 
 def test_a_merchant_repays_once(books, shell, device, sold):
     shell.run("claims", "build", "--date", DAY)
-    shell.run("claims", "pay", CLAIM, "--reference", "bank 1")
+    shell.agree("claims", "pay", CLAIM, "--reference", "bank 1")
     words = ("claims", "repaid", sold, "--reference", "bank 2")
     assert "nothing is owed" in changed_nothing(books, shell, *words, exit_code=6)
     books.take(device, device.chain(device.returned(promised_of(books, sold))))
     changed_nothing(books, shell, *words, "--dry-run", exit_code=0)
-    shell.run(*words)
+    shell.agree(*words)
     assert books.record(sold).money is None
     changed_nothing(books, shell, *words, exit_code=6)
     shell.run("ledger", "verify")
@@ -130,7 +131,7 @@ def test_a_late_grant_enters_once(books, shell, device):
     books.take(device, device.chain(device.paid(sealed)))
     words = ("claims", "enter-late", promised(sealed).record_id, "--reference", "decision 1")
     changed_nothing(books, shell, *words, "--dry-run", exit_code=0)
-    shell.run(*words)
+    shell.agree(*words)
     assert books.record(sealed).state == "PAYABLE"
     changed_nothing(books, shell, *words, exit_code=6)
 
@@ -147,10 +148,12 @@ def test_claims_are_listed_and_shown(books, shell, sold):
 def test_a_year_is_closed_once_and_carries_its_open_holds(books, shell, device):
     held = promised(books.hold(device)).record_id
     looked = changed_nothing(books, shell, "year", "close", "2026", "--dry-run", exit_code=4)
-    assert "would be closed; carried: 1 open holds, 435.00" in looked
+    assert "would close 2026 for good" in looked
+    assert "carried: 1 open holds, 435.00" in looked
     assert held in looked
-    closed = shell.json("year", "close", "2026", exit_code=4)
-    assert closed["open_holds"] == [{"record_id": held, "fen": GRANT_FEN}]
+    proposed = shell.propose("year", "close", "2026", exit_code=4)
+    assert proposed["open_holds"] == [{"record_id": held, "fen": GRANT_FEN}]
+    shell.run("approve", proposed["proposal"], token=shell.approver)
     assert "closed already" in changed_nothing(books, shell, "year", "close", "2026", exit_code=6)
     assert books.refusals(device) == ["PROGRAMME_CLOSED"]
 

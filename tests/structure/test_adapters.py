@@ -98,7 +98,10 @@ MAY = {
     ),
     "settlement/web/signed.py": ("threads", "checks signatures beside the loop"),
     "settlement/web/strict_request.py": ("threads", "reads large bodies beside the loop"),
-    "settlement/web/tokens.py": ("threads", "looks tokens up beside the loop"),
+    "settlement/web/login.py": ("threads", "checks logins beside the loop, and lets wrong ones wait in it"),
+    "settlement/web/guard.py": ("threads", "looks up who asks beside the loop"),
+    "settlement/web/audited.py": ("threads", "writes the audit beside the loop"),
+    "settlement/people/credentials.py": ("environment files", "the token and the account of a command"),
     # Reference data.
     "catalog_sync/packs.py": ("files", "reads a folder of packs"),
     "catalog_sync/data_file.py": ("files", "reads a file of facts or records"),

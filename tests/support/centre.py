@@ -26,12 +26,13 @@ import requests
 from fake_device import Chained, FakeDevice, promised
 from sqlalchemy import inspect, text
 
-from settlement import api_tokens
 from settlement.app import Centre, open_centre, set_up
 from settlement.config import Listen, Settings, read_settings
 from settlement.db.connection import reading, writing
 from settlement.devices.make_code import make_code
 from settlement.funds.top_up import TopUp
+from settlement.people import tokens, users
+from settlement.people.roles import Grant, Role
 from settlement.sources.prices import import_prices
 from settlement.sources.products import import_products
 from settlement.sources.qualifications import import_qualifications
@@ -46,6 +47,8 @@ from subsidy.wire import v1
 REPO = Path(__file__).resolve().parents[2]
 POLICIES = REPO / "config/policies"
 YEAR = 2026
+PASSWORD = "four horses drink tea"
+PROPOSER, APPROVER = "wang", "li"
 FUNDED = (
     Part("central", 85_000_000),
     Part("province", 5_000_000),
@@ -105,12 +108,21 @@ def fund(centre: Centre, parts: tuple[Part, ...] = FUNDED, reference_no: str = "
     centre.writer(_raise).write_now([TopUp(YEAR, parts, reference_no)])
 
 
+def add_person(centre: Centre, name: str, *grants: Grant) -> str:
+    """Add a person with roles and return a token of theirs."""
+    at_ms = centre.now_ms()
+    with writing(centre.engine) as connection:
+        users.add_human(connection, name, PASSWORD, centre.keys, random_bytes, "tests", at_ms)
+        users.change_roles(connection, name, grants, [], "tests", at_ms)
+        return tokens.make(connection, name, "tests", random_bytes, "tests", at_ms)
+
+
 def state_hash(centre: Centre) -> str:
-    """Return one hash over every row of every table but `meta` and the count of batches."""
+    """Return one hash over every row of every table, but `meta`, the batches and what notes who has asked."""
     dump = []
     with reading(centre.engine) as connection:
         for name in sorted(inspect(connection).get_table_names()):
-            if name not in ("meta", "writer"):
+            if name not in ("meta", "writer", "audit_entry", "user_session"):
                 dump.append(name)
                 dump += sorted(repr(tuple(row)) for row in connection.execute(text(f"SELECT * FROM {name}")))
     return seal.sha256_hex("\n".join(dump).encode())
@@ -223,6 +235,7 @@ class RunningCentre:
     def __init__(self, centre: Centre, token: str, clock: Clock, folder: Path) -> None:
         self.centre = centre
         self.token = token
+        self.second_token = (folder / "second-token").read_text()
         self.clock = clock
         self.folder = folder
         self.session = requests.Session()
@@ -304,6 +317,20 @@ class RunningCentre:
         headers = {"Authorization": f"Bearer {self.token if token is None else token}"}
         return self.session.post(f"{self.url}{path}", json=document, headers=headers, timeout=30)
 
+    def approve(self, proposal: dict[str, Any], token: str | None = None) -> requests.Response:
+        """Approve a proposal as the second person, having been shown it."""
+        approval = {"shown_hash": proposal["shown_hash"]}
+        path = f"/v1/proposals/{proposal['proposal']}/approve"
+        return self.post(path, approval, self.second_token if token is None else token)
+
+    def agree(self, path: str, document: Any) -> dict[str, Any]:
+        """Propose as one person, approve as the other, and return what was carried out."""
+        proposed = self.post(path, document)
+        assert proposed.status_code == 202, proposed.text
+        approved = self.approve(proposed.json())
+        assert approved.status_code == 200, approved.text
+        return dict(approved.json())
+
     def raw(self, path: str, headers: list[str], body: bytes) -> bytes:
         """POST exactly these header lines and return the whole answer."""
         lines = [f"POST {path} HTTP/1.1", "Host: centre", "Connection: close", f"Content-Length: {len(body)}"]
@@ -326,10 +353,13 @@ class RunningCentre:
 
 
 def ready_centre(settings: Settings, folder: Path, clock: Clock) -> tuple[Centre, str]:
-    """Return a centre with reference data and money, and an API token."""
+    """Return a centre with reference data and money, and the token of who proposes.
+
+    The token of who approves lies in the file `second-token`.
+    """
     centre = set_up(settings, clock.now_ms)
-    with writing(centre.engine) as connection:
-        token = api_tokens.make_token(connection, "tests", random_bytes, clock.now_ms())
+    token = add_person(centre, PROPOSER, Grant(Role.OPERATIONS))
+    (folder / "second-token").write_text(add_person(centre, APPROVER, Grant(Role.APPROVER)))
     import_all(centre, folder)
     fund(centre)
     return centre, token

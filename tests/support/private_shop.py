@@ -19,6 +19,7 @@ import requests
 from emulator import EmulatedTerminal, short_profile_text
 from scanner import Secret
 from story import shop_files
+from story.people import add_people
 from story.processes import BIN, Process, answers, free_port, wait_for
 from typer.testing import CliRunner
 
@@ -114,7 +115,12 @@ class PrivateShop:
         rules = (shop_files.ROOT / "config" / "policies" / "TRAINING-RULES.yaml").read_text(encoding="utf-8")
         year = re.search(r"(?m)^programme_year: ([0-9]+)", rules)
         assert year is not None
-        self.settle("top-up", "--year", year[1], *parts, "--reference", "private")
+        people = add_people(self.folder, ["--config", "settlement.yaml"])
+        proposer = self.keep_secret("proposer's token", people.proposer)
+        approver = self.keep_secret("approver's token", people.approver)
+        top_up = ("top-up", "--year", year[1], *parts, "--reference", "private", "--json")
+        proposal = json.loads(self._settle(*top_up, token=proposer))["proposal"]
+        self._settle("approve", proposal, token=approver)
         for person in range(shop_files.PEOPLE):
             self.keep_secret("identity number", shop_files.identity_no(person))
         self.centre.start()
@@ -154,10 +160,12 @@ class PrivateShop:
         """Run a command of the centre, which must end with `code`, and keep what it prints."""
         self._hear(words[0], self._settle(*words, code=code).encode())
 
-    def _settle(self, *words: str, code: int = 0) -> str:
+    def _settle(self, *words: str, code: int = 0, token: str = "") -> str:
         # In this process: a dozen starts of Python would take longer than everything else here.
         config = str(self.folder / "settlement.yaml")
-        done = CliRunner().invoke(settlement, [*words, "--config", config])
+        done = CliRunner().invoke(
+            settlement, [*words, "--config", config], env={"SETTLEMENT_TOKEN": token} if token else None
+        )
         assert done.exit_code == code, done.output
         return done.stdout + done.stderr
 

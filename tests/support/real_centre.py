@@ -3,6 +3,7 @@
 import csv
 import datetime
 import itertools
+import json
 import os
 import signal
 import subprocess
@@ -38,6 +39,7 @@ class RealCentre:
         self._centre, self._token = ready_centre(
             read_settings(config, environment={}).settings, folder, Clock()
         )
+        self._second_token = (folder / "second-token").read_text()
         _add_people(self._centre, folder / "more-people.csv")
         self._process = Process(folder, "centre", ["settlement", "serve", "--config", config.name])
         self._people = itertools.count(1)
@@ -101,25 +103,44 @@ class RealCentre:
         client.pack_hash = self._centre.pack.hash
         return client
 
-    def tell(self, path: str, document: dict[str, Any]) -> requests.Response:
-        """POST as an operator's program."""
+    def tell(self, path: str, document: dict[str, Any], second: bool = False) -> requests.Response:
+        """POST as an operator, or as the second person."""
         return requests.post(
             f"{self._url}{path}",
             json=document,
-            headers={"Authorization": f"Bearer {self._token}"},
+            headers={"Authorization": f"Bearer {self._second_token if second else self._token}"},
             timeout=30,
         )
 
-    def command(self, *words: str) -> subprocess.CompletedProcess[str]:
-        """Run a command of the centre beside the running one."""
+    def agree(self, path: str, document: dict[str, Any]) -> dict[str, Any]:
+        """Propose as one person, approve as the other, and return what was carried out."""
+        proposed = self.tell(path, document)
+        assert proposed.status_code == 202, proposed.text
+        shown_hash = proposed.json()["shown_hash"]
+        path = f"/v1/proposals/{proposed.json()['proposal']}/approve"
+        approved = self.tell(path, {"shown_hash": shown_hash}, second=True)
+        assert approved.status_code == 200, approved.text
+        return dict(approved.json())
+
+    def command(self, *words: str, token: str | None = None) -> subprocess.CompletedProcess[str]:
+        """Run a command of the centre beside the running one, as the server's account or under a token."""
         return subprocess.run(
             [BIN / "settlement", *words, "--config", "settlement.yaml", "--json"],
             cwd=self.folder,
+            env={**os.environ, **({} if token is None else {"SETTLEMENT_TOKEN": token})},
             capture_output=True,
             text=True,
             timeout=60,
             check=False,
         )
+
+    def agreed_command(self, *words: str) -> None:
+        """Propose with a command as one person, and approve with one as the other."""
+        proposed = self.command(*words, token=self._token)
+        assert proposed.returncode in (0, 4), proposed.stderr
+        name = json.loads(proposed.stdout)["proposal"]
+        approved = self.command("approve", name, token=self._second_token)
+        assert approved.returncode in (0, 4), approved.stderr
 
     def let_a_day_pass(self) -> datetime.date:
         """Put every sale a day further back, as the centre's clock cannot be moved; return yesterday."""

@@ -11,6 +11,8 @@ from sqlalchemy.exc import IntegrityError
 from settlement.db import migrate
 from settlement.db.connection import engine_on, migrating, reading, writing
 from settlement.db.place import Sqlite
+from settlement.people import sessions, tokens, users
+from settlement.people.roles import Grant, Role
 from settlement.writer import store
 from settlement.writer.rows import Difference, Record
 
@@ -104,6 +106,24 @@ def test_what_was_there_is_there_and_knows_what_is_new(old):
     assert not any(one.recovered for one in records.values())
     assert records["r1"].subsidy_fen == 18_519
     assert (difference.kind, difference.fen, difference.closed_ms) == ("decision_differs", 0, None)
+
+
+def test_tokens_made_before_people_were_known_are_a_services(old):
+    with writing(old) as connection:
+        for number in (1, 2):
+            token = {"token_hash": tokens.hash_of(f"token {number}"), "name": "operator", "made_ms": number}
+            put(connection, "api_token", token)
+    migrate.migrate(old)
+    for number in (1, 2):
+        actor = sessions.who_is(old, f"token {number}", NOON_MS)
+        assert (actor.name, actor.is_human, actor.grants) == ("operator", False, (Grant(Role.OPERATIONS),))
+    assert sessions.who_is(old, "token 3", NOON_MS) is None
+
+
+def test_where_no_token_was_made_nobody_is(old):
+    migrate.migrate(old)
+    with reading(old) as connection:
+        assert users.everybody(connection) == []
 
 
 @pytest.mark.parametrize(

@@ -170,7 +170,11 @@ def test_a_claim_is_built_shown_paid_and_shown_again(centre, client):
     assert [(line["record_id"], line["state"]) for line in shown["lines"]] == [
         (promise.record_id, "SUBMITTED")
     ]
-    paid = centre.post(f"/v1/claims/{claim}/pay", {"reference": "bank 1"}).json()
+    before = centre.get("/v1/ledger/trial-balance").json()
+    proposed = centre.post(f"/v1/claims/{claim}/pay", {"reference": "bank 1"})
+    assert (proposed.status_code, proposed.json()["state"]) == (202, "OPEN")
+    assert centre.get("/v1/ledger/trial-balance").json() == before
+    paid = centre.approve(proposed.json()).json()["claimed"]
     assert (paid["claim"], paid["lines"], paid["fen"], paid["left_out"]) == (claim, 1, GRANT_FEN, [])
     shown = centre.get(f"/v1/claims/{claim}").json()
     assert shown["totals"]["paid"] == {"lines": 1, "fen": GRANT_FEN}
@@ -214,31 +218,35 @@ def test_what_is_left_out_is_named_with_the_reason(centre, client):
 def test_a_line_is_rejected_or_sent_back_to_be_corrected(centre, client):
     promise, claim = claimed(centre, client)
     line = f"/v1/claims/{claim}/lines/{promise.record_id}"
-    back = centre.post(f"{line}/correct", {"reason": "no photo"})
-    assert (back.json()["state"], back.json()["why"]) == ("PAYABLE", "to correct: no photo")
+    centre.agree(f"{line}/correct", {"reason": "no photo"})
+    back = centre.get(f"/v1/records/{promise.record_id}").json()
+    assert (back["state"], back["why"]) == ("PAYABLE", "to correct: no photo")
     is_problem(centre.post(f"{line}/reject", {"reason": "no invoice"}), 409, "LINE_ENDED")
     built = centre.post("/v1/claims", {"date": claim[-10:]}).json()["claims"]
     (again,) = [one["claim"] for one in built if one["claim"]]
     assert again == f"{claim}-2"
     line = line.replace(claim, again)
-    assert centre.post(f"{line}/reject", {"reason": "no invoice"}).json()["state"] == "AVAILABLE_AGAIN"
+    centre.agree(f"{line}/reject", {"reason": "no invoice"})
+    assert centre.get(f"/v1/records/{promise.record_id}").json()["state"] == "AVAILABLE_AGAIN"
 
 
 def test_a_reason_keeps_nothing_personal(centre, client):
     promise, claim = claimed(centre, client)
     line = f"/v1/claims/{claim}/lines/{promise.record_id}"
-    back = centre.post(f"{line}/reject", {"reason": "card 6222021234567890123"})
-    assert "6222021234567890123" not in back.text
-    assert "[removed]" in back.json()["why"]
+    proposed = centre.post(f"{line}/reject", {"reason": "card 6222021234567890123"})
+    assert "6222021234567890123" not in proposed.text
+    assert centre.approve(proposed.json()).status_code == 200
+    assert "[removed]" in centre.get(f"/v1/records/{promise.record_id}").json()["why"]
 
 
 def test_a_merchant_repays(centre, client):
     promise, claim = claimed(centre, client)
     address = f"/v1/records/{promise.record_id}/repaid"
-    centre.post(f"/v1/claims/{claim}/pay", {"reference": "bank 1"})
+    centre.agree(f"/v1/claims/{claim}/pay", {"reference": "bank 1"})
     is_problem(centre.post(address, {"reference": "bank 2"}), 409, "NOTHING_OWED")
     client.send_return(client.chain(client.returned(promise)))
-    record = centre.post(address, {"reference": "bank 2"}).json()
+    centre.agree(address, {"reference": "bank 2"})
+    record = centre.get(f"/v1/records/{promise.record_id}").json()
     assert (record["state"], record["money"]) == ("RETURNED", None)
     assert record["goods_return"]["repaid_by"] == "bank 2"
     is_problem(centre.post(address, {"reference": "bank 2"}), 409, "ALREADY_REPAID")

@@ -1,0 +1,1 @@
+"""What moves money or decides for good: proposed by one person, approved by another."""

@@ -1,0 +1,88 @@
+"""How does a command become a proposal, with what it would do now?
+
+It is tried out on the books as they stand, in memory: what they would refuse is not proposed at all.
+"""
+
+import base64
+from collections.abc import Callable
+
+import msgspec
+from sqlalchemy import Connection, Engine
+
+from settlement.db import tables
+from settlement.db.connection import reading
+from settlement.proposals import shown as shown_text
+from settlement.proposals import two_people
+from settlement.proposals.approve import LASTS_MS
+from settlement.proposals.propose import Propose
+from settlement.proposals.two_people import NeedsTwo
+from settlement.writer import apply, store
+from settlement.writer.batch import Rows
+from settlement.writer.rows import Proposal
+from settlement.writer.step import Answer, Denied, Happened, Setting
+
+
+class Desk(msgspec.Struct, frozen=True):
+    """What making a proposal needs. `submit` gives a command to the writer."""
+
+    engine: Engine
+    setting: Setting
+    at_ms: int
+    random_bytes: Callable[[int], bytes]
+    submit: Callable[[Propose], Answer]
+
+
+def try_out(
+    connection: Connection, command: NeedsTwo, setting: Setting, at_ms: int
+) -> tuple[Answer, list[Happened]]:
+    """Return what the books would answer and what would happen. Nothing is changed."""
+    rows = Rows()
+    happened: list[Happened] = []
+    for missing in apply.asks(command, rows, setting, at_ms):
+        store.load(connection, missing, rows)
+    return apply.run(command, rows, setting, at_ms, happened.append), happened
+
+
+def look(desk: Desk, command: NeedsTwo) -> shown_text.Shown | Denied:
+    """Return what both people are shown of a command, or why the books refuse it."""
+    wrong = two_people.problem_of_texts(command)
+    if wrong is not None:
+        return Denied(422, "TEXT_WRONG", f"{wrong}. Correct it")
+    with reading(desk.engine) as connection:
+        answer, happened = try_out(connection, command, desk.setting, desk.at_ms)
+    if isinstance(answer, Denied):
+        return answer
+    return shown_text.show(shown_text.agreed(command, answer), answer, happened)
+
+
+def make(desk: Desk, command: NeedsTwo, by: str) -> str | Denied:
+    """Propose a command and return the proposal's name, or why the books refuse it.
+
+    Asked again while it is open it is the same proposal, so that a caller who got no answer may repeat.
+    """
+    shown = look(desk, command)
+    if isinstance(shown, Denied):
+        return shown
+    text = two_people.written(shown.command)
+    with reading(desk.engine) as connection:
+        before = _open_one(connection, by, text, desk.at_ms)
+    if before is not None:
+        return before
+    # Forty bits: two open at once under one name are denied, and the caller asks again.
+    name = "P-" + base64.b32encode(desk.random_bytes(5)).decode()
+    asked = Propose(name, by, two_people.kind_of(shown.command), text, shown_text.written(shown))
+    answer = desk.submit(asked)
+    return answer if isinstance(answer, Denied) else name
+
+
+def _open_one(connection: Connection, by: str, command: str, at_ms: int) -> str | None:
+    c = tables.proposal.c
+    found = store.read_where(
+        connection,
+        Proposal,
+        c.state == "OPEN",
+        c.proposed_by == by,
+        c.command == command,
+        c.proposed_ms > at_ms - LASTS_MS,
+    )
+    return next((one.proposal for one in found if isinstance(one, Proposal)), None)

@@ -1,0 +1,108 @@
+"""What are both people shown of a command before it is carried out?
+
+What it would do to the books as they stand when it is proposed: in a sentence, as events, and as the
+money that it moves. The command itself stands in it, so that one hash binds all of it.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+
+import msgspec
+from msgspec.structs import replace
+
+from settlement.claims.enter_late import EnterLate
+from settlement.claims.pay import PayClaim
+from settlement.claims.repaid import Repay
+from settlement.claims.send_back import SendBack
+from settlement.funds.close_year import CloseYear
+from settlement.funds.move_authority import MoveAuthority, Place
+from settlement.funds.top_up import TopUp
+from settlement.proposals.two_people import NeedsTwo
+from settlement.writer.step import Answer, Claimed, Happened, LeftOut
+from subsidy import seal
+from subsidy.money import yuan
+
+
+class Move(msgspec.Struct, frozen=True):
+    """Money that one account of a funder, year and pool gains, or loses when negative; in fen as posted."""
+
+    funder: str
+    account: str
+    year: int
+    pool: str
+    fen: int
+
+
+class Shown(msgspec.Struct, frozen=True):
+    """A command and what it would do. `events` counts each kind of event."""
+
+    command: NeedsTwo
+    says: str
+    events: dict[str, int]
+    moves: tuple[Move, ...]
+    left_out: tuple[LeftOut, ...] = ()
+
+
+def agreed(command: NeedsTwo, answer: Answer) -> NeedsTwo:
+    """Return the command with what it came to: a payment of another amount is not what was agreed."""
+    if isinstance(command, PayClaim) and isinstance(answer, Claimed):
+        return replace(command, lines=answer.lines, fen=answer.fen)
+    return command
+
+
+def show(command: NeedsTwo, answer: Answer, happened: Sequence[Happened]) -> Shown:
+    """Return what is shown of a command that was tried out with `answer`, and what would happen."""
+    moved: Counter[tuple[str, str, int, str]] = Counter()
+    for one in happened:
+        for posting in one.postings:
+            moved[posting.funder, posting.account.value, posting.year, posting.pool] += posting.fen
+    return Shown(
+        command=command,
+        says=_says(command, answer),
+        events=dict(sorted(Counter(str(one.event.__struct_config__.tag) for one in happened).items())),
+        moves=tuple(Move(*slot, fen) for slot, fen in sorted(moved.items()) if fen),
+        left_out=answer.left_out if isinstance(answer, Claimed) else (),
+    )
+
+
+def written(shown: Shown) -> str:
+    """Return it as JSON, always the same text for the same thing shown."""
+    return msgspec.json.encode(shown, order="sorted").decode()
+
+
+def read(text: str) -> Shown:
+    """Return what `written` has written."""
+    return msgspec.json.decode(text, type=Shown)
+
+
+def hash_of(text: str) -> str:
+    """Return what both people name as having seen."""
+    return seal.sha256_hex(text.encode())
+
+
+def _says(command: NeedsTwo, answer: Answer) -> str:
+    match command:
+        case TopUp():
+            given = ", ".join(f"{part.funder} {yuan(part.fen)}" for part in command.parts)
+            return f"add to {Place(command.year, command.pool)}, by {command.reference}: {given}"
+        case MoveAuthority():
+            given = ", ".join(f"{part.funder} {yuan(part.fen)}" for part in command.parts)
+            here, there = command.taken_from, command.given_to
+            return f"move from {here} to {there}, by {command.reference}: {given}"
+        case PayClaim():
+            assert isinstance(answer, Claimed)
+            withheld = sum(one.fen for one in answer.left_out)
+            return (
+                f"book that {command.reference} has paid {command.claim}: {answer.lines} lines, "
+                f"{yuan(answer.fen)}; withheld {len(answer.left_out)} lines, {yuan(withheld)}"
+            )
+        case SendBack(to_correct=True):
+            return f"send {command.record_id} of {command.claim} back to be corrected: {command.reason}"
+        case SendBack():
+            return f"reject {command.record_id} of {command.claim} for good: {command.reason}"
+        case Repay():
+            return f"book that {command.reference} has repaid the grant of {command.record_id}"
+        case EnterLate():
+            return f"let the late grant of {command.record_id} enter the pool, by {command.reference}"
+        case CloseYear():
+            return f"close {command.year} for good: nothing of it is promised again"

@@ -1,0 +1,60 @@
+"""Which commands need two people, and how does one stand in a proposal?
+
+This is the one list. Whoever adds a command that moves money, or decides for good, adds it here; it
+then reaches the books through a proposal only.
+"""
+
+from typing import Any
+
+import msgspec
+
+from settlement.claims.enter_late import EnterLate
+from settlement.claims.pay import PayClaim
+from settlement.claims.repaid import Repay
+from settlement.claims.send_back import SendBack
+from settlement.funds.close_year import CloseYear
+from settlement.funds.move_authority import MoveAuthority
+from settlement.funds.top_up import TopUp
+
+NeedsTwo = TopUp | MoveAuthority | PayClaim | SendBack | Repay | EnterLate | CloseYear
+
+LONGEST_TEXT = 200
+
+
+def kind_of(command: NeedsTwo) -> str:
+    """Return the name of a command's kind, as it stands in its JSON under `type`."""
+    return str(command.__struct_config__.tag)
+
+
+def written(command: NeedsTwo) -> str:
+    """Return the command as JSON, always the same text for the same command."""
+    return msgspec.json.encode(command, order="sorted").decode()
+
+
+def read(text: str) -> NeedsTwo:
+    """Return the command that `written` has written."""
+    command: NeedsTwo = msgspec.json.decode(text, type=NeedsTwo)
+    return command
+
+
+def problem_of_texts(command: NeedsTwo) -> str | None:
+    """Return what is wrong with a text of the command, or None.
+
+    Documents, reasons and names are read by a second person: a text must show all that is in it.
+    """
+    for where, text in _texts(msgspec.to_builtins(command), "$"):
+        if not text and where.rpartition(".")[2] == "pool":
+            continue  # the undivided year
+        if not text.strip() or len(text) > LONGEST_TEXT or not text.isprintable():
+            return f"{where}: not one line of at most {LONGEST_TEXT} characters that can all be seen"
+    return None
+
+
+def _texts(value: Any, where: str) -> list[tuple[str, str]]:
+    if isinstance(value, str):
+        return [(where, value)]
+    if isinstance(value, dict):
+        return [found for key, one in value.items() for found in _texts(one, f"{where}.{key}")]
+    if isinstance(value, list | tuple):
+        return [found for number, one in enumerate(value) for found in _texts(one, f"{where}[{number}]")]
+    return []

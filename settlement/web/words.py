@@ -1,0 +1,21 @@
+"""Which texts do operators' requests carry, and how are they written?"""
+
+from typing import Annotated
+
+import msgspec
+from litestar.params import QueryParameter
+from msgspec import Meta
+
+# No control character, and nothing that turns the direction of what stands around it or is not seen.
+_SEEN = r"[^\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]"
+
+Words = Annotated[str, Meta(min_length=1, max_length=200, pattern=rf"^{_SEEN}*(?!\s){_SEEN}{_SEEN}*\Z")]
+"""A reference or a reason: one line, not empty."""
+
+After = Annotated[str, QueryParameter(name="after", required=False, max_length=200)]
+
+
+class Reason(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Why, in a line."""
+
+    reason: Words

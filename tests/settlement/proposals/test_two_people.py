@@ -1,0 +1,411 @@
+"""What makes a proposal happen, and what never does?"""
+
+import msgspec
+import pytest
+from centre import APPROVER, PROPOSER, add_person
+from fake_device import promised
+from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError
+
+from settlement.claims.enter_late import EnterLate
+from settlement.claims.pay import PayClaim
+from settlement.claims.repaid import Repay
+from settlement.claims.send_back import SendBack
+from settlement.db.connection import reading, writing
+from settlement.funds.close_year import CloseYear
+from settlement.funds.top_up import TopUp
+from settlement.people import tokens, users
+from settlement.people.roles import Grant, Role
+from settlement.proposals import make, read_proposals, two_people
+from settlement.proposals.approve import LASTS_MS, Approve
+from settlement.proposals.make import Desk
+from settlement.proposals.propose import Propose
+from settlement.proposals.turn_down import Decline, Withdraw
+from settlement.proposals.two_people import NeedsTwo
+from settlement.system import random_bytes
+from settlement.writer.apply import Command, Direct
+from settlement.writer.step import Claimed, Denied, Done
+from subsidy.policy.split import Part
+
+TOP_UP = TopUp(2026, (Part("central", 100),), "示例财建〔2026〕9号")
+
+
+@pytest.fixture
+def device(books):
+    """A shop's device."""
+    return books.enrol()
+
+
+def desk(books):
+    """What a proposal is made with."""
+    return Desk(
+        books.engine, books.setting(), books.clock.now_ms(), random_bytes, lambda one: books.write(one)[0]
+    )
+
+
+def propose(books, command, by=PROPOSER):
+    """Propose a command and return the proposal as people see it."""
+    made = make.make(desk(books), command, by)
+    assert isinstance(made, str), made
+    return shown(books, made)
+
+
+def shown(books, name):
+    """Return a proposal as people see it."""
+    with reading(books.engine) as connection:
+        return read_proposals.proposal(connection, name, books.clock.now_ms())
+
+
+def approval(proposal, by=APPROVER):
+    """Return the approval of what was shown."""
+    return Approve(proposal.proposal, by, proposal.shown_hash)
+
+
+def given(books):
+    """Return what the funders have given."""
+    return -sum(row[0] for row in books.sql_rows("SELECT fen FROM balance WHERE account = 'appropriated'"))
+
+
+def test_nothing_happens_until_another_person_approves(books):
+    before = given(books)
+    proposal = propose(books, TOP_UP)
+    assert (given(books), proposal.state, proposal.proposed_by) == (before, "OPEN", PROPOSER)
+    assert books.write(approval(proposal)) == [Done()]
+    assert given(books) == before + 100
+    approved = shown(books, proposal.proposal)
+    assert (approved.state, approved.decided_by) == ("APPROVED", APPROVER)
+    assert books.happened[-3:] == ["proposed", "topped_up", "proposal_approved"]
+
+
+def test_whoever_proposed_does_not_approve(books):
+    proposal = propose(books, TOP_UP)
+    assert books.denied(approval(proposal, PROPOSER)) == "SAME_PERSON"
+
+
+@pytest.mark.parametrize("shown_hash", ["0" * 64, "", "x"])
+def test_another_thing_than_was_shown_is_not_approved(books, shown_hash):
+    proposal = propose(books, TOP_UP)
+    assert books.denied(Approve(proposal.proposal, APPROVER, shown_hash)) == "SHOWN_DIFFERS"
+
+
+@pytest.mark.parametrize(
+    "columns", [["command"], ["shown"], ["shown", "command"]], ids=["command", "shown", "both"]
+)
+def test_a_proposal_that_was_changed_between_showing_and_approving_is_not_carried_out(books, columns):
+    proposal = propose(books, TOP_UP)
+    books.sql("DROP TRIGGER proposal_stays")
+    for column in columns:
+        books.sql(f"UPDATE proposal SET {column} = replace({column}, '100', '999')")
+    assert books.denied(approval(proposal)) == "SHOWN_DIFFERS"
+
+
+def test_a_proposal_lasts_seven_days(books):
+    proposal = propose(books, TOP_UP)
+    books.clock.ahead_ms += LASTS_MS - 1
+    late = propose(books, msgspec.structs.replace(TOP_UP, reference="another"))
+    books.clock.ahead_ms += 1
+    assert books.denied(approval(proposal)) == "PROPOSAL_EXPIRED"
+    assert shown(books, proposal.proposal).state == "EXPIRED"
+    assert books.write(approval(late)) == [Done()]
+
+
+def test_a_proposal_is_carried_out_once_however_often_it_is_approved(books):
+    proposal = propose(books, TOP_UP)
+    first, second = books.write(approval(proposal), approval(proposal))
+    assert first == Done()
+    assert second.code == "PROPOSAL_CLOSED"
+    assert books.denied(approval(proposal)) == "PROPOSAL_CLOSED"
+
+
+def test_a_proposal_that_is_not_there_is_not_approved(books):
+    assert books.denied(Approve("P-NOTHERE", APPROVER, "0" * 64)) == "PROPOSAL_UNKNOWN"
+
+
+def test_what_the_books_refuse_leaves_the_proposal_open(books):
+    first = propose(books, TOP_UP)
+    second = propose(books, TOP_UP, by="another")
+    assert books.write(approval(first)) == [Done()]
+    assert books.denied(approval(second)) == "ALREADY_BOOKED"
+    assert shown(books, second.proposal).state == "OPEN"
+
+
+def test_what_the_books_would_refuse_now_is_not_proposed(books):
+    books.done(TOP_UP)
+    before = books.state_hash()
+    assert make.make(desk(books), TOP_UP, PROPOSER).code == "ALREADY_BOOKED"
+    assert books.state_hash() == before
+
+
+def test_proposing_the_same_again_is_the_same_proposal(books):
+    first = propose(books, TOP_UP)
+    assert propose(books, TOP_UP).proposal == first.proposal
+    assert propose(books, TOP_UP, by="another").proposal != first.proposal
+    books.write(Withdraw(first.proposal, PROPOSER, "typed wrong"))
+    assert propose(books, TOP_UP).proposal != first.proposal
+
+
+def test_a_name_that_is_taken_is_not_given_again(books):
+    proposal = propose(books, TOP_UP)
+    assert books.denied(Propose(proposal.proposal, "another", "top_up", "{}", "{}")) == "PROPOSAL_EXISTS"
+
+
+@pytest.mark.parametrize(
+    ("command", "state"), [(Withdraw, "WITHDRAWN"), (Decline, "DECLINED")], ids=["withdraw", "decline"]
+)
+def test_a_proposal_ends_without_being_carried_out(books, command, state):
+    proposal = propose(books, TOP_UP)
+    mine, other = (PROPOSER, APPROVER) if command is Withdraw else (APPROVER, PROPOSER)
+    assert books.denied(command(proposal.proposal, other, "why")) in ("NOT_YOURS", "SAME_PERSON")
+    assert books.write(command(proposal.proposal, mine, "why")) == [Done()]
+    ended = shown(books, proposal.proposal)
+    assert (ended.state, ended.decided_by, ended.why) == (state, mine, "why")
+    assert books.denied(approval(proposal)) == "PROPOSAL_CLOSED"
+    assert books.denied(command(proposal.proposal, mine, "why")) == "PROPOSAL_CLOSED"
+
+
+# What is shown.
+
+
+def test_what_is_shown_is_the_money_that_moves(books):
+    proposal = propose(books, TOP_UP)
+    assert {(one.funder, one.account, one.year): one.fen for one in proposal.shown.moves} == {
+        ("central", "appropriated", 2026): -100,
+        ("central", "available", 2026): 100,
+    }
+    assert proposal.shown.says == "add to 2026, by 示例财建〔2026〕9号: central 1.00"
+    assert proposal.shown.command == TOP_UP
+
+
+def test_a_payment_that_has_come_to_another_amount_is_not_carried_out(books, device):
+    books.sell(device)
+    back = books.sell(device)
+    claim = books.claim(device).claim
+    proposal = propose(books, PayClaim(claim, "bank 1"))
+    assert (proposal.shown.command.lines, proposal.shown.command.fen) == (2, 87_000)
+    books.give_back(device, back)
+    assert books.denied(approval(proposal)) == "ANOTHER_AMOUNT"
+    again = propose(books, PayClaim(claim, "bank 1"))
+    assert [one.fen for one in again.shown.left_out] == [43_500]
+    assert "1 lines, 435.00; withheld 1 lines, 435.00" in again.shown.says
+    (paid,) = books.write(approval(again))
+    assert isinstance(paid, Claimed)
+    assert (paid.lines, paid.fen) == (1, 43_500)
+
+
+@pytest.mark.parametrize(
+    "reference", ["", " ", "a\nb", "a\0b", "x" * 201, "bank\u202e1", "bank\u200b1", "\ud800"], ids=ascii
+)
+def test_a_text_that_does_not_show_all_that_is_in_it_is_not_proposed(books, reference):
+    denied = make.make(desk(books), msgspec.structs.replace(TOP_UP, reference=reference), PROPOSER)
+    assert (denied.status, denied.code) == (422, "TEXT_WRONG")
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [(), (Part("nobody", 1),), (Part("central", 0),), (Part("central", -5),), (Part("central", 1),) * 2],
+)
+def test_money_that_nobody_gives_is_not_proposed(books, parts):
+    denied = make.make(desk(books), TopUp(2026, parts, "x"), PROPOSER)
+    assert isinstance(denied, Denied)
+    assert denied.status == 422
+
+
+# The list.
+
+
+def a_claim(books, device):
+    """Return a sale's record and the claim that it is in."""
+    record_id = promised(books.sell(device)).record_id
+    return record_id, books.claim(device).claim
+
+
+def of_every_kind(books, device):
+    """Yield each command that needs two people, when the books would take it."""
+    yield TOP_UP
+    record_id, claim = a_claim(books, device)
+    yield SendBack(claim, record_id, "no photo", to_correct=True)
+    yield PayClaim(books.claim(device).claim, "bank 1")
+    record_id, claim = a_claim(books, device)
+    yield SendBack(claim, record_id, "no invoice", to_correct=False)
+    sealed = books.sell(device)
+    books.done(PayClaim(books.claim(device).claim, "bank 2"))
+    books.give_back(device, sealed)
+    yield Repay(promised(sealed).record_id, "bank 3")
+    late = books.hold(device)
+    books.take(device, still_open=())
+    books.take(device, device.chain(device.paid(late)))
+    yield EnterLate(promised(late).record_id, "decision 1")
+    yield CloseYear(2026)
+
+
+def test_every_command_of_the_list_is_proposed_shown_and_carried_out(books, device):
+    seen = set()
+    for command in of_every_kind(books, device):
+        proposal = propose(books, command)
+        assert proposal.shown.says
+        assert proposal.shown.events
+        (answer,) = books.write(approval(proposal))
+        assert isinstance(answer, Done | Claimed), answer
+        seen.add(type(command))
+    assert seen == set(NeedsTwo.__args__)
+
+
+def test_what_needs_two_people_is_nothing_that_an_address_may_give_to_the_writer():
+    assert set(Direct.__args__).isdisjoint(NeedsTwo.__args__)
+    assert set(Command.__args__) == {*Direct.__args__, *NeedsTwo.__args__}
+
+
+def test_a_command_is_written_and_read_as_it_is(books, device):
+    for command in (TOP_UP, PayClaim("C-1", "bank"), SendBack("C-1", "r", "why", True), CloseYear(2026)):
+        assert two_people.read(two_people.written(command)) == command
+
+
+# The database.
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "state = 'APPROVED', decided_by = proposed_by, decided_hash = shown_hash, decided_ms = 1",
+        "state = 'APPROVED', decided_by = 'li', decided_hash = '', decided_ms = 1",
+        "state = 'APPROVED', decided_by = '', decided_hash = shown_hash, decided_ms = 1",
+        "state = 'APPROVED', decided_by = 'li', decided_hash = shown_hash",
+        "state = 'APPROVED', decided_by = 'nobody', decided_hash = shown_hash, decided_ms = 1",
+        "state = 'DONE'",
+        "command = '{}'",
+        "shown = '{}'",
+        "shown_hash = 'x'",
+        "proposed_by = 'another'",
+        "proposed_ms = proposed_ms + 1",
+        "kind = 'close_year'",
+        "proposal = 'P-OTHER'",
+    ],
+)
+def test_the_database_refuses_an_approval_that_is_none(books, change):
+    propose(books, TOP_UP)
+    with pytest.raises(IntegrityError):
+        books.sql(f"UPDATE proposal SET {change}")
+
+
+def test_the_database_takes_the_approval_that_is_one(books):
+    propose(books, TOP_UP)
+    books.sql(
+        "UPDATE proposal SET state = 'APPROVED', decided_by = 'li', decided_hash = shown_hash, decided_ms = 1"
+    )
+
+
+@pytest.mark.parametrize("change", ["why = 'x'", "state = 'OPEN'", "decided_by = 'wang'"])
+def test_the_database_refuses_to_change_what_was_decided(books, change):
+    books.write(approval(propose(books, TOP_UP)))
+    with pytest.raises(IntegrityError, match="decided once"):
+        books.sql(f"UPDATE proposal SET {change}")
+    with pytest.raises(IntegrityError, match="append-only"):
+        books.sql("DELETE FROM proposal")
+
+
+def test_the_database_refuses_an_approval_by_whoever_was_disabled_a_moment_ago(books):
+    proposal = propose(books, TOP_UP)
+    with writing(books.engine) as connection:
+        users.disable(connection, APPROVER, "tests", 0)
+    before = books.state_hash()
+    with pytest.raises(IntegrityError, match="nobody who may approve"):
+        books.writer.write_now([approval(proposal)])
+    assert books.state_hash() == before
+
+
+def test_the_database_refuses_an_approval_by_a_service(books):
+    with writing(books.engine) as connection:
+        users.add_service(connection, "robot", "tests", 0)
+    proposal = propose(books, TOP_UP)
+    with pytest.raises(IntegrityError, match="nobody who may approve"):
+        books.writer.write_now([approval(proposal, "robot")])
+
+
+# Over HTTP.
+
+
+def top_up(number):
+    """Return a top-up as JSON, each with a document of its own."""
+    return {
+        "type": "top_up",
+        "year": 2026,
+        "reference": f"doc {number}",
+        "parts": [{"funder": "city", "fen": 5}],
+    }
+
+
+def test_over_http_one_proposes_and_another_approves(centre):
+    proposed = centre.post("/v1/proposals", top_up(1))
+    assert proposed.status_code == 202
+    name = proposed.json()["proposal"]
+    assert name in [one["proposal"] for one in centre.get("/v1/proposals?open=1").json()["proposals"]]
+    assert centre.get(f"/v1/proposals/{name}", centre.second_token).json() == proposed.json()
+    carried = centre.approve(proposed.json())
+    assert (carried.status_code, carried.json()["proposal"]["state"]) == (200, "APPROVED")
+    assert name not in [one["proposal"] for one in centre.get("/v1/proposals?open=1").json()["proposals"]]
+    assert name in [one["proposal"] for one in centre.get("/v1/proposals").json()["proposals"]]
+    assert centre.approve(proposed.json()).status_code == 409
+
+
+def test_over_http_ones_own_is_not_approved_by_a_second_token_either(centre):
+    both = (Grant(Role.OPERATIONS), Grant(Role.APPROVER))
+    first = add_person(centre.centre, "both", *both)
+    with writing(centre.centre.engine) as connection:
+        second = tokens.make(connection, "both", "second", random_bytes, "both", centre.clock.now_ms())
+    proposed = centre.post("/v1/proposals", top_up(2), first).json()
+    for token in (first, second):
+        refused = centre.approve(proposed, token)
+        assert (refused.status_code, refused.json()["code"]) == (403, "SAME_PERSON")
+    assert centre.approve(proposed).status_code == 200
+
+
+def test_over_http_whoever_was_disabled_approves_nothing(centre):
+    token = add_person(centre.centre, "gone", Grant(Role.APPROVER))
+    proposed = centre.post("/v1/proposals", top_up(3)).json()
+    with writing(centre.centre.engine) as connection:
+        users.disable(connection, "gone", "tests", centre.clock.now_ms())
+    assert centre.approve(proposed, token).status_code == 401
+    assert centre.get(f"/v1/proposals/{proposed['proposal']}").json()["state"] == "OPEN"
+
+
+def test_over_http_it_is_declined_or_withdrawn_with_a_reason(centre):
+    declined = centre.post("/v1/proposals", top_up(4)).json()["proposal"]
+    answer = centre.post(f"/v1/proposals/{declined}/decline", {"reason": "not ours"}, centre.second_token)
+    assert (answer.status_code, answer.json()["state"], answer.json()["why"]) == (200, "DECLINED", "not ours")
+    withdrawn = centre.post("/v1/proposals", top_up(5)).json()["proposal"]
+    answer = centre.post(f"/v1/proposals/{withdrawn}/withdraw", {"reason": "typed twice"})
+    assert (answer.status_code, answer.json()["state"]) == (200, "WITHDRAWN")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {"type": "place_hold"},
+        {"type": "top_up"},
+        {"type": "close_year", "year": "2026"},
+        {"type": "close_year", "year": 2026, "more": 1},
+        {"type": "propose", "proposal": "P-1", "by": "li", "kind": "", "command": "", "shown": ""},
+        [top_up(6)],
+    ],
+)
+def test_over_http_what_is_no_command_is_turned_away(centre, body):
+    before = centre.state_hash()
+    assert centre.post("/v1/proposals", body).status_code == 400
+    assert centre.state_hash() == before
+
+
+@pytest.mark.parametrize("name", ["P-NOTHERE", "%00", "x" * 500, "' OR 1=1 --"])
+def test_over_http_a_proposal_that_is_not_there_is_a_404(centre, name):
+    assert centre.get(f"/v1/proposals/{name}").status_code == 404
+    approval_of_it = {"shown_hash": "0" * 64}
+    path = f"/v1/proposals/{name}/approve"
+    assert centre.post(path, approval_of_it, centre.second_token).status_code == 404
+
+
+def test_every_step_of_a_proposal_is_an_event_that_stays(books):
+    books.write(approval(propose(books, TOP_UP)))
+    kinds = books.sql_rows("SELECT kind FROM event WHERE kind LIKE 'prop%' ORDER BY event_no")
+    assert [kind for (kind,) in kinds] == ["proposed", "proposal_approved"]
+    with pytest.raises(IntegrityError), writing(books.engine) as connection:
+        connection.execute(text("DELETE FROM event WHERE kind = 'proposal_approved'"))
