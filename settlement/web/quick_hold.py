@@ -43,7 +43,7 @@ class HoldsFirst:
     """The application, with holds answered before it."""
 
     def __init__(self, app: ASGIApp, edge: Edge, signatures: Signatures) -> None:
-        self._app = app
+        self.app = app
         self.edge = edge
         self._signatures = signatures
         self._deliveries = Deliveries()
@@ -53,7 +53,7 @@ class HoldsFirst:
         """Answer a hold; hand on what is none."""
         is_hold = scope["type"] == "http" and scope["path"] == PATH and scope["method"] == "POST"
         if not is_hold and not _asks_for_nul(scope):
-            await self._app(scope, receive, send)
+            await self.app(scope, receive, send)
             return
         headers: list[tuple[bytes, bytes]] = [(b"content-type", b"application/json")]
         try:

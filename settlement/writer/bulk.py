@@ -4,12 +4,14 @@ SQLite lies in this process: a statement that is kept ready is run for each row.
 with the columns as arrays, and all statements of a batch in one round trip.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cache
 from typing import Any, Protocol
 
 import msgspec
 from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
 
 from settlement.writer.columns import COLUMNS
 from settlement.writer.rows import Row
@@ -44,6 +46,26 @@ def bulk_on(connection: Connection) -> Bulk:
     """Return the way that suits the connection's database."""
     raw: Any = connection.connection.driver_connection
     return _Postgres(raw) if connection.dialect.name == "postgresql" else _Sqlite(raw)
+
+
+@contextmanager
+def driver_errors(connection: Connection) -> Iterator[None]:
+    """Let the driver's own errors come as SQLAlchemy's, which say whether the line was lost."""
+    dialect = connection.dialect
+    error: Any = dialect.loaded_dbapi.Error
+    try:
+        yield
+    except error as wrong:
+        lost = dialect.is_disconnect(wrong, connection.connection.dbapi_connection, None)
+        raise DBAPIError.instance(
+            "many rows",
+            None,
+            wrong,
+            error,
+            hide_parameters=True,
+            connection_invalidated=lost,
+            dialect=dialect,
+        ) from wrong
 
 
 @cache

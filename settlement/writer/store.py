@@ -18,7 +18,7 @@ from settlement.writer.batch import (
     UnclaimedOf,
     Wanted,
 )
-from settlement.writer.bulk import Into, Values, bulk_on, into
+from settlement.writer.bulk import Into, Values, bulk_on, driver_errors, into
 from settlement.writer.columns import COLUMNS
 from settlement.writer.rows import Row
 from settlement.writer.step import Happened, MoneyEvent
@@ -44,8 +44,9 @@ def load(connection: Connection, wanted: Iterable[Wanted], rows: Rows) -> None:
     if not keys:
         return
     asked = {kind: list(found) for kind, found in keys.items()}
-    for row in bulk_on(connection).get(asked):
-        rows.loaded_row(row)
+    with driver_errors(connection):
+        for row in bulk_on(connection).get(asked):
+            rows.loaded_row(row)
     for kind, found in asked.items():
         rows.loaded_none(kind, found)
 
@@ -64,7 +65,6 @@ def read_where(connection: Connection, kind: type[Row], *conditions: Any) -> lis
 
 def write(connection: Connection, rows: Rows, happened: Sequence[Happened]) -> None:
     """Write the changed rows, the events and their postings."""
-    bulk = bulk_on(connection)
     puts: list[tuple[Into, Values]] = []
     for changed in rows.changed():
         for kind, found in changed.items():
@@ -89,7 +89,8 @@ def write(connection: Connection, rows: Rows, happened: Sequence[Happened]) -> N
         puts.append((_EVENTS, events))
     if posted:
         puts.append((_POSTINGS, posted))
-    bulk.put(puts)
+    with driver_errors(connection):
+        bulk_on(connection).put(puts)
 
 
 def _last_event_no(connection: Connection) -> int:

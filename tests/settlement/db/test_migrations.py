@@ -109,7 +109,7 @@ def test_what_was_there_is_there_and_knows_what_is_new(old):
 
 
 def test_tokens_made_before_people_were_known_are_a_services(old):
-    with writing(old) as connection:
+    with migrating(old) as connection:
         for number in (1, 2):
             token = {"token_hash": tokens.hash_of(f"token {number}"), "name": "operator", "made_ms": number}
             put(connection, "api_token", token)

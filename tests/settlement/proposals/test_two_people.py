@@ -13,6 +13,7 @@ from settlement.claims.repaid import Repay
 from settlement.claims.send_back import SendBack
 from settlement.db.connection import reading, writing
 from settlement.funds.close_year import CloseYear
+from settlement.funds.move_authority import MoveAuthority, Place
 from settlement.funds.top_up import TopUp
 from settlement.people import tokens, users
 from settlement.people.roles import Grant, Role
@@ -222,6 +223,7 @@ def a_claim(books, device):
 def of_every_kind(books, device):
     """Yield each command that needs two people, when the books would take it."""
     yield TOP_UP
+    yield MoveAuthority(Place(2026), Place(2027), (Part("central", 1),), "document 9")
     record_id, claim = a_claim(books, device)
     yield SendBack(claim, record_id, "no photo", to_correct=True)
     yield PayClaim(books.claim(device).claim, "bank 1")
