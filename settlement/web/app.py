@@ -4,7 +4,6 @@ from typing import Any
 
 from litestar import Litestar
 from litestar.di import Provide
-from litestar.openapi import OpenAPIConfig
 
 from settlement.web import (
     agents,
@@ -19,6 +18,7 @@ from settlement.web import (
     quick_hold,
 )
 from settlement.web.audited import Audited
+from settlement.web.describe import describe
 from settlement.web.edge import Edge
 from settlement.web.guard import refuse_unguarded
 from settlement.web.problems import handlers
@@ -53,17 +53,15 @@ def build_web(edge: Edge) -> quick_hold.HoldsFirst:
         "middleware": [Audited()],
         "logging_config": None,
     }
-    # The framework serves a description only together with HTML pages; so it is made by an application of
-    # its own, which serves nothing.
-    described = Litestar(
-        (*_ROUTES, quick_hold.place_hold),
-        openapi_config=OpenAPIConfig(title="Trade-in subsidy: the centre", version="1"),
-        **common,
-    )
     app = Litestar(_ROUTES, openapi_config=None, **common)
     refuse_unguarded(app)
     app.state.edge = edge
     app.state.signatures = signatures = Signatures(edge)
     app.state.logins = login.Logins(edge)
-    app.state.description = health.description(described.openapi_schema.to_schema())
+    app.state.description = description()
     return quick_hold.HoldsFirst(app, edge, signatures)
+
+
+def description() -> dict[str, Any]:
+    """Return the OpenAPI description of every address."""
+    return describe((*_ROUTES, quick_hold.place_hold))

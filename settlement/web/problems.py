@@ -27,11 +27,16 @@ _DESCRIBED = {
     500: "A fault of ours",
     503: "Not available now",
 }
+LATER = (429, 503)
+"""Who gets one of these may ask the same again, and is told when."""
+RETRY_AFTER_S = 1
 ANSWERS = {
     status: ResponseSpec(ProblemBody, description=text, media_type=MEDIA_TYPE, generate_examples=False)
     for status, text in _DESCRIBED.items()
 }
 """What each handler may answer besides its own, for the API's description."""
+PROBED = {status: ANSWERS[status] for status in (400, 405, 500, 503)}
+"""The same of what monitors ask."""
 
 
 def handlers(log: Log) -> ExceptionHandlersMap:
@@ -46,7 +51,8 @@ def handlers(log: Log) -> ExceptionHandlersMap:
             code=problem.body.code,
             device=request.headers.get(DEVICE, "")[:40] or None,
         )
-        return Response(problem.content(), status_code=problem.status, media_type=MEDIA_TYPE)
+        later = {"Retry-After": str(RETRY_AFTER_S)} if problem.status in LATER else None
+        return Response(problem.content(), status_code=problem.status, media_type=MEDIA_TYPE, headers=later)
 
     def by_framework(request: Request[Any, Any, Any], wrong: HTTPException) -> Response[bytes]:
         response = refused(request, of_http_status(wrong.status_code))

@@ -17,8 +17,8 @@ from settlement.funds.place_hold import PlaceHold
 from settlement.web.buckets import Buckets
 from settlement.web.edge import Edge, busy, sealed, unsure
 from settlement.web.later import Deliveries
-from settlement.web.problems import ANSWERS, problem_of
-from settlement.web.signed import Signatures, covered
+from settlement.web.problems import ANSWERS, LATER, RETRY_AFTER_S, problem_of
+from settlement.web.signed import SIGNED, Signatures, covered
 from settlement.web.strict_request import decode
 from settlement.writer.step import Answer, Denied, Signed
 from settlement.writer.writer import Busy
@@ -33,7 +33,7 @@ PATH = "/v1/holds"
 _JSON = (b"application/json", b"application/json;charset=utf-8")
 
 
-@post(PATH, status_code=200, sync_to_thread=False, responses=ANSWERS)
+@post(PATH, status_code=200, sync_to_thread=False, guards=SIGNED, responses=ANSWERS)
 def place_hold(data: JSONBody[v1.HoldRequest]) -> Sealed:
     """Return the fund's signed promise, or every reason why there is none."""
     raise AssertionError("only its description is served: HoldsFirst answers")
@@ -64,8 +64,8 @@ class HoldsFirst:
             status, content = problem.status, problem.content()
             self._log(scope, problem)
             headers = [(b"content-type", MEDIA_TYPE.encode())]
-            if status in (429, 503):
-                headers.append((b"retry-after", b"1"))
+            if status in LATER:
+                headers.append((b"retry-after", str(RETRY_AFTER_S).encode()))
         except Exception as wrong:
             self.edge.log.error("request.failed", method="POST", path=PATH, exc_info=wrong)
             status, content = 500, of_http_status(500).content()
@@ -126,7 +126,7 @@ class HoldsFirst:
             raise self.edge.problem_of_failure(wrong) from wrong
 
     def _log(self, scope: Any, problem: Problem) -> None:
-        if problem.status in (429, 503):
+        if problem.status in LATER:
             return  # counted by the metrics: a flood must not fill the log too
         found, _ = covered(scope["headers"])
         self.edge.log.info(
