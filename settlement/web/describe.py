@@ -47,7 +47,7 @@ _HEADERS = {
     ),
     "signature": ("Signature", "`sig1=:<base64 of the Ed25519 signature>:`"),
 }
-_BY_PERSON = [{"token": []}, {"session": []}]
+_BY_PERSON: list[dict[str, list[str]]] = [{"token": []}, {"session": []}]
 _BY_DEVICE: list[dict[str, list[str]]] = [{name: [] for name in _HEADERS}]
 _RETRY_AFTER = {
     "description": "After how many seconds to ask again",
