@@ -9,6 +9,7 @@ from sqlalchemy.exc import DBAPIError
 
 from settlement.keys import Keys
 from settlement.logs import Log
+from settlement.trail import Trail
 from settlement.web.problems import problem_of
 from settlement.writer.apply import Direct
 from settlement.writer.step import Answer, Denied, Setting, Signed
@@ -26,6 +27,13 @@ class PackFiles(msgspec.Struct, frozen=True):
     files: dict[str, str]
 
 
+class TurnedAway(msgspec.Struct):
+    """How many were told to ask later since the service began: the queue was full, the device too fast."""
+
+    busy: int = 0
+    device: int = 0
+
+
 class Edge(msgspec.Struct, frozen=True):
     """The centre as the handlers see it. `night_at` is None when nights are not run by the service."""
 
@@ -36,16 +44,20 @@ class Edge(msgspec.Struct, frozen=True):
     now_ms: Callable[[], int]
     packs: Mapping[str, PackFiles]
     log: Log
+    trail: Trail
     night_at: datetime.time | None = None
     holds_per_device_s: int = 50
+    turned_away: TurnedAway = msgspec.field(default_factory=TurnedAway)
 
     def submit_soon(self, command: Direct, waiter: Waiter) -> None:
         """Queue `command`; `waiter` is told once it is committed. Raises Busy."""
         self.writer.submit_soon(command, waiter)
 
-    def is_full(self) -> bool:
-        """Whether so many commands wait that another would wait too long."""
-        return self.writer.waiting() >= MOST_WAITING
+    def refuse_when_full(self) -> None:
+        """Raise Problem when so many commands wait that another would wait too long."""
+        if self.writer.waiting() >= MOST_WAITING:
+            self.turned_away.busy += 1
+            raise busy()
 
     def problem_of_failure(self, wrong: BaseException) -> Exception:
         """Return what a caller is told of a command that the writer could not carry out."""
@@ -69,8 +81,7 @@ def _later(detail: str) -> Problem:
 
 def ask_writer(edge: Edge, command: Direct) -> Answer:
     """Return the writer's answer once it is committed. Raises Problem."""
-    if edge.is_full():
-        raise busy()
+    edge.refuse_when_full()
     try:
         answer = edge.writer.submit(command)
     except (TimeoutError, Unsure, Fenced, DBAPIError):

@@ -14,13 +14,15 @@ from msgspec import json
 
 from settlement.funds.gather_facts import Question
 from settlement.funds.place_hold import PlaceHold
+from settlement.system import clock_us
+from settlement.trail import trace_in
 from settlement.web.buckets import Buckets
 from settlement.web.edge import Edge, busy, sealed, unsure
 from settlement.web.later import Deliveries
 from settlement.web.problems import ANSWERS, LATER, RETRY_AFTER_S, problem_of
 from settlement.web.signed import SIGNED, Signatures, covered
 from settlement.web.strict_request import decode
-from settlement.writer.step import Answer, Denied, Signed
+from settlement.writer.step import Denied, Signed
 from settlement.writer.writer import Busy
 from subsidy.policy.next_action import NextAction
 from subsidy.problem import MEDIA_TYPE, Problem, of_http_status, of_not_strict
@@ -76,9 +78,9 @@ class HoldsFirst:
 
     async def _answer(self, scope: Any, receive: Receive) -> bytes:
         edge = self.edge
-        if edge.is_full():
-            # Said before anything is read or checked: a refusal must cost next to nothing.
-            raise busy()
+        began_us = clock_us()
+        # Said before anything is read or checked: a refusal must cost next to nothing.
+        edge.refuse_when_full()
         found, kind = covered(scope["headers"])
         if kind.replace(b" ", b"").lower() not in _JSON:
             raise of_http_status(415)
@@ -90,6 +92,7 @@ class HoldsFirst:
             "POST", path.decode("ascii", "replace"), query.decode("ascii", "replace"), body, found
         )
         if not self._buckets.take(known.device, edge.now_ms()):
+            edge.turned_away.device += 1
             raise Problem(
                 429,
                 "TOO_MANY_REQUESTS",
@@ -110,20 +113,30 @@ class HoldsFirst:
             tender=request.tender,
         )
         answer = await self._ask(PlaceHold(request, question, known.epoch, edge.keys.request_mac(body)))
+        outcome = answer.code if isinstance(answer, Denied) else answer.typ
+        edge.trail.answered(
+            "hold.answered",
+            trace_in(scope["headers"]),
+            known.device,
+            request.record_id,
+            outcome,
+            clock_us() - began_us,
+        )
         if isinstance(answer, Denied):
             raise problem_of(answer)
-        assert isinstance(answer, Signed)
         return json.encode(sealed(edge, answer))
 
-    async def _ask(self, command: PlaceHold) -> Answer:
+    async def _ask(self, command: PlaceHold) -> Signed | Denied:
         try:
-            return await self._deliveries.wait(lambda waiter: self.edge.submit_soon(command, waiter))
+            answer = await self._deliveries.wait(lambda waiter: self.edge.submit_soon(command, waiter))
         except Busy:
             raise busy() from None
         except TimeoutError:
             raise unsure() from None
         except Exception as wrong:
             raise self.edge.problem_of_failure(wrong) from wrong
+        assert isinstance(answer, Signed | Denied)
+        return answer
 
     def _log(self, scope: Any, problem: Problem) -> None:
         if problem.status in LATER:
