@@ -172,6 +172,7 @@ def fuzz(operation: Any, mode: GenerationMode, centres: Iterable[Fuzzed], exampl
         database=None,
         derandomize=True,
         phases=(Phase.generate, Phase.shrink),
+        report_multiple_bugs=False,
         suppress_health_check=list(HealthCheck),
     )
     @given(case=operation.as_strategy(generation_mode=mode), who=st.sampled_from(askers(operation)))
