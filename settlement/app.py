@@ -1,6 +1,5 @@
 """How is the centre put together? The only place that wires database, keys, pack, writer and web."""
 
-import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -16,7 +15,7 @@ from settlement.db.place import Sqlite
 from settlement.db.upsert import upsert
 from settlement.db.whose import PROGRAMME, programme_of, refuse_foreign
 from settlement.keys import Keys
-from settlement.logs import Lines, make_log
+from settlement.logs import make_log, stderr_lines
 from settlement.people.acting import Task, acting
 from settlement.people.sessions import Actor
 from settlement.reconcile import schedule
@@ -72,7 +71,7 @@ class Centre(msgspec.Struct, frozen=True):
 
     def web(self) -> HoldsFirst:
         """Start the writer, and the nights when they have an hour, and return the web application."""
-        lines = Lines(sys.stderr)
+        lines = stderr_lines()
         log, trail = make_log(self.now_ms, lines), Trail(self.now_ms, lines)
         writer = self.writer(lambda wrong: log.error("writer.failed", exc_info=wrong), trail.committed)
         night_at = self.settings.night_at

@@ -5,6 +5,7 @@ Every value passes `subsidy.masking.scrub`. Bodies, codes and headers are never 
 
 import contextlib
 import logging
+import sys
 from collections.abc import Callable, MutableMapping
 from typing import Any, TextIO
 
@@ -32,6 +33,11 @@ class Lines:
             self._stream.flush()
 
     info = warning = error = msg
+
+
+def stderr_lines() -> Lines:
+    """Return the lines of this process's stderr."""
+    return Lines(sys.stderr)
 
 
 def make_log(now_ms: Callable[[], int], lines: Lines) -> Log:

@@ -21,7 +21,7 @@ _PLAIN_NAME = re.compile(r"[A-Za-z_]{1,40}", re.ASCII)
 # Where the library's messages repeat what stood in the content.
 _QUOTED_CONTENT = re.compile(r"((?:unknown field |enum value |Invalid value )[`'])(.*)([`'])", re.DOTALL)
 _WITH_PATH = re.compile(r"(.*) - at `(\$[^`]*)`", re.DOTALL)
-_NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
+_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 _STRUCTURE = re.compile(r'"(?:[^"\\]++|\\.)*+"?|[\[\]{}]', re.DOTALL)
 
 
@@ -39,7 +39,7 @@ def decode(raw: bytes, as_type: type[T], most_bytes: int = MOST_BYTES) -> T:
     """Read `raw` as one JSON value of type `as_type`. Raises NotStrict, and nothing else."""
     _read_plain(raw, most_bytes)
     try:
-        return msgspec.json.decode(raw, type=as_type, strict=True)
+        found = msgspec.json.decode(raw, type=as_type, strict=True)
     except msgspec.ValidationError as wrong:
         placed = _WITH_PATH.fullmatch(str(wrong))
         problem, where = (placed[1], placed[2]) if placed else (str(wrong), "$")
@@ -47,6 +47,10 @@ def decode(raw: bytes, as_type: type[T], most_bytes: int = MOST_BYTES) -> T:
         raise NotStrict(where, problem, "Send the field as the API describes it") from None
     except msgspec.DecodeError as wrong:
         raise NotStrict("$", f"not JSON: {_without_content(wrong)}", "Send one JSON value in UTF-8") from None
+    # Last: most fields refuse it by themselves, and say where. A database keeps none.
+    if b"\\u0000" in raw and _NUL.search(raw):
+        raise NotStrict("$", "the character NUL in a text", "Leave it out")
+    return found
 
 
 def _read_plain(raw: bytes, most_bytes: int) -> None:
@@ -58,9 +62,6 @@ def _read_plain(raw: bytes, most_bytes: int) -> None:
         raise NotStrict("$", f"byte {wrong.start} is not UTF-8", "Send UTF-8") from None
     if text.startswith("\ufeff"):
         raise NotStrict("$", "starts with a byte order mark", "Send UTF-8 without it")
-    # As characters they are refused below; a database keeps none.
-    if "\\u0000" in text and _NUL.search(text):
-        raise NotStrict("$", "the character NUL in a text", "Leave it out")
     _refuse_depth(text)
     try:
         json.loads(
