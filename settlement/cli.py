@@ -16,6 +16,8 @@ from settlement.cli_tokens import audit_log, tokens
 from settlement.config import read_settings
 from settlement.console import Config, Json, Refused, Set, Shown, TokenFile, print_now, run
 from settlement.db.connection import reading, writing
+from settlement.db.place import Place, Postgres
+from settlement.db.rights import is_role_name, let_in
 from settlement.devices.make_code import make_code
 from settlement.ledger import read_books
 from settlement.people import audit
@@ -62,6 +64,9 @@ def init(
     database: Annotated[
         str | None, typer.Option("--database", help="A file or postgresql:// URL over the configured one.")
     ] = None,
+    service_role: Annotated[
+        str | None, typer.Option("--service-role", help="PostgreSQL: the role that the service runs as.")
+    ] = None,
 ) -> None:
     """Make the database, the keys and the first API token, which is shown once. Safe to repeat.
 
@@ -72,7 +77,11 @@ def init(
 
     def work() -> Shown:
         overrides = [*(set_ or ()), *([f"database={database}"] if database is not None else [])]
-        centre = set_up(read_settings(config, overrides).settings)
+        settings = read_settings(config, overrides).settings
+        _check_role(settings.database, service_role)
+        centre = set_up(settings)
+        if service_role is not None:
+            let_in(centre.engine, service_role)
         with writing(centre.engine) as connection:
             token = first_token(connection, random_bytes, centre.now_ms(), again=new_token)
             audit.write(connection, centre.now_ms(), name_of_account(), "os", "init", "", "done")
@@ -236,6 +245,15 @@ def show(
         return Shown(document, lines)
 
     run(work, json)
+
+
+def _check_role(place: Place, role: str | None) -> None:
+    if role is None:
+        return
+    if not isinstance(place, Postgres):
+        raise Refused("only a database on a PostgreSQL server has roles. Leave --service-role out", 2)
+    if not is_role_name(role):
+        raise Refused("--service-role: write small letters, digits and _, as in settlement", 2)
 
 
 def _open(config: Path, set_: list[str] | None) -> Centre:

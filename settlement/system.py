@@ -97,6 +97,25 @@ def share_python_fairly() -> None:
     sys.setswitchinterval(0.0005)
 
 
+class Ticks:
+    """Calls something again and again in a thread of its own, until it is stopped."""
+
+    def __init__(self, name: str, every_s: float, run: Callable[[], None]) -> None:
+        self._every_s = every_s
+        self._run = run
+        self._over = threading.Event()
+        self._thread = start_thread(name, self._go_on)
+
+    def stop(self) -> None:
+        """Stop, after a call that is under way."""
+        self._over.set()
+        self._thread.join()
+
+    def _go_on(self) -> None:
+        while not self._over.wait(self._every_s):
+            self._run()
+
+
 def start_thread(name: str, run: Callable[[], None]) -> threading.Thread:
     """Run `run` in a thread that ends with the process."""
     thread = threading.Thread(target=run, name=name, daemon=True)

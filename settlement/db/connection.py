@@ -58,7 +58,16 @@ def connect_writer(engine: Engine) -> Connection:
             connection.exec_driver_sql(f"SET {setting} = off")
         connection.exec_driver_sql("SET plan_cache_mode = force_generic_plan")
         connection.commit()
+    else:
+        # Copying the log into the database is not done while somebody waits for an answer: see `checkpoint`.
+        connection.connection.driver_connection.execute("PRAGMA wal_autocheckpoint = 0")  # type: ignore[union-attr]
     return connection
+
+
+def checkpoint(engine: Engine) -> None:
+    """Copy what SQLite's log holds into the database, as far as nobody is kept waiting by it."""
+    with engine.connect() as connection:
+        connection.connection.driver_connection.execute("PRAGMA wal_checkpoint(PASSIVE)")  # type: ignore[union-attr]
 
 
 @contextmanager

@@ -16,8 +16,8 @@ import msgspec
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DBAPIError
 
-from settlement.db.connection import TAKE_TURN, connect_writer, writing
-from settlement.system import Inbox, Promised, Thread, start_thread
+from settlement.db.connection import TAKE_TURN, checkpoint, connect_writer, writing
+from settlement.system import Inbox, Promised, Thread, Ticks, start_thread
 from settlement.writer import apply, store
 from settlement.writer.batch import Rows
 from settlement.writer.step import Answer, Happened, Setting
@@ -25,6 +25,7 @@ from settlement.writer.step import Answer, Happened, Setting
 MOST_AT_ONCE = 64
 MOST_WAITING = 256
 ANSWER_WITHIN_S = 30
+CHECKPOINT_EVERY_S = 0.5
 
 
 class Busy(Exception):
@@ -88,6 +89,7 @@ class Writer:
         self._epoch: int | None = None
         self._connection: Connection | None = None
         self._thread: Thread | None = None
+        self._checkpoints: Ticks | None = None
         self._stopping = False
         self.numbers = Numbers()
 
@@ -96,6 +98,8 @@ class Writer:
         with writing(self._engine) as connection:
             take_over = text("UPDATE writer SET epoch = epoch + 1 WHERE one = 1 RETURNING epoch")
             self._epoch = connection.execute(take_over).scalar_one()
+        if self._engine.dialect.name == "sqlite":
+            self._checkpoints = Ticks("checkpoints", CHECKPOINT_EVERY_S, self._checkpoint)
         self._thread = start_thread("writer", self._run)
 
     def stop(self) -> None:
@@ -105,6 +109,9 @@ class Writer:
             self._inbox.close()
             self._thread.join(ANSWER_WITHIN_S)
             self._thread = None
+        if self._checkpoints is not None:
+            self._checkpoints.stop()
+            self._checkpoints = None
 
     def submit(self, command: apply.Command) -> Answer:
         """Queue `command` and return its answer once it is committed.
@@ -139,6 +146,13 @@ class Writer:
             if not dry_run:
                 store.write(connection, rows, happened)
         return answers
+
+    def _checkpoint(self) -> None:
+        try:
+            checkpoint(self._engine)
+        except DBAPIError as wrong:
+            # The next one copies it too; until then the log only grows.
+            self._failed(wrong)
 
     def _run_on(
         self, connection: Connection, commands: Sequence[apply.Command], rows: Rows, happened: list[Happened]
