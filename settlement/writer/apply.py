@@ -3,8 +3,8 @@
 from collections.abc import Callable
 
 from settlement.claims import build, enter_late, pay, repaid, send_back
-from settlement.devices import enrol
-from settlement.funds import close_year, place_hold, top_up
+from settlement.devices import by_people, enrol
+from settlement.funds import close_year, freezings, place_hold, release_hold, top_up
 from settlement.intake import accept
 from settlement.ledger import balances
 from settlement.reconcile import apply_night
@@ -23,6 +23,13 @@ Command = (
     | enter_late.EnterLate
     | close_year.CloseYear
     | apply_night.ApplyNight
+    | freezings.ImposeFreeze
+    | freezings.LiftFreeze
+    | release_hold.ReleaseHold
+    | release_hold.FreeGoods
+    | by_people.FreezeDevice
+    | by_people.UnfreezeDevice
+    | by_people.ReplaceDevice
 )
 
 
@@ -41,9 +48,9 @@ def keys(command: Command, rows: Rows, setting: Setting, at_ms: int) -> list[Wan
         case enrol.Enrol():
             wanted = enrol.keys(command, rows)
         case build.BuildClaim():
-            wanted = build.keys(command, rows)
+            wanted = build.keys(command, rows, setting)
         case pay.PayClaim():
-            wanted = pay.keys(command, rows)
+            wanted = pay.keys(command, rows, setting)
         case send_back.SendBack():
             wanted = send_back.keys(command, rows)
         case repaid.Repay():
@@ -54,6 +61,12 @@ def keys(command: Command, rows: Rows, setting: Setting, at_ms: int) -> list[Wan
             wanted = close_year.keys(command, rows, setting)
         case apply_night.ApplyNight():
             wanted = apply_night.keys(command, rows)
+        case freezings.ImposeFreeze() | freezings.LiftFreeze():
+            wanted = freezings.keys(command, rows)
+        case release_hold.ReleaseHold() | release_hold.FreeGoods():
+            wanted = release_hold.keys(command, rows)
+        case by_people.FreezeDevice() | by_people.UnfreezeDevice() | by_people.ReplaceDevice():
+            wanted = by_people.keys(command, rows)
     return [one for one in wanted if not rows.has(one)]
 
 
@@ -90,3 +103,9 @@ def run(
             return close_year.decide(rows, command, setting, at_ms, emit)
         case apply_night.ApplyNight():
             return apply_night.decide(rows, command, setting, at_ms, emit)
+        case freezings.ImposeFreeze() | freezings.LiftFreeze():
+            return freezings.decide(rows, command, setting, at_ms, emit)
+        case release_hold.ReleaseHold() | release_hold.FreeGoods():
+            return release_hold.decide(rows, command, setting, at_ms, emit)
+        case by_people.FreezeDevice() | by_people.UnfreezeDevice() | by_people.ReplaceDevice():
+            return by_people.decide(rows, command, setting, at_ms, emit)
