@@ -8,6 +8,9 @@ import typer
 from settlement import api_tokens
 from settlement.app import Centre, open_centre, set_up
 from settlement.cli_claims import claims, year
+from settlement.cli_devices import devices
+from settlement.cli_freeze import freeze
+from settlement.cli_holds import holds
 from settlement.cli_imports import imports
 from settlement.cli_night import night
 from settlement.config import read_settings
@@ -43,6 +46,9 @@ app.add_typer(ledger, name="ledger")
 app.add_typer(config, name="config")
 app.add_typer(claims, name="claims")
 app.add_typer(year, name="year")
+app.add_typer(holds, name="holds")
+app.add_typer(devices, name="devices")
+app.add_typer(freeze, name="freeze")
 
 
 @app.command("init")

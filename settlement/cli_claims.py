@@ -18,7 +18,7 @@ from settlement.claims.pay import PayClaim, unknown
 from settlement.claims.repaid import Repay
 from settlement.claims.send_back import SendBack
 from settlement.config import read_settings
-from settlement.console import Config, DryRun, Json, Refused, Set, Shown, run
+from settlement.console import Config, DryRun, Json, Refused, Set, Shown, one_line, run
 from settlement.db import tables
 from settlement.db.connection import reading
 from settlement.funds.close_year import CloseYear
@@ -89,7 +89,7 @@ def pay(
 
         settlement claims pay C-M001-2026-03-01 --config settlement.yaml --reference "示例行202603020001"
     """
-    words = _words(reference, "--reference")
+    words = one_line(reference, "--reference")
 
     def work() -> Shown:
         paid = _ask(_open(config, set_), PayClaim(claim, words), dry_run)
@@ -123,7 +123,7 @@ def reject(
 
         settlement claims reject C-M001-2026-03-01 RECORD_ID --config settlement.yaml --reason "no invoice"
     """
-    command = SendBack(claim, record_id, scrub(_words(reason, "--reason")), to_correct=False)
+    command = SendBack(claim, record_id, scrub(one_line(reason, "--reason")), to_correct=False)
     _do(config, set_, command, dry_run, f"{record_id} rejected: its money is available again", json)
 
 
@@ -143,7 +143,7 @@ def correct(
 
         settlement claims correct C-M001-2026-03-01 RECORD_ID --config settlement.yaml --reason "no photo"
     """
-    command = SendBack(claim, record_id, scrub(_words(reason, "--reason")), to_correct=True)
+    command = SendBack(claim, record_id, scrub(one_line(reason, "--reason")), to_correct=True)
     _do(config, set_, command, dry_run, f"{record_id} is payable again, to be claimed once more", json)
 
 
@@ -162,7 +162,7 @@ def repaid(
 
         settlement claims repaid RECORD_ID --config settlement.yaml --reference "示例行202604010007"
     """
-    command = Repay(record_id, _words(reference, "--reference"))
+    command = Repay(record_id, one_line(reference, "--reference"))
     _do(config, set_, command, dry_run, f"{record_id} repaid: the merchant owes nothing for it", json)
 
 
@@ -181,7 +181,7 @@ def enter_late(
 
         settlement claims enter-late RECORD_ID --config settlement.yaml --reference "示例商务局〔2026〕8号"
     """
-    command = EnterLate(record_id, _words(reference, "--reference"))
+    command = EnterLate(record_id, one_line(reference, "--reference"))
     _do(config, set_, command, dry_run, f"{record_id} is payable", json)
 
 
@@ -322,12 +322,6 @@ def _day(text: str) -> datetime.date:
     raise typer.BadParameter(
         "write a day of the calendar as YYYY-MM-DD, as in 2026-03-01", param_hint="--date"
     )
-
-
-def _words(text: str, option: str) -> str:
-    if not text.strip() or len(text) > 200 or not text.isprintable():
-        raise typer.BadParameter("write one line of at most 200 characters, not empty", param_hint=option)
-    return text
 
 
 def _raise(wrong: BaseException) -> None:

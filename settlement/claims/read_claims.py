@@ -1,13 +1,16 @@
 """How does a claim stand, whose claims wait to be built, and which returns are under way?"""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, func, or_, select
 
 from settlement.db import tables
+from settlement.funds import freezings, read_freezings
+from settlement.funds.freezings import Kind
 from settlement.writer import store
-from settlement.writer.rows import Claim, ClaimLine, ClaimPayment
+from settlement.writer.rows import Claim, ClaimLine, ClaimPayment, Freezing
 from subsidy.masking import scrub
 
 
@@ -172,19 +175,21 @@ def open_returns(
 def _lines(connection: Connection, name: str) -> Sequence[LineShown]:
     line, record = tables.claim_line, tables.record
     query = (
-        select(line, record.c.blocks)
+        select(
+            line,
+            *(record.c[name] for name in ("blocks", "merchant", "shop", "brand", "serial_no", "person")),
+        )
         .join(record, record.c.record_id == line.c.record_id)
         .where(line.c.claim == name)
         .order_by(line.c.record_id)
     )
+    frozen = read_freezings.standing(connection)
     return [
         LineShown(
             record_id=row.record_id,
             fen=row.fen,
             state=row.state,
-            held_back=msgspec.json.decode(row.blocks, type=tuple[str, ...])
-            if row.state == "SUBMITTED"
-            else (),
+            held_back=_held_back(row, frozen) if row.state == "SUBMITTED" else (),
             reference=row.reference,
             why=row.why,
             ended_ms=row.ended_ms,
@@ -193,9 +198,16 @@ def _lines(connection: Connection, name: str) -> Sequence[LineShown]:
     ]
 
 
+def _held_back(row: Any, frozen: Mapping[freezings.Name, Freezing]) -> tuple[str, ...]:
+    blocks = msgspec.json.decode(row.blocks, type=tuple[str, ...])
+    programme = next((name for kind, name in frozen if kind is Kind.PROGRAMME), "")
+    names = freezings.concerns(programme, row.merchant, row.shop, row.brand, row.serial_no, row.person)
+    return (*blocks, *(scrub(freezings.told([frozen[name]])) for name in names if name in frozen))
+
+
 def _totals(connection: Connection, one: Claim) -> ClaimTotals:
     line, record = tables.claim_line.c, tables.record.c
-    held_back = (record.blocks != "[]").label("held_back")
+    held_back = or_(record.blocks != "[]", read_freezings.holds_back()).label("held_back")
     query = (
         select(line.state, held_back, func.count().label("lines"), func.sum(line.fen).label("fen"))
         .join_from(tables.claim_line, tables.record, record.record_id == line.record_id)

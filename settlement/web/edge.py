@@ -8,6 +8,7 @@ from sqlalchemy import Engine
 
 from settlement.keys import Keys
 from settlement.logs import Log
+from settlement.reconcile.config import NightConfig
 from settlement.web.problems import problem_of
 from settlement.writer.apply import Command
 from settlement.writer.step import Answer, Denied, Setting, Signed
@@ -25,7 +26,10 @@ class PackFiles(msgspec.Struct, frozen=True):
 
 
 class Edge(msgspec.Struct, frozen=True):
-    """The centre as the handlers see it. `night_at` is None when nights are not run by the service."""
+    """The centre as the handlers see it. `night_at` is None when nights are not run by the service.
+
+    `sources` are the night's, None when none are named or they cannot be read.
+    """
 
     engine: Engine
     keys: Keys
@@ -35,6 +39,7 @@ class Edge(msgspec.Struct, frozen=True):
     packs: Mapping[str, PackFiles]
     log: Log
     night_at: datetime.time | None = None
+    sources: NightConfig | None = None
 
 
 def ask_writer(edge: Edge, command: Command) -> Answer:

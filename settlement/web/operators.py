@@ -8,15 +8,19 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, QueryParameter
 
 from settlement.db.connection import reading
+from settlement.devices import read_devices
+from settlement.devices.read_devices import DeviceShown
+from settlement.funds import read_freezings, read_holds
+from settlement.funds.read_freezings import FreezingShown
+from settlement.funds.read_holds import HoldShown
 from settlement.ledger import read_books
 from settlement.web import read_models
 from settlement.web.edge import Edge
+from settlement.web.explained_hold import HoldExplained, explained
 from settlement.web.problems import ANSWERS
 from settlement.web.read_models import (
-    DeviceShown,
     DifferenceShown,
     FundsShown,
-    HoldShown,
     RecordShown,
     TrialBalance,
 )
@@ -49,6 +53,12 @@ class Devices(Page, frozen=True):
     """The shops' installations, by name."""
 
     devices: tuple[DeviceShown, ...]
+
+
+class Freezes(msgspec.Struct, frozen=True):
+    """What is frozen, by kind and name."""
+
+    freezes: tuple[FreezingShown, ...]
 
 
 After = Annotated[str, QueryParameter(name="after", required=False, max_length=200)]
@@ -88,8 +98,31 @@ def show_holds(
     if only != "1":
         raise Problem(400, "BAD_REQUEST", "?open: only open holds are listed here. Send ?open=1")
     with reading(edge.engine) as connection:
-        found = read_models.open_holds(connection, after, MOST, edge.now_ms())
+        found = read_holds.open_holds(connection, edge.now_ms(), after, MOST)
     return Holds(_next(found, "record_id"), tuple(found))
+
+
+@get("/v1/holds/{record_id:str}", sync_to_thread=True, guards=[has_token], responses=ANSWERS)
+def explain_hold(record_id: FromPath[str], edge: NamedDependency[Edge]) -> HoldExplained:
+    """Return a hold with what it takes, which proofs are missing to end it, and what to do next."""
+    setting, now_ms = edge.setting(), edge.now_ms()
+    lag_target_s = setting.lag_target_s(now_ms)
+    found = None
+    if is_record_id(record_id):
+        with reading(edge.engine) as connection:
+            found = explained(
+                connection, record_id, setting.pack.programme, edge.sources, lag_target_s, now_ms
+            )
+    if found is None:
+        raise Problem(404, "RECORD_UNKNOWN", "No record with this id is here. Check the id")
+    return found
+
+
+@get("/v1/freezes", sync_to_thread=True, guards=[has_token], responses=ANSWERS)
+def show_freezes(edge: NamedDependency[Edge]) -> Freezes:
+    """Return what is frozen, by whom and why."""
+    with reading(edge.engine) as connection:
+        return Freezes(tuple(read_freezings.freezings(connection)))
 
 
 @get("/v1/differences", sync_to_thread=True, guards=[has_token], responses=ANSWERS)
@@ -104,7 +137,7 @@ def show_differences(edge: NamedDependency[Edge], after: After = "") -> Differen
 def show_devices(edge: NamedDependency[Edge], after: After = "") -> Devices:
     """Return the enrolled devices, up to 500 at a time."""
     with reading(edge.engine) as connection:
-        found = read_models.devices(connection, after, MOST)
+        found = read_devices.devices(connection, after, MOST)
     return Devices(_next(found, "device"), tuple(found))
 
 
@@ -112,4 +145,13 @@ def _next(found: list[Any], name: str) -> str | None:
     return getattr(found[-1], name) if len(found) == MOST else None
 
 
-READS = (show_funds, show_trial_balance, show_record, show_holds, show_differences, show_devices)
+READS = (
+    show_funds,
+    show_trial_balance,
+    show_record,
+    show_holds,
+    explain_hold,
+    show_freezes,
+    show_differences,
+    show_devices,
+)

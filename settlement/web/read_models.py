@@ -147,38 +147,6 @@ class RecordShown(msgspec.Struct, frozen=True):
     postings: tuple[PostingShown, ...]
 
 
-class HoldShown(msgspec.Struct, frozen=True):
-    """An open hold, and whether its time is over."""
-
-    record_id: str
-    device: str
-    hold_no: int
-    merchant: str
-    shop: str
-    terminal_no: str
-    category: str
-    subsidy_fen: int
-    placed_at_ms: int
-    held_for_s: int
-    over: bool
-
-
-class DeviceShown(msgspec.Struct, frozen=True):
-    """An enrolled device, and how far its chain and its statements have come."""
-
-    device: str
-    epoch: int
-    shop: str
-    enrolled_ms: int
-    frozen: str | None
-    upload_no: int
-    stated_hold_no: int
-    stated_ms: int
-    last_seq: int
-    entries: int
-    missing_entries: int
-
-
 def funds(balances: Mapping[Slot, int], pack: Pack, at_ms: int) -> FundsShown:
     """Return the fund of every funder and year."""
     shares = pack.shares.on(calendar.business_day(calendar.from_ms(at_ms)))
@@ -254,58 +222,12 @@ def _goods_return(found: GoodsReturn | None) -> GoodsReturn | None:
     return msgspec.structs.replace(found, **texts)
 
 
-def open_holds(connection: Connection, after: str, most: int, at_ms: int) -> list[HoldShown]:
-    """Return up to `most` open holds behind the record id `after`."""
-    table = tables.record
-    c = table.c
-    query = select(table).where(c.state == "HELD", c.record_id > after).order_by(c.record_id).limit(most)
-    return [
-        HoldShown(
-            record_id=row.record_id,
-            device=row.device,
-            hold_no=row.hold_no,
-            merchant=row.merchant,
-            shop=row.shop,
-            terminal_no=row.terminal_no,
-            category=row.category,
-            subsidy_fen=row.subsidy_fen,
-            placed_at_ms=row.placed_at_ms,
-            held_for_s=row.held_for_s,
-            over=at_ms > row.placed_at_ms + row.held_for_s * 1000,
-        )
-        for row in connection.execute(query)
-    ]
-
-
 def differences(connection: Connection, after: str, most: int) -> list[DifferenceShown]:
     """Return up to `most` differences that wait, behind the position `after`."""
     c = tables.difference.c
     subject, _, kind = after.rpartition(" ")
     behind = or_(c.subject > subject, and_(c.subject == subject, c.kind > kind))
     return _differences(connection, and_(c.closed_ms.is_(None), behind), most)
-
-
-def devices(connection: Connection, after: str, most: int) -> list[DeviceShown]:
-    """Return up to `most` devices behind the name `after`."""
-    table = tables.device
-    c = table.c
-    query = select(table).where(c.device > after).order_by(c.device).limit(most)
-    return [
-        DeviceShown(
-            device=row.device,
-            epoch=row.epoch,
-            shop=row.shop,
-            enrolled_ms=row.enrolled_ms,
-            frozen=row.frozen and scrub(row.frozen),
-            upload_no=row.upload_no,
-            stated_hold_no=row.stated_hold_no,
-            stated_ms=row.stated_ms,
-            last_seq=row.last_seq,
-            entries=row.entries,
-            missing_entries=row.last_seq - row.entries,
-        )
-        for row in connection.execute(query)
-    ]
 
 
 def _entries(connection: Connection, record_id: str) -> Iterable[EntryShown]:
