@@ -7,6 +7,7 @@ import typer
 
 from settlement import api_tokens
 from settlement.app import Centre, open_centre, set_up
+from settlement.cli_alarms import alarms
 from settlement.cli_claims import claims, year
 from settlement.cli_devices import devices
 from settlement.cli_freeze import freeze
@@ -49,6 +50,7 @@ app.add_typer(year, name="year")
 app.add_typer(holds, name="holds")
 app.add_typer(devices, name="devices")
 app.add_typer(freeze, name="freeze")
+app.command("alarms")(alarms)
 
 
 @app.command("init")

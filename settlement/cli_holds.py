@@ -132,7 +132,6 @@ def _explained(centre: Centre, record_id: str) -> HoldExplained:
             explained(
                 connection,
                 record_id,
-                centre.pack.programme,
                 centre.sources(),
                 centre.setting().lag_target_s(now_ms),
                 now_ms,

@@ -7,8 +7,8 @@ import msgspec
 from sqlalchemy import Connection, func, or_, select
 
 from settlement.db import tables
-from settlement.funds import freezings, read_freezings
-from settlement.funds.freezings import Kind
+from settlement.funds import read_freezings
+from settlement.funds.freezings import Name
 from settlement.writer import store
 from settlement.writer.rows import Claim, ClaimLine, ClaimPayment, Freezing
 from subsidy.masking import scrub
@@ -198,11 +198,9 @@ def _lines(connection: Connection, name: str) -> Sequence[LineShown]:
     ]
 
 
-def _held_back(row: Any, frozen: Mapping[freezings.Name, Freezing]) -> tuple[str, ...]:
+def _held_back(row: Any, frozen: Mapping[Name, Freezing]) -> tuple[str, ...]:
     blocks = msgspec.json.decode(row.blocks, type=tuple[str, ...])
-    programme = next((name for kind, name in frozen if kind is Kind.PROGRAMME), "")
-    names = freezings.concerns(programme, row.merchant, row.shop, row.brand, row.serial_no, row.person)
-    return (*blocks, *(scrub(freezings.told([frozen[name]])) for name in names if name in frozen))
+    return (*blocks, *read_freezings.told_of(frozen, row))
 
 
 def _totals(connection: Connection, one: Claim) -> ClaimTotals:

@@ -1,10 +1,13 @@
 """Which freezes stand, and which lines do they hold back?"""
 
+from collections.abc import Mapping
+from typing import Any
+
 import msgspec
 from sqlalchemy import ColumnElement, Connection, and_, exists, or_
 
 from settlement.db import tables
-from settlement.funds.freezings import Kind, Name
+from settlement.funds.freezings import Kind, Name, concerns, told
 from settlement.writer import store
 from settlement.writer.rows import Freezing
 from subsidy.masking import scrub
@@ -45,6 +48,14 @@ def person_called(connection: Connection, shown: str) -> str | None:
     return found[0] if len(found) == 1 else None
 
 
+def told_of(frozen: Mapping[Name, Freezing], record: Any) -> tuple[str, ...]:
+    """Return the standing freezes of `frozen` that concern a record or a row with its columns, in words."""
+    # One database has one programme's records.
+    programme = next((name for kind, name in frozen if kind is Kind.PROGRAMME), "")
+    names = concerns(programme, record.merchant, record.shop, record.brand, record.serial_no, record.person)
+    return tuple(scrub(told([frozen[name]])) for name in names if name in frozen)
+
+
 def holds_back() -> ColumnElement[bool]:
     """Return the condition that a freeze concerns a record, for a query on `record`."""
     freezing, record = tables.freezing.c, tables.record.c
@@ -55,7 +66,6 @@ def holds_back() -> ColumnElement[bool]:
         Kind.PERSON: record.person,
     }
     concerned = [and_(freezing.kind == kind.value, freezing.name == name) for kind, name in names.items()]
-    # One database has one programme's records.
     concerned.append(freezing.kind == Kind.PROGRAMME.value)
     return exists().where(freezing.lifted_ms.is_(None), or_(*concerned))
 

@@ -6,7 +6,7 @@ from litestar import Litestar
 from litestar.di import Provide
 from litestar.openapi import OpenAPIConfig
 
-from settlement.web import agents, claims, health, holds_and_records, night, operators
+from settlement.web import agents, alarms, claims, health, holds_and_records, meter, night, operators
 from settlement.web.edge import Edge
 from settlement.web.problems import handlers
 from settlement.web.signed import Signatures
@@ -24,6 +24,8 @@ _ROUTES: tuple[Any, ...] = (
     *operators.READS,
     *claims.ROUTES,
     night.show_night,
+    alarms.show_alarms,
+    meter.show_meter,
     *health.PROBES,
 )
 
@@ -45,5 +47,6 @@ def build_web(edge: Edge) -> Litestar:
     app = Litestar(_ROUTES, openapi_config=None, **common)
     app.state.edge = edge
     app.state.signatures = Signatures(edge)
+    app.state.meter = meter.LastMeter(edge)
     app.state.description = health.description(described.openapi_schema.to_schema())
     return app

@@ -8,9 +8,8 @@ from sqlalchemy import Connection
 
 from settlement.devices import read_devices
 from settlement.devices.read_devices import DeviceShown
-from settlement.funds import explain_hold, freezings, read_freezings
+from settlement.funds import explain_hold
 from settlement.funds.explain_hold import NextStep, Proof, Seen
-from settlement.funds.freezings import concerns_record
 from settlement.reconcile import hold_ends, register
 from settlement.reconcile.config import NightConfig
 from settlement.reconcile.expect import day_of, tender_of
@@ -60,7 +59,6 @@ class HoldExplained(msgspec.Struct, frozen=True):
 def explained(
     connection: Connection,
     record_id: str,
-    programme: str,
     sources: NightConfig | None,
     lag_target_s: int,
     now_ms: int,
@@ -70,7 +68,6 @@ def explained(
     Args:
         connection: a reading transaction.
         record_id: the sale's id.
-        programme: the programme's name.
         sources: the night's sources, None when none are named.
         lag_target_s: within how many seconds a shop should have reported.
         now_ms: the centre's time.
@@ -81,8 +78,6 @@ def explained(
     if record is None or shown is None:
         return None
     store.load(connection, [(Device, (record.device,))], rows)
-    known = read_freezings.standing(connection)
-    mine = [known[name] for name in concerns_record(record, programme) if name in known]
     waits = None
     if sources is not None and record.state == "HELD":
         day, tender = day_of(record.placed_at_ms), tender_of(record.promise)
@@ -119,7 +114,7 @@ def explained(
         goods_freed=record.goods_freed,
         proofs=explain_hold.proofs(seen),
         next_step=explain_hold.next_step(seen),
-        frozen=tuple(scrub(freezings.told([one])) for one in mine),
+        frozen=shown.frozen,
         device=read_devices.device(connection, record.device),
         entries=shown.entries,
         differences=shown.differences,

@@ -105,14 +105,12 @@ def show_holds(
 @get("/v1/holds/{record_id:str}", sync_to_thread=True, guards=[has_token], responses=ANSWERS)
 def explain_hold(record_id: FromPath[str], edge: NamedDependency[Edge]) -> HoldExplained:
     """Return a hold with what it takes, which proofs are missing to end it, and what to do next."""
-    setting, now_ms = edge.setting(), edge.now_ms()
-    lag_target_s = setting.lag_target_s(now_ms)
+    now_ms = edge.now_ms()
+    lag_target_s = edge.setting().lag_target_s(now_ms)
     found = None
     if is_record_id(record_id):
         with reading(edge.engine) as connection:
-            found = explained(
-                connection, record_id, setting.pack.programme, edge.sources, lag_target_s, now_ms
-            )
+            found = explained(connection, record_id, edge.sources, lag_target_s, now_ms)
     if found is None:
         raise Problem(404, "RECORD_UNKNOWN", "No record with this id is here. Check the id")
     return found

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, and_, or_, select
 
 from settlement.claims.read_claims import claims_of
 from settlement.db import tables
+from settlement.funds import read_freezings
 from settlement.ledger import post
 from settlement.ledger.accounts import Account
 from settlement.ledger.post import Slot
@@ -138,6 +139,8 @@ class RecordShown(msgspec.Struct, frozen=True):
     why: str
     owner: str
     blocks: tuple[str, ...]
+    frozen: tuple[str, ...]
+    goods_freed: bool
     recovered: bool
     pay_ref: str
     goods_return: GoodsReturn | None
@@ -205,6 +208,8 @@ def record(connection: Connection, record_id: str) -> RecordShown | None:
         why=scrub(found.why),
         owner=found.owner,
         blocks=found.blocks,
+        frozen=read_freezings.told_of(read_freezings.standing(connection), found),
+        goods_freed=found.goods_freed,
         recovered=found.recovered,
         pay_ref=found.pay_ref,
         goods_return=_goods_return(rows.get(GoodsReturn, record_id)),
