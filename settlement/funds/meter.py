@@ -4,7 +4,7 @@ By category of the rule sets that are open today: the largest grant that can sti
 year: what is left. Never negative, and closed is said to be closed.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 
 import msgspec
 
@@ -14,11 +14,11 @@ from settlement.ledger.post import Slot
 from subsidy import calendar
 from subsidy.policy.model import Pack, is_open
 from subsidy.policy.refusals import Refusal
-from subsidy.policy.split import largest_grant
+from subsidy.policy.split import Share, largest_grant
 
 
 class CategoryLeft(msgspec.Struct, frozen=True):
-    """The largest grant that a purchase can still get. `why` is the refusal that all get when it is not open."""
+    """The largest grant that a purchase can still get; `why` is the refusal that all get while it is none."""
 
     category: str
     label: str
@@ -29,7 +29,10 @@ class CategoryLeft(msgspec.Struct, frozen=True):
 
 
 class YearLeft(msgspec.Struct, frozen=True):
-    """What is left of a programme year over all funders, and how much is used, in whole percent."""
+    """What can still be granted in a programme year: every funder bears its part, so the least decides.
+
+    `used_percent` is that of the funder with the least left, in whole percent.
+    """
 
     year: int
     open: bool
@@ -70,8 +73,7 @@ def read_meter(
     categories: dict[str, CategoryLeft] = {}
     for rules in open_sets:
         year = rules.programme_year
-        available = {slot[0]: fen for slot, fen in balances.items() if slot[1:] == (Account.AVAILABLE, year)}
-        left_fen = largest_grant(available, of_day) if of_day else 0
+        left_fen = _left(balances, year, of_day)
         for name, rule in rules.categories.items():
             cap = rule.cap.on(now.date())
             largest_fen = min(left_fen, cap.value) if cap is not None else 0
@@ -94,12 +96,27 @@ def read_meter(
         centre_ms=at_ms,
         open=any(one.open for one in categories.values()),
         categories=tuple(categories.values()),
-        years=tuple(_year(balances, year, year in granting) for year in sorted(years)),
+        years=tuple(
+            YearLeft(
+                year=year,
+                open=year in granting,
+                left_fen=_left(balances, year, of_day) if year in granting else 0,
+                used_percent=_used_percent(balances, year),
+            )
+            for year in sorted(years)
+        ),
     )
 
 
-def _year(balances: Mapping[Slot, int], year: int, is_open_now: bool) -> YearLeft:
-    given = -sum(fen for slot, fen in balances.items() if slot[1:] == (Account.APPROPRIATED, year))
-    left = max(0, sum(fen for slot, fen in balances.items() if slot[1:] == (Account.AVAILABLE, year)))
-    used = max(0, given - left) * 100 // given if given > 0 else 100
-    return YearLeft(year, is_open_now, left if is_open_now else 0, used)
+def _left(balances: Mapping[Slot, int], year: int, of_day: Sequence[Share]) -> int:
+    available = {slot[0]: fen for slot, fen in balances.items() if slot[1:] == (Account.AVAILABLE, year)}
+    return largest_grant(available, of_day) if of_day else 0
+
+
+def _used_percent(balances: Mapping[Slot, int], year: int) -> int:
+    used = []
+    for (funder, account, of_year), fen in balances.items():
+        if (account, of_year) == (Account.APPROPRIATED, year) and fen < 0:
+            left = max(0, balances.get((funder, Account.AVAILABLE, year), 0))
+            used.append(max(0, -fen - left) * 100 // -fen)
+    return max(used, default=100)
