@@ -6,7 +6,7 @@ Texts that devices have written are shown through `scrub`; blind indexes and hos
 from collections.abc import Iterable, Mapping
 
 import msgspec
-from sqlalchemy import Connection, and_, or_, select
+from sqlalchemy import ColumnElement, Connection, and_, or_, select
 
 from settlement.claims.read_claims import claims_of
 from settlement.db import tables
@@ -14,6 +14,7 @@ from settlement.funds import read_freezings
 from settlement.ledger import post
 from settlement.ledger.accounts import Account
 from settlement.ledger.post import Slot
+from settlement.reconcile.lines import sale_of_record
 from settlement.writer import store
 from settlement.writer.batch import Rows
 from settlement.writer.rows import ClaimLine, GoodsReturn, Record
@@ -215,9 +216,15 @@ def record(connection: Connection, record_id: str) -> RecordShown | None:
         goods_return=_goods_return(rows.get(GoodsReturn, record_id)),
         claims=tuple(claims_of(connection, record_id)),
         entries=tuple(_entries(connection, record_id)),
-        differences=tuple(_differences(connection, tables.difference.c.subject == record_id)),
+        differences=tuple(_differences(connection, _is_about(record_id))),
         postings=tuple(_postings(connection, record_id)),
     )
+
+
+def _is_about(record_id: str) -> ColumnElement[bool]:
+    c = tables.difference.c
+    # The night's items are named after payments.
+    return or_(c.subject == record_id, c.pay_ref.startswith(sale_of_record(record_id)))
 
 
 def _goods_return(found: GoodsReturn | None) -> GoodsReturn | None:
