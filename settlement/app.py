@@ -19,8 +19,9 @@ from settlement.logs import make_log
 from settlement.people.acting import Task, acting
 from settlement.people.sessions import Actor
 from settlement.reconcile import schedule
+from settlement.reconcile.config import NightConfig
 from settlement.reconcile.run import NightParts
-from settlement.reconcile.wiring import night_parts
+from settlement.reconcile.wiring import night_parts, sources_of
 from settlement.sources.key_files import make_keys, read_keys
 from settlement.sources.pack_files import files_of_packs
 from settlement.system import clock_us, random_bytes, wall_ms
@@ -68,6 +69,10 @@ class Centre(msgspec.Struct, frozen=True):
         """Return what a night works with. Raises FileError."""
         return night_parts(self.settings, self.pack, self.engine, submit, self.now_ms, sources)
 
+    def sources(self) -> NightConfig | None:
+        """Return the night's sources, None when none are named or they cannot be read."""
+        return sources_of(self.settings, self.pack.training)
+
     def web(self) -> HoldsFirst:
         """Start the writer, and the nights when they have an hour, and return the web application."""
         log = make_log(self.now_ms)
@@ -90,6 +95,7 @@ class Centre(msgspec.Struct, frozen=True):
                 log=log,
                 night_at=night_at,
                 holds_per_device_s=self.settings.holds_per_device_s,
+                sources=self.sources(),
             )
         )
 

@@ -6,8 +6,12 @@ from typing import Annotated
 import typer
 
 from settlement.app import Centre, open_centre, set_up
+from settlement.cli_alarms import alarms
 from settlement.cli_claims import claims, year
+from settlement.cli_devices import devices
+from settlement.cli_freeze import freeze
 from settlement.cli_funds import top_up, transfer
+from settlement.cli_holds import holds
 from settlement.cli_imports import imports
 from settlement.cli_night import night
 from settlement.cli_people import users
@@ -53,6 +57,10 @@ app.add_typer(proposals, name="proposals")
 app.add_typer(audit_log, name="audit")
 app.command("propose")(propose)
 app.command("approve")(approve)
+app.add_typer(holds, name="holds")
+app.add_typer(devices, name="devices")
+app.add_typer(freeze, name="freeze")
+app.command("alarms")(alarms)
 
 
 @app.command("init")

@@ -14,8 +14,11 @@ from settlement.claims.enter_late import EnterLate
 from settlement.claims.pay import PayClaim
 from settlement.claims.repaid import Repay
 from settlement.claims.send_back import SendBack
+from settlement.devices.by_people import ReplaceDevice, UnfreezeDevice
 from settlement.funds.close_year import CloseYear
+from settlement.funds.freezings import LiftFreeze
 from settlement.funds.move_authority import MoveAuthority, Place
+from settlement.funds.release_hold import FreeGoods, ReleaseHold
 from settlement.funds.top_up import TopUp
 from settlement.proposals.two_people import NeedsTwo
 from settlement.writer.step import Answer, Claimed, Happened, LeftOut
@@ -104,5 +107,15 @@ def _says(command: NeedsTwo, answer: Answer) -> str:
             return f"book that {command.reference} has repaid the grant of {command.record_id}"
         case EnterLate():
             return f"let the late grant of {command.record_id} enter the pool, by {command.reference}"
+        case ReleaseHold():
+            return f"end the hold of {command.record_id} unpaid: {command.reason}"
+        case FreeGoods():
+            return f"free person and serial number of {command.record_id}, not its money: {command.reason}"
+        case LiftFreeze():
+            return f"let {command.kind.value} {command.name} go again: {command.why}"
+        case UnfreezeDevice():
+            return f"let device {command.device} go again: {command.why}"
+        case ReplaceDevice():
+            return f"freeze device {command.device} for good, another host takes its place: {command.why}"
         case CloseYear():
             return f"close {command.year} for good: nothing of it is promised again"

@@ -12,11 +12,27 @@ from settlement.claims.enter_late import EnterLate
 from settlement.claims.pay import PayClaim
 from settlement.claims.repaid import Repay
 from settlement.claims.send_back import SendBack
+from settlement.devices.by_people import ReplaceDevice, UnfreezeDevice
 from settlement.funds.close_year import CloseYear
+from settlement.funds.freezings import LiftFreeze
 from settlement.funds.move_authority import MoveAuthority
+from settlement.funds.release_hold import FreeGoods, ReleaseHold
 from settlement.funds.top_up import TopUp
 
-NeedsTwo = TopUp | MoveAuthority | PayClaim | SendBack | Repay | EnterLate | CloseYear
+NeedsTwo = (
+    TopUp
+    | MoveAuthority
+    | PayClaim
+    | SendBack
+    | Repay
+    | EnterLate
+    | CloseYear
+    | ReleaseHold
+    | FreeGoods
+    | LiftFreeze
+    | UnfreezeDevice
+    | ReplaceDevice
+)
 
 LONGEST_TEXT = 200
 

@@ -8,10 +8,12 @@ from litestar.openapi import OpenAPIConfig
 
 from settlement.web import (
     agents,
+    alarms,
     claims,
     health,
     holds_and_records,
     login,
+    meter,
     night,
     operators,
     people,
@@ -39,6 +41,8 @@ _ROUTES: tuple[Any, ...] = (
     *proposals.ROUTES,
     *people.ROUTES,
     *login.ROUTES,
+    alarms.show_alarms,
+    meter.show_meter,
     *health.PROBES,
 )
 
@@ -65,5 +69,6 @@ def build_web(edge: Edge) -> quick_hold.HoldsFirst:
     app.state.edge = edge
     app.state.signatures = signatures = Signatures(edge)
     app.state.logins = login.Logins(edge)
+    app.state.meter = meter.LastMeter(edge)
     app.state.description = health.description(described.openapi_schema.to_schema())
     return quick_hold.HoldsFirst(app, edge, signatures)

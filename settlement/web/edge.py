@@ -9,6 +9,7 @@ from sqlalchemy.exc import DBAPIError
 
 from settlement.keys import Keys
 from settlement.logs import Log
+from settlement.reconcile.config import NightConfig
 from settlement.web.problems import problem_of
 from settlement.writer.apply import Direct
 from settlement.writer.step import Answer, Denied, Setting, Signed
@@ -27,7 +28,10 @@ class PackFiles(msgspec.Struct, frozen=True):
 
 
 class Edge(msgspec.Struct, frozen=True):
-    """The centre as the handlers see it. `night_at` is None when nights are not run by the service."""
+    """The centre as the handlers see it. `night_at` is None when nights are not run by the service.
+
+    `sources` are the night's, None when none are named or they cannot be read.
+    """
 
     engine: Engine
     keys: Keys
@@ -38,6 +42,7 @@ class Edge(msgspec.Struct, frozen=True):
     log: Log
     night_at: datetime.time | None = None
     holds_per_device_s: int = 50
+    sources: NightConfig | None = None
 
     def submit_soon(self, command: Direct, waiter: Waiter) -> None:
         """Queue `command`; `waiter` is told once it is committed. Raises Busy."""

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Iterator
 
 from settlement.claims import build, enter_late, pay, repaid, send_back
-from settlement.devices import enrol
-from settlement.funds import close_year, move_authority, place_hold, top_up
+from settlement.devices import by_people, enrol
+from settlement.funds import close_year, freezings, move_authority, place_hold, release_hold, top_up
 from settlement.intake import accept
 from settlement.ledger import balances
 from settlement.proposals import approve, propose, turn_down
@@ -19,6 +19,8 @@ Direct = (
     | enrol.Enrol
     | build.BuildClaim
     | apply_night.ApplyNight
+    | freezings.ImposeFreeze
+    | by_people.FreezeDevice
     | propose.Propose
     | approve.Approve
     | turn_down.Withdraw
@@ -53,9 +55,9 @@ def _keys(command: Command, rows: Rows, setting: Setting) -> list[Wanted]:
         case enrol.Enrol():
             return enrol.keys(command, rows)
         case build.BuildClaim():
-            return build.keys(command, rows)
+            return build.keys(command, rows, setting)
         case pay.PayClaim():
-            return pay.keys(command, rows)
+            return pay.keys(command, rows, setting)
         case send_back.SendBack():
             return send_back.keys(command, rows)
         case repaid.Repay():
@@ -68,6 +70,12 @@ def _keys(command: Command, rows: Rows, setting: Setting) -> list[Wanted]:
             return move_authority.keys(command, rows)
         case apply_night.ApplyNight():
             return apply_night.keys(command, rows)
+        case freezings.ImposeFreeze() | freezings.LiftFreeze():
+            return freezings.keys(command, rows)
+        case release_hold.ReleaseHold() | release_hold.FreeGoods():
+            return release_hold.keys(command, rows)
+        case by_people.FreezeDevice() | by_people.UnfreezeDevice() | by_people.ReplaceDevice():
+            return by_people.keys(command, rows)
         case propose.Propose():
             return propose.keys(command)
         case approve.Approve():
@@ -117,6 +125,12 @@ def run(
             return move_authority.decide(rows, command, setting, at_ms, emit)
         case apply_night.ApplyNight():
             return apply_night.decide(rows, command, setting, at_ms, emit)
+        case freezings.ImposeFreeze() | freezings.LiftFreeze():
+            return freezings.decide(rows, command, setting, at_ms, emit)
+        case release_hold.ReleaseHold() | release_hold.FreeGoods():
+            return release_hold.decide(rows, command, setting, at_ms, emit)
+        case by_people.FreezeDevice() | by_people.UnfreezeDevice() | by_people.ReplaceDevice():
+            return by_people.decide(rows, command, setting, at_ms, emit)
         case propose.Propose():
             return propose.decide(rows, command, at_ms, emit)
         case approve.Approve():

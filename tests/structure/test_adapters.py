@@ -76,7 +76,10 @@ MAY = {
         "keys that this emulator makes for itself, and signatures under them",
     ),
     # The centre.
-    "settlement/system.py": ("clock randomness threads", "the centre's clock, randomness, threads and locks"),
+    "settlement/system.py": (
+        "clock randomness threads environment",
+        "the centre's clock, randomness, threads and locks, and the account it runs under",
+    ),
     "settlement/logs.py": ("log", "the one log, every value scrubbed"),
     "settlement/config.py": (
         "files environment",

@@ -108,6 +108,11 @@ PAYMENT = "INSERT INTO claim_payment VALUES ('C-1', 'bank 1', 1, 5, 0, 0, 0)"
             "ends once",
         ),
         (
+            "INSERT INTO freezing VALUES ('shop', 'S1', 'why', 'li', 0, '', '', '', NULL)",
+            "DELETE FROM freezing",
+            "never deleted",
+        ),
+        (
             "INSERT INTO goods_return VALUES "
             "('r', 'REFUNDED', 'n', 5, 0, '', '', '', NULL, 0, NULL, 1, 'payable', 1, '', NULL)",
             "UPDATE goods_return SET state = 'RETURNING'",
