@@ -56,7 +56,7 @@ def run(asked: argparse.Namespace) -> dict[str, Any]:
 
 
 @contextlib.contextmanager
-def cluster(folder: Path, sync_ms: float) -> Iterator[postgres.Cluster]:
+def cluster(folder: Path, sync_ms: float, **settings: str) -> Iterator[postgres.Cluster]:
     """Run a PostgreSQL server of the bench's own; with `sync_ms` each sync takes that long."""
     env = {}
     if sync_ms:
@@ -71,6 +71,7 @@ def cluster(folder: Path, sync_ms: float) -> Iterator[postgres.Cluster]:
         max_wal_size="4GB",
         checkpoint_timeout="30min",
         max_connections="100",
+        **settings,
     )
     try:
         yield made.start()
