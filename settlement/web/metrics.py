@@ -4,7 +4,7 @@ import datetime
 from collections.abc import Iterator
 
 from prometheus_client import CollectorRegistry, generate_latest
-from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 from sqlalchemy import Connection, func, select
 
@@ -29,6 +29,7 @@ def exposition(edge: Edge) -> bytes:
             *_figures(connection),
             *_nights(connection, edge.night_at, edge.now_ms()),
             _alarms(connection, edge),
+            *_writer(edge),
         ]
     registry.register(_Books(figures))
     return generate_latest(registry)
@@ -40,6 +41,26 @@ class _Books(Collector):
 
     def collect(self) -> Iterator[Metric]:
         yield from self._figures
+
+
+def _writer(edge: Edge) -> Iterator[Metric]:
+    """Yield what the writer says of itself: it is not asked to write for that."""
+    numbers = edge.writer.numbers
+    yield GaugeMetricFamily(
+        "settlement_writer_waiting", "Commands that wait for the writer.", value=edge.writer.waiting()
+    )
+    yield GaugeMetricFamily(
+        "settlement_writer_last_batch", "Commands in the newest batch.", value=numbers.last_batch
+    )
+    for name, text, value in (
+        ("batches", "Batches committed.", numbers.batches),
+        ("commands", "Commands answered.", numbers.commands),
+        ("failed", "Commands that failed. Must be 0.", numbers.failed),
+        ("busy", "Commands turned away because the queue was full.", numbers.busy),
+        ("batch_seconds", "Time spent on batches, loading to commit.", numbers.batch_us / 1e6),
+        ("commit_seconds", "Time spent in COMMIT.", numbers.commit_us / 1e6),
+    ):
+        yield CounterMetricFamily(f"settlement_writer_{name}", text, value=value)
 
 
 def _figures(connection: Connection) -> Iterator[Metric]:

@@ -23,9 +23,9 @@ _DESCRIBED = {
     413: "The body is over the limit",
     415: "The body is not declared as JSON",
     422: "The request contradicts itself",
-    429: "Too many at once",
+    429: "This caller asks too often; Retry-After says when to ask again",
     500: "A fault of ours",
-    503: "Not available now",
+    503: "Not available now; Retry-After says when to ask again",
 }
 ANSWERS = {
     status: ResponseSpec(ProblemBody, description=text, media_type=MEDIA_TYPE, generate_examples=False)
