@@ -106,7 +106,7 @@ _SCHEMES: dict[str, SecurityScheme | Reference] = {
         type="apiKey",
         name="Signature",
         security_scheme_in="header",
-        description="RFC 9421 style, with the device's Ed25519 key, in Signature, Signature-Input, Content-Digest, "
+        description="RFC 9421 style, with the device's key, in Signature, Signature-Input, Content-Digest, "
         "Tradein-Device and Tradein-Epoch: docs/decisions/0002-one-fixed-request-signature.md",
     ),
     _TOKEN: SecurityScheme(type="http", scheme="bearer", description="An API token, or a session's."),
