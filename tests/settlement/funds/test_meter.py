@@ -20,9 +20,9 @@ def books_of(given_fen=100_000_000, left_fen=None):
     left_fen = given_fen if left_fen is None else left_fen
     found = {}
     for funder, percent in FUNDERS.items():
-        found[funder, Account.APPROPRIATED, 2026] = -given_fen * percent // 100
-        found[funder, Account.AVAILABLE, 2026] = left_fen * percent // 100
-        found[funder, Account.HELD, 2026] = (given_fen - left_fen) * percent // 100
+        found[funder, Account.APPROPRIATED, 2026, ""] = -given_fen * percent // 100
+        found[funder, Account.AVAILABLE, 2026, ""] = left_fen * percent // 100
+        found[funder, Account.HELD, 2026, ""] = (given_fen - left_fen) * percent // 100
     return found
 
 
@@ -49,7 +49,7 @@ def test_the_largest_grant_is_what_is_left_when_that_is_less_than_the_cap(books)
 
 
 def test_one_funder_that_has_nothing_left_ends_it_for_all(books):
-    balances = books_of() | {("county", Account.AVAILABLE, 2026): 0}
+    balances = books_of() | {("county", Account.AVAILABLE, 2026, ""): 0}
     meter = read_meter(balances, books.pack, (), False, NOON_MS)
     assert fridge(meter).largest_grant_fen < 20  # fen of which the county bears none
     assert (meter.years[0].left_fen < 20, meter.years[0].used_percent) == (True, 100)

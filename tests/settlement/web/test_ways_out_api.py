@@ -27,7 +27,7 @@ def frozen(centre, kind, name):
     try:
         yield
     finally:
-        writer.write_now([LiftFreeze(kind, name, "cleared", "wang")])
+        writer.write_now([LiftFreeze(kind, name, "cleared", by="wang, li")])
 
 
 def raise_it(wrong):
