@@ -6,12 +6,14 @@ from settlement.alarms.kinds import Alarm
 from settlement.alarms.look import alarms as look
 from settlement.app import open_centre
 from settlement.config import read_settings
-from settlement.console import Config, Json, Set, Shown, run
+from settlement.console import Config, Json, Set, Shown, TokenFile, run
 from settlement.db.connection import reading
+from settlement.people.acting import Task
+from settlement.people.roles import Permission
 from subsidy import calendar
 
 
-def alarms(config: Config, set_: Set = None, json: Json = False) -> None:
+def alarms(config: Config, token_file: TokenFile = None, set_: Set = None, json: Json = False) -> None:
     """Say what needs people now, since when, and what to do. Exit 4 when anything does.
 
     Example:
@@ -23,7 +25,10 @@ def alarms(config: Config, set_: Set = None, json: Json = False) -> None:
         centre = open_centre(read_settings(config, set_ or ()).settings)
         now_ms = centre.now_ms()
         lag_target_s = centre.setting().lag_target_s(now_ms)
-        with reading(centre.engine) as connection:
+        with (
+            centre.acting(Task(Permission.READ_BOOKS, "alarms"), token_file),
+            reading(centre.engine) as connection,
+        ):
             found = look(connection, centre.pack, centre.settings.night_at, lag_target_s, now_ms)
         lines = [line for one in found for line in _told(one)] or ["nothing needs you"]
         return Shown({"alarms": msgspec.to_builtins(found)}, lines, 4 if found else 0)

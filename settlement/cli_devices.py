@@ -6,16 +6,17 @@ import msgspec
 import typer
 
 from settlement.app import Centre, open_centre
+from settlement.cli_proposals import More, ask, propose_it
 from settlement.config import read_settings
-from settlement.console import Config, DryRun, Json, Refused, Set, Shown, one_line, run
-from settlement.db.connection import reading, writing
-from settlement.decisions import at_once, by_two, who
+from settlement.console import Config, DryRun, Json, Refused, Set, Shown, TokenFile, run
+from settlement.db.connection import reading
 from settlement.devices import read_devices
 from settlement.devices.by_people import FreezeDevice, ReplaceDevice, UnfreezeDevice
-from settlement.devices.make_code import make_code
 from settlement.devices.read_devices import DeviceShown
 from settlement.funds import read_holds
-from settlement.system import random_bytes
+from settlement.people.acting import Task
+from settlement.people.roles import Permission
+from settlement.words import words
 from subsidy import calendar
 from subsidy.masking import scrub
 from subsidy.money import yuan
@@ -27,7 +28,7 @@ Reason = Annotated[str, typer.Option("--reason", help="Why, in a line. It is kep
 
 
 @devices.command("ls")
-def ls(config: Config, set_: Set = None, json: Json = False) -> None:
+def ls(config: Config, token_file: TokenFile = None, set_: Set = None, json: Json = False) -> None:
     """List the devices, when each was last heard, what it holds open, and what of its chain is missing.
 
     Example:
@@ -37,7 +38,10 @@ def ls(config: Config, set_: Set = None, json: Json = False) -> None:
 
     def work() -> Shown:
         centre = open_centre(read_settings(config, set_ or ()).settings)
-        with reading(centre.engine) as connection:
+        with (
+            centre.acting(Task(Permission.READ_DEVICES, "devices ls"), token_file),
+            reading(centre.engine) as connection,
+        ):
             found = read_devices.devices(connection, "", None)
         lines = [_line(one) for one in found] or ["no device is enrolled yet"]
         return Shown({"devices": msgspec.to_builtins(found)}, lines)
@@ -46,7 +50,9 @@ def ls(config: Config, set_: Set = None, json: Json = False) -> None:
 
 
 @devices.command("gaps")
-def gaps(device: Device, config: Config, set_: Set = None, json: Json = False) -> None:
+def gaps(
+    device: Device, config: Config, token_file: TokenFile = None, set_: Set = None, json: Json = False
+) -> None:
     """Show which entries of a device's chain are missing or kept beside it. Exit 4 when there are any.
 
     Example:
@@ -56,7 +62,10 @@ def gaps(device: Device, config: Config, set_: Set = None, json: Json = False) -
 
     def work() -> Shown:
         centre = open_centre(read_settings(config, set_ or ()).settings)
-        with reading(centre.engine) as connection:
+        with (
+            centre.acting(Task(Permission.READ_DEVICES, "devices gaps", device), token_file),
+            reading(centre.engine) as connection,
+        ):
             found = read_devices.gaps(connection, device)
         if found is None:
             raise _unknown(device)
@@ -80,6 +89,7 @@ def freeze(
     device: Device,
     config: Config,
     reason: Reason,
+    token_file: TokenFile = None,
     set_: Set = None,
     json: Json = False,
     dry_run: DryRun = False,
@@ -90,12 +100,14 @@ def freeze(
 
         settlement devices freeze DEVICE --config settlement.yaml --reason "the host was stolen"
     """
-    why = scrub(one_line(reason, "--reason"))
+    why = scrub(words(reason, "--reason"))
 
     def work() -> Shown:
         centre = open_centre(read_settings(config, set_ or ()).settings)
-        at_once(centre, FreezeDevice(device, why, who()), dry_run)
-        return _done("frozen", device, dry_run)
+        with centre.acting(Task(Permission.FREEZE, "devices freeze", device, dry_run), token_file) as actor:
+            ask(centre, FreezeDevice(device, why, actor.name), dry_run)
+        prefix = "dry run, nothing was changed; it would be: " if dry_run else ""
+        return Shown({"dry_run": dry_run, "frozen": device}, [f"{prefix}{device} frozen"])
 
     run(work, json)
 
@@ -105,24 +117,21 @@ def unfreeze(
     device: Device,
     config: Config,
     reason: Reason,
+    token_file: TokenFile = None,
     set_: Set = None,
     json: Json = False,
     dry_run: DryRun = False,
 ) -> None:
-    """Let a device go that people have frozen. One that contradicted itself can only be replaced.
+    """Propose to let a device go that people have frozen. One that contradicted itself is replaced.
+
+    Another person approves it.
 
     Example:
 
         settlement devices unfreeze DEVICE --config settlement.yaml --reason "the host was found"
     """
-    why = scrub(one_line(reason, "--reason"))
-
-    def work() -> Shown:
-        centre = open_centre(read_settings(config, set_ or ()).settings)
-        by_two(centre, UnfreezeDevice(device, why, who()), dry_run)
-        return _done("unfrozen", device, dry_run)
-
-    run(work, json)
+    command = UnfreezeDevice(device, scrub(words(reason, "--reason")))
+    propose_it(lambda _centre: command, f"devices unfreeze {device}", config, token_file, set_, json, dry_run)
 
 
 @devices.command("replace")
@@ -130,61 +139,35 @@ def replace(
     device: Device,
     config: Config,
     reason: Reason,
-    valid_minutes: Annotated[int, typer.Option(min=1, max=10_080, help="How long the code counts.")] = 15,
+    token_file: TokenFile = None,
     set_: Set = None,
     json: Json = False,
     dry_run: DryRun = False,
 ) -> None:
-    """Freeze a device for good and make the one-time code for the host that takes its place.
+    """Propose to freeze a device for good, so that another host of its shop takes its place.
 
-    Its open holds are listed: they end by their own proofs. Exit 4 when there are any. Run again, it makes
-    another code.
+    Its open holds are listed: they end by their own proofs. Exit 4 when there are any. Another person
+    approves it; then `settlement enrol-code` makes the code for the new host.
 
     Example:
 
         settlement devices replace DEVICE --config settlement.yaml --reason "its disk is dead"
     """
-    why = scrub(one_line(reason, "--reason"))
+    command = ReplaceDevice(device, scrub(words(reason, "--reason")))
 
-    def work() -> Shown:
-        centre = open_centre(read_settings(config, set_ or ()).settings)
-        by_two(centre, ReplaceDevice(device, why, who()), dry_run)
-        return _replaced(centre, device, valid_minutes, dry_run)
+    def left_behind(centre: Centre) -> More:
+        with reading(centre.engine) as connection:
+            known = read_devices.device(connection, device)
+            held = read_holds.open_holds(connection, centre.now_ms(), device=device)
+        assert known is not None, "it was looked at a moment ago, and devices stay"
+        lines = [f"{len(held)} open holds of it remain, and end by their own proofs:"]
+        lines += [f"  {one.record_id}  {yuan(one.subsidy_fen):>12}" for one in held]
+        lines.append(f"then      settlement enrol-code --shop {known.shop}   (once it is approved)")
+        document = {"device": device, "shop": known.shop, "open_holds": msgspec.to_builtins(held)}
+        return More(document, lines, look=bool(held))
 
-    run(work, json)
-
-
-def _replaced(centre: Centre, device: str, valid_minutes: int, dry_run: bool) -> Shown:
-    now_ms = centre.now_ms()
-    with reading(centre.engine) as connection:
-        known = read_devices.device(connection, device)
-        held = read_holds.open_holds(connection, now_ms, device=device)
-    if known is None:
-        raise _unknown(device)
-    document = {
-        "dry_run": dry_run,
-        "replaced": device,
-        "shop": known.shop,
-        "open_holds": msgspec.to_builtins(held),
-        "code": None,
-        "expires_at": None,
-    }
-    lines = [f"{device} {'would be' if dry_run else 'is'} frozen for good; {len(held)} open holds remain:"]
-    lines += [f"  {one.record_id}  {yuan(one.subsidy_fen):>12}" for one in held]
-    if not dry_run:
-        with writing(centre.engine) as connection:
-            kid = centre.keys.kid
-            made = make_code(connection, known.shop, kid, valid_minutes * 60_000, random_bytes, now_ms)
-        assert made is not None, "a device's shop is there"
-        until = calendar.from_ms(made.expires_ms).isoformat(timespec="seconds")
-        document |= {"code": made.code, "expires_at": until}
-        lines += [f"code   {made.code}", f"until  {until}", f"next   terminal-agent enrol {made.code}"]
-    return Shown(document, lines, 4 if held else 0)
-
-
-def _done(word: str, device: str, dry_run: bool) -> Shown:
-    prefix = "dry run, nothing was changed; it would be: " if dry_run else ""
-    return Shown({"dry_run": dry_run, word: device}, [f"{prefix}{device} {word}"])
+    what = f"devices replace {device}"
+    propose_it(lambda _centre: command, what, config, token_file, set_, json, dry_run, left_behind)
 
 
 def _unknown(device: str) -> Refused:

@@ -5,20 +5,22 @@ from typing import Annotated
 
 import msgspec
 import typer
-from sqlalchemy import Connection, select
 
 from settlement.app import Centre, open_centre
+from settlement.cli_proposals import ask, propose_it, refused
 from settlement.config import read_settings
-from settlement.console import Config, DryRun, Json, Refused, Set, Shown, one_line, run
-from settlement.db import tables
+from settlement.console import Config, DryRun, Json, Refused, Set, Shown, TokenFile, run
 from settlement.db.connection import reading
-from settlement.decisions import at_once, by_two, who
-from settlement.funds import read_freezings
-from settlement.funds.freezings import ImposeFreeze, Kind, LiftFreeze, serial_name
-from settlement.funds.read_freezings import SHOWN_OF_INDEX, FreezingShown
+from settlement.funds import name_freezing, read_freezings
+from settlement.funds.freezings import ImposeFreeze, Kind, LiftFreeze, name_shown
+from settlement.funds.name_freezing import Meant
+from settlement.funds.read_freezings import FreezingShown
+from settlement.people.acting import Task
+from settlement.people.roles import Permission
+from settlement.words import words
+from settlement.writer.step import Denied
 from subsidy import calendar
-from subsidy.codes import BadCode, resident_id, serial_no
-from subsidy.ids import is_record_id
+from subsidy.codes import BadCode, resident_id
 from subsidy.masking import scrub
 
 freeze = typer.Typer(
@@ -34,6 +36,7 @@ def freeze_merchant(
     name: Annotated[str, typer.Argument(metavar="MERCHANT")],
     config: Config,
     reason: Reason,
+    token_file: TokenFile = None,
     set_: Set = None,
     json: Json = False,
     dry_run: DryRun = False,
@@ -44,7 +47,7 @@ def freeze_merchant(
 
         settlement freeze merchant M001 --config settlement.yaml --reason "case 7"
     """
-    _freeze(Kind.MERCHANT, name, config, reason, set_, json, dry_run)
+    _freeze(Kind.MERCHANT, name, config, reason, token_file, set_, json, dry_run)
 
 
 @freeze.command("shop")
@@ -52,6 +55,7 @@ def freeze_shop(
     name: Annotated[str, typer.Argument(metavar="SHOP")],
     config: Config,
     reason: Reason,
+    token_file: TokenFile = None,
     set_: Set = None,
     json: Json = False,
     dry_run: DryRun = False,
@@ -62,7 +66,7 @@ def freeze_shop(
 
         settlement freeze shop S0031 --config settlement.yaml --reason "case 7"
     """
-    _freeze(Kind.SHOP, name, config, reason, set_, json, dry_run)
+    _freeze(Kind.SHOP, name, config, reason, token_file, set_, json, dry_run)
 
 
 @freeze.command("serial")
@@ -70,6 +74,7 @@ def freeze_serial(
     name: Annotated[str, typer.Argument(metavar="BRAND/SERIAL")],
     config: Config,
     reason: Reason,
+    token_file: TokenFile = None,
     set_: Set = None,
     json: Json = False,
     dry_run: DryRun = False,
@@ -80,7 +85,7 @@ def freeze_serial(
 
         settlement freeze serial 示例牌/SN-00001 --config settlement.yaml --reason "case 7"
     """
-    _freeze(Kind.SERIAL, name, config, reason, set_, json, dry_run)
+    _freeze(Kind.SERIAL, name, config, reason, token_file, set_, json, dry_run)
 
 
 @freeze.command("person")
@@ -88,6 +93,7 @@ def freeze_person(
     name: Annotated[str, typer.Argument(metavar="RECORD_ID", help="A sale of the person, or - for stdin.")],
     config: Config,
     reason: Reason,
+    token_file: TokenFile = None,
     set_: Set = None,
     json: Json = False,
     dry_run: DryRun = False,
@@ -100,7 +106,7 @@ def freeze_person(
 
         settlement freeze person RECORD_ID --config settlement.yaml --reason "case 7"
     """
-    _freeze(Kind.PERSON, name, config, reason, set_, json, dry_run)
+    _freeze(Kind.PERSON, name, config, reason, token_file, set_, json, dry_run)
 
 
 @freeze.command("programme")
@@ -108,6 +114,7 @@ def freeze_programme(
     name: Annotated[str, typer.Argument(metavar="PROGRAMME", help="Its name, to be sure that it is meant.")],
     config: Config,
     reason: Reason,
+    token_file: TokenFile = None,
     set_: Set = None,
     json: Json = False,
     dry_run: DryRun = False,
@@ -118,7 +125,7 @@ def freeze_programme(
 
         settlement freeze programme JS-321200 --config settlement.yaml --reason "bureau's order 3"
     """
-    _freeze(Kind.PROGRAMME, name, config, reason, set_, json, dry_run)
+    _freeze(Kind.PROGRAMME, name, config, reason, token_file, set_, json, dry_run)
 
 
 @freeze.command("lift")
@@ -127,32 +134,32 @@ def lift(
     name: Annotated[str, typer.Argument(help="As `freeze ls` shows it.")],
     config: Config,
     reason: Reason,
+    token_file: TokenFile = None,
     set_: Set = None,
     json: Json = False,
     dry_run: DryRun = False,
 ) -> None:
-    """Lift a freeze: holds are placed again, and what was left out can be claimed and paid.
+    """Propose to lift a freeze: holds are placed again, and what was left out can be claimed and paid.
+
+    Another person approves it.
 
     Example:
 
         settlement freeze lift merchant M001 --config settlement.yaml --reason "case 7 cleared"
     """
-    why = scrub(one_line(reason, "--reason"))
+    why = scrub(words(reason, "--reason"))
 
-    def work() -> Shown:
-        centre = open_centre(read_settings(config, set_ or ()).settings)
-        with reading(centre.engine) as connection:
-            meant = _meant(centre, connection, kind, name, standing=True)
-        by_two(centre, LiftFreeze(kind, meant[0], why, who()), dry_run)
-        return _done("lifted", kind, meant[0], dry_run)
+    def command(centre: Centre) -> LiftFreeze:
+        return LiftFreeze(kind, _meant(centre, kind, name, is_lifted=True).name, why)
 
-    run(work, json)
+    propose_it(command, f"freeze lift {kind.value} {name}", config, token_file, set_, json, dry_run)
 
 
 @freeze.command("ls")
 def ls(
     config: Config,
     with_lifted: Annotated[bool, typer.Option("--all", help="Also what was lifted.")] = False,
+    token_file: TokenFile = None,
     set_: Set = None,
     json: Json = False,
 ) -> None:
@@ -165,7 +172,10 @@ def ls(
 
     def work() -> Shown:
         centre = open_centre(read_settings(config, set_ or ()).settings)
-        with reading(centre.engine) as connection:
+        with (
+            centre.acting(Task(Permission.READ_BOOKS, "freeze ls"), token_file),
+            reading(centre.engine) as connection,
+        ):
             found = read_freezings.freezings(connection, with_lifted)
         lines = [_line(one) for one in found] or ["nothing is frozen"]
         return Shown({"freezes": msgspec.to_builtins(found)}, lines)
@@ -174,56 +184,41 @@ def ls(
 
 
 def _freeze(
-    kind: Kind, name: str, config: Path, reason: str, set_: list[str] | None, json: bool, dry_run: bool
+    kind: Kind,
+    name: str,
+    config: Path,
+    reason: str,
+    token_file: Path | None,
+    set_: list[str] | None,
+    json: bool,
+    dry_run: bool,
 ) -> None:
-    why = scrub(one_line(reason, "--reason"))
+    why = scrub(words(reason, "--reason"))
 
     def work() -> Shown:
         centre = open_centre(read_settings(config, set_ or ()).settings)
-        with reading(centre.engine) as connection:
-            meant, of_record = _meant(centre, connection, kind, name, standing=False)
-        at_once(centre, ImposeFreeze(kind, meant, why, who(), of_record), dry_run)
-        return _done("frozen", kind, meant, dry_run)
+        task = Task(Permission.FREEZE, f"freeze {kind.value}", name, dry_run)
+        with centre.acting(task, token_file) as actor:
+            meant = _meant(centre, kind, name, is_lifted=False)
+            ask(centre, ImposeFreeze(kind, meant.name, why, actor.name, meant.of_record), dry_run)
+        shown = name_shown(kind, meant.name)
+        document = {"dry_run": dry_run, "frozen": {"kind": kind.value, "name": shown}}
+        prefix = "dry run, nothing was changed; it would be: " if dry_run else ""
+        return Shown(document, [f"{prefix}{kind.value} {shown} frozen"])
 
     run(work, json)
 
 
-def _done(word: str, kind: Kind, meant: str, dry_run: bool) -> Shown:
-    shown = meant[:SHOWN_OF_INDEX] if kind is Kind.PERSON else meant
-    document = {"dry_run": dry_run, word: {"kind": kind.value, "name": shown}}
-    prefix = "dry run, nothing was changed; it would be: " if dry_run else ""
-    return Shown(document, [f"{prefix}{kind.value} {shown} {word}"])
-
-
-def _meant(centre: Centre, connection: Connection, kind: Kind, name: str, standing: bool) -> tuple[str, str]:
-    """Return the name as it is stored, and the record by which a person was named. Raises Refused."""
-    if kind is Kind.SERIAL:
-        stands = standing and (kind, name) in read_freezings.standing(connection)
-        return name if stands else _serial(connection, name), ""
-    if kind is not Kind.PERSON:
-        return name, ""
-    if name == STDIN:
-        return centre.keys.person_index(_identity_no(centre)), ""
-    if is_record_id(name):
-        return _person_of(connection, name), name
-    shown = read_freezings.person_called(connection, name) if standing else None
-    if shown is None:
-        raise Refused(
-            "a person is named by a record id, or with - by an identity number read from stdin"
-            + (", or as `settlement freeze ls` shows it" if standing else ""),
-            2,
-        )
-    return shown, ""
-
-
-def _person_of(connection: Connection, record_id: str) -> str:
-    c = tables.record.c
-    found = connection.execute(select(c.person).where(c.record_id == record_id)).scalar_one_or_none()
-    if found is None:
-        raise Refused("no record with this id is here. Check the id", 2)
-    if not found:
-        raise Refused(f"{record_id} does not say who bought. Name the person by the identity number", 2)
-    return str(found)
+def _meant(centre: Centre, kind: Kind, name: str, is_lifted: bool) -> Meant:
+    """Return what is meant by a name on the command line. Raises Refused."""
+    if kind is Kind.PERSON and name == STDIN:
+        return Meant(centre.keys.person_index(_identity_no(centre)))
+    with reading(centre.engine) as connection:
+        look = name_freezing.to_lift if is_lifted else name_freezing.to_freeze
+        meant = look(connection, kind, name)
+    if isinstance(meant, Denied):
+        raise refused(meant)
+    return meant
 
 
 def _identity_no(centre: Centre) -> str:
@@ -234,18 +229,6 @@ def _identity_no(centre: Centre) -> str:
         return resident_id.read(text, today)
     except BadCode as wrong:
         raise Refused(f"{wrong}. Give one on the first line of stdin", 2) from None
-
-
-def _serial(connection: Connection, name: str) -> str:
-    """Return BRAND/SERIAL as it is stored. Both may have slashes: the library says where the brand ends."""
-    brands = set(connection.execute(select(tables.product.c.brand).distinct()).scalars())
-    for at, character in enumerate(name):
-        if character == "/" and name[:at] in brands:
-            try:
-                return serial_name(name[:at], serial_no.read(name[at + 1 :]))
-            except BadCode as wrong:
-                raise Refused(f"{wrong}. Write BRAND/SERIAL", 2) from None
-    raise Refused("no brand of the product library stands before the slash. Write BRAND/SERIAL", 2)
 
 
 def _line(one: FreezingShown) -> str:

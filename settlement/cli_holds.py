@@ -6,13 +6,16 @@ import msgspec
 import typer
 
 from settlement.app import Centre, open_centre
+from settlement.cli_proposals import More, propose_it
 from settlement.config import read_settings
-from settlement.console import Config, DryRun, Json, Refused, Set, Shown, one_line, run
+from settlement.console import Config, DryRun, Json, Refused, Set, Shown, TokenFile, run
 from settlement.db.connection import reading
-from settlement.decisions import by_two, who
 from settlement.funds import read_holds
 from settlement.funds.release_hold import FreeGoods, ReleaseHold
+from settlement.people.acting import Task
+from settlement.people.roles import Permission
 from settlement.web.explained_hold import HoldExplained, explained
+from settlement.words import words
 from subsidy import calendar
 from subsidy.ids import is_record_id
 from subsidy.masking import scrub
@@ -31,6 +34,7 @@ def ls(
     older_than_minutes: Annotated[
         int | None, typer.Option(min=0, max=10_000_000, help="Only those placed longer ago.")
     ] = None,
+    token_file: TokenFile = None,
     set_: Set = None,
     json: Json = False,
 ) -> None:
@@ -45,7 +49,10 @@ def ls(
         centre = open_centre(read_settings(config, set_ or ()).settings)
         now_ms = centre.now_ms()
         before_ms = None if older_than_minutes is None else now_ms - older_than_minutes * 60_000
-        with reading(centre.engine) as connection:
+        with (
+            centre.acting(Task(Permission.READ_RECORDS, "holds ls"), token_file),
+            reading(centre.engine) as connection,
+        ):
             found = read_holds.open_holds(
                 connection, now_ms, shop=shop, device=device, placed_before_ms=before_ms
             )
@@ -63,7 +70,9 @@ def ls(
 
 
 @holds.command("explain")
-def explain(record_id: RecordId, config: Config, set_: Set = None, json: Json = False) -> None:
+def explain(
+    record_id: RecordId, config: Config, token_file: TokenFile = None, set_: Set = None, json: Json = False
+) -> None:
     """Say of a hold what it takes, why it is still open, which proof is missing, and what to do next.
 
     Example:
@@ -72,7 +81,9 @@ def explain(record_id: RecordId, config: Config, set_: Set = None, json: Json = 
     """
 
     def work() -> Shown:
-        found = _explained(open_centre(read_settings(config, set_ or ()).settings), record_id)
+        centre = open_centre(read_settings(config, set_ or ()).settings)
+        with centre.acting(Task(Permission.READ_RECORDS, "holds explain", record_id), token_file):
+            found = _explained(centre, record_id)
         return Shown(msgspec.to_builtins(found), _told(found))
 
     run(work, json)
@@ -90,39 +101,31 @@ def release(
             help="Free person and serial number; the money stays held until a proof comes.",
         ),
     ] = False,
+    token_file: TokenFile = None,
     set_: Set = None,
     json: Json = False,
     dry_run: DryRun = False,
 ) -> None:
-    """End a hold by decision, when nothing else will. A paid record that still comes is a late grant.
+    """Propose to end a hold by decision, when nothing else will. Another person approves it.
 
-    Exit 4 when its time is not over: its shop may be taking the money at this moment.
+    A paid record that still comes is a late grant. Exit 4 when the hold's time is not over: its shop may be
+    taking the money at this moment.
 
     Example:
 
         settlement holds release RECORD_ID --config settlement.yaml --reason "the shop burnt down"
     """
-    why = scrub(one_line(reason, "--reason"))
+    kind = FreeGoods if only_person_and_serial else ReleaseHold
+    command = kind(record_id, scrub(words(reason, "--reason")))
 
-    def work() -> Shown:
-        centre = open_centre(read_settings(config, set_ or ()).settings)
-        kind = FreeGoods if only_person_and_serial else ReleaseHold
-        by_two(centre, kind(record_id, why, (who(),)), dry_run)
-        after = _explained(centre, record_id)
-        freed = "person and serial number are free; the money stays held"
-        done = freed if only_person_and_serial else "released: money, person and serial number are free"
-        lines = [f"dry run, nothing was changed; it would be: {done}" if dry_run else f"{record_id} {done}"]
-        if not after.over:
-            until = _at(after.held_until_ms)
-            lines.append(
-                f"its time is not over until {until}: its shop may still take the money. Tell it now"
-            )
-        document = {"dry_run": dry_run, "record_id": record_id, "over": after.over}
-        return Shown(
-            document | {"only_person_and_serial": only_person_and_serial}, lines, 0 if after.over else 4
-        )
+    def its_time(centre: Centre) -> More:
+        found = _explained(centre, record_id)
+        until = f"its time is not over until {_at(found.held_until_ms)}: its shop may still take the money"
+        document = {"record_id": record_id, "over": found.over}
+        return More(document, [] if found.over else [f"{until}. Tell it first"], look=not found.over)
 
-    run(work, json)
+    what = f"holds release {record_id}"
+    propose_it(lambda _centre: command, what, config, token_file, set_, json, dry_run, its_time)
 
 
 def _explained(centre: Centre, record_id: str) -> HoldExplained:

@@ -76,13 +76,6 @@ def run(work: Callable[[], Shown], json: bool) -> None:
     raise typer.Exit(shown.exit_code)
 
 
-def one_line(text: str, option: str) -> str:
-    """Return `text` when it is one line that says something. Raises what typer shows as wrong usage."""
-    if not text.strip() or len(text) > 200 or not text.isprintable():
-        raise typer.BadParameter("write one line of at most 200 characters, not empty", param_hint=option)
-    return text
-
-
 def print_now(shown: Shown, json: bool) -> None:
     if not json:
         for line in shown.lines:

@@ -1,7 +1,5 @@
-"""The centre's clock, randomness, threads and account: no other file touches them."""
+"""The centre's clock, randomness and threads: no other file touches them."""
 
-import os
-import pwd
 import queue
 import secrets
 import sys
@@ -30,15 +28,6 @@ def clock_us() -> int:
 def random_bytes(count: int) -> bytes:
     """Return `count` bytes that nobody can guess."""
     return secrets.token_bytes(count)
-
-
-def account_name() -> str:
-    """Return the name of the account under which this process runs; its number when it has none."""
-    number = os.getuid()
-    try:
-        return pwd.getpwuid(number).pw_name
-    except KeyError:
-        return f"uid {number}"
 
 
 class Promised(Generic[T]):

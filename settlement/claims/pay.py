@@ -113,7 +113,7 @@ def decide(rows: Rows, command: PayClaim, setting: Setting, at_ms: int, emit: Em
     if not any(_may_end(record, against[record.record_id]) for record in records):
         waiting = f"{len(records)} lines wait for their reasons to go" if records else "no line is open"
         return Denied(409, "NOTHING_TO_PAY", f"{command.claim}: {waiting}. See `settlement claims show`")
-    to_pay = [record for record in records if not record.blocks]
+    to_pay = [record for record in records if not against[record.record_id]]
     comes_to = (len(to_pay), sum(record.subsidy_fen for record in to_pay))
     if (command.lines, command.fen) not in ((None, None), comes_to):
         detail = (

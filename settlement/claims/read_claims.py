@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, func, or_, select
 
-from settlement.db import tables
+from settlement.db import sums, tables
 from settlement.funds import read_freezings
 from settlement.funds.freezings import Name
 from settlement.people import within
@@ -219,7 +219,7 @@ def _totals(connection: Connection, one: Claim, reach: Reach) -> ClaimTotals:
     line, record = tables.claim_line.c, tables.record.c
     held_back = or_(record.blocks != "[]", read_freezings.holds_back()).label("held_back")
     query = (
-        select(line.state, held_back, func.count().label("lines"), func.sum(line.fen).label("fen"))
+        select(line.state, held_back, func.count().label("lines"), sums.total(line.fen).label("fen"))
         .join_from(tables.claim_line, tables.record, record.record_id == line.record_id)
         .where(line.claim == one.claim, within.records(reach))
         .group_by(line.state, held_back)

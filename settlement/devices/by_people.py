@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from settlement.devices.freeze import DeviceFrozen
 from settlement.writer.batch import Rows, Wanted
 from settlement.writer.rows import Device, Difference
-from settlement.writer.step import Answer, Denied, Done, Emit, Event, Setting
+from settlement.writer.step import Answer, Decision, Denied, Done, Emit, Event, Setting
 
 
 class FreezeDevice(msgspec.Struct, frozen=True):
@@ -22,20 +22,18 @@ class FreezeDevice(msgspec.Struct, frozen=True):
     by: str
 
 
-class UnfreezeDevice(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="unfreeze_device"):
+class UnfreezeDevice(Decision, frozen=True, tag="unfreeze_device"):
     """People have looked, and the device may go on where it was."""
 
     device: str
     why: str
-    by: str
 
 
-class ReplaceDevice(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="replace_device"):
+class ReplaceDevice(Decision, frozen=True, tag="replace_device"):
     """Another host takes the device's place, for good."""
 
     device: str
     why: str
-    by: str
 
 
 class DeviceUnfrozen(Event, frozen=True, kw_only=True, tag="device_unfrozen"):
@@ -82,7 +80,7 @@ def decide(
     at_ms: int,
     emit: Emit,
 ) -> Answer:
-    """Let it happen, or say why it cannot. Replacing twice is replacing once."""
+    """Let it happen, or say why it cannot."""
     device = rows.get(Device, command.device)
     if device is None:
         detail = f"there is no device {command.device}. `settlement devices ls` lists them"
@@ -99,8 +97,9 @@ def decide(
                 return against
             emit(DeviceUnfrozen(device=name, why=why, by=by, at_ms=at_ms))
         case ReplaceDevice():
-            if not device.replaced:
-                emit(DeviceReplaced(device=name, why=why, by=by, at_ms=at_ms))
+            if device.replaced:
+                return _replaced()
+            emit(DeviceReplaced(device=name, why=why, by=by, at_ms=at_ms))
     return Done()
 
 
@@ -108,8 +107,7 @@ def _stays_frozen(device: Device) -> Denied | None:
     if device.frozen is None:
         return Denied(409, "NOT_FROZEN", "the device is not frozen")
     if device.replaced:
-        detail = "another host has taken its place. `settlement enrol-code` makes a code for a further one"
-        return Denied(409, "DEVICE_REPLACED", detail)
+        return _replaced()
     if not device.frozen_by:
         detail = (
             f"it contradicted itself: {device.frozen}. Nobody can tell which of its words are true. "
@@ -117,6 +115,11 @@ def _stays_frozen(device: Device) -> Denied | None:
         )
         return Denied(409, "DEVICE_CONTRADICTED_ITSELF", detail)
     return None
+
+
+def _replaced() -> Denied:
+    detail = "another host takes its place already. `settlement enrol-code` makes that host's code"
+    return Denied(409, "DEVICE_REPLACED", detail)
 
 
 def _close_item(rows: Rows, device: str, at_ms: int) -> None:

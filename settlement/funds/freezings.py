@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from settlement.writer.batch import Rows, Wanted
 from settlement.writer.rows import Freezing, Merchant, Record, Shop
-from settlement.writer.step import Answer, Denied, Done, Emit, Event, Setting
+from settlement.writer.step import Answer, Decision, Denied, Done, Emit, Event, Setting
 
 
 class Kind(StrEnum):
@@ -41,13 +41,12 @@ class ImposeFreeze(msgspec.Struct, frozen=True):
     of_record: str = ""
 
 
-class LiftFreeze(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="lift_freeze"):
+class LiftFreeze(Decision, frozen=True, tag="lift_freeze"):
     """Let `name` go again."""
 
     kind: Kind
     name: str
     why: str
-    by: str
 
 
 class FreezeImposed(Event, frozen=True, kw_only=True, tag="freeze_imposed"):
@@ -80,6 +79,15 @@ class FreezeLifted(Event, frozen=True, kw_only=True, tag="freeze_lifted"):
         """Note the end."""
         row = rows.want(Freezing, self.kind.value, self.name)
         rows.put(replace(row, lifted_by=self.by, lifted_why=self.why, lifted_ms=self.at_ms))
+
+
+SHOWN_OF_INDEX = 12
+"""So much of a person's blind index is shown: enough to tell one freeze from another."""
+
+
+def name_shown(kind: Kind, name: str) -> str:
+    """Return a name as people see it: of a person the beginning of the blind index."""
+    return name[:SHOWN_OF_INDEX] if kind is Kind.PERSON else name
 
 
 def serial_name(brand: str, serial_no: str) -> str:

@@ -1,7 +1,8 @@
 """What is left of the fund, for everybody to see? Pure.
 
-By category of the rule sets that are open today: the largest grant that can still be given. By programme
-year: what is left. Never negative, and closed is said to be closed.
+By category of the rule sets that are open today: the largest grant that can still be given, in the pool that
+has the most left. By programme year: what is left, in all pools on which sales draw. Never negative, and
+closed is said to be closed.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -9,6 +10,7 @@ from collections.abc import Collection, Mapping, Sequence
 import msgspec
 
 from settlement.funds.gather_facts import shares
+from settlement.funds.pools import may_draw
 from settlement.ledger.accounts import Account
 from settlement.ledger.post import Slot
 from subsidy import calendar
@@ -69,11 +71,14 @@ def read_meter(
     runs = is_open(pack.open, now.date()) and not is_stopped
     hours = pack.hours.on(now.date())
     is_late = hours is not None and not hours.value.opens <= now.time() < hours.value.closes
-    of_day = shares(pack, at_ms)
+    left = _left(balances, shares(pack, at_ms))
     categories: dict[str, CategoryLeft] = {}
+    drawn_on: set[tuple[int, str]] = set()
     for rules in open_sets:
         year = rules.programme_year
-        left_fen = _left(balances, year, of_day)
+        drawn = [pool for of, pool in left if of == year and may_draw(pack, rules.group, pool, at_ms)]
+        drawn_on |= {(year, pool) for pool in drawn}
+        left_fen = max((left[year, pool] for pool in drawn), default=0)
         for name, rule in rules.categories.items():
             cap = rule.cap.on(now.date())
             largest_fen = min(left_fen, cap.value) if cap is not None else 0
@@ -100,7 +105,7 @@ def read_meter(
             YearLeft(
                 year=year,
                 open=year in granting,
-                left_fen=_left(balances, year, of_day) if year in granting else 0,
+                left_fen=sum(left[one] for one in drawn_on if one[0] == year) if year in granting else 0,
                 used_percent=_used_percent(balances, year),
             )
             for year in sorted(years)
@@ -108,12 +113,13 @@ def read_meter(
     )
 
 
-def _left(balances: Mapping[Slot, int], year: int, of_day: Sequence[Share]) -> int:
-    available: dict[str, int] = {}
-    for (funder, account, of_year, _), fen in balances.items():
-        if (account, of_year) == (Account.AVAILABLE, year):
-            available[funder] = available.get(funder, 0) + fen
-    return largest_grant(available, of_day) if of_day else 0
+def _left(balances: Mapping[Slot, int], of_day: Sequence[Share]) -> dict[tuple[int, str], int]:
+    """Return the largest grant that each pool of each year can bear, by the day's shares."""
+    available: dict[tuple[int, str], dict[str, int]] = {}
+    for (funder, account, year, pool), fen in balances.items():
+        if account is Account.AVAILABLE:
+            available.setdefault((year, pool), {})[funder] = fen
+    return {where: largest_grant(has, of_day) if of_day else 0 for where, has in available.items()}
 
 
 def _used_percent(balances: Mapping[Slot, int], year: int) -> int:

@@ -7,13 +7,10 @@ import msgspec
 from sqlalchemy import ColumnElement, Connection, and_, exists, or_
 
 from settlement.db import tables
-from settlement.funds.freezings import Kind, Name, concerns, told
+from settlement.funds.freezings import Kind, Name, concerns, name_shown, told
 from settlement.writer import store
 from settlement.writer.rows import Freezing
 from subsidy.masking import scrub
-
-SHOWN_OF_INDEX = 12
-"""So much of a person's blind index is shown: enough to tell one freeze from another."""
 
 
 class FreezingShown(msgspec.Struct, frozen=True):
@@ -43,7 +40,7 @@ def standing(connection: Connection) -> dict[Name, Freezing]:
 def person_called(connection: Connection, shown: str) -> str | None:
     """Return the blind index of the one frozen person that `freezings` shows under this name, or None."""
     found = [
-        name for kind, name in standing(connection) if kind is Kind.PERSON and name[:SHOWN_OF_INDEX] == shown
+        name for kind, name in standing(connection) if kind is Kind.PERSON and name_shown(kind, name) == shown
     ]
     return found[0] if len(found) == 1 else None
 
@@ -79,7 +76,7 @@ def _read(connection: Connection, with_lifted: bool) -> list[Freezing]:
 def _shown(one: Freezing) -> FreezingShown:
     return FreezingShown(
         kind=one.kind,
-        name=one.name[:SHOWN_OF_INDEX] if one.kind == Kind.PERSON else one.name,
+        name=name_shown(Kind(one.kind), one.name),
         why=scrub(one.why),
         frozen_by=one.frozen_by,
         frozen_ms=one.frozen_ms,

@@ -4,34 +4,29 @@ The fifth ending, for a hold whose shop is silent and of whose payment no file w
 that comes after it is kept as a late grant, as after every other ending.
 """
 
-from collections.abc import Sequence
-
-import msgspec
 from msgspec.structs import replace
 
 from settlement.claims.repaid import record_unknown
 from settlement.funds import holds
 from settlement.writer.batch import Rows, Wanted
 from settlement.writer.rows import GoodsReturn, Record
-from settlement.writer.step import Answer, Denied, Done, Emit, Event, Setting
+from settlement.writer.step import Answer, Decision, Denied, Done, Emit, Event, Setting
 
 DECIDED = "decided by people"
 
 
-class ReleaseHold(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="release_hold"):
-    """`people` have decided that a hold ends unpaid."""
+class ReleaseHold(Decision, frozen=True, tag="release_hold"):
+    """People have decided that a hold ends unpaid."""
 
     record_id: str
     reason: str
-    people: tuple[str, ...]
 
 
-class FreeGoods(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="free_goods"):
-    """`people` have decided that person and serial number of a hold are free, and its money is not yet."""
+class FreeGoods(Decision, frozen=True, tag="free_goods"):
+    """People have decided that person and serial number of a hold are free, and its money is not yet."""
 
     record_id: str
     reason: str
-    people: tuple[str, ...]
 
 
 class HoldGoodsFreed(Event, frozen=True, kw_only=True, tag="hold_goods_freed"):
@@ -65,13 +60,13 @@ def decide(rows: Rows, command: ReleaseHold | FreeGoods, _setting: Setting, at_m
     if against is not None or record is None:
         return against or record_unknown()
     if isinstance(command, ReleaseHold):
-        holds.end(record, f"{DECIDED}: {command.reason}", at_ms, emit, _by(command.people))
+        holds.end(record, f"{DECIDED}: {command.reason}", at_ms, emit, command.by)
         return Done()
     if record.goods_freed:
         return Denied(409, "GOODS_FREED", "its person and serial number are free already")
     if not record.person and record.serial_no is None:
         return Denied(409, "NOTHING_TO_FREE", "the record names no person and no serial number")
-    emit(HoldGoodsFreed(record_id=record.record_id, why=command.reason, by=_by(command.people), at_ms=at_ms))
+    emit(HoldGoodsFreed(record_id=record.record_id, why=command.reason, by=command.by, at_ms=at_ms))
     return Done()
 
 
@@ -85,8 +80,3 @@ def _against(rows: Rows, record: Record | None) -> Denied | None:
         detail = "its shop has reported a return of its goods: it was paid. Wait for its record or the night"
         return Denied(409, "RETURN_HEARD", detail)
     return None
-
-
-def _by(people: Sequence[str]) -> str:
-    assert people
-    return ", ".join(people)

@@ -21,6 +21,7 @@ from settlement.web import (
     people,
     proposals,
     quick_hold,
+    ways_out,
 )
 from settlement.web.audited import Audited
 from settlement.web.edge import Edge
@@ -41,6 +42,7 @@ _ROUTES: tuple[Any, ...] = (
     *claims.ROUTES,
     night.show_night,
     *proposals.ROUTES,
+    *ways_out.ROUTES,
     *people.ROUTES,
     *login.ROUTES,
     alarms.show_alarms,

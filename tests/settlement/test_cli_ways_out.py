@@ -5,12 +5,13 @@ import json
 import pytest
 import reference_data as reference
 from books import Books
+from centre import add_person
 from centre_shell import Shell
 from fake_device import promised
 from typer.testing import CliRunner
 
 from settlement.cli import app
-from settlement.system import account_name
+from settlement.people.credentials import name_of_account
 from subsidy.wire import v1
 
 GRANT_FEN = 43_500
@@ -36,10 +37,10 @@ def device(books):
     return books.enrol()
 
 
-def changed_nothing(books, shell, *words, exit_code):
+def changed_nothing(books, shell, *words, exit_code, token=None):
     """Run a command and check that it has changed nothing; return what it said."""
     before = books.state_hash()
-    out = shell.run(*words, exit_code=exit_code)
+    out = shell.run(*words, exit_code=exit_code, token=token)
     assert books.state_hash() == before
     return out + shell.stderr
 
@@ -61,11 +62,11 @@ def test_what_is_frozen_is_listed_refused_and_lifted(books, shell, device, kind,
     assert "frozen already" in changed_nothing(books, shell, *words, exit_code=6)
     (listed,) = shell.json("freeze", "ls")["freezes"]
     assert (listed["kind"], listed["name"]) == (frozen["kind"], frozen["name"])
-    assert (listed["why"], listed["frozen_by"]) == ("case 7", account_name())
+    assert (listed["why"], listed["frozen_by"]) == ("case 7", name_of_account())
     lift = ("freeze", "lift", kind, listed["name"], "--reason", "cleared")
-    changed_nothing(books, shell, *lift, "--dry-run", exit_code=0)
-    shell.run(*lift)
-    changed_nothing(books, shell, *lift, exit_code=2)
+    changed_nothing(books, shell, *lift, "--dry-run", exit_code=0, token=shell.proposer)
+    shell.agree(*lift)
+    changed_nothing(books, shell, *lift, exit_code=2, token=shell.proposer)
     assert "nothing is frozen" in shell.run("freeze", "ls")
     assert "cleared" in shell.run("freeze", "ls", "--all")
     books.hold(device, person=0, item=ITEM)
@@ -77,7 +78,11 @@ def test_a_person_is_frozen_by_a_sale_and_lifted_as_listed(books, shell, device)
     assert "RISK_BLOCKED" in books.refusals(device, person=0, category="AC")
     (listed,) = shell.json("freeze", "ls")["freezes"]
     assert listed["of_record"] == record_id
-    shell.run("freeze", "lift", "person", listed["name"], "--reason", "cleared")
+    lifted = shell.agree("freeze", "lift", "person", listed["name"], "--reason", "cleared")
+    assert lifted["proposal"]["shown"]["command"]["name"] == listed["name"]
+    index = books.record(record_id).person
+    assert index not in shell.run("proposals", "ls", "--all") + shell.run("audit", "ls")
+    assert index not in str(lifted)
     assert shell.json("freeze", "ls")["freezes"] == []
 
 
@@ -96,8 +101,10 @@ def test_a_person_is_frozen_by_an_identity_number_that_is_never_stored_or_said(b
     )
     assert index in everything
     assert number not in everything
-    words = ["freeze", "lift", "person", "-", "--reason", "ok", "--config", str(shell.file)]
-    assert CliRunner().invoke(app, words, input=f"{number}\n").exit_code == 0
+    words = ("freeze", "lift", "person", "-", "--reason", "ok")
+    proposed = shell.json(*words, token=shell.proposer, typed=f"{number}\n")
+    assert index not in str(proposed)
+    shell.json("approve", proposed["proposal"], token=shell.approver)
     books.hold(device, person=0)
 
 
@@ -118,8 +125,8 @@ def test_what_is_frozen_of_a_claim_is_shown_with_it(books, shell, device):
     assert (shown["totals"]["open"]["lines"], shown["totals"]["held_back"]["lines"]) == (1, 1)
     held_back = sorted(one["held_back"] for one in shown["lines"])
     assert held_back == [[], ["frozen: serial 示例牌/SN-SAME-1 (case 7)"]]
-    paid = shell.json("claims", "pay", "C-M001-2026-03-01", "--reference", "bank 1", exit_code=4)
-    assert paid["left_out"][0]["why"] == "frozen: serial 示例牌/SN-SAME-1 (case 7)"
+    paid = shell.agree("claims", "pay", "C-M001-2026-03-01", "--reference", "bank 1", exit_code=4)
+    assert paid["claimed"]["left_out"][0]["why"] == "frozen: serial 示例牌/SN-SAME-1 (case 7)"
 
 
 @pytest.mark.parametrize("kind", ["merchant", "shop", "programme", "person"])
@@ -164,24 +171,27 @@ def test_a_hold_is_explained_with_what_it_takes_and_what_is_missing(books, shell
 def test_a_hold_is_released_by_decision_once(books, shell, device):
     record_id = promised(books.hold(device)).record_id
     words = ("holds", "release", record_id, "--reason", "the shop burnt down")
-    changed_nothing(books, shell, *words, "--dry-run", exit_code=0)
-    shell.run(*words)
+    changed_nothing(books, shell, *words, "--dry-run", exit_code=0, token=shell.proposer)
+    changed_nothing(books, shell, *words, exit_code=6)
+    shell.propose(*words)
+    assert books.record(record_id).state == "HELD"
+    shell.agree(*words)
     assert books.record(record_id).why == "decided by people: the shop burnt down"
     assert books.money() == {}
-    assert "RELEASED" in changed_nothing(books, shell, *words, exit_code=6)
+    assert "RELEASED" in changed_nothing(books, shell, *words, exit_code=6, token=shell.proposer)
     assert shell.json("holds", "explain", record_id)["proofs"] == []
 
 
 def test_person_and_serial_number_are_released_before_the_money(books, shell, device):
     record_id = promised(books.hold(device, person=0, item=ITEM)).record_id
     words = ("holds", "release", record_id, "--only-person-and-serial", "--reason", "the shopper waits")
-    changed_nothing(books, shell, *words, "--dry-run", exit_code=0)
-    assert "the money stays held" in shell.run(*words)
+    changed_nothing(books, shell, *words, "--dry-run", exit_code=0, token=shell.proposer)
+    assert "not its money" in shell.agree(*words)["proposal"]["shown"]["says"]
     assert books.record(record_id).goods_freed
     books.hold(device, person=0, item=ITEM)
-    changed_nothing(books, shell, *words, exit_code=6)
+    changed_nothing(books, shell, *words, exit_code=6, token=shell.proposer)
     assert "no person and no serial number any more" in shell.run("holds", "explain", record_id)
-    shell.run("holds", "release", record_id, "--reason", "the shop burnt down")
+    shell.agree("holds", "release", record_id, "--reason", "the shop burnt down")
     shell.run("ledger", "verify")
 
 
@@ -190,10 +200,10 @@ def test_devices_are_listed_frozen_and_let_go(books, shell, device):
     changed_nothing(books, shell, *words, "--dry-run", exit_code=0)
     shell.run(*words)
     changed_nothing(books, shell, *words, exit_code=6)
-    assert f"frozen by {account_name()}: stolen" in shell.run("devices", "ls")
+    assert f"frozen by {name_of_account()}: stolen" in shell.run("devices", "ls")
     back = ("devices", "unfreeze", device.name, "--reason", "found again")
-    changed_nothing(books, shell, *back, "--dry-run", exit_code=0)
-    shell.run(*back)
+    changed_nothing(books, shell, *back, "--dry-run", exit_code=0, token=shell.proposer)
+    shell.agree(*back)
     (listed,) = shell.json("devices", "ls")["devices"]
     assert (listed["frozen"], listed["open_holds"], listed["missing_entries"]) == (None, 0, 0)
 
@@ -201,15 +211,79 @@ def test_devices_are_listed_frozen_and_let_go(books, shell, device):
 def test_a_device_is_replaced_by_a_new_host_and_its_holds_are_listed(books, shell, device):
     record_id = promised(books.hold(device)).record_id
     words = ("devices", "replace", device.name, "--reason", "its disk is dead")
-    changed_nothing(books, shell, *words, "--dry-run", exit_code=4)
-    made = shell.json(*words, exit_code=4)
-    assert [one["record_id"] for one in made["open_holds"]] == [record_id]
-    assert made["shop"] == reference.SHOP
-    again = shell.json(*words, exit_code=4)
-    assert made["code"] != again["code"]
+    changed_nothing(books, shell, *words, "--dry-run", exit_code=4, token=shell.proposer)
+    proposed = shell.propose(*words, exit_code=4)
+    assert [one["record_id"] for one in proposed["open_holds"]] == [record_id]
+    assert not books.device(device).replaced
+    shell.run("approve", proposed["proposal"], token=shell.approver)
     assert books.device(device).replaced
+    assert shell.json("enrol-code", "--shop", proposed["shop"])["shop"] == reference.SHOP
     unfreeze = ("devices", "unfreeze", device.name, "--reason", "why")
-    assert "another host" in changed_nothing(books, shell, *unfreeze, exit_code=6)
+    for again in (words, unfreeze):
+        said = changed_nothing(books, shell, *again, exit_code=6, token=shell.proposer)
+        assert "settlement enrol-code" in said
+
+
+def test_what_people_decide_names_who_proposed_and_who_approved(books, shell, device):
+    record_id = promised(books.hold(device, person=0, item=ITEM)).record_id
+    other = books.enrol("other")
+    for one in (device, other):
+        shell.run("devices", "freeze", one.name, "--reason", "stolen", token=shell.approver)
+    shell.run("freeze", "shop", reference.SHOP, "--reason", "case 7", token=shell.proposer)
+    shell.agree("holds", "release", record_id, "--only-person-and-serial", "--reason", "why")
+    shell.agree("holds", "release", record_id, "--reason", "why")
+    shell.agree("freeze", "lift", "shop", reference.SHOP, "--reason", "why")
+    shell.agree("devices", "unfreeze", device.name, "--reason", "why")
+    shell.agree("devices", "replace", other.name, "--reason", "why")
+    found = {
+        kind: json.loads(body)["by"]
+        for kind, body in books.sql_rows("SELECT kind, body FROM event ORDER BY event_no")
+        if kind.startswith(("device_", "freeze_", "hold_")) and '"by":' in body
+    }
+    both = "wang, li"
+    assert found == {
+        "device_frozen": "li",
+        "freeze_imposed": "wang",
+        "hold_goods_freed": both,
+        "hold_ended": both,
+        "freeze_lifted": both,
+        "device_unfrozen": both,
+        "device_replaced": both,
+    }
+
+
+def test_nobody_says_in_a_command_who_has_decided_it(books, shell, device, tmp_path):
+    record_id = promised(books.hold(device)).record_id
+    command = {"type": "release_hold", "record_id": record_id, "reason": "why"}
+    file = tmp_path / "command.json"
+    file.write_text(json.dumps(command | {"by": "the mayor"}))
+    said = changed_nothing(books, shell, "propose", str(file), exit_code=2, token=shell.proposer)
+    assert "$.by" in said
+    file.write_text(json.dumps(command))
+    assert shell.propose("propose", str(file))["shown"]["command"] == command
+
+
+def test_a_hold_whose_time_is_not_over_is_something_to_look_at(books, shell, device, monkeypatch):
+    record_id = promised(books.hold(device)).record_id
+    monkeypatch.setattr("settlement.app.open_centre.__defaults__", (books.clock.now_ms,))
+    words = ("holds", "release", record_id, "--reason", "why")
+    proposed = shell.propose(*words, exit_code=4)
+    assert proposed["over"] is False
+    assert "may still take the money" in shell.run(*words, exit_code=4, token=shell.proposer)
+
+
+@pytest.mark.parametrize(
+    "words", [("holds", "ls"), ("devices", "ls"), ("freeze", "ls"), ("alarms",)], ids=" ".join
+)
+def test_who_has_no_role_reads_nothing_and_it_is_audited(books, shell, words):
+    nobody = add_person(books.centre, "nobody")
+    shell.run(*words, exit_code=6, token=nobody)
+    shell.run(*words)
+    found = shell.json("audit", "ls")["entries"][-2:]
+    assert [(one["who"], one["what"], one["outcome"]) for one in found] == [
+        ("nobody", " ".join(words), "denied"),
+        (name_of_account(), " ".join(words), "done"),
+    ]
 
 
 def test_the_gaps_of_a_chain_are_shown(books, shell, device):
@@ -265,4 +339,4 @@ def test_alarms_exit_4_when_anything_needs_people_and_0_when_nothing_does(books,
     ids=" ".join,
 )
 def test_what_cannot_be_meant_is_refused_with_what_to_do(books, shell, words):
-    assert changed_nothing(books, shell, *words, exit_code=2)
+    assert changed_nothing(books, shell, *words, exit_code=2, token=shell.proposer)

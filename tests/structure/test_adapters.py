@@ -77,8 +77,8 @@ MAY = {
     ),
     # The centre.
     "settlement/system.py": (
-        "clock randomness threads environment",
-        "the centre's clock, randomness, threads and locks, and the account it runs under",
+        "clock randomness threads",
+        "the centre's clock, randomness, threads and locks",
     ),
     "settlement/logs.py": ("log", "the one log, every value scrubbed"),
     "settlement/config.py": (

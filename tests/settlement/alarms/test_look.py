@@ -182,8 +182,8 @@ def test_a_frozen_device_rings_until_it_is_let_go_or_replaced(books):
     for device in (one, two):
         books.done(FreezeDevice(device.name, "stolen", "li"))
     assert set(ringing(books)["DEVICE_FROZEN"].about) == {one.name, two.name}
-    books.done(UnfreezeDevice(one.name, "found", "li"))
-    books.done(ReplaceDevice(two.name, "lost", "li"))
+    books.done(UnfreezeDevice(one.name, "found", by="wang, li"))
+    books.done(ReplaceDevice(two.name, "lost", by="wang, li"))
     assert "DEVICE_FROZEN" not in ringing(books)
 
 

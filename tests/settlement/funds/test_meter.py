@@ -9,20 +9,20 @@ from books import changed_pack
 from settlement.funds.meter import read_meter
 from settlement.ledger.accounts import Account
 from subsidy import calendar
-from subsidy.policy.model import Dated, Hours, Row, Source
+from subsidy.policy.model import Dated, Hours, PoolBy, Row, Source
 
 NOON_MS = calendar.end_ms(datetime.date(2026, 2, 28)) + 12 * 3_600_000
 FUNDERS = {"central": 85, "province": 5, "city": 5, "county": 5}
 
 
-def books_of(given_fen=100_000_000, left_fen=None):
+def books_of(given_fen=100_000_000, left_fen=None, pool=""):
     """Return balances of a fund whose funders bear their shares of what is left."""
     left_fen = given_fen if left_fen is None else left_fen
     found = {}
     for funder, percent in FUNDERS.items():
-        found[funder, Account.APPROPRIATED, 2026] = -given_fen * percent // 100
-        found[funder, Account.AVAILABLE, 2026] = left_fen * percent // 100
-        found[funder, Account.HELD, 2026] = (given_fen - left_fen) * percent // 100
+        found[funder, Account.APPROPRIATED, 2026, pool] = -given_fen * percent // 100
+        found[funder, Account.AVAILABLE, 2026, pool] = left_fen * percent // 100
+        found[funder, Account.HELD, 2026, pool] = (given_fen - left_fen) * percent // 100
     return found
 
 
@@ -49,7 +49,7 @@ def test_the_largest_grant_is_what_is_left_when_that_is_less_than_the_cap(books)
 
 
 def test_one_funder_that_has_nothing_left_ends_it_for_all(books):
-    balances = books_of() | {("county", Account.AVAILABLE, 2026): 0}
+    balances = books_of() | {("county", Account.AVAILABLE, 2026, ""): 0}
     meter = read_meter(balances, books.pack, (), False, NOON_MS)
     assert fridge(meter).largest_grant_fen < 20  # fen of which the county bears none
     assert (meter.years[0].left_fen < 20, meter.years[0].used_percent) == (True, 100)
@@ -95,3 +95,25 @@ def test_an_empty_fund_is_exhausted(books):
     meter = read_meter({}, books.pack, (), False, NOON_MS)
     assert {one.why for one in meter.categories} == {"FUND_EXHAUSTED"}
     assert meter.years[0].left_fen == 0
+
+
+def divided_by(pack, *by):
+    """Return the pack with years divided by something, and a group for its rules."""
+    rows = Dated("pools_by", (Row(datetime.date(2025, 1, 1), by, Source("t", "c")),))
+    rules = tuple(msgspec.structs.replace(one, group="A") for one in pack.rule_sets)
+    return msgspec.structs.replace(pack, rule_sets=rules, pools_by=rows)
+
+
+def test_of_a_divided_year_only_that_counts_on_which_sales_draw(books):
+    pack = divided_by(books.pack, PoolBy.GROUP, PoolBy.COUNTY)
+    balances = (
+        books_of()
+        | books_of(left_fen=20_000, pool="group=A/county=321202")
+        | books_of(left_fen=50_000, pool="group=A/county=321203")
+        | books_of(left_fen=900_000, pool="group=B/county=321202")
+        | books_of(left_fen=900_000, pool="group=A")
+    )
+    meter = read_meter(balances, pack, (), False, NOON_MS)
+    assert (fridge(meter).largest_grant_fen, meter.years[0].left_fen) == (50_000, 70_000)
+    meter = read_meter(books_of(), pack, (), False, NOON_MS)
+    assert (fridge(meter).why, meter.years[0].left_fen) == ("FUND_EXHAUSTED", 0)

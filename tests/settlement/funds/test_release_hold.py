@@ -15,17 +15,17 @@ from subsidy.wire import v1
 
 GRANT_FEN = 43_500
 ITEM = v1.Item(gtin=reference.FRIDGE, serial_no="SN-SAME-1")
-PEOPLE = ("li", "wang")
+PEOPLE = "wang, li"
 
 
 def release(record_id):
     """Return the decision to end a hold."""
-    return ReleaseHold(record_id, "the shop burnt down", PEOPLE)
+    return ReleaseHold(record_id, "the shop burnt down", by=PEOPLE)
 
 
 def free(record_id):
     """Return the decision to free person and serial number."""
-    return FreeGoods(record_id, "the shopper waits", PEOPLE)
+    return FreeGoods(record_id, "the shopper waits", by=PEOPLE)
 
 
 def goods(books, sealed):
@@ -72,7 +72,7 @@ def test_a_released_hold_gives_everything_back_and_names_the_decision(books, hel
     assert open_holds(books) == (0, 0)
     assert books.money() == {}
     ((body,),) = books.sql_rows("SELECT body FROM event WHERE kind = 'hold_ended'")
-    assert '"by":"li, wang"' in body
+    assert '"by":"wang, li"' in body
 
 
 def test_a_hold_is_released_once(books, held):

@@ -158,7 +158,7 @@ class WaysOut(RuleBasedStateMachine):
         sale = self.draw(data)
         if sale is None:
             return
-        (answer,) = self.books.write(ReleaseHold(sale.record_id, "why", ("li", "wang")))
+        (answer,) = self.books.write(ReleaseHold(sale.record_id, "why", by="wang, li"))
         assert isinstance(answer, Denied) == (sale.place != "held")
         if sale.place == "held":
             sale.place = "ended"
@@ -170,7 +170,7 @@ class WaysOut(RuleBasedStateMachine):
         sale = self.draw(data)
         if sale is None:
             return
-        (answer,) = self.books.write(FreeGoods(sale.record_id, "why", ("li", "wang")))
+        (answer,) = self.books.write(FreeGoods(sale.record_id, "why", by="wang, li"))
         may = sale.place == "held" and not sale.freed
         assert isinstance(answer, Denied) != may
         if may:
@@ -187,7 +187,7 @@ class WaysOut(RuleBasedStateMachine):
     @rule(data=st.data())
     def something_is_lifted(self, data):
         name = data.draw(st.sampled_from(sorted(self.frozen) or self.names))
-        (answer,) = self.books.write(LiftFreeze(*name, "cleared", "wang"))
+        (answer,) = self.books.write(LiftFreeze(*name, "cleared", by="wang, li"))
         assert isinstance(answer, Denied) == (name not in self.frozen)
         self.frozen.discard(name)
 
@@ -251,7 +251,7 @@ class WaysOut(RuleBasedStateMachine):
     def everything_is_lifted_and_paid_once(self) -> None:
         """Lift all that stands; claim and pay; nothing that the fund owes and nobody disputes is left."""
         for name in sorted(self.frozen):
-            self.books.done(LiftFreeze(*name, "cleared", "wang"))
+            self.books.done(LiftFreeze(*name, "cleared", by="wang, li"))
         claimed = self.books.claim(*self.devices.values())
         for claim in {*self.claims, claimed.claim} - {None}:
             self.books.write(PayClaim(claim, "the last bank document"))

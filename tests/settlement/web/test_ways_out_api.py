@@ -6,6 +6,7 @@ import contextlib
 import pytest
 import reference_data as reference
 import requests
+from centre import APPROVER, PROPOSER
 
 from settlement.funds.freezings import ImposeFreeze, Kind, LiftFreeze
 from settlement.web.meter import LastMeter
@@ -27,7 +28,7 @@ def frozen(centre, kind, name):
     try:
         yield
     finally:
-        writer.write_now([LiftFreeze(kind, name, "cleared", "wang")])
+        writer.write_now([LiftFreeze(kind, name, "cleared", by="wang, li")])
 
 
 def raise_it(wrong):
@@ -154,3 +155,120 @@ def test_alarms_are_told_with_what_to_do_and_as_figures(centre, client):
     figures = centre.session.get(f"{centre.url}/metrics", timeout=10).text
     assert 'settlement_alarm{code="DEVICE_FROZEN",severity="warning"} 1' in figures
     assert 'settlement_alarm{code="BOOKS_NOT_TRUE",severity="critical"} 0' in figures
+
+
+# What people change.
+
+
+def carried_out(centre, path, body):
+    """Propose over HTTP as one person, approve as the other, and return the proposal."""
+    proposed = centre.post(path, body)
+    assert proposed.status_code == 202, proposed.text
+    approved = centre.approve(proposed.json())
+    assert (approved.status_code, approved.json()["proposal"]["state"]) == (200, "APPROVED"), approved.text
+    return proposed.json()
+
+
+def freezes(centre):
+    """Return what is listed as frozen."""
+    return centre.get("/v1/freezes").json()["freezes"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "shown"),
+    [
+        ("merchant", reference.MERCHANT, reference.MERCHANT),
+        ("shop", reference.SHOP, reference.SHOP),
+        ("serial", "示例牌/sn-frozen-2", "示例牌/SN-FROZEN-2"),
+        ("programme", "TRAINING", "TRAINING"),
+    ],
+)
+def test_one_freezes_at_once_and_two_lift(centre, kind, name, shown):
+    answer = centre.post("/v1/freezes", {"kind": kind, "name": name, "reason": "case 7"})
+    assert answer.status_code == 200, answer.text
+    frozen = answer.json()
+    assert (frozen["kind"], frozen["name"], frozen["frozen_by"]) == (kind, shown, PROPOSER)
+    assert frozen in freezes(centre)
+    assert centre.post("/v1/freezes", {"kind": kind, "name": name, "reason": "again"}).status_code == 409
+    carried_out(centre, "/v1/freezes/lift", {"kind": kind, "name": shown, "reason": "cleared"})
+    assert freezes(centre) == []
+
+
+def test_a_person_is_frozen_by_a_sale_and_lifted_as_listed(centre, client):
+    promise = client.hold(person=33).promise
+    body = {"kind": "person", "name": promise.record_id, "reason": "case 7"}
+    frozen = centre.post("/v1/freezes", body).json()
+    index = centre.centre.keys.person_index(reference.identity_no(33))
+    assert (frozen["name"], frozen["of_record"]) == (index[:12], promise.record_id)
+    lift = {"kind": "person", "name": frozen["name"], "reason": "cleared"}
+    assert carried_out(centre, "/v1/freezes/lift", lift)["shown"]["command"]["name"] == index[:12]
+    assert freezes(centre) == []
+    client.release(promise.record_id, promise.hold_no)
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        ({"kind": "merchant", "name": "NOSUCH", "reason": "why"}, 404),
+        ({"kind": "serial", "name": "SN-1", "reason": "why"}, 422),
+        ({"kind": "person", "name": "321202199003070013", "reason": "why"}, 422),
+        ({"kind": "person", "name": "0192f4a0-0000-7000-8000-000000000000", "reason": "why"}, 404),
+        ({"kind": "nothing", "name": "x", "reason": "why"}, 400),
+        ({"kind": "shop", "name": reference.SHOP}, 400),
+        ({"kind": "shop", "name": reference.SHOP, "reason": " "}, 400),
+        ({"kind": "shop", "name": reference.SHOP, "reason": "why", "by": "the mayor"}, 400),
+        ({"kind": "shop", "name": "a\0b", "reason": "why"}, 400),
+    ],
+)
+def test_what_cannot_be_frozen_is_told_and_changes_nothing(centre, body, status):
+    before = centre.state_hash()
+    answer = centre.post("/v1/freezes", body)
+    assert (answer.status_code, "321202199003070013" in answer.text) == (status, False)
+    assert centre.state_hash() == before
+
+
+def test_a_hold_is_freed_in_two_steps_by_two_people(centre, client):
+    promise = client.hold(person=34).promise
+    path = f"/v1/holds/{promise.record_id}"
+    carried_out(centre, f"{path}/free-goods", {"reason": "the shopper waits"})
+    assert centre.get(path).json()["goods_freed"] is True
+    carried_out(centre, f"{path}/release-by-decision", {"reason": "the shop burnt down"})
+    ended = centre.get(path).json()
+    assert (ended["state"], ended["why"]) == ("RELEASED", "decided by people: the shop burnt down")
+    again = centre.post(f"{path}/release-by-decision", {"reason": "again"})
+    assert (again.status_code, again.json()["code"]) == (409, "NOT_HELD")
+
+
+def test_a_device_is_frozen_at_once_and_let_go_or_replaced_by_two(centre):
+    device = centre.enrol()
+    path = f"/v1/devices/{device.name}"
+    frozen = centre.post(f"{path}/freeze", {"reason": "stolen"}, centre.second_token).json()
+    assert (frozen["frozen"], frozen["frozen_by"]) == ("stolen", APPROVER)
+    carried_out(centre, f"{path}/unfreeze", {"reason": "found again"})
+    carried_out(centre, f"{path}/replace", {"reason": "its disk is dead"})
+    (found,) = [one for one in centre.get("/v1/devices").json()["devices"] if one["device"] == device.name]
+    both = f"{PROPOSER}, {APPROVER}"
+    assert (found["replaced"], found["frozen_by"], found["frozen"]) == (
+        True,
+        both,
+        "replaced: its disk is dead",
+    )
+    again = centre.post(f"{path}/replace", {"reason": "again"})
+    assert (again.status_code, again.json()["code"]) == (409, "DEVICE_REPLACED")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/v1/holds/{}/free-goods",
+        "/v1/holds/{}/release-by-decision",
+        "/v1/devices/{}/freeze",
+        "/v1/devices/{}/unfreeze",
+        "/v1/devices/{}/replace",
+    ],
+)
+@pytest.mark.parametrize("name", ["nobody", "%00", "x" * 500, "' OR 1=1 --"])
+def test_what_is_not_here_is_a_404_and_changes_nothing(centre, path, name):
+    before = centre.state_hash()
+    assert centre.post(path.format(name), {"reason": "why"}).status_code == 404
+    assert centre.state_hash() == before
