@@ -10,6 +10,7 @@ from settlement.app import Centre, open_centre, set_up
 from settlement.cli_claims import claims, year
 from settlement.cli_imports import imports
 from settlement.cli_night import night
+from settlement.cli_rebuild import rebuild
 from settlement.cli_transfer import Pool, parts_of, refuse_foreign_parts, transfer
 from settlement.config import read_settings
 from settlement.console import Config, DryRun, Json, Refused, Set, Shown, print_now, run
@@ -44,6 +45,7 @@ app.add_typer(config, name="config")
 app.add_typer(claims, name="claims")
 app.add_typer(year, name="year")
 app.command("transfer")(transfer)
+ledger.command("rebuild")(rebuild)
 
 
 @app.command("init")

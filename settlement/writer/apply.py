@@ -74,15 +74,20 @@ def is_settled(command: Command) -> bool:
     return isinstance(command, place_hold.PlaceHold)
 
 
+def happen(event: Event, rows: Rows, at_ms: int) -> Happened:
+    """Fold an event into the rows, its money too: the writer does it here, and so do books made anew."""
+    posted = balances.book(rows, event.booking) if isinstance(event, MoneyEvent) else ()
+    event.fold(rows)
+    return Happened(at_ms, event, posted)
+
+
 def run(
     command: Command, rows: Rows, setting: Setting, at_ms: int, happened: Callable[[Happened], None]
 ) -> Answer:
     """Run `command` on loaded rows, fold what happens into them, and return its answer."""
 
     def emit(event: Event) -> None:
-        posted = balances.book(rows, event.booking) if isinstance(event, MoneyEvent) else ()
-        event.fold(rows)
-        happened(Happened(at_ms, event, posted))
+        happened(happen(event, rows, at_ms))
 
     match command:
         case place_hold.PlaceHold():
