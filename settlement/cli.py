@@ -1,13 +1,16 @@
 """Which commands does the centre have? They parse and call; `console.py` answers."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from settlement import api_tokens
 from settlement.app import Centre, open_centre, set_up
 from settlement.cli_claims import claims, year
+from settlement.cli_copies import backup, drill, move, restore, restored
 from settlement.cli_imports import imports
 from settlement.cli_night import night
 from settlement.cli_rebuild import rebuild
@@ -15,6 +18,7 @@ from settlement.cli_transfer import Pool, parts_of, refuse_foreign_parts, transf
 from settlement.config import read_settings
 from settlement.console import Config, DryRun, Json, Refused, Set, Shown, print_now, run
 from settlement.db.connection import reading, writing
+from settlement.db.serving import BooksTaken, serving
 from settlement.devices.make_code import make_code
 from settlement.funds import top_up as top_up_step
 from settlement.funds.top_up import TopUp
@@ -45,6 +49,8 @@ app.add_typer(config, name="config")
 app.add_typer(claims, name="claims")
 app.add_typer(year, name="year")
 app.command("transfer")(transfer)
+for command in (backup, restore, restored, drill, move):
+    app.command(command.__name__)(command)
 ledger.command("rebuild")(rebuild)
 
 
@@ -105,15 +111,19 @@ def serve(config: Config, set_: Set = None, json: Json = False) -> None:
 
     def work() -> Shown:
         centre = open_centre(read_settings(config, set_ or ()).settings)
-        with bind(centre.settings.listen) as bound:
+        with _serving(centre), bind(centre.settings.listen) as bound:
             address = "{}:{}".format(*bound.getsockname()[:2])
             web = centre.web()
-            document = {
+            document: dict[str, Any] = {
                 "programme": centre.pack.programme,
                 "listening": address,
                 "training": centre.pack.training,
             }
-            print_now(Shown(document, [f"serving {centre.pack.programme} on {address}"]), json)
+            lines = [f"serving {centre.pack.programme} on {address}"]
+            if (item := centre.restored()) is not None:
+                document["restored"] = item.detail
+                lines += [item.detail, item.next_step]
+            print_now(Shown(document, lines), json)
             run_until_stopped(web, bound)
         return Shown(None, [])
 
@@ -252,6 +262,15 @@ def show(
         return Shown(document, lines)
 
     run(work, json)
+
+
+@contextmanager
+def _serving(centre: Centre) -> Iterator[None]:
+    try:
+        with serving(centre.engine, centre.settings.database):
+            yield
+    except BooksTaken as wrong:
+        raise Refused(str(wrong), 6) from None
 
 
 def _open(config: Path, set_: list[str] | None) -> Centre:

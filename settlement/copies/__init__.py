@@ -1,1 +1,1 @@
-"""Copies of the books, and proofs that a copy is one: backups, restores, moves, books made anew from the events."""
+"""Copies of the books, and the proof that a copy is one: backups, restores, moves, books made anew."""

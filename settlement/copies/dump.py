@@ -37,7 +37,7 @@ class Content(msgspec.Struct, frozen=True):
 
 
 def content(connection: Connection, of: Sequence[Table] = ALL) -> Content:
-    """Return what the tables hold in the transaction of `connection`. Reads a bounded number of rows at once."""
+    """Return what the tables hold in the transaction of `connection`, reading a thousand rows at a time."""
     hashes = tuple(_of_table(connection, table) for table in of)
     return Content(hashlib.sha256(_ENCODER.encode_lines(hashes)).hexdigest(), hashes)
 

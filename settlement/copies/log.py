@@ -15,6 +15,7 @@ from settlement.copies.books import LOG, POSTINGS, in_order
 from settlement.copies.rows_on_demand import RowsOnDemand
 from settlement.ledger.post import Overdrawn
 from settlement.writer import store
+from settlement.writer.bulk import Values
 from settlement.writer.event_chain import GENESIS, event_hash
 from settlement.writer.events import EventUnreadable, happen, read_event
 
@@ -24,7 +25,7 @@ MOST_TOLD = 10
 class Folded(msgspec.Struct, frozen=True):
     """How many events were read, the hash of the last one, and what is wrong with the log.
 
-    `is_whole` is false when an event could not be read or could not have happened: nothing after it was folded.
+    `is_whole` is false when an event could not be read or have happened: nothing after it was folded.
     """
 
     events: int
@@ -90,10 +91,12 @@ def _chain_faults(last: int, head: str, one: LoggedEvent) -> Iterator[str]:
     if one.event_no != last + 1:
         yield f"what stands before event {one.event_no} is missing: event {last + 1} is not there"
     elif event_hash(head, one.event_no, one.at_ms, one.kind, one.body, one.record_id) != one.hash:
-        yield f"event {one.event_no} ({one.kind}) is not what was written there: it was edited, put in or moved"
+        yield (
+            f"event {one.event_no} ({one.kind}) is not what was written there: it was edited, put in or moved"
+        )
 
 
-def _fold(rows: RowsOnDemand, one: LoggedEvent, faults: list[str]) -> store.Values:
+def _fold(rows: RowsOnDemand, one: LoggedEvent, faults: list[str]) -> Values:
     named = f"event {one.event_no} ({one.kind})"
     try:
         event = read_event(one.body)

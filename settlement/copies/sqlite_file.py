@@ -1,4 +1,4 @@
-"""How is an SQLite file opened that no service works on: a copy that is only looked at, or one to be thrown away?"""
+"""How is an SQLite file opened on which no service works: one to look at, and one to throw away?"""
 
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,7 @@ from sqlalchemy.pool import NullPool
 
 
 def open_copy(file: Path) -> Engine:
-    """Return an engine that only reads a finished copy, which nobody else has open; not a byte of it changes."""
+    """Return an engine that only reads a finished copy, of which not a byte is changed."""
     return _engine(f"{file.absolute().as_uri()}?mode=ro&immutable=1", ())
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 
 from settlement.claims import build, enter_late, pay, repaid, send_back
+from settlement.copies import restored
 from settlement.devices import enrol
 from settlement.funds import close_year, move_authority, place_hold, top_up
 from settlement.intake import accept
@@ -24,6 +25,8 @@ Command = (
     | close_year.CloseYear
     | move_authority.MoveAuthority
     | apply_night.ApplyNight
+    | restored.NoteRestore
+    | restored.SettleRestore
 )
 
 
@@ -66,6 +69,8 @@ def _keys(command: Command, rows: Rows, setting: Setting) -> list[Wanted]:
             return move_authority.keys(command, rows)
         case apply_night.ApplyNight():
             return apply_night.keys(command, rows)
+        case restored.NoteRestore() | restored.SettleRestore():
+            return restored.keys(command)
     raise AssertionError(f"{type(command).__name__} asks for nothing")
 
 
@@ -114,3 +119,5 @@ def run(
             return move_authority.decide(rows, command, setting, at_ms, emit)
         case apply_night.ApplyNight():
             return apply_night.decide(rows, command, setting, at_ms, emit)
+        case restored.NoteRestore() | restored.SettleRestore():
+            return restored.decide(rows, command, setting, at_ms, emit)

@@ -65,17 +65,15 @@ def read_where(connection: Connection, kind: type[Row], *conditions: Any) -> lis
 
 def write(connection: Connection, rows: Rows, happened: Sequence[Happened]) -> None:
     """Write the changed rows, the events and their postings."""
-    events, posted = [], []
+    events: list[tuple[Any, ...]] = []
+    posted: list[tuple[Any, ...]] = []
     if happened and rows.last_event is None:
         rows.last_event = _last_event(connection)
     number, head = rows.last_event or (0, GENESIS)
     for one in happened:
         event, number = one.event, number + 1
-        kind, body, record_id = (
-            event.__struct_config__.tag,
-            msgspec.json.encode(event).decode(),
-            event.about(),
-        )
+        kind, record_id = str(event.__struct_config__.tag), event.about()
+        body = msgspec.json.encode(event).decode()
         head = event_hash(head, number, one.at_ms, kind, body, record_id)
         events.append((number, one.at_ms, kind, body, record_id, head))
         posted += values_of_postings(number, one)

@@ -13,7 +13,7 @@ from subsidy.policy.split import Part
 
 
 def keep_busy(books: Books) -> FakeDevice:
-    """Let two devices sell, close, return, be claimed, paid, sent back, late and frozen; return one of them."""
+    """Let two devices do whatever devices do and people what people do, and return one of the devices."""
     device, other = books.enrol("busy"), books.enrol("other")
     sold = [books.sell(device, person=person) for person in range(6)]
     closed = promised(books.hold(device, person=6))

@@ -66,10 +66,8 @@ def test_books_are_what_their_events_make(any_books, tmp_path):
 def test_an_edited_event_is_named(books, shell):
     # Nothing that is folded depends on it: only the chain knows.
     number = number_of(books, "upload_taken")
-    tampered(
-        books,
-        f"UPDATE event SET body = replace(body, '\"upload_no\":1', '\"upload_no\":2') WHERE event_no = {number}",
-    )
+    edited = "replace(body, '\"upload_no\":1', '\"upload_no\":2')"
+    tampered(books, f"UPDATE event SET body = {edited} WHERE event_no = {number}")
     assert f"event {number} (upload_taken) is not what was written there" in found(shell)
 
 
@@ -171,7 +169,8 @@ def test_an_edited_balance_is_named(books, shell):
     [
         "UPDATE posting SET fen = fen * 2 WHERE event_no = 5",
         "DELETE FROM posting WHERE line > 1",
-        "INSERT INTO posting SELECT event_no + 1000, line, happening, funder, account, year, fen, pool FROM posting",
+        "INSERT INTO posting SELECT event_no + 1000, line, happening, funder, account, year, fen, pool "
+        "FROM posting",
     ],
 )
 def test_edited_postings_are_named(books, shell, edit):
