@@ -1,7 +1,7 @@
 """How do the books of a backup become a database again, and are they what was saved?
 
 Into a database that is not there, or is empty; never over books. The file is held against its manifest
-before, and what the database holds after. The restored centre is told: an event in its log, an item for people.
+before, and what the database holds after. The centre is told: by an event in its log and an item for people.
 """
 
 from collections.abc import Callable, Iterator
@@ -95,9 +95,9 @@ def _into_file(found: Manifest, backup: Path, place: Sqlite) -> Iterator[Engine]
             _compare(copy, found)
         engine = engine_on(Sqlite(unfinished))
         yield engine
+        # Whatever was written has to lie in the one file that is put in place.
         with engine.connect() as connection:
             connection.execute(text("PRAGMA wal_checkpoint(TRUNCATE)"))
-        engine.dispose()
 
 
 def _refuse_file(place: Sqlite) -> None:
@@ -116,14 +116,16 @@ def _refuse_file(place: Sqlite) -> None:
 def _into_server(found: Manifest, backup: Path, place: Postgres) -> Iterator[Engine]:
     refuse_books(place)
     engine = engine_on(place)
-    with engine.connect() as connection:
-        if inspect(connection).get_table_names():
-            raise CopyRefused(f"{place} has tables already. Name an empty database")
-    pg_tools.put_back(backup, place)
-    with engine.begin() as connection:
-        _compare(connection, found)
-    yield engine
-    engine.dispose()
+    try:
+        with engine.connect() as connection:
+            if inspect(connection).get_table_names():
+                raise CopyRefused(f"{place} has tables already. Name an empty database")
+        pg_tools.put_back(backup, place)
+        with engine.begin() as connection:
+            _compare(connection, found)
+        yield engine
+    finally:
+        engine.dispose()
 
 
 def _compare(connection: Connection, found: Manifest) -> None:
