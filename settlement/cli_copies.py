@@ -117,6 +117,7 @@ def restored(
     reference: Annotated[str, typer.Option("--reference", help="Who says so: the document it rests on.")],
     set_: Set = None,
     json: Json = False,
+    dry_run: DryRun = False,
 ) -> None:
     """Note that everything that a restore asks for is done; its item is closed.
 
@@ -127,10 +128,11 @@ def restored(
 
     def work() -> Shown:
         centre = _open(config, set_)
-        (answer,) = centre.writer(_raise).write_now([SettleRestore(reference)])
+        (answer,) = centre.writer(_raise).write_now([SettleRestore(reference)], dry_run)
         if isinstance(answer, Denied):
             raise Refused(answer.detail, 6)
-        return Shown({"settled": reference}, [f"settled by {reference}"])
+        words = f"{'would be settled' if dry_run else 'settled'} by {reference}"
+        return Shown({"settled": reference, "dry_run": dry_run}, [words])
 
     run(work, json)
 
@@ -176,6 +178,7 @@ def move(
     to: Annotated[str, typer.Option("--to", help="A new file, or an empty postgresql:// database.")],
     set_: Set = None,
     json: Json = False,
+    dry_run: DryRun = False,
 ) -> None:
     """Move the books to another database, prove that they are the same, and close the old ones.
 
@@ -191,22 +194,25 @@ def move(
         centre = open_centre(settings, even_moved=True)
         place = place_of(to)
         try:
-            done = move_books(centre.engine, settings.database, place)
+            done = move_books(centre.engine, settings.database, place, dry_run)
         except _REFUSALS as wrong:
             raise Refused(str(wrong), 6) from None
         rows = sum(one.rows for one in done.after.tables)
         document = {
             "to": str(place),
+            "dry_run": dry_run,
             "rows": rows,
             "balances": done.balances,
             "sha256_before": done.before.sha256,
             "sha256_after": done.after.sha256,
         }
         lines = [
-            f"moved     {rows} rows, {done.balances} balances",
+            f"copied    {rows} rows, {done.balances} balances",
             f"before    {done.before.sha256}",
             f"after     {done.after.sha256}",
-            f"next      name {place} under `database:`; nobody can write in the old books any more",
+            f"next      name {place} under `database:`; nobody can write in the old books any more"
+            if not dry_run
+            else "dry run: everything was taken back, but empty tables there",
         ]
         return Shown(document, lines)
 

@@ -26,8 +26,10 @@ class Moved(msgspec.Struct, frozen=True):
     balances: int
 
 
-def move(engine: Engine, source: Place, target: Place) -> Moved:
+def move(engine: Engine, source: Place, target: Place, dry_run: bool = False) -> Moved:
     """Move the books from `source`, which `engine` is on, to `target`, and close them at `source`.
+
+    A `dry_run` copies and compares, then takes everything back: empty tables are left at `target`.
 
     Raises CopyRefused when something is at `target`, the books are gone already, or the copy is not one;
     BooksTaken while a service works on them. Then nothing has changed.
@@ -46,10 +48,18 @@ def move(engine: Engine, source: Place, target: Place) -> Moved:
                     raise CopyRefused(
                         f"the copy is not what the books are: {', '.join(wrong)}. Nothing has moved"
                     )
+                if dry_run:
+                    raise _Rehearsed
                 moved.leave(old, str(target))
+        except _Rehearsed:
+            pass
         finally:
             new_engine.dispose()
     return done
+
+
+class _Rehearsed(Exception):
+    """Everything went well, and nothing of it is to stay."""
 
 
 def _come_back(engine: Engine, target: Place) -> None:

@@ -114,7 +114,9 @@ def test_a_restore_gives_back_what_was_saved_and_knows_that_it_is_one(books, she
     there = ("--set", f"database={into}")
     assert shell.json("ledger", "rebuild", *there)["same"]
     assert shell.json("ledger", "verify", *there)["true"]
-    assert shell.json("restored", "--reference", "minutes 1", *there) == {"settled": "minutes 1"}
+    settle = ("restored", "--reference", "minutes 1", *there)
+    assert shell.json(*settle, "--dry-run") == {"settled": "minutes 1", "dry_run": True}
+    assert shell.json(*settle) == {"settled": "minutes 1", "dry_run": False}
     shell.run("restored", "--reference", "minutes 2", *there, exit_code=6)
     assert "Nothing is to be done" in shell.stderr
     assert shell.json("ledger", "rebuild", *there)["same"]

@@ -73,6 +73,10 @@ def test_a_writer_that_was_running_writes_no_more(books, tmp_path):
 
 def test_the_old_books_name_the_new_ones_and_serve_no_more(books, shell, tmp_path):
     new = tmp_path / "target.sqlite3"
+    before = books.state_hash()
+    rehearsed = shell.json("move", "--to", str(new), "--dry-run")
+    assert rehearsed["sha256_before"] == rehearsed["sha256_after"]
+    assert books.state_hash() == before
     said = shell.json("move", "--to", str(new))
     assert said["sha256_before"] == said["sha256_after"]
     for words in (("serve",), ("ledger", "verify"), ("backup", str(tmp_path))):
