@@ -1,13 +1,16 @@
 """Which commands does the centre have? They parse and call; `console.py` answers."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from settlement.app import Centre, open_centre, set_up
 from settlement.cli_alarms import alarms
 from settlement.cli_claims import claims, year
+from settlement.cli_copies import backup, drill, move, restore, restored
 from settlement.cli_devices import devices
 from settlement.cli_freeze import freeze
 from settlement.cli_funds import top_up, transfer
@@ -16,12 +19,14 @@ from settlement.cli_imports import imports
 from settlement.cli_night import night
 from settlement.cli_people import users
 from settlement.cli_proposals import approve, proposals, propose
+from settlement.cli_rebuild import rebuild
 from settlement.cli_tokens import audit_log, tokens
 from settlement.config import read_settings
 from settlement.console import Config, Json, Refused, Set, Shown, TokenFile, print_now, run
 from settlement.db.connection import reading, writing
 from settlement.db.place import Place, Postgres
 from settlement.db.rights import is_role_name, let_in
+from settlement.db.serving import BooksTaken, serving
 from settlement.devices.make_code import make_code
 from settlement.ledger import read_books
 from settlement.people import audit
@@ -62,6 +67,9 @@ app.add_typer(holds, name="holds")
 app.add_typer(devices, name="devices")
 app.add_typer(freeze, name="freeze")
 app.command("alarms")(alarms)
+for command in (backup, restore, restored, drill, move):
+    app.command(command.__name__)(command)
+ledger.command("rebuild")(rebuild)
 
 
 @app.command("init")
@@ -127,15 +135,23 @@ def serve(config: Config, set_: Set = None, json: Json = False) -> None:
 
     def work() -> Shown:
         centre = open_centre(read_settings(config, set_ or ()).settings)
-        with bind(centre.settings.listen) as bound, centre.acting(Task(Permission.RUN, "serve")):
+        with (
+            _serving(centre),
+            bind(centre.settings.listen) as bound,
+            centre.acting(Task(Permission.RUN, "serve")),
+        ):
             address = "{}:{}".format(*bound.getsockname()[:2])
             web = centre.web()
-            document = {
+            document: dict[str, Any] = {
                 "programme": centre.pack.programme,
                 "listening": address,
                 "training": centre.pack.training,
             }
-            print_now(Shown(document, [f"serving {centre.pack.programme} on {address}"]), json)
+            lines = [f"serving {centre.pack.programme} on {address}"]
+            if (item := centre.restored()) is not None:
+                document["restored"] = item.detail
+                lines += [item.detail, item.next_step]
+            print_now(Shown(document, lines), json)
             run_until_stopped(web, bound)
             web.edge.writer.stop()
         return Shown(None, [])
@@ -274,6 +290,15 @@ def _check_role(place: Place, role: str | None) -> None:
         raise Refused("only a database on a PostgreSQL server has roles. Leave --service-role out", 2)
     if not is_role_name(role):
         raise Refused("--service-role: write small letters, digits and _, as in settlement", 2)
+
+
+@contextmanager
+def _serving(centre: Centre) -> Iterator[None]:
+    try:
+        with serving(centre.engine, centre.settings.database):
+            yield
+    except BooksTaken as wrong:
+        raise Refused(str(wrong), 6) from None
 
 
 def _open(config: Path, set_: list[str] | None) -> Centre:

@@ -26,7 +26,10 @@ _POOL, _POOL_MORE = 5, 15
 # Any number that nobody else takes a lock by.
 _MIGRATION_LOCK = 8_600_001
 
-TAKE_TURN = text("UPDATE writer SET batch_no = batch_no + 1 WHERE one = 1 RETURNING epoch, batch_no")
+TAKE_TURN = text(
+    "UPDATE writer SET batch_no = batch_no + 1 WHERE one = 1 AND epoch >= 0 RETURNING epoch, batch_no"
+)
+"""No row is returned when the books are closed (`db/moved.py`)."""
 
 
 def open_database(place: Place) -> Engine:
@@ -43,9 +46,13 @@ def engine_on(place: Place) -> Engine:
 
 @contextmanager
 def writing(engine: Engine) -> Iterator[Connection]:
-    """Open a transaction that alone may write; commits at the end, rolls back on an error."""
+    """Open a transaction that alone may write; commits at the end, rolls back on an error.
+
+    Raises DatabaseDown when the books were moved elsewhere.
+    """
     with engine.connect().execution_options(writes=True) as connection, connection.begin():
-        connection.execute(TAKE_TURN)
+        if connection.execute(TAKE_TURN).first() is None:
+            raise DatabaseDown("these books were moved to another database. Work on those")
         yield connection
 
 

@@ -24,7 +24,7 @@ APPEND_ONLY: tuple[Table, ...] = (
     tables.audit_entry,
 )
 # What is taken away when it is over.
-DELETED: tuple[Table, ...] = (tables.terminal, tables.user_session, tables.user_role)
+DELETED: tuple[Table, ...] = (tables.terminal, tables.user_session, tables.user_role, tables.meta)
 _NAME = re.compile(r"[a-z_][a-z0-9_]{0,62}", re.ASCII)
 
 

@@ -365,6 +365,7 @@ event = _table(
     _text("kind"),
     _text("body"),
     _maybe_text("record_id"),
+    _text("hash", server_default=""),
     Index("event_of_record", "record_id"),
 )
 posting = _table(

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 
 from settlement.claims import build, enter_late, pay, repaid, send_back
+from settlement.copies import restored
 from settlement.devices import by_people, enrol
 from settlement.funds import close_year, freezings, move_authority, place_hold, release_hold, top_up
 from settlement.intake import accept
@@ -25,6 +26,8 @@ Direct = (
     | approve.Approve
     | turn_down.Withdraw
     | turn_down.Decline
+    | restored.NoteRestore
+    | restored.SettleRestore
 )
 """What an address or a command may give to the writer: the rest needs two people."""
 
@@ -82,6 +85,8 @@ def _keys(command: Command, rows: Rows, setting: Setting) -> list[Wanted]:
             return approve.keys(command, rows, lambda inner: _keys(inner, rows, setting))
         case turn_down.Withdraw() | turn_down.Decline():
             return turn_down.keys(command)
+        case restored.NoteRestore() | restored.SettleRestore():
+            return restored.keys(command)
     raise AssertionError(f"{type(command).__name__} asks for nothing")
 
 
@@ -90,15 +95,20 @@ def is_settled(command: Command) -> bool:
     return isinstance(command, place_hold.PlaceHold)
 
 
+def happen(event: Event, rows: Rows, at_ms: int) -> Happened:
+    """Fold an event into the rows, its money too: the writer does it here, and so do books made anew."""
+    posted = balances.book(rows, event.booking) if isinstance(event, MoneyEvent) else ()
+    event.fold(rows)
+    return Happened(at_ms, event, posted)
+
+
 def run(
     command: Command, rows: Rows, setting: Setting, at_ms: int, happened: Callable[[Happened], None]
 ) -> Answer:
     """Run `command` on loaded rows, fold what happens into them, and return its answer."""
 
     def emit(event: Event) -> None:
-        posted = balances.book(rows, event.booking) if isinstance(event, MoneyEvent) else ()
-        event.fold(rows)
-        happened(Happened(at_ms, event, posted))
+        happened(happen(event, rows, at_ms))
 
     match command:
         case place_hold.PlaceHold():
@@ -139,3 +149,5 @@ def run(
             )
         case turn_down.Withdraw() | turn_down.Decline():
             return turn_down.decide(rows, command, at_ms, emit)
+        case restored.NoteRestore() | restored.SettleRestore():
+            return restored.decide(rows, command, setting, at_ms, emit)

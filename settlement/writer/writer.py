@@ -37,7 +37,7 @@ class Unsure(Exception):
 
 
 class Fenced(Exception):
-    """Another process has become the writer of these books. This one writes no more."""
+    """Another process has become the writer of these books, or they were moved. This one writes no more."""
 
 
 class Waiter(Protocol):
@@ -239,9 +239,10 @@ class Writer:
 
     def _take_turn(self, connection: Connection) -> None:
         """Take the writer's row, and forget what is remembered when somebody has written in between."""
-        epoch, batch_no = connection.execute(TAKE_TURN).one()
-        if self._epoch not in (None, epoch):
+        turn = connection.execute(TAKE_TURN).first()
+        if turn is None or self._epoch not in (None, turn.epoch):
             raise Fenced
+        epoch, batch_no = turn
         if (epoch, batch_no - 1) != self._turn:
             self._rows = Rows()
         self._turn = (epoch, batch_no)
