@@ -1,6 +1,7 @@
 """What do the commands on freezes, holds, devices and alarms do, print and exit with?"""
 
 import json
+from contextlib import closing
 
 import pytest
 import reference_data as reference
@@ -22,7 +23,8 @@ ITEM = v1.Item(gtin=reference.FRIDGE, serial_no="SN-SAME-1")
 @pytest.fixture
 def books(tmp_path):
     """A centre's books at a noon in the past: the commands run later, by the real clock."""
-    return Books(tmp_path)
+    with closing(Books(tmp_path)) as opened:
+        yield opened
 
 
 @pytest.fixture

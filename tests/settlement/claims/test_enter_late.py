@@ -3,7 +3,7 @@
 import shutil
 
 import pytest
-from books import Books
+from books import SQLITE, Books
 from fake_device import promised
 
 from settlement.claims.enter_late import EnterLate
@@ -131,7 +131,7 @@ def test_a_closed_year_takes_none(books, device):
 
 
 def test_one_whose_hold_the_books_had_lost_knows_its_merchant_from_its_promise(tmp_path):
-    before = Books(tmp_path / "before")
+    before = Books(tmp_path / "before", on=SQLITE)
     device = before.enrol()
     shutil.copytree(tmp_path / "before", tmp_path / "after")
     sealed = before.hold(device)

@@ -83,7 +83,7 @@ class WaysOut(RuleBasedStateMachine):
         try:
             self.everything_is_lifted_and_paid_once()
         finally:
-            self.books.engine.dispose()
+            self.books.close()
             shutil.rmtree(self.folder)
 
     def stopped(self, shop: str, person: int, serial: str) -> set[Kind]:

@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 import reference_data as reference
-from books import Books
+from books import SQLITE, Books
 from fake_device import promised
 
 from settlement.writer.rows import Record, Serial
@@ -13,7 +13,7 @@ from settlement.writer.rows import Record, Serial
 @pytest.fixture
 def restored(tmp_path):
     """Return books with a device, the promise of a hold, and the same books restored to before it."""
-    books = Books(tmp_path / "before")
+    books = Books(tmp_path / "before", on=SQLITE)
     device = books.enrol()
     shutil.copytree(tmp_path / "before", tmp_path / "after")
     sealed = books.hold(device)
