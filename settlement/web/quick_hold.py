@@ -66,8 +66,8 @@ class HoldsFirst:
             headers = _headers_of(problem)
         except Exception as wrong:
             self.edge.log.error("request.failed", method="POST", path=PATH, exc_info=wrong)
-            problem = of_exception(wrong)
-            status, content, headers = problem.status, problem.content(), _headers_of(problem)
+            told = of_exception(wrong)
+            status, content, headers = told.status, told.content(), _headers_of(told)
         headers.append((b"content-length", str(len(content)).encode()))
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": content, "more_body": False})
