@@ -1,7 +1,7 @@
-"""What does a shop remember of what the centre has told it, when the line or the centre may go at any moment?
+"""What does a shop remember of what the centre has told it, when the centre may go at any moment?
 
-It asks again for what was not answered, the same bytes under a new signature, as the real one does. Everything
-that it was told stands in its memory and must stand in the books, whatever has been killed in between.
+It asks again for what was not answered, the same bytes under a new signature, as the real one does. All that
+it was told stands in its memory and must stand in the books, whatever has been killed in between.
 """
 
 import random

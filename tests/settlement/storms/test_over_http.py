@@ -1,7 +1,7 @@
 """Is exactly what fits granted when two hundred threads ask a serving centre for the same at once?
 
-The centre is made narrow: few may wait and a device may ask seldom, so that most are told to come again and do
-as `Retry-After` says.
+The centre is made narrow: few may wait and a device may ask seldom, so that most are told to come again and
+do as `Retry-After` says.
 """
 
 import itertools
