@@ -14,7 +14,8 @@ from typing import Any
 import pysqlite3.dbapi2
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolEmpty
 from sqlalchemy.pool import NullPool
 
 from settlement.db.place import DatabaseDown, Place, Postgres, Sqlite
@@ -173,6 +174,12 @@ def _check_postgres(raw: Any, _record: Any) -> None:
         )
     if version < 150_000 or encoding != "UTF8":
         raise DatabaseDown(f"PostgreSQL {version // 10_000} in {encoding}: 15 or later in UTF8 is needed")
+
+
+def is_away(wrong: BaseException) -> bool:
+    """Whether the database could not be asked: it is gone, starting, locked, or has no line to spare."""
+    lost = isinstance(wrong, DBAPIError) and wrong.connection_invalidated
+    return lost or isinstance(wrong, OperationalError | InterfaceError | PoolEmpty | DatabaseDown)
 
 
 def explain(wrong: DBAPIError) -> str:

@@ -26,6 +26,7 @@ from settlement.writer.rows import (
 )
 from settlement.writer.step import Denied
 from subsidy import calendar
+from subsidy.money import MOST_FEN
 from subsidy.policy.facts import Facts, of_sale
 from subsidy.policy.model import Pack, Tender, is_open
 from subsidy.policy.split import Share, largest_grant
@@ -105,7 +106,8 @@ def gather(question: Question, rows: Rows, pack: Pack, at_ms: int) -> Facts:
     if of_day:
         pool = pool_of(pack, product.category if product else "", shop, at_ms)
         has = balances.available(rows, (one.funder for one in of_day), year, pool)
-        left = largest_grant(has, of_day)
+        # Beyond what facts can say there is enough for any sale.
+        left = min(largest_grant(has, of_day), MOST_FEN)
     return of_sale(
         Facts(
             sold_at=calendar.from_ms(at_ms),

@@ -10,13 +10,11 @@ from sqlalchemy.exc import DBAPIError
 from settlement.keys import Keys
 from settlement.logs import Log
 from settlement.reconcile.config import NightConfig
-from settlement.web.problems import problem_of
+from settlement.web.problems import busy, problem_of, unsure
 from settlement.writer.apply import Direct
 from settlement.writer.step import Answer, Denied, Setting, Signed
 from settlement.writer.writer import MOST_WAITING, Fenced, Unsure, Waiter, Writer
 from subsidy import seal
-from subsidy.policy.next_action import NextAction
-from subsidy.problem import Problem
 from subsidy.seal import Sealed
 
 
@@ -56,20 +54,6 @@ class Edge(msgspec.Struct, frozen=True):
         """Return what a caller is told of a command that the writer could not carry out."""
         known = isinstance(wrong, Unsure | Fenced | TimeoutError | DBAPIError)
         return unsure() if known else AssertionError(f"the writer failed: {wrong}")
-
-
-def busy() -> Problem:
-    """Return what is said when too many commands wait: nothing was taken."""
-    return _later("The books are busy. Ask again in a second")
-
-
-def unsure() -> Problem:
-    """Return what is said when it is not known whether a command went through."""
-    return _later("The books could not be asked. Ask the same again: it is safe")
-
-
-def _later(detail: str) -> Problem:
-    return Problem(503, "UNAVAILABLE", detail, next_action=NextAction.TRY_LATER, retryable=True)
 
 
 def ask_writer(edge: Edge, command: Direct) -> Answer:

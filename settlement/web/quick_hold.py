@@ -15,15 +15,15 @@ from msgspec import json
 from settlement.funds.gather_facts import Question
 from settlement.funds.place_hold import PlaceHold
 from settlement.web.buckets import Buckets
-from settlement.web.edge import Edge, busy, sealed, unsure
+from settlement.web.edge import Edge, sealed
 from settlement.web.later import Deliveries
-from settlement.web.problems import ANSWERS, problem_of
+from settlement.web.problems import ANSWERS, LATER, busy, headers_of, of_exception, problem_of, unsure
 from settlement.web.signed import Signatures, covered
 from settlement.web.strict_request import decode
 from settlement.writer.step import Answer, Denied, Signed
 from settlement.writer.writer import Busy
 from subsidy.policy.next_action import NextAction
-from subsidy.problem import MEDIA_TYPE, Problem, of_http_status, of_not_strict
+from subsidy.problem import Problem, of_http_status, of_not_strict
 from subsidy.seal import Sealed
 from subsidy.strict import json_bytes
 from subsidy.strict.json_bytes import NotStrict
@@ -63,13 +63,11 @@ class HoldsFirst:
         except Problem as problem:
             status, content = problem.status, problem.content()
             self._log(scope, problem)
-            headers = [(b"content-type", MEDIA_TYPE.encode())]
-            if status in (429, 503):
-                headers.append((b"retry-after", b"1"))
+            headers = _headers_of(problem)
         except Exception as wrong:
             self.edge.log.error("request.failed", method="POST", path=PATH, exc_info=wrong)
-            status, content = 500, of_http_status(500).content()
-            headers = [(b"content-type", MEDIA_TYPE.encode())]
+            told = of_exception(wrong)
+            status, content, headers = told.status, told.content(), _headers_of(told)
         headers.append((b"content-length", str(len(content)).encode()))
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": content, "more_body": False})
@@ -126,7 +124,7 @@ class HoldsFirst:
             raise self.edge.problem_of_failure(wrong) from wrong
 
     def _log(self, scope: Any, problem: Problem) -> None:
-        if problem.status in (429, 503):
+        if problem.status in LATER:
             return  # counted by the metrics: a flood must not fill the log too
         found, _ = covered(scope["headers"])
         self.edge.log.info(
@@ -137,6 +135,10 @@ class HoldsFirst:
             code=problem.body.code,
             device=found.get("tradein-device", "")[:40] or None,
         )
+
+
+def _headers_of(problem: Problem) -> list[tuple[bytes, bytes]]:
+    return [(name.encode(), value.encode()) for name, value in headers_of(problem).items()]
 
 
 def _asks_for_nul(scope: Any) -> bool:

@@ -2,6 +2,7 @@
 
 import re
 
+import msgspec
 import pytest
 
 from subsidy.problem import MEDIA_TYPE
@@ -144,3 +145,24 @@ def test_a_fault_of_ours_is_a_problem_without_its_details(centre, monkeypatch):
     assert (answer.status_code, answer.headers["content-type"]) == (500, MEDIA_TYPE)
     assert answer.json()["code"] == "INTERNAL"
     assert "321202199003070013" not in answer.text
+
+
+def test_who_asks_while_the_database_is_away_is_told_to_come_again(centre):
+    client = centre.enrol()
+    file = centre.folder / "centre.sqlite3"
+    away = file.rename(centre.folder / "away")
+    try:
+        hold = msgspec.json.encode(client.hold_request(client.pack_hash, person=30))
+        answers = [
+            client.post("/v1/holds", hold),
+            client.post("/v1/packs", v1.PackRequest(v=1, pack_hash=client.pack_hash)),
+            client.post("/v1/records", client.sealed(client.upload())),
+            centre.get("/v1/funds"),
+        ]
+    finally:
+        away.rename(file)
+    for answer in answers:
+        assert (answer.status_code, answer.json()["code"]) == (503, "UNAVAILABLE")
+        assert answer.json()["retryable"] is True
+        assert answer.headers["Retry-After"] == "1"
+    assert client.said(client.post("/v1/holds", hold)).promise is not None
