@@ -50,6 +50,10 @@ class Edge(msgspec.Struct, frozen=True):
         """Whether so many commands wait that another would wait too long."""
         return self.writer.waiting() >= MOST_WAITING
 
+    def count_busy(self) -> None:
+        """Count one that was told to come again before it came to the writer."""
+        self.writer.numbers.busy += 1
+
     def problem_of_failure(self, wrong: BaseException) -> Exception:
         """Return what a caller is told of a command that the writer could not carry out."""
         known = isinstance(wrong, Unsure | Fenced | TimeoutError | DBAPIError)

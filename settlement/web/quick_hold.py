@@ -5,6 +5,7 @@ At a busy till's address the framework costs more than the decision. This reads,
 computed without Python's lock, so the writer works meanwhile.
 """
 
+from http import HTTPStatus
 from typing import Any
 
 from litestar import post
@@ -30,6 +31,9 @@ from subsidy.strict.json_bytes import NotStrict
 from subsidy.wire import v1
 
 PATH = "/v1/holds"
+_PATH = PATH.encode()
+# As many as are answered about as fast as they can be: one more would only make all of them wait longer.
+MOST_UNDER_WAY = 40
 _JSON = (b"application/json", b"application/json;charset=utf-8")
 
 
@@ -48,6 +52,14 @@ class HoldsFirst:
         self._signatures = signatures
         self._deliveries = Deliveries()
         self._buckets = Buckets(edge.holds_per_device_s)
+        self._under_way = 0
+
+    def refuse_at_once(self, method: bytes, path: bytes) -> bytes | None:
+        """Return the whole answer to a request that can only be told to come again, or None."""
+        if path != _PATH or method != b"POST" or not self._is_full():
+            return None
+        self.edge.count_busy()
+        return _BUSY
 
     async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
         """Answer a hold; hand on what is none."""
@@ -74,13 +86,14 @@ class HoldsFirst:
 
     async def _answer(self, scope: Any, receive: Receive) -> bytes:
         edge = self.edge
-        if edge.is_full():
-            # Said before anything is read or checked: a refusal must cost next to nothing.
-            raise busy()
         found, kind = covered(scope["headers"])
         if kind.replace(b" ", b"").lower() not in _JSON:
             raise of_http_status(415)
         body = await _body(receive)
+        if self._is_full():
+            # Others have come since its header was read. Said before anything is checked.
+            edge.count_busy()
+            raise busy()
         if not body:
             raise Problem(400, "BODY_INVALID", "$: the body is empty. Send one JSON value in UTF-8")
         path, query = scope["raw_path"], scope["query_string"]
@@ -113,7 +126,11 @@ class HoldsFirst:
         assert isinstance(answer, Signed)
         return json.encode(sealed(edge, answer))
 
+    def _is_full(self) -> bool:
+        return self._under_way >= MOST_UNDER_WAY or self.edge.is_full()
+
     async def _ask(self, command: PlaceHold) -> Answer:
+        self._under_way += 1
         try:
             return await self._deliveries.wait(lambda waiter: self.edge.submit_soon(command, waiter))
         except Busy:
@@ -122,6 +139,8 @@ class HoldsFirst:
             raise unsure() from None
         except Exception as wrong:
             raise self.edge.problem_of_failure(wrong) from wrong
+        finally:
+            self._under_way -= 1
 
     def _log(self, scope: Any, problem: Problem) -> None:
         if problem.status in LATER:
@@ -135,6 +154,18 @@ class HoldsFirst:
             code=problem.body.code,
             device=found.get("tradein-device", "")[:40] or None,
         )
+
+
+def _whole(problem: Problem) -> bytes:
+    """Return a problem as it goes over the line."""
+    content = problem.content()
+    headers = {**headers_of(problem), "content-length": str(len(content))}
+    lines = [f"HTTP/1.1 {problem.status} {HTTPStatus(problem.status).phrase}"]
+    lines += [f"{name}: {value}" for name, value in headers.items()]
+    return "\r\n".join([*lines, "", ""]).encode() + content
+
+
+_BUSY = _whole(busy())
 
 
 def _headers_of(problem: Problem) -> list[tuple[bytes, bytes]]:

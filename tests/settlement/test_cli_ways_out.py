@@ -267,7 +267,7 @@ def test_nobody_says_in_a_command_who_has_decided_it(books, shell, device, tmp_p
 
 def test_a_hold_whose_time_is_not_over_is_something_to_look_at(books, shell, device, monkeypatch):
     record_id = promised(books.hold(device)).record_id
-    monkeypatch.setattr("settlement.app.open_centre.__defaults__", (books.clock.now_ms,))
+    monkeypatch.setattr("settlement.app.open_centre.__defaults__", (books.clock.now_ms, False))
     words = ("holds", "release", record_id, "--reason", "why")
     proposed = shell.propose(*words, exit_code=4)
     assert proposed["over"] is False

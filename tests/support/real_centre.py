@@ -27,6 +27,8 @@ from settlement.system import random_bytes
 from subsidy import calendar
 
 _MOST_PEOPLE = 999
+# A machine that runs everybody's tests may be slow to start it.
+_READY_S = 90
 
 
 class RealCentre:
@@ -69,8 +71,13 @@ class RealCentre:
         self.wait_ready()
 
     def wait_ready(self) -> None:
-        """Wait until it answers out of its books."""
-        wait_for("the centre", lambda: answers(f"{self._url}/readyz"))
+        """Wait until it answers out of its books; one that has ended says why."""
+
+        def is_ready() -> bool:
+            assert self._process.is_running(), self.log()[-2000:]
+            return answers(f"{self._url}/readyz")
+
+        wait_for("the centre", is_ready, _READY_S)
 
     @property
     def _url(self) -> str:

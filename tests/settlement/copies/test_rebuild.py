@@ -199,7 +199,9 @@ def test_nothing_is_written_over_books(books, shell):
 def test_every_table_is_of_the_log_or_folded_or_given():
     names = [table.name for table in (LOG, POSTINGS, *FOLDED, *GIVEN)]
     assert sorted(names) == sorted(set(names)) == [table.name for table in ALL]
-    assert {"merchant", "api_token", "meta", "channel_line"} <= {table.name for table in GIVEN}
+    assert {"merchant", "user_token", "audit_entry", "meta", "channel_line"} <= {
+        table.name for table in GIVEN
+    }
 
 
 def test_the_hash_is_the_same_whatever_the_process(books, shell, tmp_path):
