@@ -121,7 +121,8 @@ class Books:
     @classmethod
     def reopen(cls, folder: Path, like: "Books") -> "Books":
         """Return the books in `folder`, a copy of older ones, with the clock of `like`."""
-        books = cls(folder, is_new=False)
+        # What a copied folder holds is a file of SQLite.
+        books = cls(folder, is_new=False, on=SQLITE)
         books.clock.ahead_ms = like.clock.ahead_ms
         return books
 
