@@ -107,7 +107,7 @@ def test_a_full_disk_leaves_nothing(books, shell, tmp_path, monkeypatch):
 def test_a_restore_gives_back_what_was_saved_and_knows_that_it_is_one(books, shell, saved, tmp_path):
     before = content_of(books.engine)
     into = tmp_path / "restored.sqlite3"
-    said = shell.json("restore", str(saved), "--into", str(into), exit_code=4)
+    shell.json("restore", str(saved), "--into", str(into), exit_code=4)
     assert sorted(tmp_path.glob("restored.sqlite3*")) == [into]
     after = content_of(engine_on(Sqlite(into)))
     # That a backup was made stands in the audit behind it.
