@@ -1,5 +1,6 @@
 """The centre's clock, randomness and threads: no other file touches them."""
 
+import gc
 import queue
 import secrets
 import sys
@@ -95,6 +96,12 @@ class Inbox(Generic[T]):
 def share_python_fairly() -> None:
     """Let a service's threads take turns often: a batch must not keep the event loop waiting."""
     sys.setswitchinterval(0.0005)
+
+
+def keep_what_is_loaded() -> None:
+    """Say that all that is in memory now stays: to look for garbage in it stops every thread for long."""
+    gc.collect()
+    gc.freeze()
 
 
 def start_thread(name: str, run: Callable[[], None]) -> threading.Thread:
