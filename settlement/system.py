@@ -1,5 +1,6 @@
 """The centre's clock, randomness and threads: no other file touches them."""
 
+import gc
 import queue
 import secrets
 import sys
@@ -114,6 +115,12 @@ class Ticks:
     def _go_on(self) -> None:
         while not self._over.wait(self._every_s):
             self._run()
+
+
+def keep_what_is_loaded() -> None:
+    """Say that all that is in memory now stays: to look for garbage in it stops every thread for long."""
+    gc.collect()
+    gc.freeze()
 
 
 def start_thread(name: str, run: Callable[[], None]) -> threading.Thread:

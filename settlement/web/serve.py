@@ -17,7 +17,7 @@ from litestar.types import Receive, Send
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from settlement.config import Listen
-from settlement.system import share_python_fairly
+from settlement.system import keep_what_is_loaded, share_python_fairly
 from subsidy.problem import MEDIA_TYPE, of_http_status
 
 DEADLINE_S = 10
@@ -176,6 +176,7 @@ def server(app: Served) -> uvicorn.Server:
 def run_until_stopped(app: Served, bound: socket.socket) -> None:
     """Serve on `bound` until SIGTERM or SIGINT; requests under way are answered first."""
     share_python_fairly()
+    keep_what_is_loaded()
     running = server(app)
 
     def stop(_number: int, _frame: FrameType | None) -> None:

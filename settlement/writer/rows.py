@@ -12,8 +12,12 @@ import msgspec
 from subsidy.policy.split import Part
 
 
-class Row(msgspec.Struct, frozen=True):
-    """The common base. `key` names the fields of the primary key."""
+class Row(msgspec.Struct, frozen=True, gc=False):
+    """The common base. `key` names the fields of the primary key.
+
+    Rows are values that never point back at each other, so the garbage collector need not look at the many
+    that are remembered.
+    """
 
     key: ClassVar[tuple[str, ...]]
 
