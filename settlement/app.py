@@ -1,5 +1,6 @@
 """How is the centre put together? The only place that wires database, keys, pack, writer and web."""
 
+import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -16,7 +17,7 @@ from settlement.db.place import Sqlite
 from settlement.db.upsert import upsert
 from settlement.db.whose import PROGRAMME, programme_of, refuse_foreign
 from settlement.keys import Keys
-from settlement.logs import make_log
+from settlement.logs import Lines, make_log
 from settlement.people.acting import Task, acting
 from settlement.people.sessions import Actor
 from settlement.reconcile import schedule
@@ -26,6 +27,7 @@ from settlement.reconcile.wiring import night_parts, sources_of
 from settlement.sources.key_files import make_keys, read_keys
 from settlement.sources.pack_files import files_of_packs
 from settlement.system import clock_us, random_bytes, wall_ms
+from settlement.trail import Trail
 from settlement.web.app import build_web
 from settlement.web.edge import Edge, PackFiles
 from settlement.web.quick_hold import HoldsFirst
@@ -34,7 +36,7 @@ from settlement.writer.apply import Direct
 from settlement.writer.batch import Rows
 from settlement.writer.rows import Difference
 from settlement.writer.step import Answer, Setting
-from settlement.writer.writer import Writer
+from settlement.writer.writer import Committed, Writer
 from subsidy.policy.model import Pack
 from subsidy.policy.read_pack import read_packs
 from subsidy.strict.yaml_text import FileError
@@ -64,10 +66,10 @@ class Centre(msgspec.Struct, frozen=True):
         files = files_of_packs(self.offered, self.texts)
         return {one.hash: PackFiles(one.programme, files[one.hash]) for one in self.offered.values()}
 
-    def writer(self, failed: Callable[[BaseException], None]) -> Writer:
+    def writer(self, failed: Callable[[BaseException], None], committed: Committed | None = None) -> Writer:
         """Return the writer, not started."""
         setting = self.setting()
-        return Writer(self.engine, lambda: setting, self.now_ms, failed, clock_us)
+        return Writer(self.engine, lambda: setting, self.now_ms, failed, clock_us, committed=committed)
 
     def night_parts(self, submit: Callable[[Direct], Answer], sources: Path | None = None) -> NightParts:
         """Return what a night works with. Raises FileError."""
@@ -87,8 +89,9 @@ class Centre(msgspec.Struct, frozen=True):
 
     def web(self) -> HoldsFirst:
         """Start the writer, and the nights when they have an hour, and return the web application."""
-        log = make_log(self.now_ms)
-        writer = self.writer(lambda wrong: log.error("writer.failed", exc_info=wrong))
+        lines = Lines(sys.stderr)
+        log, trail = make_log(self.now_ms, lines), Trail(self.now_ms, lines)
+        writer = self.writer(lambda wrong: log.error("writer.failed", exc_info=wrong), trail.committed)
         if (item := self.restored()) is not None:
             log.warning("books.restored", detail=item.detail, next_step=item.next_step)
         night_at = self.settings.night_at
@@ -107,6 +110,7 @@ class Centre(msgspec.Struct, frozen=True):
                 now_ms=self.now_ms,
                 packs=self.packs(),
                 log=log,
+                trail=trail,
                 night_at=night_at,
                 holds_per_device_s=self.settings.holds_per_device_s,
                 sources=self.sources(),

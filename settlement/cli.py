@@ -35,7 +35,6 @@ from settlement.people.credentials import name_of_account
 from settlement.people.first import first_token
 from settlement.people.roles import Permission
 from settlement.system import random_bytes
-from settlement.web.app import described
 from settlement.web.serve import bind, run_until_stopped
 from subsidy import calendar
 from subsidy.money import yuan
@@ -157,17 +156,6 @@ def serve(config: Config, set_: Set = None, json: Json = False) -> None:
         return Shown(None, [])
 
     run(work, json)
-
-
-@app.command("openapi")
-def openapi() -> None:
-    """Print the description of the centre's addresses (OpenAPI 3.1), the same for every centre.
-
-    Example:
-
-        settlement openapi > docs/openapi/centre.json
-    """
-    typer.echo(described().decode())
 
 
 @app.command("enrol-code")

@@ -5,7 +5,6 @@ Every value passes `subsidy.masking.scrub`. Bodies, codes and headers are never 
 
 import contextlib
 import logging
-import sys
 from collections.abc import Callable, MutableMapping
 from typing import Any, TextIO
 
@@ -35,8 +34,8 @@ class Lines:
     info = warning = error = msg
 
 
-def make_log(now_ms: Callable[[], int], stream: TextIO | None = None) -> Log:
-    """Return the log to `stream`, stderr when None, and send what libraries log through it too."""
+def make_log(now_ms: Callable[[], int], lines: Lines) -> Log:
+    """Return the log that writes `lines`, and send what libraries log through it too."""
 
     def stamp(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
         return {"ts": calendar.from_ms(now_ms()).isoformat(timespec="milliseconds"), **event}
@@ -49,7 +48,7 @@ def make_log(now_ms: Callable[[], int], stream: TextIO | None = None) -> Log:
         structlog.processors.JSONRenderer(ensure_ascii=False),
     ]
     log: Log = structlog.wrap_logger(
-        Lines(stream or sys.stderr),
+        lines,
         processors=processors,
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
         cache_logger_on_first_use=True,

@@ -76,7 +76,9 @@ class Agent:
             clock=self._clock,
             random_bytes=system.random_bytes,
         )
-        self._centre = CentreLine(self._line, self.journal, config.data / "packs", training=config.training)
+        self._centre = CentreLine(
+            self._line, self.journal, config.data / "packs", log, training=config.training
+        )
         self._uploader = Uploader(
             journal=self.journal,
             line=self._line,

@@ -6,6 +6,7 @@ becomes an entry with a problem.
 
 import base64
 import binascii
+import re
 from collections.abc import Mapping
 from typing import Any, cast
 
@@ -21,6 +22,7 @@ from subsidy.wire import v1
 from subsidy.wire.chain import entry_hash
 
 MOST_ENTRY_BYTES = 256 << 10
+_KIND = re.compile(r"[a-z_]{1,20}", re.ASCII)
 
 
 class TakenEntry(msgspec.Struct, frozen=True):
@@ -69,7 +71,8 @@ def read_entry(
             hash=digest,
             body=body,
             record_id=head.record_id if is_record_id(head.record_id) else None,
-            kind=head.kind[:20] or "unreadable",
+            # A database may not keep whatever stands there, and then nothing of the shop's could come in.
+            kind=head.kind if _KIND.fullmatch(head.kind) else "unreadable",
             problem=str(wrong)[:300],
         )
     return TakenEntry(

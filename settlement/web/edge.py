@@ -10,6 +10,7 @@ from sqlalchemy.exc import DBAPIError
 from settlement.keys import Keys
 from settlement.logs import Log
 from settlement.reconcile.config import NightConfig
+from settlement.trail import Trail
 from settlement.web.problems import busy, problem_of, unsure
 from settlement.writer.apply import Direct
 from settlement.writer.step import Answer, Denied, Setting, Signed
@@ -25,6 +26,13 @@ class PackFiles(msgspec.Struct, frozen=True):
     files: dict[str, str]
 
 
+class TurnedAway(msgspec.Struct):
+    """How many were told to ask later since the service began: the queue was full, the device too fast."""
+
+    busy: int = 0
+    device: int = 0
+
+
 class Edge(msgspec.Struct, frozen=True):
     """The centre as the handlers see it. `night_at` is None when nights are not run by the service.
 
@@ -38,21 +46,25 @@ class Edge(msgspec.Struct, frozen=True):
     now_ms: Callable[[], int]
     packs: Mapping[str, PackFiles]
     log: Log
+    trail: Trail
     night_at: datetime.time | None = None
     holds_per_device_s: int = 50
     sources: NightConfig | None = None
+    turned_away: TurnedAway = msgspec.field(default_factory=TurnedAway)
 
     def submit_soon(self, command: Direct, waiter: Waiter) -> None:
         """Queue `command`; `waiter` is told once it is committed. Raises Busy."""
         self.writer.submit_soon(command, waiter)
 
+    def refuse_when_full(self) -> None:
+        """Raise Problem when so many commands wait that another would wait too long."""
+        if self.is_full():
+            self.turned_away.busy += 1
+            raise busy()
+
     def is_full(self) -> bool:
         """Whether so many commands wait that another would wait too long."""
         return self.writer.waiting() >= MOST_WAITING
-
-    def count_busy(self) -> None:
-        """Count one that was told to come again before it came to the writer."""
-        self.writer.numbers.busy += 1
 
     def problem_of_failure(self, wrong: BaseException) -> Exception:
         """Return what a caller is told of a command that the writer could not carry out."""
@@ -62,8 +74,7 @@ class Edge(msgspec.Struct, frozen=True):
 
 def ask_writer(edge: Edge, command: Direct) -> Answer:
     """Return the writer's answer once it is committed. Raises Problem."""
-    if edge.is_full():
-        raise busy()
+    edge.refuse_when_full()
     try:
         answer = edge.writer.submit(command)
     except (TimeoutError, Unsure, Fenced, DBAPIError):

@@ -6,7 +6,6 @@ needs, or the application is not built.
 
 from collections.abc import Iterable
 from typing import Any
-from urllib.parse import urlsplit
 
 from litestar import Litestar
 from litestar.concurrency import sync_to_thread
@@ -135,5 +134,5 @@ def _says(method: str, path: str, handler: HTTPRouteHandler) -> bool:
 
 def _is_from_here(connection: ASGIConnection[Any, Any, Any, Any]) -> bool:
     """Whether a cookie may count: a page of another site must not act as whoever is logged in here."""
-    origin = connection.headers.get("origin")
-    return origin is None or urlsplit(origin).netloc == connection.headers.get("host", "")
+    origin, host = connection.headers.get("origin"), connection.headers.get("host")
+    return origin is None or (bool(host) and origin in (f"http://{host}", f"https://{host}"))

@@ -10,17 +10,18 @@ from settlement.db.connection import reading
 from settlement.db.migrate import is_current
 from settlement.web import metrics
 from settlement.web.edge import Edge
+from settlement.web.problems import PROBED
 from subsidy.policy.next_action import NextAction
 from subsidy.problem import Problem
 
 
-@get("/livez", sync_to_thread=False)
+@get("/livez", sync_to_thread=False, responses=PROBED)
 def tell_alive() -> dict[str, bool]:
     """Say that the process answers."""
     return {"alive": True}
 
 
-@get("/readyz", sync_to_thread=True)
+@get("/readyz", sync_to_thread=True, responses=PROBED)
 def tell_ready(edge: NamedDependency[Edge]) -> dict[str, bool]:
     """Say that the database can be read and has the tables of this version."""
     try:
@@ -34,35 +35,19 @@ def tell_ready(edge: NamedDependency[Edge]) -> dict[str, bool]:
     return {"ready": True}
 
 
-@get("/metrics", sync_to_thread=True, include_in_schema=False)
+@get("/metrics", sync_to_thread=True, media_type=metrics.MEDIA_TYPE, responses=PROBED)
 def tell_metrics(edge: NamedDependency[Edge]) -> Response[bytes]:
     """Return the centre's figures for Prometheus."""
     return Response(metrics.exposition(edge), media_type=metrics.MEDIA_TYPE)
 
 
-@get("/openapi.json", sync_to_thread=False, include_in_schema=False)
+@get("/openapi.json", sync_to_thread=False, media_type="application/json", responses=PROBED)
 def describe(request: Request[Any, Any, Any]) -> Response[bytes]:
     """Return the description of all addresses (OpenAPI 3.1)."""
     return Response(json.encode(request.app.state.description), media_type="application/json")
 
 
 PROBES = (tell_alive, tell_ready, tell_metrics, describe)
-
-
-def description(schema: dict[str, Any]) -> dict[str, Any]:
-    """Return the framework's description with whole numbers where it writes `1.0`."""
-    whole: dict[str, Any] = _whole(schema)
-    return whole
-
-
-def _whole(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _whole(one) for key, one in value.items()}
-    if isinstance(value, list | tuple):
-        return [_whole(one) for one in value]
-    if isinstance(value, float) and value.is_integer():
-        return int(value)
-    return value
 
 
 def _not_ready(detail: str) -> Problem:

@@ -3,14 +3,17 @@
 from litestar import post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody
+from msgspec import json
 
 from settlement.intake.accept import Stated, TakeUpload
 from settlement.intake.read_upload import TakenEntry, read_entry
+from settlement.system import clock_us
+from settlement.trail import trace_in
 from settlement.web.edge import Edge, ask_writer, sealed
 from settlement.web.problems import ANSWERS
 from settlement.web.signed import SIGNED, Caller
 from settlement.web.strict_request import StrictRequest
-from settlement.writer.step import Acks, Answer
+from settlement.writer.step import Acks
 from subsidy import seal
 from subsidy.problem import Problem, of_not_strict
 from subsidy.seal import NotSealed, Sealed
@@ -39,7 +42,7 @@ def release_hold(
         raise Problem(
             422, "NOT_THIS_RELEASE", "$.body: not a `closed` entry of this record. Send others to /v1/records"
         )
-    return _answer(edge, ask_writer(edge, TakeUpload(caller.device.device, caller.epoch, (taken,), None)))
+    return _take(request, edge, TakeUpload(caller.device.device, caller.epoch, (taken,), None))
 
 
 @post("/v1/returns", status_code=200, sync_to_thread=True, guards=SIGNED, responses=ANSWERS)
@@ -53,7 +56,7 @@ def take_return(
         raise Problem(
             422, "NOT_A_RETURN", "$.body: not a `returning` or `returned` entry. Send others to /v1/records"
         )
-    return _answer(edge, ask_writer(edge, TakeUpload(caller.device.device, caller.epoch, (taken,), None)))
+    return _take(request, edge, TakeUpload(caller.device.device, caller.epoch, (taken,), None))
 
 
 @post("/v1/records", status_code=200, sync_to_thread=True, guards=SIGNED, responses=ANSWERS)
@@ -69,7 +72,7 @@ def take_records(
             422, "HEAD_DIFFERS", "payload.head_hash: not that of the last entry. Cut the batch again"
         )
     stated = Stated(upload.upload_no, upload.statement, upload.refused)
-    return _answer(edge, ask_writer(edge, TakeUpload(upload.device, upload.epoch, entries, stated)))
+    return _take(request, edge, TakeUpload(upload.device, upload.epoch, entries, stated))
 
 
 def _unsealed(caller: Caller, sealed_upload: Sealed) -> v1.Upload:
@@ -94,7 +97,18 @@ def _read(edge: Edge, caller: Caller, chained: v1.ChainedEntry) -> TakenEntry:
     return read_entry(caller.device.device, caller.epoch, chained, edge.keys.public())
 
 
-def _answer(edge: Edge, answer: Answer) -> v1.UploadAnswer:
+def _take(request: StrictRequest, edge: Edge, command: TakeUpload) -> v1.UploadAnswer:
+    """Return the acks of what was sent, with a line for each entry that names its sale."""
+    began_us = clock_us()
+    answer = ask_writer(edge, command)
     assert isinstance(answer, Acks)
+    us, trace, trail = clock_us() - began_us, trace_in(request.scope["headers"]), edge.trail
+    if command.stated is not None:
+        trail.upload_answered(trace, command.device, command.stated.upload_no, len(answer.acks), us)
+        trace = None  # of the upload; each of its entries has its own
+    for taken, one in zip(command.entries, answer.acks, strict=True):
+        if taken.record_id is not None:
+            said = json.decode(one.payload, type=v1.Ack).answer
+            trail.answered("entry.taken", trace, command.device, taken.record_id, said, us)
     acks = tuple(sealed(edge, one) for one in answer.acks)
     return v1.UploadAnswer(v=1, acks=acks, centre_ms=edge.now_ms())

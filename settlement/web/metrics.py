@@ -1,10 +1,11 @@
-"""Which figures does a monitor watch? Read from the books at each call."""
+"""Which figures does a monitor watch? Read from the books, and from the writer's numbers, at each call."""
 
 import datetime
 from collections.abc import Iterator
+from itertools import accumulate
 
 from prometheus_client import CollectorRegistry, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 from sqlalchemy import Connection, func, select
 
@@ -16,8 +17,10 @@ from settlement.ledger.accounts import Account
 from settlement.reconcile.due import OVERDUE_AFTER, due, last_complete
 from settlement.web.alarms import ringing
 from settlement.web.edge import Edge
+from settlement.writer.numbers import COMMANDS, COMMIT_US
 from subsidy import calendar
 
+_S = 1_000_000
 MEDIA_TYPE = "text/plain; version=0.0.4"
 
 
@@ -29,8 +32,8 @@ def exposition(edge: Edge) -> bytes:
             *_figures(connection),
             *_nights(connection, edge.night_at, edge.now_ms()),
             _alarms(connection, edge),
-            *_writer(edge),
         ]
+    figures += _writers(edge)
     registry.register(_Books(figures))
     return generate_latest(registry)
 
@@ -41,26 +44,6 @@ class _Books(Collector):
 
     def collect(self) -> Iterator[Metric]:
         yield from self._figures
-
-
-def _writer(edge: Edge) -> Iterator[Metric]:
-    """Yield what the writer says of itself: it is not asked to write for that."""
-    numbers = edge.writer.numbers
-    yield GaugeMetricFamily(
-        "settlement_writer_waiting", "Commands that wait for the writer.", value=edge.writer.waiting()
-    )
-    yield GaugeMetricFamily(
-        "settlement_writer_last_batch", "Commands in the newest batch.", value=numbers.last_batch
-    )
-    for name, text, value in (
-        ("batches", "Batches committed.", numbers.batches),
-        ("commands", "Commands answered.", numbers.commands),
-        ("failed", "Commands that failed. Must be 0.", numbers.failed),
-        ("busy", "Commands turned away because the queue was full.", numbers.busy),
-        ("batch_seconds", "Time spent on batches, loading to commit.", numbers.batch_us / 1e6),
-        ("commit_seconds", "Time spent in COMMIT.", numbers.commit_us / 1e6),
-    ):
-        yield CounterMetricFamily(f"settlement_writer_{name}", text, value=value)
 
 
 def _figures(connection: Connection) -> Iterator[Metric]:
@@ -95,6 +78,35 @@ def _figures(connection: Connection) -> Iterator[Metric]:
         ),
     ):
         yield GaugeMetricFamily(name, text, value=connection.execute(query).scalar_one())
+
+
+def _writers(edge: Edge) -> Iterator[Metric]:
+    """Yield what the writer's own numbers say: they are only looked at, and nobody's turn is taken."""
+    writer, away = edge.writer, edge.turned_away
+    numbers = writer.numbers
+    for name, text, value in (
+        ("waiting", "Commands that wait for the writer.", writer.waiting()),
+        ("oldest_waiting_seconds", "For how long the oldest of them waits.", writer.oldest_waiting_us() / _S),
+        ("last_batch_commands", "Commands in the newest batch.", numbers.last_batch),
+    ):
+        yield GaugeMetricFamily(f"settlement_writer_{name}", text, value=value)
+    for name, text, value in (
+        ("writer_commands", "Commands that were carried out.", numbers.commands),
+        ("writer_failed", "Commands that failed, or of which it is not known.", numbers.failed),
+        ("busy", "Requests that were told that the books are busy (503).", away.busy + numbers.busy),
+        ("device_too_fast", "Holds of devices that asked too often (429).", away.device),
+    ):
+        yield CounterMetricFamily(f"settlement_{name}", text, value=value)
+    for name, text, bounds, counts, total, unit in (
+        ("batch_commands", "Commands in a batch.", COMMANDS, numbers.by_commands, numbers.commands, 1),
+        ("commit_seconds", "Time a commit took.", COMMIT_US, numbers.by_commit, numbers.commit_us, _S),
+    ):
+        below = [*accumulate(list(counts))]
+        edges = [*(str(bound / unit) for bound in bounds), "+Inf"]
+        buckets = list(zip(edges, below, strict=True))
+        yield HistogramMetricFamily(
+            f"settlement_writer_{name}", text, buckets=buckets, sum_value=total / unit
+        )
 
 
 def _nights(connection: Connection, night_at: datetime.time | None, now_ms: int) -> Iterator[Metric]:

@@ -29,12 +29,15 @@ _DESCRIBED = {
     503: "Not available now; Retry-After says when to ask again",
 }
 LATER = (429, 503)
-"""What is asked again after a second, as `Retry-After` says."""
+"""Who gets one of these may ask the same again, and is told when."""
+RETRY_AFTER_S = 1
 ANSWERS = {
     status: ResponseSpec(ProblemBody, description=text, media_type=MEDIA_TYPE, generate_examples=False)
     for status, text in _DESCRIBED.items()
 }
 """What each handler may answer besides its own, for the API's description."""
+PROBED = {status: ANSWERS[status] for status in (400, 405, 500, 503)}
+"""The same of what monitors ask."""
 
 
 def handlers(log: Log) -> ExceptionHandlersMap:
@@ -67,7 +70,7 @@ def handlers(log: Log) -> ExceptionHandlersMap:
 
 def headers_of(problem: Problem) -> dict[str, str]:
     """Return the headers that a problem is sent with, besides its length."""
-    later = {"retry-after": "1"} if problem.status in LATER else {}
+    later = {"retry-after": str(RETRY_AFTER_S)} if problem.status in LATER else {}
     return {"content-type": MEDIA_TYPE, **later}
 
 

@@ -15,13 +15,15 @@ from msgspec import json
 
 from settlement.funds.gather_facts import Question
 from settlement.funds.place_hold import PlaceHold
+from settlement.system import clock_us
+from settlement.trail import trace_in
 from settlement.web.buckets import Buckets
 from settlement.web.edge import Edge, sealed
 from settlement.web.later import Deliveries
 from settlement.web.problems import ANSWERS, LATER, busy, headers_of, of_exception, problem_of, unsure
-from settlement.web.signed import Signatures, covered
+from settlement.web.signed import SIGNED, Signatures, covered
 from settlement.web.strict_request import decode
-from settlement.writer.step import Answer, Denied, Signed
+from settlement.writer.step import Denied, Signed
 from settlement.writer.writer import Busy
 from subsidy.policy.next_action import NextAction
 from subsidy.problem import Problem, of_http_status, of_not_strict
@@ -37,7 +39,7 @@ MOST_UNDER_WAY = 40
 _JSON = (b"application/json", b"application/json;charset=utf-8")
 
 
-@post(PATH, status_code=200, sync_to_thread=False, responses=ANSWERS)
+@post(PATH, status_code=200, sync_to_thread=False, guards=SIGNED, responses=ANSWERS)
 def place_hold(data: JSONBody[v1.HoldRequest]) -> Sealed:
     """Return the fund's signed promise, or every reason why there is none."""
     raise AssertionError("only its description is served: HoldsFirst answers")
@@ -58,7 +60,7 @@ class HoldsFirst:
         """Return the whole answer to a request that can only be told to come again, or None."""
         if path != _PATH or method != b"POST" or not self._is_full():
             return None
-        self.edge.count_busy()
+        self.edge.turned_away.busy += 1
         return _BUSY
 
     async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
@@ -86,13 +88,14 @@ class HoldsFirst:
 
     async def _answer(self, scope: Any, receive: Receive) -> bytes:
         edge = self.edge
+        began_us = clock_us()
         found, kind = covered(scope["headers"])
         if kind.replace(b" ", b"").lower() not in _JSON:
             raise of_http_status(415)
         body = await _body(receive)
         if self._is_full():
             # Others have come since its header was read. Said before anything is checked.
-            edge.count_busy()
+            edge.turned_away.busy += 1
             raise busy()
         if not body:
             raise Problem(400, "BODY_INVALID", "$: the body is empty. Send one JSON value in UTF-8")
@@ -101,6 +104,7 @@ class HoldsFirst:
             "POST", path.decode("ascii", "replace"), query.decode("ascii", "replace"), body, found
         )
         if not self._buckets.take(known.device, edge.now_ms()):
+            edge.turned_away.device += 1
             raise Problem(
                 429,
                 "TOO_MANY_REQUESTS",
@@ -121,18 +125,26 @@ class HoldsFirst:
             tender=request.tender,
         )
         answer = await self._ask(PlaceHold(request, question, known.epoch, edge.keys.request_mac(body)))
+        outcome = answer.code if isinstance(answer, Denied) else answer.typ
+        edge.trail.answered(
+            "hold.answered",
+            trace_in(scope["headers"]),
+            known.device,
+            request.record_id,
+            outcome,
+            clock_us() - began_us,
+        )
         if isinstance(answer, Denied):
             raise problem_of(answer)
-        assert isinstance(answer, Signed)
         return json.encode(sealed(edge, answer))
 
     def _is_full(self) -> bool:
         return self._under_way >= MOST_UNDER_WAY or self.edge.is_full()
 
-    async def _ask(self, command: PlaceHold) -> Answer:
+    async def _ask(self, command: PlaceHold) -> Signed | Denied:
         self._under_way += 1
         try:
-            return await self._deliveries.wait(lambda waiter: self.edge.submit_soon(command, waiter))
+            answer = await self._deliveries.wait(lambda waiter: self.edge.submit_soon(command, waiter))
         except Busy:
             raise busy() from None
         except TimeoutError:
@@ -141,6 +153,8 @@ class HoldsFirst:
             raise self.edge.problem_of_failure(wrong) from wrong
         finally:
             self._under_way -= 1
+        assert isinstance(answer, Signed | Denied)
+        return answer
 
     def _log(self, scope: Any, problem: Problem) -> None:
         if problem.status in LATER:

@@ -9,10 +9,10 @@ Rows are remembered from batch to batch, as long as nobody else has written in b
 that writes counts itself in the row of `writer`, which is taken first.
 """
 
+from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-import msgspec
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DBAPIError
 
@@ -20,6 +20,7 @@ from settlement.db.connection import TAKE_TURN, checkpoint, connect_writer, writ
 from settlement.system import Inbox, Promised, Thread, Ticks, start_thread
 from settlement.writer import apply, store
 from settlement.writer.batch import Rows
+from settlement.writer.numbers import Numbers
 from settlement.writer.step import Answer, Happened, Setting
 
 MOST_AT_ONCE = 64
@@ -51,18 +52,8 @@ class Waiter(Protocol):
 
 
 Waiting = tuple[apply.Command, Waiter]
-
-
-class Numbers(msgspec.Struct):
-    """What the writer has done, for monitors. Times are in microseconds."""
-
-    batches: int = 0
-    commands: int = 0
-    failed: int = 0
-    busy: int = 0
-    last_batch: int = 0
-    commit_us: int = 0
-    batch_us: int = 0
+Committed = Callable[[int, Sequence[Happened], int, int], None]
+"""Told of each batch that is on disk: its last event, what happened, how many commands, microseconds."""
 
 
 class Writer:
@@ -76,6 +67,7 @@ class Writer:
         failed: Callable[[BaseException], None],
         clock_us: Callable[[], int] = lambda: 0,
         most_at_once: int = MOST_AT_ONCE,
+        committed: Committed | None = None,
     ) -> None:
         self._engine = engine
         self._setting = setting
@@ -83,6 +75,7 @@ class Writer:
         self._failed = failed
         self._clock_us = clock_us
         self._most_at_once = most_at_once
+        self._committed = committed
         self._inbox: Inbox[Waiting] = Inbox()
         self._rows = Rows()
         self._turn: tuple[int, int] | None = None
@@ -91,6 +84,8 @@ class Writer:
         self._thread: Thread | None = None
         self._checkpoints: Ticks | None = None
         self._stopping = False
+        # When each command that is not answered was asked, in order.
+        self._asked_us: deque[int] = deque()
         self.numbers = Numbers()
 
     def start(self) -> None:
@@ -120,7 +115,7 @@ class Writer:
         again is safe.
         """
         answer: Promised[Answer] = Promised()
-        self._inbox.put((command, answer))
+        self._put(command, answer)
         return answer.wait(ANSWER_WITHIN_S)
 
     def submit_soon(self, command: apply.Command, waiter: Waiter) -> None:
@@ -128,11 +123,22 @@ class Writer:
         if self._stopping or self._inbox.waiting() >= MOST_WAITING:
             self.numbers.busy += 1
             raise Busy
+        self._put(command, waiter)
+
+    def _put(self, command: apply.Command, waiter: Waiter) -> None:
+        self._asked_us.append(self._clock_us())
         self._inbox.put((command, waiter))
 
     def waiting(self) -> int:
         """Return how many commands wait."""
         return self._inbox.waiting()
+
+    def oldest_waiting_us(self) -> int:
+        """Return for how long the oldest command has waited for its answer; 0 when none does."""
+        try:
+            return max(self._clock_us() - self._asked_us[0], 0)
+        except IndexError:
+            return 0
 
     def write_now(self, commands: Sequence[apply.Command], dry_run: bool = False) -> list[Answer]:
         """Run and commit `commands` in one transaction in this thread, and return their answers.
@@ -181,11 +187,13 @@ class Writer:
     def _run(self) -> None:
         while batch := self._inbox.take_up_to(self._most_at_once):
             self._take(batch)
+            for _ in batch:
+                self._asked_us.popleft()
         self._forget()
 
     def _take(self, batch: list[Waiting]) -> None:
         try:
-            answers = self._commit([command for command, _ in batch])
+            answers, happened, us = self._commit([command for command, _ in batch])
         except Exception as wrong:
             self._forget()
             if len(batch) > 1 and not _is_final(wrong):
@@ -200,9 +208,13 @@ class Writer:
             return
         for (_, waiter), answer in zip(batch, answers, strict=True):
             waiter.give(answer)
+        if self._committed is not None and happened:
+            # Nobody waits for this any more.
+            assert self._rows.last_event is not None
+            self._committed(self._rows.last_event[0], happened, len(batch), us)
 
-    def _commit(self, commands: list[apply.Command]) -> list[Answer]:
-        """Run a batch on what is remembered and commit it."""
+    def _commit(self, commands: list[apply.Command]) -> tuple[list[Answer], list[Happened], int]:
+        """Run a batch on what is remembered and commit it; also return what happened, and microseconds."""
         began_us = self._clock_us()
         if self._connection is None:
             self._connection = connect_writer(self._engine)
@@ -229,13 +241,8 @@ class Writer:
             self._turn = None if self._turn is None else (self._turn[0], self._turn[1] - 1)
         self._rows.written()
         after_us = self._clock_us()
-        numbers = self.numbers
-        numbers.batches += 1
-        numbers.commands += len(commands)
-        numbers.last_batch = len(commands)
-        numbers.commit_us += after_us - before_us
-        numbers.batch_us += after_us - began_us
-        return answers
+        self.numbers.count(len(commands), after_us - before_us, after_us - began_us)
+        return answers, happened, after_us - began_us
 
     def _take_turn(self, connection: Connection) -> None:
         """Take the writer's row, and forget what is remembered when somebody has written in between."""

@@ -1,6 +1,8 @@
 """What does the centre answer to the checkout's questions?"""
 
 import base64
+import contextlib
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -13,6 +15,7 @@ from subsidy.strict import json_bytes
 from subsidy.strict.json_bytes import NotStrict
 from subsidy.strict.yaml_text import FileError
 from subsidy.wire import v1
+from subsidy.wire.trace import trace_of
 from terminal_agent.checkout.ports import CentreDenied, CentreUnreachable
 from terminal_agent.checkout.sale import Held
 from terminal_agent.journal.journal import SqliteJournal
@@ -23,10 +26,13 @@ from terminal_agent.sync.line import Line
 class CentreLine:
     """The centre as `checkout.ports.Centre`, over one signed line."""
 
-    def __init__(self, line: Line, journal: SqliteJournal, packs: Path, *, training: bool) -> None:
+    def __init__(
+        self, line: Line, journal: SqliteJournal, packs: Path, log: Callable[..., None], *, training: bool
+    ) -> None:
         self._line = line
         self._journal = journal
         self._packs = packs
+        self._log = log
         self._training = training
         self._known: dict[str, Pack] = {}
 
@@ -39,11 +45,17 @@ class CentreLine:
 
     def hold(self, request: v1.HoldRequest, within_s: float) -> Held | v1.Refused:
         """Ask for the fund's promise. The same request again gets the same promise."""
-        content = self._line.ask("/v1/holds", msgspec.json.encode(request), within_s)
+        body = msgspec.json.encode(request)
+        try:
+            content = self._line.ask("/v1/holds", body, within_s, request.record_id)
+        except (CentreUnreachable, CentreDenied) as wrong:
+            self._tell("hold.not_answered", request.record_id, why=str(wrong))
+            raise
         try:
             sealed = json_bytes.decode(content, Sealed)
         except NotStrict as wrong:
             raise self._line.not_the_centre(f"the answer is no promise: {wrong.problem}") from None
+        self._tell("hold.answered", request.record_id, outcome=sealed.typ)
         if sealed.typ == v1.REFUSAL:
             refused = self._line.open(sealed, v1.REFUSAL, v1.Refused)
             _must_be(refused.record_id == request.record_id)
@@ -81,13 +93,15 @@ class CentreLine:
             raise self._line.not_the_centre(f"the answer holds no acks: {wrong.problem}") from None
         enrolled = self._journal.enrolled()
         assert enrolled is not None
-        hashes = {one.seq: one.hash for one in sent}
+        mine_by_seq = {one.seq: one for one in sent}
         found = []
         for sealed in answer.acks:
             ack = self._line.open(sealed, v1.ACK, v1.Ack)
             mine = (ack.device, ack.epoch) == (enrolled[0].device, enrolled[0].epoch)
-            if mine and hashes.get(ack.seq) == ack.hash:
+            entry = mine_by_seq.get(ack.seq)
+            if mine and entry is not None and entry.hash == ack.hash:
                 found.append((ack, msgspec.json.encode(sealed).decode()))
+                self._tell("entry.acknowledged", entry.record_id, kind=entry.kind, outcome=ack.answer)
         return found
 
     def pack(self, pack_hash: str, within_s: float) -> Pack:
@@ -114,8 +128,14 @@ class CentreLine:
         return [{"programme": pack.programme, "hash": pack.hash} for pack in self._known.values()]
 
     def _send_early(self, path: str, entry: Waiting, within_s: float) -> None:
-        content = self._line.ask(path, msgspec.json.encode(chained(entry)), within_s)
+        content = self._line.ask(path, msgspec.json.encode(chained(entry)), within_s, entry.record_id)
         self._journal.acknowledge(self.acks(content, (entry,)))
+
+    def _tell(self, event: str, record_id: str, **more: str) -> None:
+        """Write a line by which the sale is found at the centre too: its log has the same trace."""
+        # A log that cannot be written must not cost a sale.
+        with contextlib.suppress(OSError, ValueError):
+            self._log(event, trace=trace_of(record_id), record_id=record_id, **more)
 
     def _fetch(self, pack_hash: str, path: Path, within_s: float) -> None:
         request = msgspec.json.encode(v1.PackRequest(v=1, pack_hash=pack_hash))

@@ -17,7 +17,7 @@ from subsidy.problem import ProblemBody
 from subsidy.seal import NotSealed, Sealed
 from subsidy.strict import json_bytes
 from subsidy.strict.json_bytes import NotStrict
-from subsidy.wire import http_signature
+from subsidy.wire import http_signature, trace
 from terminal_agent.bounded_http import BoundedSession
 from terminal_agent.checkout.ports import CentreDenied, CentreUnreachable, Clock
 
@@ -54,21 +54,22 @@ class Line:
         self.online = False
         self.denied: str | None = None
 
-    def ask(self, path: str, body: bytes, within_s: float) -> bytes:
-        """POST `body` and return the answer's bytes.
+    def ask(self, path: str, body: bytes, within_s: float, record_id: str | None = None) -> bytes:
+        """POST `body` and return the answer's bytes. `record_id` is the sale that it is about, if one.
 
         Raises CentreUnreachable when none came in time, CentreDenied when the centre refused us.
         """
         until_ms = self._clock.steady_ms() + int(within_s * 1000)
         try:
             try:
-                content = self._post(path, body, within_s)
+                content = self._post(path, body, within_s, record_id)
             except CentreDenied as wrong:
                 if wrong.centre_ms is None:
                     raise
                 # Our clock is off by more than the centre takes: sign once more with its time.
                 self._signing_skew_ms = wrong.centre_ms - self._clock.wall_ms()
-                content = self._post(path, body, max((until_ms - self._clock.steady_ms()) / 1000, 0.001))
+                left_s = max((until_ms - self._clock.steady_ms()) / 1000, 0.001)
+                content = self._post(path, body, left_s, record_id)
         except CentreUnreachable:
             self.online = False
             raise
@@ -78,7 +79,7 @@ class Line:
         self.online, self.denied = True, None
         return content
 
-    def _post(self, path: str, body: bytes, within_s: float) -> bytes:
+    def _post(self, path: str, body: bytes, within_s: float, record_id: str | None) -> bytes:
         headers = http_signature.sign(
             self._key,
             method="POST",
@@ -89,6 +90,8 @@ class Line:
             created_s=(self._clock.wall_ms() + self._signing_skew_ms) // 1000,
             nonce=self._random_bytes(16).hex(),
         )
+        if record_id is not None:
+            headers[trace.HEADER] = trace.traceparent(record_id)
         return post(self._url + path, body, headers, within_s, self._clock)
 
     def unseal(self, content: bytes, typ: str, as_type: type[T]) -> T:

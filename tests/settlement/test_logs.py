@@ -7,7 +7,7 @@ import logging
 import pytest
 import reference_data as reference
 
-from settlement.logs import make_log
+from settlement.logs import Lines, make_log
 
 IDENTITY = reference.identity_no(1)
 CARD = "6222021234567890123"
@@ -24,7 +24,7 @@ def stream():
 @pytest.fixture
 def log(stream):
     """A log at a fixed time."""
-    yield make_log(lambda: 1_772_337_600_000, stream)
+    yield make_log(lambda: 1_772_337_600_000, Lines(stream))
     for name in ("uvicorn", "uvicorn.error"):
         logging.getLogger(name).handlers = []
 

@@ -34,6 +34,16 @@ def test_a_poison_entry_goes_to_quarantine_and_the_next_one_goes_on(books, poiso
     assert row.problem
 
 
+@pytest.mark.parametrize("kind", ["\\u0000", "pa\\u0000id", "\\u202epaid", "PAID", "x" * 21])
+def test_a_kind_that_a_database_may_not_keep_does_not_hold_up_the_shops_other_entries(any_books, kind):
+    device = any_books.enrol()
+    poison = f'{{"kind": "{kind}", "v": 1}}'.encode()
+    bad, good = device.chain(poison), device.chain(device.paid(any_books.hold(device)))
+    assert any_books.take(device, bad, good) == ["quarantined", "accepted"]
+    row = any_books.row(EntryRow, device.name, 1, 1, bad.hash)
+    assert (row.kind, bytes(row.body)) == ("unreadable", poison)
+
+
 def test_a_body_that_is_no_base64_is_chained_over_what_stands_there(books):
     device = books.enrol()
     entry = device.chain(b"x")

@@ -6,8 +6,8 @@ import json
 import pytest
 from night import DAY, NEXT_DAY, NightDay
 
+from settlement import logs
 from settlement.db.connection import reading
-from settlement.logs import make_log
 from settlement.reconcile.due import OVERDUE_AFTER, due, last_complete
 from settlement.reconcile.schedule import run_due_nights
 
@@ -41,7 +41,7 @@ class Lines:
 
 def run_due(day):
     stream = Lines()
-    run_due_nights(day.parts(), HALF_PAST_TEN, make_log(day.books.clock.now_ms, stream))
+    run_due_nights(day.parts(), HALF_PAST_TEN, logs.make_log(day.books.clock.now_ms, logs.Lines(stream)))
     return stream.lines
 
 

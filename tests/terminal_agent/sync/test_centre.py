@@ -37,10 +37,15 @@ class SayingLine(Line):
             random_bytes=bytes,
         )
         self.says = {}
-        self.asked = []
+        self.asked, self.about, self.logged = [], [], []
 
-    def ask(self, path, body, within_s):
+    def log(self, event, **fields):
+        """Keep a line of the log."""
+        self.logged.append((event, fields))
+
+    def ask(self, path, body, within_s, record_id=None):
         self.asked.append(path)
+        self.about.append(record_id)
         return self.says[path]
 
 
@@ -51,7 +56,7 @@ def line(unit_shop):
 
 @pytest.fixture
 def centre(unit_shop, line, tmp_path):
-    return CentreLine(line, unit_shop.real_journal, tmp_path / "packs", training=False)
+    return CentreLine(line, unit_shop.real_journal, tmp_path / "packs", line.log, training=False)
 
 
 def sealed(typ, message, key=CENTRE_KEY):
@@ -199,7 +204,7 @@ def offer(line, files, key=CENTRE_KEY):
 def test_a_pack_is_fetched_once_and_kept_over_a_restart(centre, line, unit_shop, tmp_path):
     offer(line, FILES)
     assert centre.pack(PACK_HASH, 5).programme == "P"
-    again = CentreLine(line, unit_shop.real_journal, tmp_path / "packs", training=False)
+    again = CentreLine(line, unit_shop.real_journal, tmp_path / "packs", line.log, training=False)
     assert again.pack(PACK_HASH, 5).programme == "P"
     assert line.asked == ["/v1/packs"]
     assert again.known_packs() == [{"programme": "P", "hash": PACK_HASH}]
@@ -217,7 +222,7 @@ def test_a_pack_that_is_damaged_on_disk_is_fetched_again(centre, line, unit_shop
     centre.pack(PACK_HASH, 5)
     (file,) = (tmp_path / "packs").glob("*.json")
     file.write_bytes(file.read_bytes().replace(b"2000.00", b"9000.00"))
-    again = CentreLine(line, unit_shop.real_journal, tmp_path / "packs", training=False)
+    again = CentreLine(line, unit_shop.real_journal, tmp_path / "packs", line.log, training=False)
     with pytest.raises(CentreUnreachable, match="damaged"):
         again.pack(PACK_HASH, 5)
     assert again.pack(PACK_HASH, 5).programme == "P"
@@ -226,6 +231,27 @@ def test_a_pack_that_is_damaged_on_disk_is_fetched_again(centre, line, unit_shop
 def test_a_training_pack_is_not_used_where_money_moves(line, unit_shop, tmp_path):
     files = small_pack.texts(("title: programme\n", "title: programme\ntraining: true\n"))
     offer(line, files)
-    centre = CentreLine(line, unit_shop.real_journal, tmp_path / "packs", training=False)
+    centre = CentreLine(line, unit_shop.real_journal, tmp_path / "packs", line.log, training=False)
     with pytest.raises(CentreDenied, match="training"):
         centre.pack(hash_of(files), 5)
+
+
+def test_a_hold_is_asked_for_under_its_sales_trace_and_leaves_a_line(centre, line, asked):
+    request, promise = asked
+    line.says["/v1/holds"] = msgspec.json.encode(sealed(v1.PROMISE, promise))
+    centre.hold(request, 5)
+    assert line.about == [request.record_id]
+    trace = request.record_id.replace("-", "")
+    fields = {"trace": trace, "record_id": request.record_id, "outcome": "promise.v1"}
+    assert line.logged == [("hold.answered", fields)]
+
+
+def test_a_log_that_cannot_be_written_costs_no_sale(centre, line, asked, monkeypatch):
+    request, promise = asked
+    line.says["/v1/holds"] = msgspec.json.encode(sealed(v1.PROMISE, promise))
+
+    def broken(*_all, **_more):
+        raise BrokenPipeError
+
+    monkeypatch.setattr(centre, "_log", broken)
+    assert centre.hold(request, 5).promise.record_id == request.record_id

@@ -36,7 +36,7 @@ class FetchingLine:
 
 @pytest.mark.parametrize("moment", ["after it was written", "while it is being written"])
 def test_a_pack_that_another_till_has_just_fetched_is_whole(tmp_path, monkeypatch, moment):
-    centre = CentreLine(FetchingLine(1), None, tmp_path, training=False)
+    centre = CentreLine(FetchingLine(1), None, tmp_path, print, training=False)
     write, others = Path.write_bytes, []
 
     def interrupted(path, content):
@@ -59,7 +59,7 @@ def test_a_pack_that_another_till_has_just_fetched_is_whole(tmp_path, monkeypatc
 def test_many_tills_at_once_get_the_pack(tmp_path):
     for run in range(20):
         folder = tmp_path / hashlib.sha256(b"%d" % run).hexdigest()
-        centre = CentreLine(FetchingLine(4), None, folder, training=False)
+        centre = CentreLine(FetchingLine(4), None, folder, print, training=False)
         with ThreadPoolExecutor(4) as tills:
             packs = list(tills.map(lambda _till: centre.pack(PACK_HASH, 5), range(4)))  # noqa: B023
         assert {pack.hash for pack in packs} == {PACK_HASH}
