@@ -59,7 +59,7 @@ def test_it_is_told_to_come_again_and_is_answered_then(full, client, monkeypatch
 
 
 def test_it_is_said_before_anything_is_looked_at_and_is_counted(full):
-    numbers = full._web.edge.writer.numbers
+    numbers = full._web.edge.turned_away
     before = numbers.busy
     with full.connect() as connection:
         for body in (b"", b"{}", b"x" * 100_000, b"x" * (3 << 20)):
