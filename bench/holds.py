@@ -25,9 +25,11 @@ import books_for_bench as books
 import msgspec
 import postgres
 from books_for_bench import BenchShop
+from sqlalchemy import text
 from story.processes import Process, answers, free_port, wait_for
 
 from settlement.app import Centre
+from settlement.db.connection import reading
 from settlement.system import clock_us
 from settlement.writer.step import Answer, Signed
 from settlement.writer.writer import Writer
@@ -56,7 +58,7 @@ def run(asked: argparse.Namespace) -> dict[str, Any]:
 
 
 @contextlib.contextmanager
-def cluster(folder: Path, sync_ms: float) -> Iterator[postgres.Cluster]:
+def cluster(folder: Path, sync_ms: float, **settings: str) -> Iterator[postgres.Cluster]:
     """Run a PostgreSQL server of the bench's own; with `sync_ms` each sync takes that long."""
     env = {}
     if sync_ms:
@@ -71,6 +73,7 @@ def cluster(folder: Path, sync_ms: float) -> Iterator[postgres.Cluster]:
         max_wal_size="4GB",
         checkpoint_timeout="30min",
         max_connections="100",
+        **settings,
     )
     try:
         yield made.start()
@@ -136,6 +139,7 @@ class Stage:
         """Return the result of `rounds` turns, after a short one that warms everything up."""
         found: dict[str, list[float]] = {}
         http: list[dict[str, Any]] = []
+        size = database_bytes(self.served)
         # New people and goods every time, so nobody is refused.
         for turn in range(rounds + 1):
             count = holds if turn else 1_000
@@ -154,6 +158,7 @@ class Stage:
                 http.append(sent)
                 for name, value in one.items():
                     found.setdefault(name, []).append(value)
+        promised = self.people["served"]
         middle = {name: statistics.median(values) for name, values in found.items()}
         ratios = [web / base for web, base in zip(found["http"], found["tpcb_50"], strict=True)]
         crypto = crypto_us()
@@ -174,6 +179,7 @@ class Stage:
             "crypto_us_per_hold": crypto,
             "crypto_share_of_one_core": round(sum(crypto.values()) / per_hold_us, 2),
             "service_memory_mib": resident_mib(self.service.pid),
+            "database_bytes_per_hold": round((database_bytes(self.served) - size) / promised),
             "fsync_us": round(middle["fsync_us"]),
             "sync_ms": sync_ms,
             "in_flight": IN_FLIGHT,
@@ -323,6 +329,12 @@ def fsync_us(folder: Path) -> float:
     finally:
         os.close(place)
     return statistics.median(took) * 1e6
+
+
+def database_bytes(centre: Centre) -> int:
+    """Return how large the centre's database is, indexes included."""
+    with reading(centre.engine) as connection:
+        return int(connection.execute(text("SELECT pg_database_size(current_database())")).scalar_one())
 
 
 def resident_mib(pid: int) -> int:

@@ -9,7 +9,8 @@ from sqlalchemy import Engine
 
 from catalog_sync.packs import read_texts
 from settlement.config import Settings
-from settlement.db import migrate, tables
+from settlement.copies.restored import KIND, SUBJECT
+from settlement.db import migrate, moved, tables
 from settlement.db.connection import engine_on, open_database, reading, writing
 from settlement.db.place import Sqlite
 from settlement.db.upsert import upsert
@@ -19,8 +20,9 @@ from settlement.logs import make_log, stderr_lines
 from settlement.people.acting import Task, acting
 from settlement.people.sessions import Actor
 from settlement.reconcile import schedule
+from settlement.reconcile.config import NightConfig
 from settlement.reconcile.run import NightParts
-from settlement.reconcile.wiring import night_parts
+from settlement.reconcile.wiring import night_parts, sources_of
 from settlement.sources.key_files import make_keys, read_keys
 from settlement.sources.pack_files import files_of_packs
 from settlement.system import clock_us, random_bytes, wall_ms
@@ -28,7 +30,10 @@ from settlement.trail import Trail
 from settlement.web.app import build_web
 from settlement.web.edge import Edge, PackFiles
 from settlement.web.quick_hold import HoldsFirst
+from settlement.writer import store
 from settlement.writer.apply import Direct
+from settlement.writer.batch import Rows
+from settlement.writer.rows import Difference
 from settlement.writer.step import Answer, Setting
 from settlement.writer.writer import Committed, Writer
 from subsidy.policy.model import Pack
@@ -69,11 +74,25 @@ class Centre(msgspec.Struct, frozen=True):
         """Return what a night works with. Raises FileError."""
         return night_parts(self.settings, self.pack, self.engine, submit, self.now_ms, sources)
 
+    def sources(self) -> NightConfig | None:
+        """Return the night's sources, None when none are named or they cannot be read."""
+        return sources_of(self.settings, self.pack.training)
+
+    def restored(self) -> Difference | None:
+        """Return the item of a restore that nobody has settled yet."""
+        rows = Rows()
+        with reading(self.engine) as connection:
+            store.load(connection, [(Difference, (SUBJECT, KIND))], rows)
+        item = rows.get(Difference, SUBJECT, KIND)
+        return item if item is not None and item.closed_ms is None else None
+
     def web(self) -> HoldsFirst:
         """Start the writer, and the nights when they have an hour, and return the web application."""
         lines = stderr_lines()
         log, trail = make_log(self.now_ms, lines), Trail(self.now_ms, lines)
         writer = self.writer(lambda wrong: log.error("writer.failed", exc_info=wrong), trail.committed)
+        if (item := self.restored()) is not None:
+            log.warning("books.restored", detail=item.detail, next_step=item.next_step)
         night_at = self.settings.night_at
         parts = None if night_at is None else self.night_parts(writer.submit)
         writer.start()
@@ -93,6 +112,7 @@ class Centre(msgspec.Struct, frozen=True):
                 trail=trail,
                 night_at=night_at,
                 holds_per_device_s=self.settings.holds_per_device_s,
+                sources=self.sources(),
             )
         )
 
@@ -120,8 +140,11 @@ def set_up(settings: Settings, now_ms: Callable[[], int] = wall_ms) -> Centre:
     return Centre(settings, engine, read_keys(settings.keys), pack, offered, texts, now_ms)
 
 
-def open_centre(settings: Settings, now_ms: Callable[[], int] = wall_ms) -> Centre:
-    """Return the centre that `set_up` has made. Raises FileError, or DatabaseDown."""
+def open_centre(settings: Settings, now_ms: Callable[[], int] = wall_ms, even_moved: bool = False) -> Centre:
+    """Return the centre that `set_up` has made. Raises FileError, or DatabaseDown.
+
+    Books that were moved elsewhere are not opened, unless `even_moved`.
+    """
     pack, offered, texts = _pack(settings)
     file = str(settings.database)
     if programme_of(settings.database) is None:
@@ -131,6 +154,15 @@ def open_centre(settings: Settings, now_ms: Callable[[], int] = wall_ms) -> Cent
     with reading(engine) as connection:
         if not migrate.is_current(connection):
             raise FileError(file, 1, "", "its tables are of another version", "Run `settlement init`")
+        gone = moved.moved_to(connection)
+    if gone is not None and not even_moved:
+        raise FileError(file, 1, "", f"its books were moved to {gone}", "Name that one under `database:`")
+    return Centre(settings, engine, read_keys(settings.keys), pack, offered, texts, now_ms)
+
+
+def centre_on(settings: Settings, engine: Engine, now_ms: Callable[[], int] = wall_ms) -> Centre:
+    """Return the centre of books that are not in their place yet. Raises FileError."""
+    pack, offered, texts = _pack(settings)
     return Centre(settings, engine, read_keys(settings.keys), pack, offered, texts, now_ms)
 
 

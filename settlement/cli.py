@@ -1,21 +1,32 @@
 """Which commands does the centre have? They parse and call; `console.py` answers."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from settlement.app import Centre, open_centre, set_up
+from settlement.cli_alarms import alarms
 from settlement.cli_claims import claims, year
+from settlement.cli_copies import backup, drill, move, restore, restored
+from settlement.cli_devices import devices
+from settlement.cli_freeze import freeze
 from settlement.cli_funds import top_up, transfer
+from settlement.cli_holds import holds
 from settlement.cli_imports import imports
 from settlement.cli_night import night
 from settlement.cli_people import users
 from settlement.cli_proposals import approve, proposals, propose
+from settlement.cli_rebuild import rebuild
 from settlement.cli_tokens import audit_log, tokens
 from settlement.config import read_settings
 from settlement.console import Config, Json, Refused, Set, Shown, TokenFile, print_now, run
 from settlement.db.connection import reading, writing
+from settlement.db.place import Place, Postgres
+from settlement.db.rights import is_role_name, let_in
+from settlement.db.serving import BooksTaken, serving
 from settlement.devices.make_code import make_code
 from settlement.ledger import read_books
 from settlement.people import audit
@@ -51,6 +62,13 @@ app.add_typer(proposals, name="proposals")
 app.add_typer(audit_log, name="audit")
 app.command("propose")(propose)
 app.command("approve")(approve)
+app.add_typer(holds, name="holds")
+app.add_typer(devices, name="devices")
+app.add_typer(freeze, name="freeze")
+app.command("alarms")(alarms)
+for command in (backup, restore, restored, drill, move):
+    app.command(command.__name__)(command)
+ledger.command("rebuild")(rebuild)
 
 
 @app.command("init")
@@ -62,6 +80,9 @@ def init(
     database: Annotated[
         str | None, typer.Option("--database", help="A file or postgresql:// URL over the configured one.")
     ] = None,
+    service_role: Annotated[
+        str | None, typer.Option("--service-role", help="PostgreSQL: the role that the service runs as.")
+    ] = None,
 ) -> None:
     """Make the database, the keys and the first API token, which is shown once. Safe to repeat.
 
@@ -72,7 +93,11 @@ def init(
 
     def work() -> Shown:
         overrides = [*(set_ or ()), *([f"database={database}"] if database is not None else [])]
-        centre = set_up(read_settings(config, overrides).settings)
+        settings = read_settings(config, overrides).settings
+        _check_role(settings.database, service_role)
+        centre = set_up(settings)
+        if service_role is not None:
+            let_in(centre.engine, service_role)
         with writing(centre.engine) as connection:
             token = first_token(connection, random_bytes, centre.now_ms(), again=new_token)
             audit.write(connection, centre.now_ms(), name_of_account(), "os", "init", "", "done")
@@ -109,15 +134,23 @@ def serve(config: Config, set_: Set = None, json: Json = False) -> None:
 
     def work() -> Shown:
         centre = open_centre(read_settings(config, set_ or ()).settings)
-        with bind(centre.settings.listen) as bound, centre.acting(Task(Permission.RUN, "serve")):
+        with (
+            _serving(centre),
+            bind(centre.settings.listen) as bound,
+            centre.acting(Task(Permission.RUN, "serve")),
+        ):
             address = "{}:{}".format(*bound.getsockname()[:2])
             web = centre.web()
-            document = {
+            document: dict[str, Any] = {
                 "programme": centre.pack.programme,
                 "listening": address,
                 "training": centre.pack.training,
             }
-            print_now(Shown(document, [f"serving {centre.pack.programme} on {address}"]), json)
+            lines = [f"serving {centre.pack.programme} on {address}"]
+            if (item := centre.restored()) is not None:
+                document["restored"] = item.detail
+                lines += [item.detail, item.next_step]
+            print_now(Shown(document, lines), json)
             run_until_stopped(web, bound)
             web.edge.writer.stop()
         return Shown(None, [])
@@ -236,6 +269,24 @@ def show(
         return Shown(document, lines)
 
     run(work, json)
+
+
+def _check_role(place: Place, role: str | None) -> None:
+    if role is None:
+        return
+    if not isinstance(place, Postgres):
+        raise Refused("only a database on a PostgreSQL server has roles. Leave --service-role out", 2)
+    if not is_role_name(role):
+        raise Refused("--service-role: write small letters, digits and _, as in settlement", 2)
+
+
+@contextmanager
+def _serving(centre: Centre) -> Iterator[None]:
+    try:
+        with serving(centre.engine, centre.settings.database):
+            yield
+    except BooksTaken as wrong:
+        raise Refused(str(wrong), 6) from None
 
 
 def _open(config: Path, set_: list[str] | None) -> Centre:

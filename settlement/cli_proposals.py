@@ -240,16 +240,16 @@ def propose_it(
             )
             looked = make.look(desk, command)
             if isinstance(looked, Denied):
-                raise _refused(looked)
+                raise refused(looked)
             made = None if dry_run else make.make(desk, command, actor.name)
             if isinstance(made, Denied):
-                raise _refused(made)
+                raise refused(made)
         document = {
             "dry_run": dry_run,
             "kind": kind_of(command),
             "proposal": made,
             "shown_hash": None if made is None else _find(centre, made).shown_hash,
-            "shown": msgspec.to_builtins(looked),
+            "shown": msgspec.to_builtins(shown_text.for_people(looked)),
         }
         added = more(centre)
         said = [f"would {looked.says}", *_lines(looked), *added.lines]
@@ -266,11 +266,12 @@ def ask(centre: Centre, command: Direct, dry_run: bool) -> Answer:
     """Write in this process: a service that runs beside it waits its turn at the database."""
     (answer,) = centre.writer(_raise).write_now([command], dry_run)
     if isinstance(answer, Denied):
-        raise _refused(answer)
+        raise refused(answer)
     return answer
 
 
-def _refused(denied: Denied) -> Refused:
+def refused(denied: Denied) -> Refused:
+    """Return what a command says of what the books deny."""
     return Refused(denied.detail, 2 if denied.status in (404, 422) else 6)
 
 

@@ -114,6 +114,7 @@ class Settings(BaseSettings):
     listen: Annotated[Listen, BeforeValidator(_listen)] = Listen("127.0.0.1", 8600)
     training: Annotated[bool, BeforeValidator(_flag)] = False
     night: Path | None = None
+    backups: Path | None = None
     night_at: Annotated[datetime.time | None, BeforeValidator(_time)] = None
     holds_per_device_s: Annotated[int, BeforeValidator(_count)] = 50
 
@@ -177,7 +178,7 @@ def read_settings(
         values.update(source.values)
         origins.update(source.origins)
     folder = file.absolute().parent
-    for key in ("policies", "keys", "night"):
+    for key in ("policies", "keys", "night", "backups"):
         if isinstance(values.get(key), str) and values[key].strip():
             values[key] = folder / values[key]
     if isinstance(values.get("database"), str):

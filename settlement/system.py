@@ -1,5 +1,6 @@
 """The centre's clock, randomness and threads: no other file touches them."""
 
+import gc
 import queue
 import secrets
 import sys
@@ -95,6 +96,31 @@ class Inbox(Generic[T]):
 def share_python_fairly() -> None:
     """Let a service's threads take turns often: a batch must not keep the event loop waiting."""
     sys.setswitchinterval(0.0005)
+
+
+class Ticks:
+    """Calls something again and again in a thread of its own, until it is stopped."""
+
+    def __init__(self, name: str, every_s: float, run: Callable[[], None]) -> None:
+        self._every_s = every_s
+        self._run = run
+        self._over = threading.Event()
+        self._thread = start_thread(name, self._go_on)
+
+    def stop(self) -> None:
+        """Stop, after a call that is under way."""
+        self._over.set()
+        self._thread.join()
+
+    def _go_on(self) -> None:
+        while not self._over.wait(self._every_s):
+            self._run()
+
+
+def keep_what_is_loaded() -> None:
+    """Say that all that is in memory now stays: to look for garbage in it stops every thread for long."""
+    gc.collect()
+    gc.freeze()
 
 
 def start_thread(name: str, run: Callable[[], None]) -> threading.Thread:

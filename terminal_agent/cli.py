@@ -4,6 +4,7 @@ Exit codes: 0 done, 1 a bug of ours, 2 usage, 3 configuration or data file inval
 something to look at, 5 something needed is down, 6 refused by a rule or a lock.
 """
 
+import datetime
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -186,6 +187,41 @@ def outbox_ls(config: ConfigOption = _DEFAULT, as_json: JsonOption = False) -> N
             }
         lines = [f"{one['seq']:>6}  {one['kind']:<10}  {one['record_id']}" for one in found["waiting"]]
         _print(found, as_json, "\n".join(lines) or "nothing waits")
+
+
+@outbox_app.command("again")
+def outbox_again(
+    config: ConfigOption = _DEFAULT,
+    as_json: JsonOption = False,
+    since: Annotated[
+        str, typer.Option("--since", help="Only what was made since, as 2026-03-01T04:00+08:00.")
+    ] = "1970-01-01T00:00+00:00",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count.")] = False,
+) -> None:
+    """Report again what was acknowledged, after the centre was restored. What it has changes nothing there.
+
+    Example: terminal-agent outbox again --since 2026-03-01T04:00+08:00 --config agent.yaml
+    """
+    with _explained(as_json):
+        since_ms = _instant_ms(since)
+        journal = _journal(read_config(config))
+        count = journal.acknowledged_since(since_ms)
+        if not dry_run:
+            journal.wait_again(since_ms)
+        words = f"{count} entries {'would wait' if dry_run else 'wait'} again: start the agent"
+        _print({"again": count, "dry_run": dry_run}, as_json, words)
+
+
+def _instant_ms(text: str) -> int:
+    try:
+        at = datetime.datetime.fromisoformat(text)
+    except ValueError:
+        at = None
+    if at is None or at.tzinfo is None:
+        raise typer.BadParameter(
+            "write a time with its offset, as 2026-03-01T04:00+08:00", param_hint="--since"
+        )
+    return int(at.timestamp() * 1000)
 
 
 def _typed_pin() -> Secret:

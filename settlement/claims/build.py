@@ -1,8 +1,10 @@
 """Which records go into a merchant's claim for the sales up to a day?
 
-All that are payable, have no reason against them, and whose device has stated its open holds since the
-day ended: before that a sale of the day may still be missing. A claim is submitted as it is built and
-never edited; what becomes claimable later goes into another claim of the same day.
+All that are payable, have no reason against them, and whose device has stated its open holds since the day
+ended: before that a sale of the day may still be missing. A device that was replaced states nothing any more:
+of its sales none is missing when its last hold of that day has ended. What is frozen is not claimed. A claim
+is submitted as it is built and never edited; what becomes claimable later goes into another claim of the same
+day.
 """
 
 import datetime
@@ -10,10 +12,11 @@ import datetime
 import msgspec
 from msgspec.structs import replace
 
+from settlement.funds import freezings
 from settlement.ledger import balances
 from settlement.ledger.accounts import Account
 from settlement.ledger.post import Booking, Happening
-from settlement.writer.batch import ClaimsOf, Rows, UnclaimedOf, Wanted
+from settlement.writer.batch import ClaimsOf, HeldBy, Rows, UnclaimedOf, Wanted
 from settlement.writer.rows import Claim, ClaimLine, Device, Merchant, Record
 from settlement.writer.step import Answer, Claimed, Denied, Emit, Event, LeftOut, MoneyEvent, Setting
 from subsidy import calendar
@@ -56,8 +59,8 @@ class LineClaimed(MoneyEvent, frozen=True, kw_only=True, tag="line_claimed"):
         rows.put(ClaimLine(self.claim, self.record_id, record.subsidy_fen, "SUBMITTED"))
 
 
-def keys(command: BuildClaim, rows: Rows) -> list[Wanted]:
-    """Ask for the merchant's records, its claims of the day, and who reported the records."""
+def keys(command: BuildClaim, rows: Rows, setting: Setting) -> list[Wanted]:
+    """Ask for the merchant's records, its claims of the day, who reported the records, and what is frozen."""
     unclaimed = _unclaimed(command)
     wanted: list[Wanted] = [
         (Merchant, (command.merchant,)),
@@ -67,11 +70,19 @@ def keys(command: BuildClaim, rows: Rows) -> list[Wanted]:
     if not rows.has(unclaimed):
         return wanted
     records: list[Record] = rows.every(unclaimed)
-    wanted += [(Device, (name,)) for name in {record.device for record in records}]
+    devices: list[Wanted] = [(Device, (name,)) for name in {record.device for record in records}]
+    programme = setting.pack.programme
+    wanted += devices
+    wanted += freezings.keys_of(
+        name for record in records for name in freezings.concerns_record(record, programme)
+    )
+    if all(rows.has(one) for one in devices):
+        known = [rows.want(Device, record.device) for record in records]
+        wanted += {HeldBy(one.device, one.epoch) for one in known if one.replaced}
     return wanted + balances.keys_of(records)
 
 
-def decide(rows: Rows, command: BuildClaim, _setting: Setting, at_ms: int, emit: Emit) -> Answer:
+def decide(rows: Rows, command: BuildClaim, setting: Setting, at_ms: int, emit: Emit) -> Answer:
     """Build the claim and return what is in it and what was left out."""
     if rows.get(Merchant, command.merchant) is None:
         detail = f"there is no merchant {command.merchant}. Import it, or correct the id"
@@ -79,7 +90,7 @@ def decide(rows: Rows, command: BuildClaim, _setting: Setting, at_ms: int, emit:
     taken: list[Record] = []
     left_out: list[LeftOut] = []
     for record in rows.every(_unclaimed(command)):
-        why = _why_not(rows, record, command)
+        why = _why_not(rows, record, command, setting)
         if not why and len(taken) == MOST_LINES:
             why = "the claim is full: it goes into the next one"
         if why:
@@ -104,10 +115,17 @@ def decide(rows: Rows, command: BuildClaim, _setting: Setting, at_ms: int, emit:
     return Claimed(claim.claim, command.merchant, claim.lines, claim.fen, tuple(left_out), more)
 
 
-def _why_not(rows: Rows, record: Record, command: BuildClaim) -> str:
+def _why_not(rows: Rows, record: Record, command: BuildClaim, setting: Setting) -> str:
     if record.state == "BLOCKED":
         return f"blocked: {', '.join(record.blocks)}"
+    frozen = freezings.against(rows, record, setting.pack.programme)
+    if frozen:
+        return frozen
     device = rows.want(Device, record.device)
+    if device.replaced:
+        held = rows.held_by(device.device, device.epoch)
+        waiting = sum(one.placed_at_ms < calendar.end_ms(command.day) for one in held)
+        return f"{waiting} holds of its replaced device {device.device} have not ended yet" if waiting else ""
     if device.stated_ms < calendar.end_ms(command.day):
         frozen = "; it is frozen" if device.frozen is not None else ""
         return f"device {device.device} has not stated its open holds since the day ended{frozen}"

@@ -9,13 +9,13 @@ from msgspec.structs import replace
 
 from settlement.claims.repaid import record_unknown
 from settlement.funds import holds
+from settlement.funds.freed_goods import quota_of
 from settlement.ledger import balances
 from settlement.ledger.accounts import Account
 from settlement.ledger.post import Booking, Happening
 from settlement.writer.batch import Rows, Wanted
 from settlement.writer.rows import ClosedYear, Difference, Qualification, Quota, Record, Serial
 from settlement.writer.step import Answer, Denied, Done, Emit, MoneyEvent, Setting
-from subsidy import calendar
 
 
 class EnterLate(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="enter_late"):
@@ -99,8 +99,6 @@ def _against(rows: Rows, record: Record, setting: Setting) -> Denied | None:
 
 
 def _quota_left(rows: Rows, record: Record, setting: Setting) -> bool:
-    day = calendar.business_day(calendar.from_ms(record.placed_at_ms))
-    found = setting.pack.rule_set_on(day, record.category)
-    most = found[1].quota.on(day) if found is not None else None
+    most = quota_of(setting.pack, record)
     quota = rows.get(Quota, record.person, record.category, record.year)
-    return most is not None and (quota.used if quota else 0) < most.value
+    return most is not None and (quota.used if quota else 0) < most

@@ -1,12 +1,14 @@
 """Which lines of a claim are paid, and what becomes of the others?
 
 A line whose goods came back is withheld for good: its money is available again. One with another reason
-against it stays in the claim, and is paid with a later payment when the reason is gone.
+against it, or of something frozen, stays in the claim, and is paid with a later payment when the reason is
+gone.
 """
 
 import msgspec
 from msgspec.structs import replace
 
+from settlement.funds import freezings
 from settlement.ledger import balances
 from settlement.ledger.accounts import Account
 from settlement.ledger.post import Booking, Happening
@@ -76,8 +78,8 @@ class ClaimPaid(Event, frozen=True, kw_only=True, tag="claim_paid"):
         rows.put(self.payment)
 
 
-def keys(command: PayClaim, rows: Rows) -> list[Wanted]:
-    """Ask for the claim, its lines, and the records of those that are open."""
+def keys(command: PayClaim, rows: Rows, setting: Setting) -> list[Wanted]:
+    """Ask for the claim, its lines, the records of those that are open, and what is frozen of them."""
     lines = LinesOf(command.claim)
     wanted: list[Wanted] = [
         (Claim, (command.claim,)),
@@ -89,10 +91,12 @@ def keys(command: PayClaim, rows: Rows) -> list[Wanted]:
     records: list[Wanted] = [(Record, (line.record_id,)) for line in _open(rows, command.claim)]
     if not all(rows.has(one) for one in records):
         return wanted + records
-    return wanted + balances.keys_of(rows.want(Record, line.record_id) for line in _open(rows, command.claim))
+    found = [rows.want(Record, line.record_id) for line in _open(rows, command.claim)]
+    names = (name for one in found for name in freezings.concerns_record(one, setting.pack.programme))
+    return wanted + freezings.keys_of(names) + balances.keys_of(found)
 
 
-def decide(rows: Rows, command: PayClaim, _setting: Setting, at_ms: int, emit: Emit) -> Answer:
+def decide(rows: Rows, command: PayClaim, setting: Setting, at_ms: int, emit: Emit) -> Answer:
     """Pay every open line that has no reason against it."""
     claim = rows.get(Claim, command.claim)
     if claim is None:
@@ -105,10 +109,11 @@ def decide(rows: Rows, command: PayClaim, _setting: Setting, at_ms: int, emit: E
         )
         return Denied(409, "ALREADY_PAID", detail)
     records = [rows.want(Record, line.record_id) for line in _open(rows, command.claim)]
-    if not any(_may_end(record) for record in records):
+    against = {one.record_id: _against(rows, one, setting) for one in records}
+    if not any(_may_end(record, against[record.record_id]) for record in records):
         waiting = f"{len(records)} lines wait for their reasons to go" if records else "no line is open"
         return Denied(409, "NOTHING_TO_PAY", f"{command.claim}: {waiting}. See `settlement claims show`")
-    to_pay = [record for record in records if not record.blocks]
+    to_pay = [record for record in records if not against[record.record_id]]
     comes_to = (len(to_pay), sum(record.subsidy_fen for record in to_pay))
     if (command.lines, command.fen) not in ((None, None), comes_to):
         detail = (
@@ -131,9 +136,8 @@ def decide(rows: Rows, command: PayClaim, _setting: Setting, at_ms: int, emit: E
                     booking=Booking(Happening.RETURNED_IN_CLAIM, record.year, record.parts, record.pool),
                 )
             )
-        elif record.blocks:
-            why = f"blocked: {', '.join(record.blocks)}"
-            withheld.append(LeftOut(record.record_id, record.subsidy_fen, why))
+        elif against[record.record_id]:
+            withheld.append(LeftOut(record.record_id, record.subsidy_fen, against[record.record_id]))
         else:
             paid, paid_fen = paid + 1, paid_fen + record.subsidy_fen
             emit(
@@ -167,6 +171,13 @@ def _open(rows: Rows, claim: str) -> list[ClaimLine]:
     return [line for line in rows.every(LinesOf(claim)) if line.state == "SUBMITTED"]
 
 
-def _may_end(record: Record) -> bool:
+def _against(rows: Rows, record: Record, setting: Setting) -> str:
+    """Return why a line is not paid now, or an empty text."""
+    if record.blocks:
+        return f"blocked: {', '.join(record.blocks)}"
+    return freezings.against(rows, record, setting.pack.programme)
+
+
+def _may_end(record: Record, against: str) -> bool:
     """Whether a payment does something to a line: it is paid, or withheld for good."""
-    return not record.blocks or BACK in record.blocks
+    return not against or BACK in record.blocks

@@ -1,15 +1,18 @@
 """How does a claim stand, whose claims wait to be built, and which returns are under way?"""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, func, or_, select
 
-from settlement.db import tables
+from settlement.db import sums, tables
+from settlement.funds import read_freezings
+from settlement.funds.freezings import Name
 from settlement.people import within
 from settlement.people.roles import EVERYTHING, Reach
 from settlement.writer import store
-from settlement.writer.rows import Claim, ClaimLine, ClaimPayment
+from settlement.writer.rows import Claim, ClaimLine, ClaimPayment, Freezing
 from subsidy.masking import scrub
 
 
@@ -184,19 +187,21 @@ def open_returns(
 def _lines(connection: Connection, name: str, reach: Reach) -> Sequence[LineShown]:
     line, record = tables.claim_line, tables.record
     query = (
-        select(line, record.c.blocks)
+        select(
+            line,
+            *(record.c[name] for name in ("blocks", "merchant", "shop", "brand", "serial_no", "person")),
+        )
         .join(record, record.c.record_id == line.c.record_id)
         .where(line.c.claim == name, within.records(reach))
         .order_by(line.c.record_id)
     )
+    frozen = read_freezings.standing(connection)
     return [
         LineShown(
             record_id=row.record_id,
             fen=row.fen,
             state=row.state,
-            held_back=msgspec.json.decode(row.blocks, type=tuple[str, ...])
-            if row.state == "SUBMITTED"
-            else (),
+            held_back=_held_back(row, frozen) if row.state == "SUBMITTED" else (),
             reference=row.reference,
             why=row.why,
             ended_ms=row.ended_ms,
@@ -205,11 +210,16 @@ def _lines(connection: Connection, name: str, reach: Reach) -> Sequence[LineShow
     ]
 
 
+def _held_back(row: Any, frozen: Mapping[Name, Freezing]) -> tuple[str, ...]:
+    blocks = msgspec.json.decode(row.blocks, type=tuple[str, ...])
+    return (*blocks, *read_freezings.told_of(frozen, row))
+
+
 def _totals(connection: Connection, one: Claim, reach: Reach) -> ClaimTotals:
     line, record = tables.claim_line.c, tables.record.c
-    held_back = (record.blocks != "[]").label("held_back")
+    held_back = or_(record.blocks != "[]", read_freezings.holds_back()).label("held_back")
     query = (
-        select(line.state, held_back, func.count().label("lines"), func.sum(line.fen).label("fen"))
+        select(line.state, held_back, func.count().label("lines"), sums.total(line.fen).label("fen"))
         .join_from(tables.claim_line, tables.record, record.record_id == line.record_id)
         .where(line.claim == one.claim, within.records(reach))
         .group_by(line.state, held_back)

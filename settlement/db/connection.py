@@ -14,7 +14,8 @@ from typing import Any
 import pysqlite3.dbapi2
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolEmpty
 from sqlalchemy.pool import NullPool
 
 from settlement.db.place import DatabaseDown, Place, Postgres, Sqlite
@@ -26,7 +27,10 @@ _POOL, _POOL_MORE = 5, 15
 # Any number that nobody else takes a lock by.
 _MIGRATION_LOCK = 8_600_001
 
-TAKE_TURN = text("UPDATE writer SET batch_no = batch_no + 1 WHERE one = 1 RETURNING epoch, batch_no")
+TAKE_TURN = text(
+    "UPDATE writer SET batch_no = batch_no + 1 WHERE one = 1 AND epoch >= 0 RETURNING epoch, batch_no"
+)
+"""No row is returned when the books are closed (`db/moved.py`)."""
 
 
 def open_database(place: Place) -> Engine:
@@ -43,9 +47,13 @@ def engine_on(place: Place) -> Engine:
 
 @contextmanager
 def writing(engine: Engine) -> Iterator[Connection]:
-    """Open a transaction that alone may write; commits at the end, rolls back on an error."""
+    """Open a transaction that alone may write; commits at the end, rolls back on an error.
+
+    Raises DatabaseDown when the books were moved elsewhere.
+    """
     with engine.connect().execution_options(writes=True) as connection, connection.begin():
-        connection.execute(TAKE_TURN)
+        if connection.execute(TAKE_TURN).first() is None:
+            raise DatabaseDown("these books were moved to another database. Work on those")
         yield connection
 
 
@@ -58,7 +66,16 @@ def connect_writer(engine: Engine) -> Connection:
             connection.exec_driver_sql(f"SET {setting} = off")
         connection.exec_driver_sql("SET plan_cache_mode = force_generic_plan")
         connection.commit()
+    else:
+        # Copying the log into the database is not done while somebody waits for an answer: see `checkpoint`.
+        connection.connection.driver_connection.execute("PRAGMA wal_autocheckpoint = 0")  # type: ignore[union-attr]
     return connection
+
+
+def checkpoint(engine: Engine) -> None:
+    """Copy what SQLite's log holds into the database, as far as nobody is kept waiting by it."""
+    with engine.connect() as connection:
+        connection.connection.driver_connection.execute("PRAGMA wal_checkpoint(PASSIVE)")  # type: ignore[union-attr]
 
 
 @contextmanager
@@ -157,6 +174,12 @@ def _check_postgres(raw: Any, _record: Any) -> None:
         )
     if version < 150_000 or encoding != "UTF8":
         raise DatabaseDown(f"PostgreSQL {version // 10_000} in {encoding}: 15 or later in UTF8 is needed")
+
+
+def is_away(wrong: BaseException) -> bool:
+    """Whether the database could not be asked: it is gone, starting, locked, or has no line to spare."""
+    lost = isinstance(wrong, DBAPIError) and wrong.connection_invalidated
+    return lost or isinstance(wrong, OperationalError | InterfaceError | PoolEmpty | DatabaseDown)
 
 
 def explain(wrong: DBAPIError) -> str:

@@ -115,6 +115,8 @@ device = _table(
     _number("stated_ms"),
     _number("last_seq"),
     _number("entries"),
+    _text("frozen_by"),
+    _number("replaced"),
 )
 enrol_code = _table(
     "enrol_code",
@@ -164,6 +166,7 @@ record = _table(
     _number("recovered"),
     _text("pay_ref"),
     _text("pool", server_default=""),
+    _number("goods_freed"),
     Index("record_of_device", "device", "epoch", "state"),
     Index("record_of_serial", "serial_no"),
 )
@@ -289,6 +292,19 @@ claim_payment = _table(
 )
 closed_year = _table("closed_year", _number("year", primary_key=True), _number("closed_ms"))
 
+freezing = _table(
+    "freezing",
+    _text("kind", primary_key=True),
+    _text("name", primary_key=True),
+    _text("why"),
+    _text("frozen_by"),
+    _number("frozen_ms"),
+    _text("of_record"),
+    _text("lifted_by"),
+    _text("lifted_why"),
+    _maybe_number("lifted_ms"),
+)
+
 # The night.
 channel_file = _table(
     "channel_file",
@@ -349,6 +365,7 @@ event = _table(
     _text("kind"),
     _text("body"),
     _maybe_text("record_id"),
+    _text("hash", server_default=""),
     Index("event_of_record", "record_id"),
 )
 posting = _table(

@@ -13,17 +13,18 @@ from settlement.writer.step import Denied, Emit, Event
 
 
 class DeviceFrozen(Event, frozen=True, kw_only=True, tag="device_frozen"):
-    """A device contradicted itself."""
+    """A device contradicted itself, or people do not believe it: `by` names them, empty when it did."""
 
     device: str
     why: str
     at_ms: int
+    by: str = ""
 
     def fold(self, rows: Rows) -> None:
         """Freeze it and open an item for people."""
         device = rows.want(Device, self.device)
         if device.frozen is None:
-            rows.put(replace(device, frozen=self.why))
+            rows.put(replace(device, frozen=self.why, frozen_by=self.by))
         rows.put(Difference(self.device, "device_frozen", "operations", self.why, self.at_ms))
 
 

@@ -6,7 +6,10 @@ The till's quote and the hold use the same facts, read from the same rows at the
 from collections.abc import Iterator
 
 import msgspec
+from msgspec import UNSET
 
+from settlement.funds import freezings
+from settlement.funds.freezings import Kind
 from settlement.funds.pools import pool_of
 from settlement.ledger import balances
 from settlement.writer.batch import Rows, Wanted
@@ -23,6 +26,7 @@ from settlement.writer.rows import (
 )
 from settlement.writer.step import Denied
 from subsidy import calendar
+from subsidy.money import MOST_FEN
 from subsidy.policy.facts import Facts, of_sale
 from subsidy.policy.model import Pack, Tender, is_open
 from subsidy.policy.split import Share, largest_grant
@@ -68,6 +72,7 @@ def asks(question: Question, rows: Rows, pack: Pack, at_ms: int) -> Iterator[lis
         (Merchant, (merchant,)),
         (FiledPrice, (merchant, gtin)),
         *balances.keys([one.funder for one in shares(pack, at_ms)], year, pool),
+        *freezings.keys_of(_concerns(question, rows, pack)),
     ]
 
 
@@ -95,12 +100,14 @@ def gather(question: Question, rows: Rows, pack: Pack, at_ms: int) -> Facts:
     quota = None
     if qualification is not None and product is not None:
         quota = rows.get(Quota, qualification.person, product.category, year)
+    frozen = {Kind(one.kind) for one in freezings.standing(rows, _concerns(question, rows, pack))}
     of_day = shares(pack, at_ms)
     left = 0
     if of_day:
         pool = pool_of(pack, product.category if product else "", shop, at_ms)
         has = balances.available(rows, (one.funder for one in of_day), year, pool)
-        left = largest_grant(has, of_day)
+        # Beyond what facts can say there is enough for any sale.
+        left = min(largest_grant(has, of_day), MOST_FEN)
     return of_sale(
         Facts(
             sold_at=calendar.from_ms(at_ms),
@@ -108,7 +115,7 @@ def gather(question: Question, rows: Rows, pack: Pack, at_ms: int) -> Facts:
             initial_price_fen=question.prices.initial_price_fen,
             merchant_discount_fen=question.prices.merchant_discount_fen,
             trade_in_fen=question.prices.trade_in_fen,
-            merchant_active=merchant.active and shop.active,
+            merchant_active=merchant.active and shop.active and not frozen & {Kind.MERCHANT, Kind.SHOP},
             terminal_registered=terminal is not None and terminal.shop == shop.shop,
             region=shop.region,
             tender=question.tender,
@@ -124,11 +131,27 @@ def gather(question: Question, rows: Rows, pack: Pack, at_ms: int) -> Facts:
             qualification_category=qualification.category if qualification else None,
             qualification_in_use=qualification is not None and qualification.used_by is not None,
             used_in_category=quota.used if quota else None,
-            # Neither the channel's word on the payer nor a risk verdict exists before payment yet.
+            # The channel's word on the payer does not exist before payment yet.
             payer_matches=None,
-            risk_blocked=None,
+            risk_blocked=True if frozen & {Kind.SERIAL, Kind.PERSON} else None,
             fund_left_fen=left,
+            programme_stopped=True if Kind.PROGRAMME in frozen else UNSET,
         )
+    )
+
+
+def _concerns(question: Question, rows: Rows, pack: Pack) -> list[freezings.Name]:
+    device = rows.get(Device, question.device)
+    shop = rows.get(Shop, device.shop if device else "")
+    product = rows.get(Product, question.item.gtin)
+    qualification = rows.get(Qualification, question.qualification)
+    return freezings.concerns(
+        programme=pack.programme,
+        merchant=shop.merchant if shop else "",
+        shop=shop.shop if shop else "",
+        brand=product.brand if product else "",
+        serial_no=question.item.serial_no,
+        person=qualification.person if qualification else "",
     )
 
 

@@ -1,7 +1,7 @@
 """What changes when a hold is placed, and when it ends?
 
-A hold takes the money, the serial number, the qualification and the person's quota together, and
-its end without payment gives all four back together.
+A hold takes the money, the serial number, the qualification and the person's quota together, and its end
+without payment gives all four back together, or the money alone when people have freed the rest before.
 """
 
 from msgspec.structs import replace
@@ -37,19 +37,30 @@ class HoldPlaced(MoneyEvent, frozen=True, kw_only=True, tag="hold_placed"):
 
 
 class HoldEnded(MoneyEvent, frozen=True, kw_only=True, tag="hold_ended"):
-    """A hold has ended unpaid. `why` names the proof."""
+    """A hold has ended unpaid. `why` names the proof, and `by` the people who decided it, if they did."""
 
     record_id: str
     why: str
     at_ms: int
+    by: str = ""
 
     def fold(self, rows: Rows) -> None:
         """Give back what the hold took; the record stays as a tombstone."""
         record = rows.want(Record, self.record_id)
         assert record.state == "HELD"
-        give_back(rows, record)
+        if not record.goods_freed:
+            give_back(rows, record)
         count_open(rows, record, -1)
-        rows.put(replace(record, state="RELEASED", money=None, why=self.why, ended_ms=self.at_ms))
+        rows.put(
+            replace(
+                record,
+                state="RELEASED",
+                money=None,
+                why=self.why,
+                ended_ms=self.at_ms,
+                goods_freed=False,
+            )
+        )
 
 
 class Buried(Event, frozen=True, kw_only=True, tag="buried"):
@@ -78,10 +89,10 @@ class Buried(Event, frozen=True, kw_only=True, tag="buried"):
         rows.put(HoldNumber(self.device, self.epoch, self.hold_no, self.record_id))
 
 
-def end(record: Record, why: str, at_ms: int, emit: Emit) -> None:
+def end(record: Record, why: str, at_ms: int, emit: Emit, by: str = "") -> None:
     """End a hold that is HELD, unpaid."""
     booking = Booking(Happening.HOLD_ENDED, record.year, record.parts, record.pool)
-    emit(HoldEnded(record_id=record.record_id, why=why, at_ms=at_ms, booking=booking))
+    emit(HoldEnded(record_id=record.record_id, why=why, by=by, at_ms=at_ms, booking=booking))
 
 
 def keys(record: Record) -> list[Wanted]:

@@ -29,6 +29,14 @@ def pool_of(pack: Pack, category: str, shop: Shop | None, at_ms: int) -> str:
     return "/".join(f"{one.value}={values[one]}" for one in PoolBy if one in by.value)
 
 
+def may_draw(pack: Pack, group: str, pool: str, at_ms: int) -> bool:
+    """Whether sales of a group of categories draw on a pool, in one shop or another."""
+    by = pack.pools_by.on(calendar.day_of_ms(at_ms))
+    named = dict(part.split("=") for part in pool.split("/")) if pool else {}
+    divided_by = {one.value for one in by.value} if by is not None else set()
+    return set(named) == divided_by and named.get(PoolBy.GROUP.value, group) == group
+
+
 def is_pool(name: str) -> bool:
     """Whether `name` is written as pools are."""
     return not name.startswith("/") and _NAME.fullmatch(name) is not None

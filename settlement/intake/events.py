@@ -4,6 +4,7 @@ from msgspec.structs import replace
 
 from settlement.funds import holds
 from settlement.funds.blocks import block
+from settlement.funds.freed_goods import take_again
 from settlement.ledger.accounts import Account
 from settlement.writer.batch import Rows
 from settlement.writer.rows import Device, Difference, EntryAt, EntryRow, Record, RefusedOnDay
@@ -57,6 +58,7 @@ class RecordBooked(MoneyEvent, frozen=True, kw_only=True, tag="record_booked"):
         record = rows.want(Record, self.record_id)
         assert record.state == "HELD"
         holds.count_open(rows, record, -1)
+        record = take_again(rows, record)
         rows.put(
             replace(
                 record,

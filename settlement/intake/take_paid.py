@@ -4,6 +4,7 @@ One that fits its hold is booked at the promise; one that does not is kept. One 
 late grant. One that was booked from a channel's file already is held against that.
 """
 
+from settlement.funds import freed_goods
 from settlement.intake import judge, rebuild
 from settlement.intake.events import (
     LateRecordKept,
@@ -117,7 +118,9 @@ def _look_again(
     assert taken.promise is not None
     assert taken.facts is not None
     differs = judge.second_look(setting.pack, entry, taken.facts, taken.promise)
-    if _serial_is_anothers(rows, record):
+    if record.goods_freed:
+        differs += freed_goods.taken_meanwhile(rows, record, setting.pack)
+    elif _serial_is_anothers(rows, record):
         differs.append("its serial number was granted to another record")
     if differs:
         why = "; ".join(differs)

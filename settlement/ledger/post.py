@@ -67,7 +67,12 @@ Slot = tuple[str, Account, int, str]
 
 def of(slot: Slot) -> str:
     """Return what people call a slot."""
-    return " ".join(filter(None, (slot[0], slot[1].value, str(slot[2]), slot[3])))
+    return place(f"{slot[0]} {slot[1].value}", slot[2], slot[3])
+
+
+def place(what: str, year: int, pool: str) -> str:
+    """Return what people call something of a programme year and pool."""
+    return f"{what} {year} {pool}".rstrip()
 
 
 class Overdrawn(Exception):

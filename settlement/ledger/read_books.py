@@ -48,4 +48,4 @@ def faults(connection: Connection) -> Iterator[str]:
                 f"its postings add up to {fold.get(slot, 0)}"
             )
     for (funder, year, pool), fen in sorted(post.imbalance(stored).items()):
-        yield f"{' '.join(filter(None, (funder, str(year), pool)))} is out of balance by {fen} fen"
+        yield f"{post.place(funder, year, pool)} is out of balance by {fen} fen"

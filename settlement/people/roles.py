@@ -24,6 +24,8 @@ class Permission(StrEnum):
     RUN = "run"
     """Routine: import files, make one-time codes, run the night, serve."""
     BUILD_CLAIMS = "build_claims"
+    FREEZE = "freeze"
+    """Stop something at once; letting it go again is proposed."""
     PROPOSE = "propose"
     APPROVE = "approve"
     MANAGE_PEOPLE = "manage_people"
@@ -53,15 +55,16 @@ _READ_ALL = _READ_SALES | {
 MAY: dict[Role, frozenset[Permission]] = {
     # Who gives roles does not propose or approve.
     Role.ADMINISTRATOR: frozenset({Permission.MANAGE_PEOPLE, Permission.READ_AUDIT}),
-    Role.OPERATIONS: _READ_ALL | {Permission.RUN, Permission.BUILD_CLAIMS, Permission.PROPOSE},
-    Role.APPROVER: _READ_ALL | {Permission.APPROVE},
+    Role.OPERATIONS: _READ_ALL
+    | {Permission.RUN, Permission.BUILD_CLAIMS, Permission.FREEZE, Permission.PROPOSE},
+    Role.APPROVER: _READ_ALL | {Permission.FREEZE, Permission.APPROVE},
     Role.REVIEWER: _READ_SALES,
     Role.MERCHANT: _READ_SALES,
     Role.AUDITOR: _READ_ALL | {Permission.READ_AUDIT},
 }
 
-# What the server's own account may do without a token: it can read database and keys anyway. Never what
-# moves money, decides, or says who may.
+# What the server's own account may do without a token: it can read database and keys anyway. It may
+# stop things, never what moves money, decides, or says who may.
 OF_THE_SERVER = frozenset(Permission) - {
     Permission.PROPOSE,
     Permission.APPROVE,

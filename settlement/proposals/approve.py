@@ -75,7 +75,8 @@ def decide(
     if at_ms >= found.proposed_ms + LASTS_MS:
         detail = f"{found.proposal} is older than {LASTS_MS // 86_400_000} days. Propose it again"
         return Denied(409, "PROPOSAL_EXPIRED", detail)
-    answer = carry_out(two_people.read(found.command))
+    people = (found.proposed_by, command.by)
+    answer = carry_out(two_people.decided_by(two_people.read(found.command), people))
     if isinstance(answer, Denied):
         return answer
     emit(ProposalApproved(proposal=found.proposal, by=command.by, shown_hash=command.shown_hash, at_ms=at_ms))

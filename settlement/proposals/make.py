@@ -7,10 +7,13 @@ import base64
 from collections.abc import Callable
 
 import msgspec
+from msgspec.structs import replace
 from sqlalchemy import Connection, Engine
 
 from settlement.db import tables
 from settlement.db.connection import reading
+from settlement.funds import read_freezings
+from settlement.funds.freezings import Kind, LiftFreeze
 from settlement.proposals import shown as shown_text
 from settlement.proposals import two_people
 from settlement.proposals.approve import LASTS_MS
@@ -49,6 +52,7 @@ def look(desk: Desk, command: NeedsTwo) -> shown_text.Shown | Denied:
     if wrong is not None:
         return Denied(422, "TEXT_WRONG", f"{wrong}. Correct it")
     with reading(desk.engine) as connection:
+        command = _in_full(connection, command)
         answer, happened = try_out(connection, command, desk.setting, desk.at_ms)
     if isinstance(answer, Denied):
         return answer
@@ -73,6 +77,13 @@ def make(desk: Desk, command: NeedsTwo, by: str) -> str | Denied:
     asked = Propose(name, by, two_people.kind_of(shown.command), text, shown_text.written(shown))
     answer = desk.submit(asked)
     return answer if isinstance(answer, Denied) else name
+
+
+def _in_full(connection: Connection, command: NeedsTwo) -> NeedsTwo:
+    """Return the command with the whole index of a person whose freeze is named as people see it."""
+    if not isinstance(command, LiftFreeze) or command.kind is not Kind.PERSON:
+        return command
+    return replace(command, name=read_freezings.person_called(connection, command.name) or command.name)
 
 
 def _open_one(connection: Connection, by: str, command: str, at_ms: int) -> str | None:

@@ -63,5 +63,5 @@ def _shown(one: Proposal, at_ms: int) -> ProposalShown:
         decided_ms=one.decided_ms,
         why=one.why,
         shown_hash=one.shown_hash,
-        shown=shown_text.read(one.shown),
+        shown=shown_text.for_people(shown_text.read(one.shown)),
     )

@@ -14,8 +14,11 @@ from settlement.claims.enter_late import EnterLate
 from settlement.claims.pay import PayClaim
 from settlement.claims.repaid import Repay
 from settlement.claims.send_back import SendBack
+from settlement.devices.by_people import ReplaceDevice, UnfreezeDevice
 from settlement.funds.close_year import CloseYear
+from settlement.funds.freezings import LiftFreeze, name_shown
 from settlement.funds.move_authority import MoveAuthority, Place
+from settlement.funds.release_hold import FreeGoods, ReleaseHold
 from settlement.funds.top_up import TopUp
 from settlement.proposals.two_people import NeedsTwo
 from settlement.writer.step import Answer, Claimed, Happened, LeftOut
@@ -65,6 +68,14 @@ def show(command: NeedsTwo, answer: Answer, happened: Sequence[Happened]) -> Sho
     )
 
 
+def for_people(shown: Shown) -> Shown:
+    """Return it as people see it: of a blind index the beginning only."""
+    command = shown.command
+    if not isinstance(command, LiftFreeze):
+        return shown
+    return replace(shown, command=replace(command, name=name_shown(command.kind, command.name)))
+
+
 def written(shown: Shown) -> str:
     """Return it as JSON, always the same text for the same thing shown."""
     return msgspec.json.encode(shown, order="sorted").decode()
@@ -104,5 +115,17 @@ def _says(command: NeedsTwo, answer: Answer) -> str:
             return f"book that {command.reference} has repaid the grant of {command.record_id}"
         case EnterLate():
             return f"let the late grant of {command.record_id} enter the pool, by {command.reference}"
+        case ReleaseHold():
+            return f"end the hold of {command.record_id} unpaid: {command.reason}"
+        case FreeGoods():
+            return f"free person and serial number of {command.record_id}, not its money: {command.reason}"
+        case LiftFreeze():
+            return (
+                f"let {command.kind.value} {name_shown(command.kind, command.name)} go again: {command.why}"
+            )
+        case UnfreezeDevice():
+            return f"let device {command.device} go again: {command.why}"
+        case ReplaceDevice():
+            return f"freeze device {command.device} for good, another host takes its place: {command.why}"
         case CloseYear():
             return f"close {command.year} for good: nothing of it is promised again"

@@ -4,19 +4,38 @@ This is the one list. Whoever adds a command that moves money, or decides for go
 then reaches the books through a proposal only.
 """
 
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from settlement.claims.enter_late import EnterLate
 from settlement.claims.pay import PayClaim
 from settlement.claims.repaid import Repay
 from settlement.claims.send_back import SendBack
+from settlement.devices.by_people import ReplaceDevice, UnfreezeDevice
 from settlement.funds.close_year import CloseYear
+from settlement.funds.freezings import LiftFreeze
 from settlement.funds.move_authority import MoveAuthority
+from settlement.funds.release_hold import FreeGoods, ReleaseHold
 from settlement.funds.top_up import TopUp
+from settlement.writer.step import Decision
 
-NeedsTwo = TopUp | MoveAuthority | PayClaim | SendBack | Repay | EnterLate | CloseYear
+NeedsTwo = (
+    TopUp
+    | MoveAuthority
+    | PayClaim
+    | SendBack
+    | Repay
+    | EnterLate
+    | CloseYear
+    | ReleaseHold
+    | FreeGoods
+    | LiftFreeze
+    | UnfreezeDevice
+    | ReplaceDevice
+)
 
 LONGEST_TEXT = 200
 
@@ -37,11 +56,18 @@ def read(text: str) -> NeedsTwo:
     return command
 
 
+def decided_by(command: NeedsTwo, people: Iterable[str]) -> NeedsTwo:
+    """Return the command as it is carried out: with the people who have decided it, where it names them."""
+    return replace(command, by=", ".join(people)) if isinstance(command, Decision) else command
+
+
 def problem_of_texts(command: NeedsTwo) -> str | None:
     """Return what is wrong with a text of the command, or None.
 
     Documents, reasons and names are read by a second person: a text must show all that is in it.
     """
+    if isinstance(command, Decision) and command.by:
+        return "$.by: the proposal itself says who decides; leave it out"
     for where, text in _texts(msgspec.to_builtins(command), "$"):
         if not text and where.rpartition(".")[2] == "pool":
             continue  # the undivided year

@@ -6,7 +6,8 @@ and one that no longer stands is passed over: the night looks again.
 
 import msgspec
 
-from settlement.funds import holds
+from settlement.funds import freed_goods, holds
+from settlement.intake.events import LineBlocked
 from settlement.ledger.post import Booking, Happening
 from settlement.reconcile.events import DifferenceFound, DifferenceSettled, RecordRecovered
 from settlement.returns.follow import follow
@@ -123,6 +124,10 @@ def _end(
             booking=Booking(Happening.RECORD_BOOKED, record.year, record.parts, record.pool),
         )
     )
+    differs = freed_goods.taken_meanwhile(rows, record, setting.pack) if record.goods_freed else []
+    if differs:
+        why, owner = "; ".join(differs), setting.owner(at_ms)
+        emit(LineBlocked(record_id=record.record_id, why=why, owner=owner, at_ms=at_ms))
     # Its return may have been heard of before.
     follow(rows, record.record_id, setting, at_ms, emit)
 

@@ -80,7 +80,7 @@ def tell(record: Record, entries: Iterable[EntryRow], goods_return: GoodsReturn 
     return Story(
         record=record,
         day=day_of(record.placed_at_ms or _made_ms(record.record_id)),
-        tender=_tender(record.promise),
+        tender=tender_of(record.promise),
         attempts=tuple(attempts[ref] for ref in sorted(attempts)),
         goods_return=None if goods_return is None else _return(goods_return, record.placed_at_ms, heard_ms),
     )
@@ -122,7 +122,8 @@ class _Asked(msgspec.Struct, frozen=True):
     tender: Tender
 
 
-def _tender(promise: bytes) -> Tender | None:
+def tender_of(promise: bytes) -> Tender | None:
+    """Return the way of paying that a promise was given for, None when there is no promise."""
     return msgspec.json.decode(promise, type=_Asked).tender if promise else None
 
 

@@ -16,6 +16,8 @@ from settlement.reconcile.kinds import Kind
 from settlement.reconcile.lines import Line
 from settlement.reconcile.match import Finding, days_between, next_day, standing
 from settlement.reconcile.sales import Files
+from settlement.writer.rows import Record
+from subsidy.policy.model import Tender
 
 
 class NotPaid(msgspec.Struct, frozen=True):
@@ -36,6 +38,26 @@ class FoundPaid(msgspec.Struct, frozen=True):
     why: str
 
 
+class Awaited(msgspec.Struct, frozen=True):
+    """What files wait for: `over_ms` to be past, and these `files` (source, day) to be here, whole."""
+
+    over_ms: int
+    days: tuple[str, ...]
+    files: tuple[tuple[str, str], ...]
+
+
+def awaited(record: Record, day: str, tender: Tender | None, config: NightConfig) -> Awaited | None:
+    """Return what is waited for, or None when no source has such payments: files never end it."""
+    if tender is None or not config.covering(record.shop, tender):
+        return None
+    # Another attempt may have gone another way, so every source of the shop is asked.
+    sources = config.covering(record.shop)
+    longest_s = max(one.longest_payment_s for one in sources)
+    over_ms = record.placed_at_ms + (record.held_for_s + longest_s) * 1000
+    days = days_between(day, max(next_day(day), day_of(over_ms)))
+    return Awaited(over_ms, days, tuple((one.name, each) for one in sources for each in days))
+
+
 def proved(
     story: Story, lines: Iterable[Line], config: NightConfig, files: Files, now_ms: int
 ) -> NotPaid | FoundPaid | Finding | None:
@@ -49,16 +71,10 @@ def proved(
         now_ms: the centre's time.
     """
     record = story.record
-    if record.state != "HELD" or story.tender is None or not config.covering(record.shop, story.tender):
+    waits = awaited(record, story.day, story.tender, config) if record.state == "HELD" else None
+    if waits is None or now_ms <= waits.over_ms or not files.whole.issuperset(waits.files):
         return None
-    # Another attempt may have gone another way, so every source of the shop is asked.
-    sources = config.covering(record.shop)
-    longest_s = max(one.longest_payment_s for one in sources)
-    over_ms = record.placed_at_ms + (record.held_for_s + longest_s) * 1000
-    last = max(next_day(story.day), day_of(over_ms))
-    days = days_between(story.day, last)
-    if now_ms <= over_ms or not all((one.name, day) in files.whole for one in sources for day in days):
-        return None
+    over_ms, days = waits.over_ms, waits.days
     counted, all_straight = standing(story, lines, config)
     net: dict[str, int] = {}
     for line in counted:

@@ -52,6 +52,14 @@ def night_parts(
     )
 
 
+def sources_of(settings: Settings, training: bool) -> NightConfig | None:
+    """Return the configured sources, or None when none are named or they cannot be read."""
+    try:
+        return None if settings.night is None else _read(settings.night, training)
+    except FileError:
+        return None
+
+
 def _on(rows: Dated[T], day: str) -> T:
     # A night may be asked for a day on which the programme had not begun.
     return (rows.on(datetime.date.fromisoformat(day)) or rows.rows[0]).value

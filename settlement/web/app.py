@@ -7,15 +7,18 @@ from litestar.di import Provide
 
 from settlement.web import (
     agents,
+    alarms,
     claims,
     health,
     holds_and_records,
     login,
+    meter,
     night,
     operators,
     people,
     proposals,
     quick_hold,
+    ways_out,
 )
 from settlement.web.audited import Audited
 from settlement.web.describe import describe
@@ -37,8 +40,11 @@ _ROUTES: tuple[Any, ...] = (
     *claims.ROUTES,
     night.show_night,
     *proposals.ROUTES,
+    *ways_out.ROUTES,
     *people.ROUTES,
     *login.ROUTES,
+    alarms.show_alarms,
+    meter.show_meter,
     *health.PROBES,
 )
 
@@ -58,6 +64,7 @@ def build_web(edge: Edge) -> quick_hold.HoldsFirst:
     app.state.edge = edge
     app.state.signatures = signatures = Signatures(edge)
     app.state.logins = login.Logins(edge)
+    app.state.meter = meter.LastMeter(edge)
     app.state.description = description()
     return quick_hold.HoldsFirst(app, edge, signatures)
 

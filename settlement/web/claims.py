@@ -18,13 +18,12 @@ from settlement.claims.send_back import SendBack
 from settlement.db.connection import reading
 from settlement.people.roles import Permission
 from settlement.proposals.read_proposals import ProposalShown
-from settlement.proposals.two_people import LONGEST_TEXT
 from settlement.web.edge import Edge, ask_writer
 from settlement.web.guard import may, reach_of
 from settlement.web.problems import ANSWERS, problem_of
 from settlement.web.proposals import proposed
 from settlement.web.strict_request import StrictRequest, has_json
-from settlement.web.words import After, Reason, Words
+from settlement.web.words import After, Reason, Words, name_in
 from settlement.writer.step import Claimed
 from subsidy.masking import scrub
 from subsidy.problem import Problem
@@ -107,7 +106,7 @@ def pay_claim(
     request: StrictRequest, claim: FromPath[str], data: JSONBody[Payment], edge: NamedDependency[Edge]
 ) -> ProposalShown:
     """Propose that every line of a claim that is not held back is paid, with both totals."""
-    return proposed(request, edge, PayClaim(_a_name(claim), data.reference))
+    return proposed(request, edge, PayClaim(name_in(claim), data.reference))
 
 
 @post(
@@ -125,7 +124,7 @@ def reject_line(
     edge: NamedDependency[Edge],
 ) -> ProposalShown:
     """Propose that a line is rejected: the fund does not pay it."""
-    command = SendBack(_a_name(claim), _a_name(record_id), scrub(data.reason), to_correct=False)
+    command = SendBack(name_in(claim), name_in(record_id), scrub(data.reason), to_correct=False)
     return proposed(request, edge, command)
 
 
@@ -144,7 +143,7 @@ def send_line_to_correct(
     edge: NamedDependency[Edge],
 ) -> ProposalShown:
     """Propose that a line is sent back to be corrected: it may be claimed again."""
-    command = SendBack(_a_name(claim), _a_name(record_id), scrub(data.reason), to_correct=True)
+    command = SendBack(name_in(claim), name_in(record_id), scrub(data.reason), to_correct=True)
     return proposed(request, edge, command)
 
 
@@ -162,7 +161,7 @@ def note_repayment(
     edge: NamedDependency[Edge],
 ) -> ProposalShown:
     """Propose to book that the merchant has repaid the grant of returned goods."""
-    return proposed(request, edge, Repay(_a_name(record_id), data.reference))
+    return proposed(request, edge, Repay(name_in(record_id), data.reference))
 
 
 @get("/v1/returns", sync_to_thread=True, guards=[may(Permission.READ_RECORDS)], responses=ANSWERS)
@@ -181,13 +180,6 @@ def show_returns(
             connection, after, MOST, at_ms, edge.setting().lag_target_s(at_ms), reach_of(request)
         )
     return Returns(found[-1].record_id if len(found) == MOST else None, tuple(found))
-
-
-def _a_name(text: str) -> str:
-    """Return a name from the address; one that nothing can have is of nothing that is here."""
-    if not text.isprintable() or len(text) > LONGEST_TEXT or not text.strip():
-        raise Problem(404, "NOT_FOUND", "Nothing here has such a name. Correct the address")
-    return text
 
 
 ROUTES = (

@@ -9,14 +9,13 @@ from sqlalchemy.exc import DBAPIError
 
 from settlement.keys import Keys
 from settlement.logs import Log
+from settlement.reconcile.config import NightConfig
 from settlement.trail import Trail
-from settlement.web.problems import problem_of
+from settlement.web.problems import busy, problem_of, unsure
 from settlement.writer.apply import Direct
 from settlement.writer.step import Answer, Denied, Setting, Signed
 from settlement.writer.writer import MOST_WAITING, Fenced, Unsure, Waiter, Writer
 from subsidy import seal
-from subsidy.policy.next_action import NextAction
-from subsidy.problem import Problem
 from subsidy.seal import Sealed
 
 
@@ -35,7 +34,10 @@ class TurnedAway(msgspec.Struct):
 
 
 class Edge(msgspec.Struct, frozen=True):
-    """The centre as the handlers see it. `night_at` is None when nights are not run by the service."""
+    """The centre as the handlers see it. `night_at` is None when nights are not run by the service.
+
+    `sources` are the night's, None when none are named or they cannot be read.
+    """
 
     engine: Engine
     keys: Keys
@@ -47,6 +49,7 @@ class Edge(msgspec.Struct, frozen=True):
     trail: Trail
     night_at: datetime.time | None = None
     holds_per_device_s: int = 50
+    sources: NightConfig | None = None
     turned_away: TurnedAway = msgspec.field(default_factory=TurnedAway)
 
     def submit_soon(self, command: Direct, waiter: Waiter) -> None:
@@ -55,28 +58,18 @@ class Edge(msgspec.Struct, frozen=True):
 
     def refuse_when_full(self) -> None:
         """Raise Problem when so many commands wait that another would wait too long."""
-        if self.writer.waiting() >= MOST_WAITING:
+        if self.is_full():
             self.turned_away.busy += 1
             raise busy()
+
+    def is_full(self) -> bool:
+        """Whether so many commands wait that another would wait too long."""
+        return self.writer.waiting() >= MOST_WAITING
 
     def problem_of_failure(self, wrong: BaseException) -> Exception:
         """Return what a caller is told of a command that the writer could not carry out."""
         known = isinstance(wrong, Unsure | Fenced | TimeoutError | DBAPIError)
         return unsure() if known else AssertionError(f"the writer failed: {wrong}")
-
-
-def busy() -> Problem:
-    """Return what is said when too many commands wait: nothing was taken."""
-    return _later("The books are busy. Ask again in a second")
-
-
-def unsure() -> Problem:
-    """Return what is said when it is not known whether a command went through."""
-    return _later("The books could not be asked. Ask the same again: it is safe")
-
-
-def _later(detail: str) -> Problem:
-    return Problem(503, "UNAVAILABLE", detail, next_action=NextAction.TRY_LATER, retryable=True)
 
 
 def ask_writer(edge: Edge, command: Direct) -> Answer:

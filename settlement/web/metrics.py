@@ -9,11 +9,13 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.registry import Collector
 from sqlalchemy import Connection, func, select
 
+from settlement.alarms.kinds import AlarmCode
 from settlement.db import tables
 from settlement.db.connection import reading
 from settlement.ledger import post, read_books
 from settlement.ledger.accounts import Account
 from settlement.reconcile.due import OVERDUE_AFTER, due, last_complete
+from settlement.web.alarms import ringing
 from settlement.web.edge import Edge
 from settlement.writer.numbers import COMMANDS, COMMIT_US
 from subsidy import calendar
@@ -26,7 +28,11 @@ def exposition(edge: Edge) -> bytes:
     """Return all figures in Prometheus' text format."""
     registry = CollectorRegistry(auto_describe=False)
     with reading(edge.engine) as connection:
-        figures = [*_figures(connection), *_nights(connection, edge.night_at, edge.now_ms())]
+        figures = [
+            *_figures(connection),
+            *_nights(connection, edge.night_at, edge.now_ms()),
+            _alarms(connection, edge),
+        ]
     figures += _writers(edge)
     registry.register(_Books(figures))
     return generate_latest(registry)
@@ -113,3 +119,14 @@ def _nights(connection: Connection, night_at: datetime.time | None, now_ms: int)
         text = "Days whose night should have been complete four hours ago and is not. Must be 0."
         overdue = len(due(connection, night_at, now_ms, OVERDUE_AFTER))
         yield GaugeMetricFamily("settlement_nights_overdue", text, value=overdue)
+
+
+def _alarms(connection: Connection, edge: Edge) -> Metric:
+    """Every alarm there is, with how many things it rings about: a monitor sees also what is quiet."""
+    counted = {one.code: one.count for one in ringing(connection, edge)}
+    gauge = GaugeMetricFamily(
+        "settlement_alarm", "About how many things an alarm rings. Must be 0.", labels=("code", "severity")
+    )
+    for code in AlarmCode:
+        gauge.add_metric((code.value, code.severity.value), counted.get(code, 0))
+    return gauge

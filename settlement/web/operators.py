@@ -8,17 +8,21 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, QueryParameter
 
 from settlement.db.connection import reading
+from settlement.devices import read_devices
+from settlement.devices.read_devices import DeviceShown
+from settlement.funds import read_freezings, read_holds
+from settlement.funds.read_freezings import FreezingShown
+from settlement.funds.read_holds import HoldShown
 from settlement.ledger import read_books
 from settlement.people.roles import Permission
 from settlement.web import read_models
 from settlement.web.edge import Edge
+from settlement.web.explained_hold import HoldExplained, explained
 from settlement.web.guard import may, reach_of
 from settlement.web.problems import ANSWERS
 from settlement.web.read_models import (
-    DeviceShown,
     DifferenceShown,
     FundsShown,
-    HoldShown,
     RecordShown,
     TrialBalance,
 )
@@ -52,6 +56,12 @@ class Devices(Page, frozen=True):
     """The shops' installations, by name."""
 
     devices: tuple[DeviceShown, ...]
+
+
+class Freezes(msgspec.Struct, frozen=True):
+    """What is frozen, by kind and name."""
+
+    freezes: tuple[FreezingShown, ...]
 
 
 @get("/v1/funds", sync_to_thread=True, guards=[may(Permission.READ_BOOKS)], responses=ANSWERS)
@@ -96,8 +106,37 @@ def show_holds(
     if only != "1":
         raise Problem(400, "BAD_REQUEST", "?open: only open holds are listed here. Send ?open=1")
     with reading(edge.engine) as connection:
-        found = read_models.open_holds(connection, after, MOST, edge.now_ms(), reach_of(request))
+        found = read_holds.open_holds(connection, edge.now_ms(), after, MOST, reach=reach_of(request))
     return Holds(_next(found, "record_id"), tuple(found))
+
+
+@get(
+    "/v1/holds/{record_id:str}",
+    sync_to_thread=True,
+    guards=[may(Permission.READ_RECORDS)],
+    responses=ANSWERS,
+)
+def explain_hold(
+    request: StrictRequest, record_id: FromPath[str], edge: NamedDependency[Edge]
+) -> HoldExplained:
+    """Return a hold with what it takes, which proofs are missing to end it, and what to do next."""
+    now_ms = edge.now_ms()
+    lag_target_s = edge.setting().lag_target_s(now_ms)
+    found = None
+    if is_record_id(record_id):
+        with reading(edge.engine) as connection:
+            if read_models.is_within(connection, record_id, reach_of(request)):
+                found = explained(connection, record_id, edge.sources, lag_target_s, now_ms)
+    if found is None:
+        raise Problem(404, "RECORD_UNKNOWN", "No record with this id is here. Check the id")
+    return found
+
+
+@get("/v1/freezes", sync_to_thread=True, guards=[may(Permission.READ_BOOKS)], responses=ANSWERS)
+def show_freezes(edge: NamedDependency[Edge]) -> Freezes:
+    """Return what is frozen, by whom and why."""
+    with reading(edge.engine) as connection:
+        return Freezes(tuple(read_freezings.freezings(connection)))
 
 
 @get("/v1/differences", sync_to_thread=True, guards=[may(Permission.READ_DIFFERENCES)], responses=ANSWERS)
@@ -112,7 +151,7 @@ def show_differences(request: StrictRequest, edge: NamedDependency[Edge], after:
 def show_devices(edge: NamedDependency[Edge], after: After = "") -> Devices:
     """Return the enrolled devices, up to 500 at a time."""
     with reading(edge.engine) as connection:
-        found = read_models.devices(connection, after, MOST)
+        found = read_devices.devices(connection, after, MOST)
     return Devices(_next(found, "device"), tuple(found))
 
 
@@ -120,4 +159,13 @@ def _next(found: list[Any], name: str) -> str | None:
     return getattr(found[-1], name) if len(found) == MOST else None
 
 
-READS = (show_funds, show_trial_balance, show_record, show_holds, show_differences, show_devices)
+READS = (
+    show_funds,
+    show_trial_balance,
+    show_record,
+    show_holds,
+    explain_hold,
+    show_freezes,
+    show_differences,
+    show_devices,
+)

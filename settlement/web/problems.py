@@ -7,6 +7,7 @@ from litestar.exceptions import HTTPException
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.types import ExceptionHandlersMap
 
+from settlement.db.connection import is_away
 from settlement.logs import Log
 from settlement.writer.step import Denied
 from subsidy.policy.next_action import NextAction
@@ -23,9 +24,9 @@ _DESCRIBED = {
     413: "The body is over the limit",
     415: "The body is not declared as JSON",
     422: "The request contradicts itself",
-    429: "Too many at once",
+    429: "This caller asks too often; Retry-After says when to ask again",
     500: "A fault of ours",
-    503: "Not available now",
+    503: "Not available now; Retry-After says when to ask again",
 }
 LATER = (429, 503)
 """Who gets one of these may ask the same again, and is told when."""
@@ -51,8 +52,7 @@ def handlers(log: Log) -> ExceptionHandlersMap:
             code=problem.body.code,
             device=request.headers.get(DEVICE, "")[:40] or None,
         )
-        later = {"Retry-After": str(RETRY_AFTER_S)} if problem.status in LATER else None
-        return Response(problem.content(), status_code=problem.status, media_type=MEDIA_TYPE, headers=later)
+        return _answer(problem)
 
     def by_framework(request: Request[Any, Any, Any], wrong: HTTPException) -> Response[bytes]:
         response = refused(request, of_http_status(wrong.status_code))
@@ -63,10 +63,38 @@ def handlers(log: Log) -> ExceptionHandlersMap:
 
     def unexpected(request: Request[Any, Any, Any], wrong: Exception) -> Response[bytes]:
         log.error("request.failed", method=request.method, path=request.url.path, exc_info=wrong)
-        problem = of_http_status(500)
-        return Response(problem.content(), status_code=500, media_type=MEDIA_TYPE)
+        return _answer(of_exception(wrong))
 
     return {Problem: refused, HTTPException: by_framework, Exception: unexpected}
+
+
+def headers_of(problem: Problem) -> dict[str, str]:
+    """Return the headers that a problem is sent with, besides its length."""
+    later = {"retry-after": str(RETRY_AFTER_S)} if problem.status in LATER else {}
+    return {"content-type": MEDIA_TYPE, **later}
+
+
+def of_exception(wrong: BaseException) -> Problem:
+    """Return what a caller is told of what nobody has caught."""
+    return unsure() if is_away(wrong) else of_http_status(500)
+
+
+def _answer(problem: Problem) -> Response[bytes]:
+    return Response(problem.content(), status_code=problem.status, headers=headers_of(problem))
+
+
+def busy() -> Problem:
+    """Return what is said when too many commands wait: nothing was taken."""
+    return _later("The books are busy. Ask again in a second")
+
+
+def unsure() -> Problem:
+    """Return what is said when it is not known whether a command went through."""
+    return _later("The books could not be asked. Ask the same again: it is safe")
+
+
+def _later(detail: str) -> Problem:
+    return Problem(503, "UNAVAILABLE", detail, next_action=NextAction.TRY_LATER, retryable=True)
 
 
 def problem_of(denied: Denied) -> Problem:

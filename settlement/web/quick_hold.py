@@ -5,6 +5,7 @@ At a busy till's address the framework costs more than the decision. This reads,
 computed without Python's lock, so the writer works meanwhile.
 """
 
+from http import HTTPStatus
 from typing import Any
 
 from litestar import post
@@ -17,21 +18,24 @@ from settlement.funds.place_hold import PlaceHold
 from settlement.system import clock_us
 from settlement.trail import trace_in
 from settlement.web.buckets import Buckets
-from settlement.web.edge import Edge, busy, sealed, unsure
+from settlement.web.edge import Edge, sealed
 from settlement.web.later import Deliveries
-from settlement.web.problems import ANSWERS, LATER, RETRY_AFTER_S, problem_of
+from settlement.web.problems import ANSWERS, LATER, busy, headers_of, of_exception, problem_of, unsure
 from settlement.web.signed import SIGNED, Signatures, covered
 from settlement.web.strict_request import decode
 from settlement.writer.step import Denied, Signed
 from settlement.writer.writer import Busy
 from subsidy.policy.next_action import NextAction
-from subsidy.problem import MEDIA_TYPE, Problem, of_http_status, of_not_strict
+from subsidy.problem import Problem, of_http_status, of_not_strict
 from subsidy.seal import Sealed
 from subsidy.strict import json_bytes
 from subsidy.strict.json_bytes import NotStrict
 from subsidy.wire import v1
 
 PATH = "/v1/holds"
+_PATH = PATH.encode()
+# As many as are answered about as fast as they can be: one more would only make all of them wait longer.
+MOST_UNDER_WAY = 40
 _JSON = (b"application/json", b"application/json;charset=utf-8")
 
 
@@ -50,6 +54,14 @@ class HoldsFirst:
         self._signatures = signatures
         self._deliveries = Deliveries()
         self._buckets = Buckets(edge.holds_per_device_s)
+        self._under_way = 0
+
+    def refuse_at_once(self, method: bytes, path: bytes) -> bytes | None:
+        """Return the whole answer to a request that can only be told to come again, or None."""
+        if path != _PATH or method != b"POST" or not self._is_full():
+            return None
+        self.edge.turned_away.busy += 1
+        return _BUSY
 
     async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
         """Answer a hold; hand on what is none."""
@@ -65,13 +77,11 @@ class HoldsFirst:
         except Problem as problem:
             status, content = problem.status, problem.content()
             self._log(scope, problem)
-            headers = [(b"content-type", MEDIA_TYPE.encode())]
-            if status in LATER:
-                headers.append((b"retry-after", str(RETRY_AFTER_S).encode()))
+            headers = _headers_of(problem)
         except Exception as wrong:
             self.edge.log.error("request.failed", method="POST", path=PATH, exc_info=wrong)
-            status, content = 500, of_http_status(500).content()
-            headers = [(b"content-type", MEDIA_TYPE.encode())]
+            told = of_exception(wrong)
+            status, content, headers = told.status, told.content(), _headers_of(told)
         headers.append((b"content-length", str(len(content)).encode()))
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": content, "more_body": False})
@@ -79,12 +89,14 @@ class HoldsFirst:
     async def _answer(self, scope: Any, receive: Receive) -> bytes:
         edge = self.edge
         began_us = clock_us()
-        # Said before anything is read or checked: a refusal must cost next to nothing.
-        edge.refuse_when_full()
         found, kind = covered(scope["headers"])
         if kind.replace(b" ", b"").lower() not in _JSON:
             raise of_http_status(415)
         body = await _body(receive)
+        if self._is_full():
+            # Others have come since its header was read. Said before anything is checked.
+            edge.turned_away.busy += 1
+            raise busy()
         if not body:
             raise Problem(400, "BODY_INVALID", "$: the body is empty. Send one JSON value in UTF-8")
         path, query = scope["raw_path"], scope["query_string"]
@@ -126,7 +138,11 @@ class HoldsFirst:
             raise problem_of(answer)
         return json.encode(sealed(edge, answer))
 
+    def _is_full(self) -> bool:
+        return self._under_way >= MOST_UNDER_WAY or self.edge.is_full()
+
     async def _ask(self, command: PlaceHold) -> Signed | Denied:
+        self._under_way += 1
         try:
             answer = await self._deliveries.wait(lambda waiter: self.edge.submit_soon(command, waiter))
         except Busy:
@@ -135,6 +151,8 @@ class HoldsFirst:
             raise unsure() from None
         except Exception as wrong:
             raise self.edge.problem_of_failure(wrong) from wrong
+        finally:
+            self._under_way -= 1
         assert isinstance(answer, Signed | Denied)
         return answer
 
@@ -150,6 +168,22 @@ class HoldsFirst:
             code=problem.body.code,
             device=found.get("tradein-device", "")[:40] or None,
         )
+
+
+def _whole(problem: Problem) -> bytes:
+    """Return a problem as it goes over the line."""
+    content = problem.content()
+    headers = {**headers_of(problem), "content-length": str(len(content))}
+    lines = [f"HTTP/1.1 {problem.status} {HTTPStatus(problem.status).phrase}"]
+    lines += [f"{name}: {value}" for name, value in headers.items()]
+    return "\r\n".join([*lines, "", ""]).encode() + content
+
+
+_BUSY = _whole(busy())
+
+
+def _headers_of(problem: Problem) -> list[tuple[bytes, bytes]]:
+    return [(name.encode(), value.encode()) for name, value in headers_of(problem).items()]
 
 
 def _asks_for_nul(scope: Any) -> bool:

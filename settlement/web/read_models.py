@@ -6,15 +6,17 @@ Texts that devices have written are shown through `scrub`; blind indexes and hos
 from collections.abc import Iterable, Mapping
 
 import msgspec
-from sqlalchemy import Connection, and_, or_, select
+from sqlalchemy import ColumnElement, Connection, and_, or_, select
 
 from settlement.claims.read_claims import claims_of
 from settlement.db import tables
+from settlement.funds import read_freezings
 from settlement.ledger import post
 from settlement.ledger.accounts import Account
 from settlement.ledger.post import Slot
 from settlement.people import within
 from settlement.people.roles import EVERYTHING, Reach
+from settlement.reconcile.lines import sale_of_record
 from settlement.writer import store
 from settlement.writer.batch import Rows
 from settlement.writer.rows import ClaimLine, GoodsReturn, Record
@@ -146,6 +148,8 @@ class RecordShown(msgspec.Struct, frozen=True):
     why: str
     owner: str
     blocks: tuple[str, ...]
+    frozen: tuple[str, ...]
+    goods_freed: bool
     recovered: bool
     pay_ref: str
     goods_return: GoodsReturn | None
@@ -153,38 +157,6 @@ class RecordShown(msgspec.Struct, frozen=True):
     entries: tuple[EntryShown, ...]
     differences: tuple[DifferenceShown, ...]
     postings: tuple[PostingShown, ...]
-
-
-class HoldShown(msgspec.Struct, frozen=True):
-    """An open hold, and whether its time is over."""
-
-    record_id: str
-    device: str
-    hold_no: int
-    merchant: str
-    shop: str
-    terminal_no: str
-    category: str
-    subsidy_fen: int
-    placed_at_ms: int
-    held_for_s: int
-    over: bool
-
-
-class DeviceShown(msgspec.Struct, frozen=True):
-    """An enrolled device, and how far its chain and its statements have come."""
-
-    device: str
-    epoch: int
-    shop: str
-    enrolled_ms: int
-    frozen: str | None
-    upload_no: int
-    stated_hold_no: int
-    stated_ms: int
-    last_seq: int
-    entries: int
-    missing_entries: int
 
 
 def funds(balances: Mapping[Slot, int], pack: Pack, at_ms: int) -> FundsShown:
@@ -213,13 +185,17 @@ def trial_balance(balances: Mapping[Slot, int]) -> TrialBalance:
     )
 
 
+def is_within(connection: Connection, record_id: str, reach: Reach) -> bool:
+    """Whether there is such a record, and it is within `reach`."""
+    c = tables.record.c
+    query = select(c.record_id).where(c.record_id == record_id, within.records(reach))
+    return connection.execute(query).first() is not None
+
+
 def record(connection: Connection, record_id: str, reach: Reach = EVERYTHING) -> RecordShown | None:
     """Return a record with its entries, differences and postings, or None when it is not within `reach`."""
-    c, rows = tables.record.c, Rows()
-    if (
-        connection.execute(select(c.record_id).where(c.record_id == record_id, within.records(reach))).first()
-        is None
-    ):
+    rows = Rows()
+    if not is_within(connection, record_id, reach):
         return None
     store.load(connection, [(Record, (record_id,)), (GoodsReturn, (record_id,))], rows)
     found = rows.want(Record, record_id)
@@ -248,14 +224,22 @@ def record(connection: Connection, record_id: str, reach: Reach = EVERYTHING) ->
         why=scrub(found.why),
         owner=found.owner,
         blocks=found.blocks,
+        frozen=read_freezings.told_of(read_freezings.standing(connection), found),
+        goods_freed=found.goods_freed,
         recovered=found.recovered,
         pay_ref=found.pay_ref,
         goods_return=_goods_return(rows.get(GoodsReturn, record_id)),
         claims=tuple(claims_of(connection, record_id)),
         entries=tuple(_entries(connection, record_id)),
-        differences=tuple(_differences(connection, tables.difference.c.subject == record_id)),
+        differences=tuple(_differences(connection, _is_about(record_id))),
         postings=tuple(_postings(connection, record_id)),
     )
+
+
+def _is_about(record_id: str) -> ColumnElement[bool]:
+    c = tables.difference.c
+    # The night's items are named after payments.
+    return or_(c.subject == record_id, c.pay_ref.startswith(sale_of_record(record_id)))
 
 
 def _goods_return(found: GoodsReturn | None) -> GoodsReturn | None:
@@ -263,32 +247,6 @@ def _goods_return(found: GoodsReturn | None) -> GoodsReturn | None:
         return None
     texts = {name: scrub(getattr(found, name)) for name in ("operator", "supervisor", "reason")}
     return msgspec.structs.replace(found, **texts)
-
-
-def open_holds(
-    connection: Connection, after: str, most: int, at_ms: int, reach: Reach = EVERYTHING
-) -> list[HoldShown]:
-    """Return up to `most` open holds within `reach`, behind the record id `after`."""
-    table = tables.record
-    c = table.c
-    is_open = (c.state == "HELD", c.record_id > after, within.records(reach))
-    query = select(table).where(*is_open).order_by(c.record_id).limit(most)
-    return [
-        HoldShown(
-            record_id=row.record_id,
-            device=row.device,
-            hold_no=row.hold_no,
-            merchant=row.merchant,
-            shop=row.shop,
-            terminal_no=row.terminal_no,
-            category=row.category,
-            subsidy_fen=row.subsidy_fen,
-            placed_at_ms=row.placed_at_ms,
-            held_for_s=row.held_for_s,
-            over=at_ms > row.placed_at_ms + row.held_for_s * 1000,
-        )
-        for row in connection.execute(query)
-    ]
 
 
 def differences(
@@ -299,29 +257,6 @@ def differences(
     subject, _, kind = after.rpartition(" ")
     behind = or_(c.subject > subject, and_(c.subject == subject, c.kind > kind))
     return _differences(connection, and_(c.closed_ms.is_(None), behind, within.differences(reach)), most)
-
-
-def devices(connection: Connection, after: str, most: int) -> list[DeviceShown]:
-    """Return up to `most` devices behind the name `after`."""
-    table = tables.device
-    c = table.c
-    query = select(table).where(c.device > after).order_by(c.device).limit(most)
-    return [
-        DeviceShown(
-            device=row.device,
-            epoch=row.epoch,
-            shop=row.shop,
-            enrolled_ms=row.enrolled_ms,
-            frozen=row.frozen and scrub(row.frozen),
-            upload_no=row.upload_no,
-            stated_hold_no=row.stated_hold_no,
-            stated_ms=row.stated_ms,
-            last_seq=row.last_seq,
-            entries=row.entries,
-            missing_entries=row.last_seq - row.entries,
-        )
-        for row in connection.execute(query)
-    ]
 
 
 def _entries(connection: Connection, record_id: str) -> Iterable[EntryShown]:

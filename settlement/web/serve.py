@@ -10,14 +10,14 @@ import signal
 import socket
 from asyncio.events import TimerHandle
 from types import FrameType
-from typing import Any
+from typing import Any, Protocol, cast
 
 import uvicorn
-from litestar.types import ASGIApp
+from litestar.types import Receive, Send
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from settlement.config import Listen
-from settlement.system import share_python_fairly
+from settlement.system import keep_what_is_loaded, share_python_fairly
 from subsidy.problem import MEDIA_TYPE, of_http_status
 
 DEADLINE_S = 10
@@ -32,6 +32,16 @@ class AddressTaken(Exception):
     """The address cannot be listened on. The message says why and what to do."""
 
 
+class Served(Protocol):
+    """An application that can refuse before the framework, or even a task, is at work."""
+
+    def refuse_at_once(self, method: bytes, path: bytes) -> bytes | None:
+        """Return the whole answer to a request that need not be looked at, or None."""
+
+    async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
+        """Answer a request."""
+
+
 class ImpatientProtocol(HttpToolsProtocol):
     """HTTP with deadlines for header and body."""
 
@@ -39,6 +49,9 @@ class ImpatientProtocol(HttpToolsProtocol):
         super().__init__(*args, **more)
         self._deadline: TimerHandle | None = None
         self._header_bytes: int | None = 0
+        # As it was given, not as uvicorn wraps it.
+        self._served = cast(Served, self.config.app)
+        self._refusal: bytes | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Give the first request its time; one connection too many is closed at once."""
@@ -71,13 +84,36 @@ class ImpatientProtocol(HttpToolsProtocol):
         """Give the body its time."""
         self._header_bytes = None
         self._arm()
-        super().on_headers_complete()
+        if self._may_be_refused():
+            self._refusal = self._served.refuse_at_once(self.parser.get_method(), self.url)
+        if self._refusal is None:
+            super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        """Take a piece of the body; that of a refused request is let go."""
+        if self._refusal is None:
+            super().on_body(body)
 
     def on_message_complete(self) -> None:
         """The request is whole."""
         self._header_bytes = 0
         self._disarm()
-        super().on_message_complete()
+        if self._refusal is None:
+            super().on_message_complete()
+            return
+        self.transport.write(self._refusal)
+        self._refusal = None
+        if self.parser.should_keep_alive():
+            self.timeout_keep_alive_task = self.loop.call_later(
+                self.timeout_keep_alive, self.timeout_keep_alive_handler
+            )
+        else:
+            self.transport.close()
+
+    def _may_be_refused(self) -> bool:
+        """Whether an answer may go out now: none is under way, and the caller reads what it is told."""
+        is_idle = self.cycle is None or self.cycle.response_complete
+        return is_idle and not self.flow.write_paused and not self.expect_100_continue
 
     def send_400_response(self, msg: str) -> None:
         """Answer bytes that are no HTTP as every other error is answered."""
@@ -120,7 +156,7 @@ def bind(listen: Listen) -> socket.socket:
     return bound
 
 
-def server(app: ASGIApp) -> uvicorn.Server:
+def server(app: Served) -> uvicorn.Server:
     """Return a server of `app`, not yet running."""
     return uvicorn.Server(
         uvicorn.Config(
@@ -137,9 +173,10 @@ def server(app: ASGIApp) -> uvicorn.Server:
     )
 
 
-def run_until_stopped(app: ASGIApp, bound: socket.socket) -> None:
+def run_until_stopped(app: Served, bound: socket.socket) -> None:
     """Serve on `bound` until SIGTERM or SIGINT; requests under way are answered first."""
     share_python_fairly()
+    keep_what_is_loaded()
     running = server(app)
 
     def stop(_number: int, _frame: FrameType | None) -> None:

@@ -3,8 +3,9 @@
 from collections.abc import Callable, Iterator
 
 from settlement.claims import build, enter_late, pay, repaid, send_back
-from settlement.devices import enrol
-from settlement.funds import close_year, move_authority, place_hold, top_up
+from settlement.copies import restored
+from settlement.devices import by_people, enrol
+from settlement.funds import close_year, freezings, move_authority, place_hold, release_hold, top_up
 from settlement.intake import accept
 from settlement.ledger import balances
 from settlement.proposals import approve, propose, turn_down
@@ -19,10 +20,14 @@ Direct = (
     | enrol.Enrol
     | build.BuildClaim
     | apply_night.ApplyNight
+    | freezings.ImposeFreeze
+    | by_people.FreezeDevice
     | propose.Propose
     | approve.Approve
     | turn_down.Withdraw
     | turn_down.Decline
+    | restored.NoteRestore
+    | restored.SettleRestore
 )
 """What an address or a command may give to the writer: the rest needs two people."""
 
@@ -53,9 +58,9 @@ def _keys(command: Command, rows: Rows, setting: Setting) -> list[Wanted]:
         case enrol.Enrol():
             return enrol.keys(command, rows)
         case build.BuildClaim():
-            return build.keys(command, rows)
+            return build.keys(command, rows, setting)
         case pay.PayClaim():
-            return pay.keys(command, rows)
+            return pay.keys(command, rows, setting)
         case send_back.SendBack():
             return send_back.keys(command, rows)
         case repaid.Repay():
@@ -68,12 +73,20 @@ def _keys(command: Command, rows: Rows, setting: Setting) -> list[Wanted]:
             return move_authority.keys(command, rows)
         case apply_night.ApplyNight():
             return apply_night.keys(command, rows)
+        case freezings.ImposeFreeze() | freezings.LiftFreeze():
+            return freezings.keys(command, rows)
+        case release_hold.ReleaseHold() | release_hold.FreeGoods():
+            return release_hold.keys(command, rows)
+        case by_people.FreezeDevice() | by_people.UnfreezeDevice() | by_people.ReplaceDevice():
+            return by_people.keys(command, rows)
         case propose.Propose():
             return propose.keys(command)
         case approve.Approve():
             return approve.keys(command, rows, lambda inner: _keys(inner, rows, setting))
         case turn_down.Withdraw() | turn_down.Decline():
             return turn_down.keys(command)
+        case restored.NoteRestore() | restored.SettleRestore():
+            return restored.keys(command)
     raise AssertionError(f"{type(command).__name__} asks for nothing")
 
 
@@ -82,15 +95,20 @@ def is_settled(command: Command) -> bool:
     return isinstance(command, place_hold.PlaceHold)
 
 
+def happen(event: Event, rows: Rows, at_ms: int) -> Happened:
+    """Fold an event into the rows, its money too: the writer does it here, and so do books made anew."""
+    posted = balances.book(rows, event.booking) if isinstance(event, MoneyEvent) else ()
+    event.fold(rows)
+    return Happened(at_ms, event, posted)
+
+
 def run(
     command: Command, rows: Rows, setting: Setting, at_ms: int, happened: Callable[[Happened], None]
 ) -> Answer:
     """Run `command` on loaded rows, fold what happens into them, and return its answer."""
 
     def emit(event: Event) -> None:
-        posted = balances.book(rows, event.booking) if isinstance(event, MoneyEvent) else ()
-        event.fold(rows)
-        happened(Happened(at_ms, event, posted))
+        happened(happen(event, rows, at_ms))
 
     match command:
         case place_hold.PlaceHold():
@@ -117,6 +135,12 @@ def run(
             return move_authority.decide(rows, command, setting, at_ms, emit)
         case apply_night.ApplyNight():
             return apply_night.decide(rows, command, setting, at_ms, emit)
+        case freezings.ImposeFreeze() | freezings.LiftFreeze():
+            return freezings.decide(rows, command, setting, at_ms, emit)
+        case release_hold.ReleaseHold() | release_hold.FreeGoods():
+            return release_hold.decide(rows, command, setting, at_ms, emit)
+        case by_people.FreezeDevice() | by_people.UnfreezeDevice() | by_people.ReplaceDevice():
+            return by_people.decide(rows, command, setting, at_ms, emit)
         case propose.Propose():
             return propose.decide(rows, command, at_ms, emit)
         case approve.Approve():
@@ -125,3 +149,5 @@ def run(
             )
         case turn_down.Withdraw() | turn_down.Decline():
             return turn_down.decide(rows, command, at_ms, emit)
+        case restored.NoteRestore() | restored.SettleRestore():
+            return restored.decide(rows, command, setting, at_ms, emit)

@@ -123,8 +123,8 @@ class Rows:
     def __init__(self) -> None:
         self._rows: dict[type[Row], dict[tuple[Any, ...], Row | None]] = {kind: {} for kind in KINDS}
         self._every: set[Every] = set()
-        # The number of the newest event, None until it has been asked for.
-        self.last_event_no: int | None = None
+        # The number and the hash of the newest event, None until they have been asked for.
+        self.last_event: tuple[int, str] | None = None
         # The newest version of each row that changed; of a record also those before it, a move each.
         self._changed: dict[type[Row], dict[tuple[Any, ...], Row]] = {}
         self._moves: dict[tuple[Any, ...], list[Row]] = {}

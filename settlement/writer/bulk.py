@@ -14,10 +14,14 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from settlement.writer.columns import COLUMNS
-from settlement.writer.rows import Row
+from settlement.writer.rows import Claim, ClaimPayment, ClosedYear, EntryRow, Row
 
 Key = tuple[Any, ...]
 Values = Sequence[tuple[Any, ...]]
+
+
+# What the database lets nobody change; the service's role has no right to.
+_ADDED_ONLY: tuple[type[Row], ...] = (EntryRow, Claim, ClaimPayment, ClosedYear)
 
 
 class Into(msgspec.Struct, frozen=True):
@@ -70,9 +74,10 @@ def driver_errors(connection: Connection) -> Iterator[None]:
 
 @cache
 def into(kind: type[Row]) -> Into:
-    """Return how rows of a kind are put: over the one with their key."""
+    """Return how rows of a kind are put: over the one with their key, or, where nothing changes, added."""
     columns = COLUMNS[kind]
-    return Into(columns.table.name, columns.names, columns.types, columns.key)
+    key = () if kind in _ADDED_ONLY else columns.key
+    return Into(columns.table.name, columns.names, columns.types, key)
 
 
 def _on_conflict(one: Into) -> str:

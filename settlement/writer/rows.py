@@ -12,8 +12,12 @@ import msgspec
 from subsidy.policy.split import Part
 
 
-class Row(msgspec.Struct, frozen=True):
-    """The common base. `key` names the fields of the primary key."""
+class Row(msgspec.Struct, frozen=True, gc=False):
+    """The common base. `key` names the fields of the primary key.
+
+    Rows are values that never point back at each other, so the garbage collector need not look at the many
+    that are remembered.
+    """
 
     key: ClassVar[tuple[str, ...]]
 
@@ -116,7 +120,11 @@ class OpenCount(Row, frozen=True):
 
 
 class Device(Row, frozen=True):
-    """One enrolled agent installation: its key, its place, and how far its chain is known."""
+    """One enrolled agent installation: its key, its place, and how far its chain is known.
+
+    `frozen` is why it is not believed, None while it is; `frozen_by` is who froze it, empty when it
+    contradicted itself. `replaced` says that another host has taken its place, for good.
+    """
 
     key: ClassVar = ("device",)
     device: str
@@ -131,6 +139,8 @@ class Device(Row, frozen=True):
     stated_ms: int = 0
     last_seq: int = 0
     entries: int = 0
+    frozen_by: str = ""
+    replaced: bool = False
 
 
 class EnrolCode(Row, frozen=True):
@@ -159,6 +169,7 @@ class Record(Row, frozen=True):
     `money` is the account that holds its parts now; `why` says why it is blocked, kept or ended.
     `blocks` are the reasons why its line may not be paid (`funds/blocks.py`), `pay_ref` the payment that
     counts, and `recovered` says that it was booked from a channel's file before the shop reported it.
+    `goods_freed` says that people have given back person and serial number while the money is still held.
     """
 
     key: ClassVar = ("record_id",)
@@ -194,6 +205,7 @@ class Record(Row, frozen=True):
     recovered: bool = False
     pay_ref: str = ""
     pool: str = ""
+    goods_freed: bool = False
 
 
 class EntryRow(Row, frozen=True):
@@ -344,6 +356,25 @@ class Funding(Row, frozen=True):
     pool: str = ""
 
 
+class Freezing(Row, frozen=True):
+    """Something that people have frozen, or had: `lifted_ms` is None while it stands.
+
+    `kind` and `name` say what (`funds/freezings.py`); a person's name is the blind index, and `of_record` the
+    record by which the person was named, empty when by an identity number.
+    """
+
+    key: ClassVar = ("kind", "name")
+    kind: str
+    name: str
+    why: str
+    frozen_by: str
+    frozen_ms: int
+    of_record: str = ""
+    lifted_by: str = ""
+    lifted_why: str = ""
+    lifted_ms: int | None = None
+
+
 class RefusedOnDay(Row, frozen=True):
     """How many sales a device refused on a day, by headline, as it last reported."""
 
@@ -402,6 +433,7 @@ KINDS: tuple[type[Row], ...] = (
     ClaimPayment,
     ClosedYear,
     Proposal,
+    Freezing,
 )
 
 

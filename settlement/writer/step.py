@@ -115,4 +115,13 @@ class Claimed(msgspec.Struct, frozen=True):
     more: bool = False
 
 
+class Decision(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A command that two people decide and whose events name them.
+
+    `by` is empty while it is proposed, and is filled in from the proposal when it is carried out.
+    """
+
+    by: str = ""
+
+
 Answer = Signed | Acks | Denied | Done | Claimed

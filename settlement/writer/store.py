@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, and_, func, select
+from sqlalchemy import Connection, and_, select
 
 from settlement.db import tables
 from settlement.writer.batch import (
@@ -20,11 +20,12 @@ from settlement.writer.batch import (
 )
 from settlement.writer.bulk import Into, Values, bulk_on, driver_errors, into
 from settlement.writer.columns import COLUMNS
+from settlement.writer.event_chain import GENESIS, event_hash
 from settlement.writer.rows import Row
 from settlement.writer.step import Happened, MoneyEvent
 
-_EVENTS = Into("event", ("event_no", "at_ms", "kind", "body", "record_id"), "nnttT")
-_POSTINGS = Into(
+EVENTS = Into("event", ("event_no", "at_ms", "kind", "body", "record_id", "hash"), "nnttTt")
+POSTINGS = Into(
     "posting",
     ("event_no", "line", "happening", "funder", "account", "year", "fen", "pool"),
     "nntttnnt",
@@ -65,37 +66,53 @@ def read_where(connection: Connection, kind: type[Row], *conditions: Any) -> lis
 
 def write(connection: Connection, rows: Rows, happened: Sequence[Happened]) -> None:
     """Write the changed rows, the events and their postings."""
+    events: list[tuple[Any, ...]] = []
+    posted: list[tuple[Any, ...]] = []
+    if happened and rows.last_event is None:
+        rows.last_event = _last_event(connection)
+    number, head = rows.last_event or (0, GENESIS)
+    for one in happened:
+        event, number = one.event, number + 1
+        kind, record_id = str(event.__struct_config__.tag), event.about()
+        body = msgspec.json.encode(event).decode()
+        head = event_hash(head, number, one.at_ms, kind, body, record_id)
+        events.append((number, one.at_ms, kind, body, record_id, head))
+        posted += values_of_postings(number, one)
+    if events:
+        rows.last_event = number, head
+    put_batch(connection, rows, events, posted)
+
+
+def put_batch(connection: Connection, rows: Rows, events: Values, posted: Values) -> None:
+    """Put the changed rows, then events and postings as the values of their columns."""
     puts: list[tuple[Into, Values]] = []
     for changed in rows.changed():
         for kind, found in changed.items():
             puts.append((into(kind), [*map(COLUMNS[kind].to_values, found)]))
-    events, posted = [], []
-    if happened and rows.last_event_no is None:
-        rows.last_event_no = _last_event_no(connection)
-    first = (rows.last_event_no or 0) + 1
-    for number, one in enumerate(happened, first):
-        event = one.event
-        body = msgspec.json.encode(event).decode()
-        events.append((number, one.at_ms, event.__struct_config__.tag, body, event.about()))
-        if one.postings:
-            assert isinstance(event, MoneyEvent)
-            happening = event.booking.happening
-            posted += [
-                (number, line, happening, each.funder, each.account, each.year, each.fen, each.pool)
-                for line, each in enumerate(one.postings)
-            ]
     if events:
-        rows.last_event_no = events[-1][0]
-        puts.append((_EVENTS, events))
+        puts.append((EVENTS, events))
     if posted:
-        puts.append((_POSTINGS, posted))
+        puts.append((POSTINGS, posted))
     with driver_errors(connection):
         bulk_on(connection).put(puts)
 
 
-def _last_event_no(connection: Connection) -> int:
-    found = connection.execute(select(func.coalesce(func.max(tables.event.c.event_no), 0)))
-    return int(found.scalar_one())
+def values_of_postings(event_no: int, happened: Happened) -> Values:
+    """Return what an event has posted, as the values of its columns."""
+    if not happened.postings:
+        return ()
+    assert isinstance(happened.event, MoneyEvent)
+    happening = happened.event.booking.happening
+    return [
+        (event_no, line, happening, each.funder, each.account, each.year, each.fen, each.pool)
+        for line, each in enumerate(happened.postings)
+    ]
+
+
+def _last_event(connection: Connection) -> tuple[int, str]:
+    c = tables.event.c
+    found = connection.execute(select(c.event_no, c.hash).order_by(c.event_no.desc()).limit(1)).first()
+    return (0, GENESIS) if found is None else (found.event_no, found.hash)
 
 
 def _load_every(connection: Connection, wanted: Every, rows: Rows) -> None:

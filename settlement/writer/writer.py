@@ -16,8 +16,8 @@ from typing import Protocol
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DBAPIError
 
-from settlement.db.connection import TAKE_TURN, connect_writer, writing
-from settlement.system import Inbox, Promised, Thread, start_thread
+from settlement.db.connection import TAKE_TURN, checkpoint, connect_writer, writing
+from settlement.system import Inbox, Promised, Thread, Ticks, start_thread
 from settlement.writer import apply, store
 from settlement.writer.batch import Rows
 from settlement.writer.numbers import Numbers
@@ -26,6 +26,7 @@ from settlement.writer.step import Answer, Happened, Setting
 MOST_AT_ONCE = 64
 MOST_WAITING = 256
 ANSWER_WITHIN_S = 30
+CHECKPOINT_EVERY_S = 0.5
 
 
 class Busy(Exception):
@@ -37,7 +38,7 @@ class Unsure(Exception):
 
 
 class Fenced(Exception):
-    """Another process has become the writer of these books. This one writes no more."""
+    """Another process has become the writer of these books, or they were moved. This one writes no more."""
 
 
 class Waiter(Protocol):
@@ -81,6 +82,7 @@ class Writer:
         self._epoch: int | None = None
         self._connection: Connection | None = None
         self._thread: Thread | None = None
+        self._checkpoints: Ticks | None = None
         self._stopping = False
         # When each command that is not answered was asked, in order.
         self._asked_us: deque[int] = deque()
@@ -91,6 +93,8 @@ class Writer:
         with writing(self._engine) as connection:
             take_over = text("UPDATE writer SET epoch = epoch + 1 WHERE one = 1 RETURNING epoch")
             self._epoch = connection.execute(take_over).scalar_one()
+        if self._engine.dialect.name == "sqlite":
+            self._checkpoints = Ticks("checkpoints", CHECKPOINT_EVERY_S, self._checkpoint)
         self._thread = start_thread("writer", self._run)
 
     def stop(self) -> None:
@@ -100,6 +104,9 @@ class Writer:
             self._inbox.close()
             self._thread.join(ANSWER_WITHIN_S)
             self._thread = None
+        if self._checkpoints is not None:
+            self._checkpoints.stop()
+            self._checkpoints = None
 
     def submit(self, command: apply.Command) -> Answer:
         """Queue `command` and return its answer once it is committed.
@@ -145,6 +152,13 @@ class Writer:
             if not dry_run:
                 store.write(connection, rows, happened)
         return answers
+
+    def _checkpoint(self) -> None:
+        try:
+            checkpoint(self._engine)
+        except DBAPIError as wrong:
+            # The next one copies it too; until then the log only grows.
+            self._failed(wrong)
 
     def _run_on(
         self, connection: Connection, commands: Sequence[apply.Command], rows: Rows, happened: list[Happened]
@@ -196,8 +210,8 @@ class Writer:
             waiter.give(answer)
         if self._committed is not None and happened:
             # Nobody waits for this any more.
-            assert self._rows.last_event_no is not None
-            self._committed(self._rows.last_event_no, happened, len(batch), us)
+            assert self._rows.last_event is not None
+            self._committed(self._rows.last_event[0], happened, len(batch), us)
 
     def _commit(self, commands: list[apply.Command]) -> tuple[list[Answer], list[Happened], int]:
         """Run a batch on what is remembered and commit it; also return what happened, and microseconds."""
@@ -232,9 +246,10 @@ class Writer:
 
     def _take_turn(self, connection: Connection) -> None:
         """Take the writer's row, and forget what is remembered when somebody has written in between."""
-        epoch, batch_no = connection.execute(TAKE_TURN).one()
-        if self._epoch not in (None, epoch):
+        turn = connection.execute(TAKE_TURN).first()
+        if turn is None or self._epoch not in (None, turn.epoch):
             raise Fenced
+        epoch, batch_no = turn
         if (epoch, batch_no - 1) != self._turn:
             self._rows = Rows()
         self._turn = (epoch, batch_no)

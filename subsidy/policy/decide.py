@@ -123,6 +123,8 @@ def _of_shop(facts: Facts) -> set[Refusal]:
 def _of_place_and_time(pack: Pack, facts: Facts, sold_at: datetime.datetime) -> set[Refusal]:
     found = set()
     day = sold_at.date()
+    if facts.programme_stopped is True:
+        found.add(Refusal.PROGRAMME_CLOSED)
     areas = must(pack.regions, day).value
     if facts.region is None or (
         isinstance(facts.region, str) and not any(region.covers(area, facts.region) for area in areas)

@@ -235,6 +235,16 @@ class SqliteJournal(AttemptMoves, ReturnMoves):
         with self._looking() as db:
             return outbox.waiting(db, most)
 
+    def acknowledged_since(self, since_ms: int) -> int:
+        """Return how many entries made since an instant are acknowledged."""
+        with self._looking() as db:
+            return outbox.acknowledged_since(db, since_ms)
+
+    def wait_again(self, since_ms: int) -> None:
+        """Let every entry made since an instant wait again."""
+        with self._transaction() as db:
+            outbox.wait_again(db, since_ms)
+
     def close_waiting(self, record_id: str) -> outbox.Waiting | None:
         """Return the `closed` entry of a sale when it is not acknowledged."""
         with self._looking() as db:

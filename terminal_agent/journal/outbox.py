@@ -81,6 +81,22 @@ def waiting(connection: sqlite.Connection, most: int) -> tuple[Waiting, ...]:
     return tuple(Waiting(*row) for row in found)
 
 
+def acknowledged_since(connection: sqlite.Connection, since_ms: int) -> int:
+    """Return how many entries made since an instant are acknowledged."""
+    row = connection.execute(
+        "SELECT count(*) FROM outbox WHERE answer IS NOT NULL AND made_ms >= ?", (since_ms,)
+    ).fetchone()
+    return int(row[0])
+
+
+def wait_again(connection: sqlite.Connection, since_ms: int) -> None:
+    """Let every entry made since an instant wait, as if it had not been acknowledged.
+
+    Only when the centre's books were restored to before its acks: what it has is a repeat there.
+    """
+    connection.execute("UPDATE outbox SET answer = NULL, ack = NULL WHERE made_ms >= ?", (since_ms,))
+
+
 def close_waiting(connection: sqlite.Connection, record_id: str) -> Waiting | None:
     """Return the `closed` entry of a sale when it is not acknowledged."""
     row = connection.execute(

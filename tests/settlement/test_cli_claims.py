@@ -1,5 +1,7 @@
 """What do the commands on claims, repayments, late grants and years do, print and exit with?"""
 
+from contextlib import closing
+
 import msgspec
 import pytest
 from books import Books, copy_template
@@ -16,7 +18,8 @@ CLAIM = "C-M001-2026-03-01"
 @pytest.fixture
 def books(tmp_path):
     """A centre's books at a noon in the past: the commands run later, by the real clock."""
-    return Books(tmp_path)
+    with closing(Books(tmp_path)) as opened:
+        yield opened
 
 
 @pytest.fixture

@@ -50,6 +50,7 @@ def test_every_value_says_where_it_came_from(tmp_path):
         "listen": "default",
         "training": "--set training",
         "night": "default",
+        "backups": "default",
         "night_at": "default",
         "holds_per_device_s": "default",
     }

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 import typer.main
 
+from settlement.alarms.kinds import AlarmCode
 from settlement.cli import app
 from settlement.reconcile.kinds import Kind, Wait
 
@@ -23,6 +24,11 @@ def test_every_wait_is_explained(wait):
     assert f"| `{wait}` | {wait.zh} | {wait.en} |" in PAGE
 
 
-@pytest.mark.parametrize("group", ["claims", "night", "year"])
+@pytest.mark.parametrize("code", AlarmCode)
+def test_every_alarm_is_explained_with_what_to_do(code):
+    assert f"| `{code}` | {code.severity} | {code.zh} | {code.en} | {code.next_en} |" in PAGE
+
+
+@pytest.mark.parametrize("group", ["claims", "night", "year", "holds", "devices", "freeze"])
 def test_every_command_of_the_operators_is_on_the_page(group):
     assert [one for one in COMMANDS[group].commands if f"settlement {group} {one}" not in PAGE] == []

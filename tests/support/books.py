@@ -86,15 +86,18 @@ def template(on: str = USUAL) -> tuple[Path, Centre]:
 
 def copy_template(folder: Path, on: str = USUAL) -> Path:
     """Copy the prepared centre into `folder` and return its configuration file."""
-    original, centre = template(on)
+    return copy_books(template(on)[0], folder)
+
+
+def copy_books(original: Path, folder: Path) -> Path:
+    """Copy a centre that nobody has open, its database too, and return the copy's configuration file."""
     shutil.copytree(original, folder, dirs_exist_ok=True)
     config = folder / "settlement.yaml"
-    if on == POSTGRES:
+    database = read_settings(config, environment={}).settings.database
+    if isinstance(database, Postgres):
         cluster = postgres.shared()
-        assert isinstance(centre.settings.database, Postgres)
-        old = centre.settings.database.url
-        new = cluster.url(cluster.make(make_url(old).database or ""))
-        config.write_text(config.read_text().replace(old, new))
+        new = cluster.url(cluster.make(make_url(database.url).database or ""))
+        config.write_text(config.read_text().replace(database.url, new))
     return config
 
 
@@ -103,6 +106,7 @@ class Books:
 
     def __init__(self, folder: Path, is_new: bool = True, on: str = USUAL) -> None:
         self.clock = FixedClock()
+        self.folder, self.on = folder, on
         if is_new:
             copy_template(folder, on)
         settings = read_settings(folder / "settlement.yaml", environment={}).settings
@@ -118,10 +122,15 @@ class Books:
         self.happened: list[str] = []
         self.writer = Writer(self.engine, self.setting, self.clock.now_ms, _raise)
 
+    def copy(self, folder: Path) -> None:
+        """Copy the books as they stand into `folder`."""
+        self.engine.dispose()
+        copy_books(self.folder, folder)
+
     @classmethod
     def reopen(cls, folder: Path, like: "Books") -> "Books":
         """Return the books in `folder`, a copy of older ones, with the clock of `like`."""
-        books = cls(folder, is_new=False)
+        books = cls(folder, is_new=False, on=like.on)
         books.clock.ahead_ms = like.clock.ahead_ms
         return books
 
@@ -339,6 +348,15 @@ class Books:
         """Run a statement behind the application's back."""
         with writing(self.engine) as connection:
             connection.execute(text(statement))
+
+    def unguard(self, table: str) -> None:
+        """Take away what the database itself refuses of a table, as whoever owns it can."""
+        if self.engine.dialect.name == "postgresql":
+            self.sql(f"ALTER TABLE {table} DISABLE TRIGGER USER")
+            return
+        query = f"SELECT name FROM sqlite_master WHERE type = 'trigger' AND tbl_name = '{table}'"
+        for (trigger,) in self.sql_rows(query):
+            self.sql(f"DROP TRIGGER {trigger}")
 
     def sql_rows(self, query: str) -> list[tuple[Any, ...]]:
         """Return what a query finds."""

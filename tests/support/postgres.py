@@ -92,6 +92,16 @@ class Cluster:
         self._server.send_signal(signal.SIGQUIT)
         self._server.wait(30)
 
+    def kill_every_process(self) -> None:
+        """SIGKILL every process of the server: nothing can be tidied up, not even its shared memory."""
+        assert self._server is not None
+        # Stopped, it can neither start another one nor notice that one is gone.
+        os.kill(self.pid, signal.SIGSTOP)
+        for child in _children_of(self.pid):
+            os.kill(child, signal.SIGKILL)
+        os.kill(self.pid, signal.SIGKILL)
+        self._server.wait(30)
+
     def stop(self) -> None:
         """Stop it and remove its folder."""
         if self._server is not None and self._server.poll() is None:
@@ -122,6 +132,11 @@ class Cluster:
             command, cwd=self.folder, capture_output=True, text=True, check=False, **_as_whom()
         )
         assert done.returncode == 0, done.stderr
+
+
+def _children_of(pid: int) -> list[int]:
+    """Return the processes that a process has started."""
+    return [int(one) for one in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
 _shared: list[Cluster] = []

@@ -27,15 +27,18 @@ from settlement.system import random_bytes
 from subsidy import calendar
 
 _MOST_PEOPLE = 999
+# A machine that runs everybody's tests may be slow to start it.
+_READY_S = 90
 
 
 class RealCentre:
-    """A running `settlement serve`. Use as a context."""
+    """A running `settlement serve`, on a file or on the database at `url`. Use as a context."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, url: str | None = None) -> None:
         self.port = free_port()
         self.folder = folder
-        config = write_config(folder, listen=f'"127.0.0.1:{self.port}"')
+        database = {} if url is None else {"database": f'"{url}"'}
+        config = write_config(folder, listen=f'"127.0.0.1:{self.port}"', **database)
         self._centre, self._token = ready_centre(
             read_settings(config, environment={}).settings, folder, Clock()
         )
@@ -47,7 +50,7 @@ class RealCentre:
 
     def __enter__(self) -> "RealCentre":
         self._process.start()
-        wait_for("the centre", lambda: answers(f"{self._url}/readyz"))
+        self.wait_ready()
         return self
 
     def __exit__(
@@ -65,7 +68,16 @@ class RealCentre:
         """Start it again, once it is dead, on the books it left."""
         self._process.wait_dead()
         self._process.start()
-        wait_for("the centre", lambda: answers(f"{self._url}/readyz"))
+        self.wait_ready()
+
+    def wait_ready(self) -> None:
+        """Wait until it answers out of its books; one that has ended says why."""
+
+        def is_ready() -> bool:
+            assert self._process.is_running(), self.log()[-2000:]
+            return answers(f"{self._url}/readyz")
+
+        wait_for("the centre", is_ready, _READY_S)
 
     @property
     def _url(self) -> str:
@@ -96,9 +108,14 @@ class RealCentre:
         assert made is not None
         return made.code
 
-    def device(self) -> CentreClient:
+    @property
+    def centre(self) -> Centre:
+        """The same books as this process sees them."""
+        return self._centre
+
+    def device(self, seed: str = "device") -> CentreClient:
         """Return an enrolled device that knows which pack counts."""
-        client = CentreClient(self._url, "device", self._centre.now_ms, requests.Session())
+        client = CentreClient(self._url, seed, self._centre.now_ms, requests.Session())
         client.enrol(self.make_code())
         client.pack_hash = self._centre.pack.hash
         return client

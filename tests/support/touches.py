@@ -62,7 +62,9 @@ _WHOLE = ("os", "sys", "builtins", "io", "uuid")
 # The rest of `os` is files: open, read, write, fsync, replace, listdir, path.exists ...
 _OS: Mapping[str, str] = {
     **dict.fromkeys(("urandom", "getrandom"), "randomness"),
-    **dict.fromkeys(("environ", "environb", "getenv", "getcwd", "getlogin", "uname"), "environment"),
+    **dict.fromkeys(
+        ("environ", "environb", "getenv", "getcwd", "getlogin", "getuid", "uname"), "environment"
+    ),
     **dict.fromkeys(("_exit", "abort", "kill", "fork", "system", "popen", "getpid", "wait"), "process"),
     **dict.fromkeys(("execv", "execve", "execvp", "spawnv", "posix_spawn"), "process"),
     **dict.fromkeys(("openpty", "ttyname"), "serial"),

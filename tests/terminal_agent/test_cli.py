@@ -99,7 +99,7 @@ def test_each_command_takes_a_configuration_and_json(words):
     assert {"--config", "--json"} <= options
 
 
-@pytest.mark.parametrize("words", [("resume",), ("enrol",)], ids=" ".join)
+@pytest.mark.parametrize("words", [("resume",), ("enrol",), ("outbox", "again")], ids=" ".join)
 def test_what_changes_things_can_be_tried_without(words):
     assert "--dry-run" in {name for parameter in ALL[words].params for name in parameter.opts}
 
@@ -334,6 +334,17 @@ def test_a_doctor_finds_what_is_wrong_with_a_host_alone(host):
 
 def test_the_outbox_can_be_read_without_an_agent(host):
     assert run(host, "outbox", "ls", code=DONE) == {"waiting": []}
+
+
+def test_nothing_to_report_again_is_done(host):
+    assert run(host, "outbox", "again", code=DONE) == {"again": 0, "dry_run": False}
+    again = ("outbox", "again", "--since", "2026-03-01T04:00+08:00", "--dry-run")
+    assert run(host, *again, code=DONE) == {"again": 0, "dry_run": True}
+
+
+@pytest.mark.parametrize("since", ["yesterday", "2026-03-01", "2026-03-01T04:00"])
+def test_a_time_to_report_again_from_has_its_offset(host, since):
+    assert end("outbox", "again", "--since", since, "--config", str(host.config))[0] == 2
 
 
 def test_a_resume_with_nothing_to_do_is_done(host):

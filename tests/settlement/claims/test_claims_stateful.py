@@ -77,7 +77,7 @@ class Claims(RuleBasedStateMachine):
         self.is_closed = False
 
     def teardown(self) -> None:
-        self.books.engine.dispose()
+        self.books.close()
         shutil.rmtree(self.folder)
 
     def reference(self) -> str:

@@ -1,9 +1,7 @@
 """When may a late grant enter the pool?"""
 
-import shutil
-
 import pytest
-from books import Books
+from books import SQLITE, Books
 from fake_device import promised
 
 from settlement.claims.enter_late import EnterLate
@@ -131,9 +129,9 @@ def test_a_closed_year_takes_none(books, device):
 
 
 def test_one_whose_hold_the_books_had_lost_knows_its_merchant_from_its_promise(tmp_path):
-    before = Books(tmp_path / "before")
+    before = Books(tmp_path / "before", on=SQLITE)
     device = before.enrol()
-    shutil.copytree(tmp_path / "before", tmp_path / "after")
+    before.copy(tmp_path / "after")
     sealed = before.hold(device)
     books = Books.reopen(tmp_path / "after", before)
     promise = promised(sealed)

@@ -2,15 +2,16 @@
 
 import json
 
+import postgres
 import pytest
 from alembic import command
-from books import NOON_MS
+from books import ENGINES, NOON_MS, SQLITE
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
 from settlement.db import migrate
 from settlement.db.connection import engine_on, migrating, reading, writing
-from settlement.db.place import Sqlite
+from settlement.db.place import Postgres, Sqlite
 from settlement.people import sessions, tokens, users
 from settlement.people.roles import Grant, Role
 from settlement.writer import store
@@ -46,10 +47,14 @@ OLD_RECORD = {
 }
 
 
-@pytest.fixture
-def old(tmp_path):
+@pytest.fixture(params=ENGINES)
+def old(tmp_path, request):
     """Return books as version 0001 has left them: a payable record, a blocked one, a tombstone."""
-    engine = engine_on(Sqlite(tmp_path / "centre.sqlite3"))
+    if request.param == SQLITE:
+        place = Sqlite(tmp_path / "centre.sqlite3")
+    else:
+        place = Postgres(postgres.shared().url(postgres.shared().make()))
+    engine = engine_on(place)
     config = migrate._config()
     with migrating(engine) as connection:
         config.attributes["connection"] = connection
@@ -79,7 +84,8 @@ def old(tmp_path):
             {"subject": "r2", "kind": "decision_differs", "owner": "o", "detail": "d", "opened_ms": 1},
         )
         put(connection, "balance", {"funder": "central", "account": "payable", "year": 2026, "fen": 18_519})
-    return engine
+    yield engine
+    engine.dispose()
 
 
 def put(connection, table, values):

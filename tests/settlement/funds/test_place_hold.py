@@ -6,10 +6,12 @@ import reference_data as reference
 from books import changed_pack
 from fake_device import promised
 
+from settlement.funds.top_up import TopUp
 from settlement.ledger.accounts import Account
 from settlement.writer.rows import Qualification, Quota, Serial
 from settlement.writer.step import Denied, Signed
 from subsidy import seal
+from subsidy.money import MOST_FEN
 from subsidy.policy.facts import Facts
 from subsidy.policy.split import Part
 from subsidy.wire import v1
@@ -273,6 +275,15 @@ def test_the_pool_grants_to_its_last_fen_and_no_further(books):
     books.hold(device, prices=price)
     assert books.refusals(device, prices=price) == ["FUND_EXHAUSTED"]
     assert books.total(Account.HELD) == 60_000
+
+
+def test_a_fund_larger_than_facts_can_say_pays_what_it_promises(books):
+    device = books.enrol()
+    funders = ("central", "province", "city", "county")
+    books.done(TopUp(2026, tuple(Part(name, 100 * MOST_FEN) for name in funders), "a province's"))
+    sealed = books.sell(device)
+    assert msgspec.json.decode(promised(sealed).facts, type=Facts).fund_left_fen == MOST_FEN
+    assert books.record(sealed).state == "PAYABLE"
 
 
 def test_a_batch_answers_each_command_in_its_order(books):

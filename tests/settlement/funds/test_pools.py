@@ -70,10 +70,7 @@ def test_a_hold_that_the_books_have_lost_comes_back_in_its_pool(divided, tmp_pat
     sealed = divided.hold(device)
     entry = device.chain(device.paid(sealed))
     for table in ("record", "event", "posting"):
-        for trigger in divided.sql_rows(
-            f"SELECT name FROM sqlite_master WHERE type = 'trigger' AND tbl_name = '{table}'"
-        ):
-            divided.sql(f"DROP TRIGGER {trigger[0]}")
+        divided.unguard(table)
     for statement in (
         "DELETE FROM record",
         "DELETE FROM hold_number",

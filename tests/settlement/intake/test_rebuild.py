@@ -1,25 +1,25 @@
 """What becomes of a paid record after the centre's books were restored to before its hold?"""
 
-import shutil
+from contextlib import closing
 
 import pytest
 import reference_data as reference
-from books import Books
+from books import ENGINES, Books
 from fake_device import promised
 
 from settlement.writer.rows import Record, Serial
 
 
-@pytest.fixture
-def restored(tmp_path):
+@pytest.fixture(params=ENGINES)
+def restored(tmp_path, request):
     """Return books with a device, the promise of a hold, and the same books restored to before it."""
-    books = Books(tmp_path / "before")
-    device = books.enrol()
-    shutil.copytree(tmp_path / "before", tmp_path / "after")
-    sealed = books.hold(device)
-    after = Books.reopen(tmp_path / "after", books)
-    assert after.row(Record, promised(sealed).record_id) is None
-    return after, device, sealed
+    with closing(Books(tmp_path / "before", on=request.param)) as books:
+        device = books.enrol()
+        books.copy(tmp_path / "after")
+        sealed = books.hold(device)
+        with closing(Books.reopen(tmp_path / "after", books)) as after:
+            assert after.row(Record, promised(sealed).record_id) is None
+            yield after, device, sealed
 
 
 def test_the_hold_is_built_again_from_its_promise_and_booked(restored):

@@ -8,8 +8,9 @@ import pytest
 import requests
 from centre import PASSWORD, add_person
 from phone import code
-from sqlalchemy import text
+from sqlalchemy import select, text
 
+from settlement.db import tables
 from settlement.db.connection import reading, writing
 from settlement.people import users
 from settlement.people.login import WAITS_MS
@@ -75,7 +76,14 @@ def test_a_login_gives_a_session_as_bearer_and_as_cookie(centre, person):
     cookie = {"Cookie": f"session={answer.json()['token']}"}
     centre.session.cookies.clear()
     assert centre.session.get(f"{centre.url}/v1/funds", headers=cookie, timeout=10).status_code == 200
-    assert answer.json()["token"] not in (centre.folder / "centre.sqlite3").read_bytes().decode("latin-1")
+    with reading(centre.centre.engine) as connection:
+        kept = [
+            repr(tuple(row))
+            for table in tables.metadata.sorted_tables
+            for row in connection.execute(select(table))
+        ]
+    assert len(kept) > 10
+    assert answer.json()["token"] not in "".join(kept)
 
 
 def test_behind_a_proxy_with_tls_the_cookie_never_goes_without(centre, person):

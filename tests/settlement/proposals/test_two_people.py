@@ -2,6 +2,7 @@
 
 import msgspec
 import pytest
+import reference_data as reference
 from centre import APPROVER, PROPOSER, add_person
 from fake_device import promised
 from sqlalchemy import text
@@ -12,8 +13,11 @@ from settlement.claims.pay import PayClaim
 from settlement.claims.repaid import Repay
 from settlement.claims.send_back import SendBack
 from settlement.db.connection import reading, writing
+from settlement.devices.by_people import FreezeDevice, ReplaceDevice, UnfreezeDevice
 from settlement.funds.close_year import CloseYear
+from settlement.funds.freezings import SHOWN_OF_INDEX, ImposeFreeze, Kind, LiftFreeze
 from settlement.funds.move_authority import MoveAuthority, Place
+from settlement.funds.release_hold import FreeGoods, ReleaseHold
 from settlement.funds.top_up import TopUp
 from settlement.people import tokens, users
 from settlement.people.roles import Grant, Role
@@ -25,9 +29,12 @@ from settlement.proposals.turn_down import Decline, Withdraw
 from settlement.proposals.two_people import NeedsTwo
 from settlement.system import random_bytes
 from settlement.writer.apply import Command, Direct
+from settlement.writer.rows import Freezing
 from settlement.writer.step import Claimed, Denied, Done
 from subsidy.policy.split import Part
+from subsidy.wire import v1
 
+ITEM = v1.Item(gtin=reference.FRIDGE, serial_no="SN-0001")
 TOP_UP = TopUp(2026, (Part("central", 100),), "示例财建〔2026〕9号")
 
 
@@ -94,7 +101,7 @@ def test_another_thing_than_was_shown_is_not_approved(books, shown_hash):
 )
 def test_a_proposal_that_was_changed_between_showing_and_approving_is_not_carried_out(books, columns):
     proposal = propose(books, TOP_UP)
-    books.sql("DROP TRIGGER proposal_stays")
+    books.unguard("proposal")
     for column in columns:
         books.sql(f"UPDATE proposal SET {column} = replace({column}, '100', '999')")
     assert books.denied(approval(proposal)) == "SHOWN_DIFFERS"
@@ -237,6 +244,14 @@ def of_every_kind(books, device):
     books.take(device, still_open=())
     books.take(device, device.chain(device.paid(late)))
     yield EnterLate(promised(late).record_id, "decision 1")
+    held = promised(books.hold(device, person=8, item=ITEM)).record_id
+    yield FreeGoods(held, "the shopper waits")
+    yield ReleaseHold(held, "the shop burnt down")
+    books.done(ImposeFreeze(Kind.SHOP, reference.SHOP, "case 7", "li"))
+    yield LiftFreeze(Kind.SHOP, reference.SHOP, "cleared")
+    books.done(FreezeDevice(device.name, "stolen", "li"))
+    yield UnfreezeDevice(device.name, "found again")
+    yield ReplaceDevice(device.name, "its disk is dead")
     yield CloseYear(2026)
 
 
@@ -250,6 +265,25 @@ def test_every_command_of_the_list_is_proposed_shown_and_carried_out(books, devi
         assert isinstance(answer, Done | Claimed), answer
         seen.add(type(command))
     assert seen == set(NeedsTwo.__args__)
+
+
+@pytest.mark.parametrize("kind", [ReleaseHold, FreeGoods, LiftFreeze, UnfreezeDevice, ReplaceDevice])
+def test_a_command_that_says_itself_who_has_decided_is_not_proposed(books, device, kind):
+    words = (Kind.SHOP, reference.SHOP, "why") if kind is LiftFreeze else ("x", "why")
+    denied = make.make(desk(books), kind(*words, by="the mayor"), PROPOSER)
+    assert (denied.code, "$.by" in denied.detail) == ("TEXT_WRONG", True)
+    assert '"by"' not in two_people.written(kind(*words))
+
+
+def test_a_frozen_person_is_named_in_a_proposal_by_the_beginning_of_the_index(books, device):
+    record_id = promised(books.sell(device, person=0)).record_id
+    index = books.record(record_id).person
+    books.done(ImposeFreeze(Kind.PERSON, index, "case 7", "li", record_id))
+    proposal = propose(books, LiftFreeze(Kind.PERSON, index[:SHOWN_OF_INDEX], "cleared"))
+    assert proposal.shown.command.name == index[:SHOWN_OF_INDEX]
+    assert index not in msgspec.json.encode(proposal).decode()
+    assert books.write(approval(proposal)) == [Done()]
+    assert books.row(Freezing, "person", index).lifted_by == f"{PROPOSER}, {APPROVER}"
 
 
 def test_what_needs_two_people_is_nothing_that_an_address_may_give_to_the_writer():

@@ -65,6 +65,7 @@ def test_a_no_that_changes_something_is_found(centres, monkeypatch):
     monkeypatch.setattr("settlement.funds.gather_facts.contradiction", change_and_refuse)
     with pytest.raises(AssertionError, match="sqlite, as device: POST"):
         fuzz(OPERATIONS["POST /v1/facts"], MODES[0], centres, 20)
+    centres[0].begin_again()
 
 
 def test_an_answer_that_is_not_described_is_found(centres):

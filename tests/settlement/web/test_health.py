@@ -2,6 +2,7 @@
 
 import re
 
+import msgspec
 import pytest
 
 from subsidy.problem import MEDIA_TYPE
@@ -76,21 +77,31 @@ def test_the_description_is_openapi_3_1_and_names_every_address(centre):
         "/openapi.json",
         "/readyz",
         "/v1/audit",
+        "/v1/alarms",
         "/v1/claims",
         "/v1/claims/{claim}",
         "/v1/claims/{claim}/lines/{record_id}/correct",
         "/v1/claims/{claim}/lines/{record_id}/reject",
         "/v1/claims/{claim}/pay",
         "/v1/devices",
+        "/v1/devices/{device}/freeze",
+        "/v1/devices/{device}/replace",
+        "/v1/devices/{device}/unfreeze",
         "/v1/differences",
         "/v1/enrolments",
         "/v1/facts",
+        "/v1/freezes",
+        "/v1/freezes/lift",
         "/v1/funds",
         "/v1/holds",
+        "/v1/holds/{record_id}",
+        "/v1/holds/{record_id}/free-goods",
         "/v1/holds/{record_id}/release",
+        "/v1/holds/{record_id}/release-by-decision",
         "/v1/ledger/trial-balance",
         "/v1/login",
         "/v1/logout",
+        "/v1/meter",
         "/v1/night",
         "/v1/packs",
         "/v1/proposals",
@@ -136,3 +147,24 @@ def test_a_fault_of_ours_is_a_problem_without_its_details(centre, monkeypatch):
     assert (answer.status_code, answer.headers["content-type"]) == (500, MEDIA_TYPE)
     assert answer.json()["code"] == "INTERNAL"
     assert "321202199003070013" not in answer.text
+
+
+def test_who_asks_while_the_database_is_away_is_told_to_come_again(centre):
+    client = centre.enrol()
+    file = centre.folder / "centre.sqlite3"
+    away = file.rename(centre.folder / "away")
+    try:
+        hold = msgspec.json.encode(client.hold_request(client.pack_hash, person=30))
+        answers = [
+            client.post("/v1/holds", hold),
+            client.post("/v1/packs", v1.PackRequest(v=1, pack_hash=client.pack_hash)),
+            client.post("/v1/records", client.sealed(client.upload())),
+            centre.get("/v1/funds"),
+        ]
+    finally:
+        away.rename(file)
+    for answer in answers:
+        assert (answer.status_code, answer.json()["code"]) == (503, "UNAVAILABLE")
+        assert answer.json()["retryable"] is True
+        assert answer.headers["Retry-After"] == "1"
+    assert client.said(client.post("/v1/holds", hold)).promise is not None

@@ -211,6 +211,14 @@ def test_on_a_closed_day_only_what_the_shop_can_put_right_is_added():
     ]
 
 
+def test_a_programme_that_people_have_stopped_is_closed_and_the_rest_is_still_said():
+    assert codes(decide(PACK, small_pack.facts(programme_stopped=True))) == ["PROGRAMME_CLOSED"]
+    assert isinstance(decide(PACK, small_pack.facts(programme_stopped=False)), Granted)
+    found = codes(decide(PACK, small_pack.facts(**ALL_WRONG, programme_stopped=True)))
+    assert found[:2] == ["PROGRAMME_CLOSED", "MERCHANT_NOT_ACTIVE"]
+    assert len(found) > 10
+
+
 JUDGED = [
     name for name in Facts.__struct_fields__ if name not in ("sold_at", "programme", "initial_price_fen")
 ]
@@ -249,6 +257,7 @@ def test_one_absent_fact_is_not_judged(name):
         ("payer_matches", None),
         ("risk_blocked", None),
         ("fund_left_fen", "FUND_EXHAUSTED"),
+        ("programme_stopped", None),
     ],
 )
 def test_null_is_known_to_be_none(name, code):

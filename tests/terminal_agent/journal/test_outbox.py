@@ -184,3 +184,23 @@ def test_an_empty_batch_still_states_what_is_open(unit_shop):
     assert batch.statement == v1.Statement(
         upto_hold_no=1, open=(v1.OpenHold(record_id=sale.record_id, hold_no=1),)
     )
+
+
+def test_what_was_acknowledged_waits_again_with_the_same_bytes_and_its_hold_is_open_again(unit_shop):
+    journal = unit_shop.real_journal
+    stopped(unit_shop)
+    unit_shop.sell()
+    before = journal.waiting(10)
+    journal.acknowledge([(ack_of(one), "sealed") for one in before])
+    sales = unit_shop.rows("SELECT * FROM sale")
+    assert journal.acknowledged_since(before[-1].made_ms + 1) == 0
+    assert journal.acknowledged_since(0) == len(before)
+
+    journal.wait_again(0)
+
+    assert journal.waiting(10) == before
+    assert len(journal.cut_batch(10).statement.open) == 2
+    assert unit_shop.rows("SELECT * FROM sale") == sales
+    journal.acknowledge([(ack_of(one, answer="repeat"), "sealed") for one in before])
+    assert journal.waiting(10) == ()
+    assert unit_shop.rows("SELECT * FROM sale") == sales

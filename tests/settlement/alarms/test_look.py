@@ -1,0 +1,197 @@
+"""Does each alarm ring when it must, at the exact edge, and at no other time?"""
+
+import datetime
+
+import msgspec
+import pytest
+import reference_data as reference
+from books import changed_pack
+from fake_device import promised
+
+from settlement.alarms import look
+from settlement.alarms.kinds import AlarmCode
+from settlement.db.connection import reading, writing
+from settlement.devices.by_people import FreezeDevice, ReplaceDevice, UnfreezeDevice
+from settlement.funds.close_year import CloseYear
+from settlement.reconcile.due import note_run
+from subsidy.policy.model import Dated, Hours, Row, Source
+
+LAG_S = 300
+LAG_MS = LAG_S * 1000
+DAY_MS = 86_400_000
+
+
+def ringing(books, **changes):
+    """Return the alarms that ring, by code."""
+    fields = {
+        "pack": books.pack,
+        "night_at": None,
+        "lag_target_s": LAG_S,
+        "now_ms": books.clock.now_ms(),
+    } | changes
+    with reading(books.engine) as connection:
+        found = look.alarms(connection, **fields)
+    assert [one.code for one in found] == sorted((one.code for one in found), key=list(AlarmCode).index)
+    assert all(one.count >= len(one.about) > 0 and one.zh and one.next_en for one in found)
+    return {one.code.value: one for one in found}
+
+
+def test_nothing_rings_in_a_centre_where_all_is_well(books):
+    books.sell(books.enrol())
+    assert ringing(books) == {}
+
+
+def test_books_that_are_not_true_ring(books):
+    books.sql("UPDATE balance SET fen = fen + 7 WHERE funder = 'city' AND account = 'available'")
+    assert ringing(books)["BOOKS_NOT_TRUE"].about == ("city 2026",)
+
+
+GIVEN_FEN = 5_000_000  # the county's
+
+
+@pytest.mark.parametrize(
+    ("left_fen", "code"),
+    [
+        (GIVEN_FEN // 5 + 1, None),
+        (GIVEN_FEN // 5, "FUND_80_USED"),
+        (GIVEN_FEN // 10 + 1, "FUND_80_USED"),
+        (GIVEN_FEN // 10, "FUND_90_USED"),
+        (1, "FUND_90_USED"),
+        (0, "FUND_USED_UP"),
+    ],
+)
+def test_a_funders_money_rings_at_each_step_and_once(books, left_fen, code):
+    books.sql(f"UPDATE balance SET fen = {left_fen} WHERE funder = 'county' AND account = 'available'")
+    found = {name for name in ringing(books) if name.startswith("FUND_")}
+    assert found == ({code} if code else set())
+    if code:
+        assert ringing(books)[code].about == ("county 2026",)
+
+
+def test_a_closed_years_money_does_not_ring(books):
+    books.sql("UPDATE balance SET fen = 0 WHERE funder = 'county' AND account = 'available'")
+    books.check = lambda *_rows: None  # the balance was changed behind the books' back
+    books.done(CloseYear(2026))
+    assert "FUND_USED_UP" not in ringing(books)
+
+
+def test_a_device_with_open_holds_rings_when_it_is_silent_for_longer_than_its_target(books):
+    device = books.enrol()
+    books.clock.ahead_ms += DAY_MS
+    books.hold(device)
+    since_ms = books.clock.now_ms() + LAG_MS
+    books.clock.ahead_ms += LAG_MS
+    assert "DEVICE_SILENT" not in ringing(books)
+    books.clock.ahead_ms += 1
+    alarm = ringing(books)["DEVICE_SILENT"]
+    assert (alarm.about, alarm.since_ms) == ((device.name,), since_ms)
+    books.take(device)
+    assert "DEVICE_SILENT" not in ringing(books)
+
+
+def test_a_silent_device_without_open_holds_does_not_ring(books):
+    books.sell(books.enrol())
+    books.clock.ahead_ms += 10 * LAG_MS
+    assert "DEVICE_SILENT" not in ringing(books)
+
+
+def hours(opens, closes):
+    """Return the hours of a programme, from the beginning on."""
+    value = Hours(datetime.time.fromisoformat(opens), datetime.time.fromisoformat(closes))
+    row = Row(datetime.date(2025, 1, 1), value, Source("t", "c"))
+    return Dated("hours", (row,))
+
+
+@pytest.mark.parametrize(
+    ("opens", "closes", "rings"),
+    [
+        (None, None, True),
+        ("08:00", "22:00", True),
+        ("12:02", "22:00", False),  # open for less than the target
+        ("08:00", "12:06", False),  # closed by now
+        ("13:00", "22:00", False),
+    ],
+)
+def test_silence_of_every_device_rings_in_hours_of_opening(books, opens, closes, rings):
+    books.take(books.enrol())
+    if opens is not None:
+        books.pack = msgspec.structs.replace(books.pack, hours=hours(opens, closes))
+    books.clock.ahead_ms += LAG_MS
+    assert "NOTHING_HEARD" not in ringing(books)
+    books.clock.ahead_ms += 60_001
+    assert ("NOTHING_HEARD" in ringing(books)) == rings
+
+
+def test_one_device_that_reports_is_enough_against_silence(books):
+    one, _ = books.enrol("one"), books.enrol("two")
+    books.clock.ahead_ms += LAG_MS + 1
+    assert "NOTHING_HEARD" in ringing(books)
+    books.take(one)
+    assert "NOTHING_HEARD" not in ringing(books)
+
+
+def test_a_programme_that_is_closed_expects_nobody(books):
+    books.enrol()
+    books.clock.ahead_ms += DAY_MS
+    books.pack = changed_pack(books.pack, open=False)
+    assert "NOTHING_HEARD" not in ringing(books)
+
+
+def test_a_night_that_is_not_complete_rings_four_hours_after_its_time(books):
+    books.sell(books.enrol())
+    books.clock.ahead_ms += DAY_MS + 4 * 3_600_000 - 1  # 15:59:59.999 of the next day, nights by noon
+    assert "NIGHT_OVERDUE" not in ringing(books)
+    books.clock.ahead_ms += 1
+    alarm = ringing(books)["NIGHT_OVERDUE"]
+    assert (alarm.about, alarm.since_ms) == (("2026-03-01",), books.clock.now_ms())
+    assert "NIGHT_OVERDUE" not in ringing(books, night_at=datetime.time(13))
+    with writing(books.engine) as connection:
+        note_run(connection, "2026-03-01", 0, True, books.clock.now_ms())
+    assert "NIGHT_OVERDUE" not in ringing(books)
+
+
+def test_a_return_under_way_for_longer_than_the_target_rings(books):
+    device = books.enrol()
+    sealed = books.sell(device)
+    books.take(device, device.chain(device.returning(promised(sealed))))
+    books.clock.ahead_ms += LAG_MS
+    assert "RETURN_OVERDUE" not in ringing(books)
+    books.clock.ahead_ms += 1
+    assert ringing(books)["RETURN_OVERDUE"].about == (promised(sealed).record_id,)
+    books.take(device, device.chain(device.returned(promised(sealed))))
+    assert "RETURN_OVERDUE" not in ringing(books)
+
+
+def test_items_ring_when_they_have_waited_for_days(books):
+    device = books.enrol()
+    books.take(device, device.chain(b"poison"))
+    kept = books.hold(device)
+    books.take(device, device.chain(device.paid(kept, paid_fen=1)))
+    books.clock.ahead_ms += 3 * DAY_MS - 1
+    assert not {"QUARANTINE_WAITS", "DIFFERENCE_WAITS"} & ringing(books).keys()
+    books.clock.ahead_ms += 1
+    found = ringing(books)
+    assert found["QUARANTINE_WAITS"].about == (f"{device.name}/1/1",)
+    assert found["DIFFERENCE_WAITS"].about == (promised(kept).record_id,)
+    books.sql("UPDATE difference SET closed_ms = 1")
+    assert not {"QUARANTINE_WAITS", "DIFFERENCE_WAITS"} & ringing(books).keys()
+
+
+def test_a_frozen_device_rings_until_it_is_let_go_or_replaced(books):
+    one, two = books.enrol("one"), books.enrol("two")
+    for device in (one, two):
+        books.done(FreezeDevice(device.name, "stolen", "li"))
+    assert set(ringing(books)["DEVICE_FROZEN"].about) == {one.name, two.name}
+    books.done(UnfreezeDevice(one.name, "found", by="wang, li"))
+    books.done(ReplaceDevice(two.name, "lost", by="wang, li"))
+    assert "DEVICE_FROZEN" not in ringing(books)
+
+
+def test_many_of_a_kind_are_one_alarm_with_their_count(books):
+    for number in range(25):
+        books.enrol(f"host {number}", reference.SHOP)
+    books.sql("UPDATE device SET frozen = 'x'")
+    item = "device, 'device_frozen', 'operations', 'x', 1, '', 0, '', '', NULL"
+    books.sql(f"INSERT INTO difference SELECT {item} FROM device")
+    alarm = ringing(books)["DEVICE_FROZEN"]
+    assert (alarm.count, len(alarm.about)) == (25, 20)

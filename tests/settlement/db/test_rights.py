@@ -1,0 +1,69 @@
+"""May the service's own role do what it does on PostgreSQL, and nothing to what has happened?"""
+
+import contextlib
+
+import msgspec
+import postgres
+import pytest
+from books import POSTGRES, Books
+from sqlalchemy import text
+from sqlalchemy.exc import ProgrammingError
+
+from settlement.db import rights, tables
+from settlement.db.connection import engine_on, reading, writing
+from settlement.db.place import Postgres
+from settlement.ledger.accounts import Account
+from settlement.writer.writer import Writer
+
+ROLE = "tradein_service"
+
+
+@pytest.fixture
+def served(tmp_path):
+    """Books that are used as the service's role, whose tables are another's."""
+    with contextlib.closing(Books(tmp_path, on=POSTGRES)) as books:
+        with contextlib.suppress(Exception):
+            postgres.shared().sql(f"CREATE ROLE {ROLE} LOGIN")
+        rights.let_in(books.engine, ROLE)
+        books.engine.dispose()
+        place = Postgres(books.centre.settings.database.url.replace("postgres@", f"{ROLE}@"))
+        books.engine = engine_on(place)
+        books.centre = msgspec.structs.replace(books.centre, engine=books.engine)
+        books.writer = Writer(books.engine, books.setting, books.clock.now_ms, print)
+        yield books
+
+
+def test_it_sells_returns_claims_and_reads(served):
+    device = served.enrol()
+    sold, back = served.sell(device, person=0), served.sell(device, person=1)
+    served.give_back(device, back)
+    assert served.claim(device).lines == 1
+    assert served.record(sold).state == "IN_CLAIM"
+    assert served.total(Account.PAYABLE) == 0
+    served.check()
+
+
+@pytest.mark.parametrize("table", rights.APPEND_ONLY, ids=str)
+def test_what_has_happened_is_not_its_to_change(served, table):
+    column = next(iter(table.columns)).name
+    for change in (f"UPDATE {table} SET {column} = {column}", f"DELETE FROM {table}", f"TRUNCATE {table}"):
+        with pytest.raises(ProgrammingError, match="permission denied"), writing(served.engine) as connection:
+            connection.execute(text(change))
+
+
+@pytest.mark.parametrize("table", tables.metadata.sorted_tables, ids=str)
+def test_it_deletes_only_what_is_over(served, table):
+    with reading(served.engine) as connection:
+        query = text("SELECT has_table_privilege(current_user, :name, 'DELETE')")
+        assert connection.execute(query, {"name": table.name}).scalar_one() == (table in rights.DELETED)
+
+
+def test_it_can_neither_make_nor_drop_tables_nor_switch_refusals_off(served):
+    for change in ("DROP TABLE event", "ALTER TABLE event DISABLE TRIGGER ALL", "CREATE TABLE mine (n int)"):
+        with pytest.raises(ProgrammingError), writing(served.engine) as connection:
+            connection.execute(text(change))
+
+
+@pytest.mark.parametrize("name", ['x"; DROP TABLE event; --', "", "Settlement", "1st"])
+def test_a_role_has_a_plain_name(name):
+    assert not rights.is_role_name(name)
