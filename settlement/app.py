@@ -12,7 +12,7 @@ from settlement.config import Settings
 from settlement.copies.restored import KIND, SUBJECT
 from settlement.db import migrate, moved, tables
 from settlement.db.connection import engine_on, open_database, reading, writing
-from settlement.db.place import Sqlite
+from settlement.db.place import DatabaseDown, Sqlite
 from settlement.db.upsert import upsert
 from settlement.db.whose import PROGRAMME, programme_of, refuse_foreign
 from settlement.keys import Keys
@@ -23,6 +23,10 @@ from settlement.reconcile import schedule
 from settlement.reconcile.config import NightConfig
 from settlement.reconcile.run import NightParts
 from settlement.reconcile.wiring import night_parts, sources_of
+from settlement.registers.config import PERSON
+from settlement.registers.database import look
+from settlement.registers.enter import enter, entered
+from settlement.registers.shared import Registers
 from settlement.sources.key_files import make_keys, read_keys
 from settlement.sources.pack_files import files_of_packs
 from settlement.system import clock_us, random_bytes, wall_ms
@@ -51,6 +55,7 @@ class Centre(msgspec.Struct, frozen=True):
     offered: dict[str, Pack]
     texts: dict[str, str]
     now_ms: Callable[[], int]
+    registers: Registers | None = None
 
     def acting(self, task: Task, token_file: Path | None = None) -> AbstractContextManager[Actor]:
         """Return a context in which a command is done by whoever may, audited. Raises NotAllowed."""
@@ -68,7 +73,20 @@ class Centre(msgspec.Struct, frozen=True):
     def writer(self, failed: Callable[[BaseException], None], committed: Committed | None = None) -> Writer:
         """Return the writer, not started."""
         setting = self.setting()
-        return Writer(self.engine, lambda: setting, self.now_ms, failed, clock_us, committed=committed)
+        return Writer(
+            self.engine,
+            lambda: setting,
+            self.now_ms,
+            failed,
+            clock_us,
+            committed=committed,
+            registers=self.registers,
+        )
+
+    def enter_registers(self) -> None:
+        """Enter the registers again: are they still the same? Raises FileError, DatabaseDown."""
+        settings = self.settings
+        enter(self.engine, settings.registers, settings.programme, self.now_ms(), random_bytes)
 
     def night_parts(self, submit: Callable[[Direct], Answer], sources: Path | None = None) -> NightParts:
         """Return what a night works with. Raises FileError."""
@@ -93,6 +111,12 @@ class Centre(msgspec.Struct, frozen=True):
         writer = self.writer(lambda wrong: log.error("writer.failed", exc_info=wrong), trail.committed)
         if (item := self.restored()) is not None:
             log.warning("books.restored", detail=item.detail, next_step=item.next_step)
+        if self.registers is not None:
+            try:
+                self.enter_registers()
+            except DatabaseDown as wrong:
+                # Entered it was; what is paid meanwhile must still be taken in.
+                log.error("register.down", why=str(wrong))
         night_at = self.settings.night_at
         parts = None if night_at is None else self.night_parts(writer.submit)
         writer.start()
@@ -113,6 +137,7 @@ class Centre(msgspec.Struct, frozen=True):
                 night_at=night_at,
                 holds_per_device_s=self.settings.holds_per_device_s,
                 sources=self.sources(),
+                registers=self.registers,
             )
         )
 
@@ -124,6 +149,8 @@ def set_up(settings: Settings, now_ms: Callable[[], int] = wall_ms) -> Centre:
     """
     # The pack first: a wrong configuration should leave nothing behind.
     pack, offered, texts = _pack(settings)
+    for register in settings.registers:
+        look(register)
     place = settings.database
     try:
         if isinstance(place, Sqlite):
@@ -137,7 +164,8 @@ def set_up(settings: Settings, now_ms: Callable[[], int] = wall_ms) -> Centre:
         mine = {"name": PROGRAMME, "value": settings.programme}
         connection.execute(upsert(connection, tables.meta).values(mine).on_conflict_do_nothing())
     make_keys(settings.keys, random_bytes)
-    return Centre(settings, engine, read_keys(settings.keys), pack, offered, texts, now_ms)
+    enter(engine, settings.registers, settings.programme, now_ms(), random_bytes)
+    return _centre(settings, engine, (pack, offered, texts), now_ms)
 
 
 def open_centre(settings: Settings, now_ms: Callable[[], int] = wall_ms, even_moved: bool = False) -> Centre:
@@ -145,7 +173,7 @@ def open_centre(settings: Settings, now_ms: Callable[[], int] = wall_ms, even_mo
 
     Books that were moved elsewhere are not opened, unless `even_moved`.
     """
-    pack, offered, texts = _pack(settings)
+    packs = _pack(settings)
     file = str(settings.database)
     if programme_of(settings.database) is None:
         raise FileError(file, 1, "", "there is no database", "Run `settlement init`")
@@ -157,13 +185,26 @@ def open_centre(settings: Settings, now_ms: Callable[[], int] = wall_ms, even_mo
         gone = moved.moved_to(connection)
     if gone is not None and not even_moved:
         raise FileError(file, 1, "", f"its books were moved to {gone}", "Name that one under `database:`")
-    return Centre(settings, engine, read_keys(settings.keys), pack, offered, texts, now_ms)
+    return _centre(settings, engine, packs, now_ms)
 
 
 def centre_on(settings: Settings, engine: Engine, now_ms: Callable[[], int] = wall_ms) -> Centre:
     """Return the centre of books that are not in their place yet. Raises FileError."""
-    pack, offered, texts = _pack(settings)
-    return Centre(settings, engine, read_keys(settings.keys), pack, offered, texts, now_ms)
+    return _centre(settings, engine, _pack(settings), now_ms)
+
+
+def _centre(
+    settings: Settings,
+    engine: Engine,
+    packs: tuple[Pack, dict[str, Pack], dict[str, str]],
+    now_ms: Callable[[], int],
+) -> Centre:
+    """Return the centre on books that are there, with the registers that they have entered."""
+    person = settings.registers.of(PERSON)
+    keys = read_keys(settings.keys, None if person is None else person.key)
+    with reading(engine) as connection:
+        registers = entered(connection, settings.registers, settings.programme)
+    return Centre(settings, engine, keys, *packs, now_ms, registers)
 
 
 def _pack(settings: Settings) -> tuple[Pack, dict[str, Pack], dict[str, str]]:

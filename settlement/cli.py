@@ -20,6 +20,7 @@ from settlement.cli_night import night
 from settlement.cli_people import users
 from settlement.cli_proposals import approve, proposals, propose
 from settlement.cli_rebuild import rebuild
+from settlement.cli_registers import registers
 from settlement.cli_tokens import audit_log, tokens
 from settlement.config import read_settings
 from settlement.console import Config, Json, Refused, Set, Shown, TokenFile, print_now, run
@@ -54,6 +55,7 @@ app.add_typer(ledger, name="ledger")
 app.add_typer(config, name="config")
 app.add_typer(claims, name="claims")
 app.add_typer(year, name="year")
+app.add_typer(registers, name="register")
 app.command("top-up")(top_up)
 app.command("transfer")(transfer)
 app.add_typer(users, name="users")

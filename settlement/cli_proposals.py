@@ -237,6 +237,7 @@ def propose_it(
                 centre.now_ms(),
                 random_bytes,
                 lambda one: ask(centre, one, dry_run=False),
+                centre.registers,
             )
             looked = make.look(desk, command)
             if isinstance(looked, Denied):

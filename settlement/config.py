@@ -18,6 +18,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from settlement.db.place import Place, read_place
 from settlement.people.credentials import TOKEN_FILE_VARIABLE, TOKEN_VARIABLE
+from settlement.registers.config import RegisterSettings, read_registers
 from subsidy.strict import yaml_text
 from subsidy.strict.digits import read_count
 from subsidy.strict.yaml_text import FileError
@@ -87,6 +88,12 @@ def _count(value: object) -> object:
     return found
 
 
+def _registers(value: object) -> object:
+    if not isinstance(value, RegisterSettings):
+        raise ValueError("registers are named in the file alone")
+    return value
+
+
 def _time(value: object) -> object:
     if value is None or isinstance(value, datetime.time):
         return value
@@ -117,6 +124,7 @@ class Settings(BaseSettings):
     backups: Path | None = None
     night_at: Annotated[datetime.time | None, BeforeValidator(_time)] = None
     holds_per_device_s: Annotated[int, BeforeValidator(_count)] = 50
+    registers: Annotated[RegisterSettings, BeforeValidator(_registers)] = RegisterSettings()
 
     @classmethod
     def settings_customise_sources(
@@ -166,9 +174,14 @@ def read_settings(
     """
     text = _text(file)
     root = yaml_text.read(text, str(file))
-    lines = {key: node.line for key, node in root.mapping(optional=Settings.model_fields).items()}
+    nodes = root.mapping(optional=Settings.model_fields)
+    lines = {key: node.line for key, node in nodes.items()}
+    folder = file.absolute().parent
+    plain: dict[str, Any] = root.plain()
+    if "registers" in nodes:
+        plain["registers"] = read_registers(nodes["registers"], str(file), folder)
     gathered = [
-        _Source({key: str(file) for key in lines}, root.plain()),
+        _Source({key: str(file) for key in lines}, plain),
         _from_environment(os.environ if environment is None else environment),
         _from_command_line(overrides),
     ]

@@ -4,7 +4,8 @@
   is the same bytes;
 - index keys turn identity numbers and codes into blind indexes (HMAC-SHA256), one key for each
   scope in which they must be unique. They are made from one secret with HKDF (RFC 5869);
-- from the same secret, the key that seals people's second factors.
+- from the same secret, the key that seals people's second factors;
+- the key of a person register that programmes share, from which the blind index of persons is made there.
 """
 
 import hmac
@@ -20,11 +21,12 @@ from subsidy.seal import key_id
 class Keys:
     """The centre's keys. `signing` has the current one first."""
 
-    def __init__(self, signing: list[bytes], index_secret: bytes) -> None:
+    def __init__(self, signing: list[bytes], index_secret: bytes, person_secret: bytes | None = None) -> None:
         keys = [Ed25519PrivateKey.from_private_bytes(raw) for raw in signing]
         self._signing = {key_id(key.public_key()): key for key in keys}
         self.kid = next(iter(self._signing))
         self._index_secret = index_secret
+        self._person_secret = index_secret if person_secret is None else person_secret
         self._of_scope: dict[str, bytes] = {}
 
     def signing(self, kid: str) -> Ed25519PrivateKey:
@@ -49,16 +51,23 @@ class Keys:
 
     def sealing_key(self) -> bytes:
         """Return the key under which second factors are sealed, of 32 bytes."""
-        return self._derived("tradein.seal.second-factor")
-
-    def _derived(self, info: str) -> bytes:
-        kdf = HKDF(algorithm=hashes.SHA256(), length=32, salt=None, info=info.encode())
-        return kdf.derive(self._index_secret)
+        return _derived(self._index_secret, "tradein.seal.second-factor")
 
     def _index(self, scope: str, content: str | bytes) -> str:
         info = f"tradein.index.{scope}"
         key = self._of_scope.get(scope)
         if key is None:
-            key = self._of_scope[scope] = self._derived(info)
+            secret = self._person_secret if scope == "person" else self._index_secret
+            key = self._of_scope[scope] = _derived(secret, info)
         raw = content.encode() if isinstance(content, str) else content
         return hmac.digest(key, raw, "sha256").hex()[:32]
+
+
+def key_check(secret: bytes) -> str:
+    """Return what tells one register's key from another, and says nothing about either."""
+    return _derived(secret, "tradein.register.check").hex()[:32]
+
+
+def _derived(secret: bytes, info: str) -> bytes:
+    kdf = HKDF(algorithm=hashes.SHA256(), length=32, salt=None, info=info.encode())
+    return kdf.derive(secret)

@@ -76,10 +76,16 @@ class Inbox(Generic[T]):
         """Say that nothing more will come."""
         self._waiting.put(None)
 
-    def take_up_to(self, most: int) -> list[T]:
-        """Wait for one, then return it with what else is waiting, in order; none when nothing will come."""
+    def take_up_to(self, most: int, within_s: float | None = None) -> list[T] | None:
+        """Wait for one, then return it with what else is waiting, in order; none when nothing will come.
+
+        None when nothing has come within `within_s`.
+        """
         taken: list[T] = []
-        one = self._waiting.get()
+        try:
+            one = self._waiting.get(timeout=within_s)
+        except queue.Empty:
+            return None
         while one is not None:
             taken.append(one)
             if len(taken) == most:

@@ -50,7 +50,7 @@ def keys(command: EnterLate, rows: Rows) -> list[Wanted]:
     wanted: list[Wanted] = [record, (Difference, (command.record_id, "late_grant"))]
     found = rows.get(Record, command.record_id) if rows.has(record) else None
     if found is not None:
-        wanted += [(ClosedYear, (found.year,)), *holds.keys(found)]
+        wanted += [(ClosedYear, (found.year,)), *holds.keys(found, rows), *holds.goods_keys(found)]
     return wanted
 
 

@@ -290,6 +290,8 @@ claim_payment = _table(
     _number("withheld_fen"),
     _number("paid_ms"),
 )
+# What a shared register is still to be told.
+freed = _table("freed", _text("kind", primary_key=True), _text("record_id", primary_key=True))
 closed_year = _table("closed_year", _number("year", primary_key=True), _number("closed_ms"))
 
 freezing = _table(

@@ -19,14 +19,15 @@ def take_again(rows: Rows, record: Record) -> Record:
     if record.serial_no is not None:
         serial = rows.want(Serial, record.brand, record.serial_no)
         if serial.taken_by is None:
-            rows.put(replace(serial, taken_by=record.record_id))
+            rows.take(replace(serial, taken_by=record.record_id), record.record_id)
     if record.person:
         qualification = rows.want(Qualification, record.qualification)
         if qualification.used_by is None:
             rows.put(replace(qualification, used_by=record.record_id))
         # Counted even when it is one too many: the person has had this grant.
-        quota = rows.want(Quota, record.person, record.category, record.year)
-        rows.put(replace(quota, used=quota.used + 1))
+        quota = rows.get(Quota, record.person, record.category, record.year)
+        used = quota.used if quota is not None else 0
+        rows.take(Quota(record.person, record.category, record.year, used + 1), record.record_id)
     return replace(record, goods_freed=False)
 
 

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from settlement.ledger import balances
 from settlement.ledger.post import Booking, Happening
 from settlement.writer.batch import Rows, Wanted
-from settlement.writer.rows import HoldNumber, OpenCount, Qualification, Quota, Record, Serial
+from settlement.writer.rows import HoldNumber, Key, OpenCount, Qualification, Quota, Record, Serial
 from settlement.writer.step import Emit, Event, MoneyEvent
 
 PER_TERMINAL = "terminal"
@@ -87,6 +87,10 @@ class Buried(Event, frozen=True, kw_only=True, tag="buried"):
             )
         )
         rows.put(HoldNumber(self.device, self.epoch, self.hold_no, self.record_id))
+        # Books that were restored have lost the hold, and a register has not.
+        for kind in (Quota, Serial):
+            if kind in rows.shared:
+                rows.free(kind, self.record_id)
 
 
 def end(record: Record, why: str, at_ms: int, emit: Emit, by: str = "") -> None:
@@ -95,22 +99,39 @@ def end(record: Record, why: str, at_ms: int, emit: Emit, by: str = "") -> None:
     emit(HoldEnded(record_id=record.record_id, why=why, by=by, at_ms=at_ms, booking=booking))
 
 
-def keys(record: Record) -> list[Wanted]:
-    """Ask for everything that a record has taken or that its end gives back."""
+def keys(record: Record, rows: Rows) -> list[Wanted]:
+    """Ask for everything that a record has taken or that its end gives back.
+
+    What lies in a shared register is not asked for: giving back is told to it later, and a record has its
+    own serial number but for one whose hold was rebuilt.
+    """
     wanted: list[Wanted] = [
         (HoldNumber, (record.device, record.epoch, record.hold_no)),
         *balances.keys((part.funder for part in record.parts), record.year, record.pool),
     ]
     if record.person:
-        wanted += [
-            (Qualification, (record.qualification,)),
-            (Quota, (record.person, record.category, record.year)),
-        ]
+        wanted.append((Qualification, (record.qualification,)))
+        if Quota not in rows.shared:
+            wanted.append(_quota_key(record))
     if record.parts:
         wanted += [(OpenCount, (PER_TERMINAL, record.terminal_no)), (OpenCount, (PER_SHOP, record.shop))]
-    if record.serial_no is not None:
-        wanted.append((Serial, (record.brand, record.serial_no)))
-    return wanted
+    if record.serial_no is not None and (Serial not in rows.shared or record.request_mac == REBUILT):
+        wanted.append(_serial_key(record))
+    # What people have freed early is taken again when its payment comes after all.
+    return wanted + goods_keys(record) if record.goods_freed else wanted
+
+
+def goods_keys(record: Record) -> list[Wanted]:
+    """Ask for what a record needs to take serial number and quota, wherever they lie."""
+    wanted = [_quota_key(record)] if record.person else []
+    return [*wanted, _serial_key(record)] if record.serial_no is not None else [*wanted]
+
+
+def serial_is_anothers(rows: Rows, record: Record) -> bool:
+    """Whether a record's serial number has been granted to another one."""
+    if record.serial_no is None or (Serial in rows.shared and record.request_mac != REBUILT):
+        return False
+    return rows.want(Serial, record.brand, record.serial_no).taken_by != record.record_id
 
 
 def take(rows: Rows, record: Record) -> None:
@@ -128,18 +149,20 @@ def take_goods(rows: Rows, record: Record) -> None:
     if record.serial_no is not None:
         serial = rows.get(Serial, record.brand, record.serial_no)
         if serial is None or serial.taken_by is None:
-            rows.put(Serial(record.brand, record.serial_no, record.record_id))
+            rows.take(Serial(record.brand, record.serial_no, record.record_id), record.record_id)
     if record.person:
         qualification = rows.want(Qualification, record.qualification)
         rows.put(replace(qualification, used_by=record.record_id))
         quota = rows.get(Quota, record.person, record.category, record.year)
         used = quota.used if quota else 0
-        rows.put(Quota(record.person, record.category, record.year, used + 1))
+        rows.take(Quota(record.person, record.category, record.year, used + 1), record.record_id)
 
 
 def give_back(rows: Rows, record: Record, with_quota: bool = True) -> None:
     """Free serial number, qualification and, `with_quota`, the quota."""
-    if record.serial_no is not None:
+    if rows.shared:
+        _give_back_shared(rows, record, with_quota)
+    if record.serial_no is not None and Serial not in rows.shared:
         serial = rows.want(Serial, record.brand, record.serial_no)
         if serial.taken_by == record.record_id:
             rows.put(replace(serial, taken_by=None))
@@ -148,11 +171,33 @@ def give_back(rows: Rows, record: Record, with_quota: bool = True) -> None:
     qualification = rows.want(Qualification, record.qualification)
     if qualification.used_by == record.record_id:
         rows.put(replace(qualification, used_by=None))
-    if not with_quota:
+    if not with_quota or Quota in rows.shared:
         return
     quota = rows.want(Quota, record.person, record.category, record.year)
     assert quota.used > 0
     rows.put(replace(quota, used=quota.used - 1))
+
+
+def _give_back_shared(rows: Rows, record: Record, with_quota: bool) -> None:
+    """Let the registers know; what of it is loaded is seen as it will be by the rest of the batch."""
+    if Serial in rows.shared and record.serial_no is not None:
+        wanted = _serial_key(record)
+        serial = rows.get(Serial, *wanted[1]) if rows.has(wanted) else None
+        is_ours = serial is not None and serial.taken_by == record.record_id
+        rows.free(Serial, record.record_id, Serial(record.brand, record.serial_no, None) if is_ours else None)
+    # The promise that a hold was rebuilt from names no person; the register knows who it was.
+    if Quota in rows.shared and with_quota and (record.person or record.request_mac == REBUILT):
+        wanted = _quota_key(record)
+        quota = rows.get(Quota, *wanted[1]) if rows.has(wanted) else None
+        rows.free(Quota, record.record_id, replace(quota, used=max(0, quota.used - 1)) if quota else None)
+
+
+def _quota_key(record: Record) -> Key:
+    return (Quota, (record.person, record.category, record.year))
+
+
+def _serial_key(record: Record) -> Key:
+    return (Serial, (record.brand, record.serial_no))
 
 
 def count_open(rows: Rows, record: Record, by: int) -> None:

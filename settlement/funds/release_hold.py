@@ -50,7 +50,8 @@ def keys(command: ReleaseHold | FreeGoods, rows: Rows) -> list[Wanted]:
     """Ask for the record, its return, and what it has taken."""
     key = (Record, (command.record_id,))
     record = rows.get(Record, command.record_id) if rows.has(key) else None
-    return [key, (GoodsReturn, (command.record_id,)), *(holds.keys(record) if record is not None else ())]
+    taken = holds.keys(record, rows) if record is not None else ()
+    return [key, (GoodsReturn, (command.record_id,)), *taken]
 
 
 def decide(rows: Rows, command: ReleaseHold | FreeGoods, _setting: Setting, at_ms: int, emit: Emit) -> Answer:

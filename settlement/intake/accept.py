@@ -73,10 +73,10 @@ def keys(command: TakeUpload, rows: Rows, setting: Setting) -> list[Wanted]:
         if rows.has((Record, (taken.record_id,))):
             record = rows.get(Record, taken.record_id)
             if record is not None:
-                wanted += holds.keys(record)
+                wanted += holds.keys(record, rows)
     if all(rows.has(one) for one in wanted) and command.stated is not None:
         for record in rows.held_by(command.device, command.epoch):
-            wanted += holds.keys(record)
+            wanted += holds.keys(record, rows)
     return wanted
 
 

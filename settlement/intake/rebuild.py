@@ -32,10 +32,18 @@ def keys(promise: v1.Promise, rows: Rows, setting: Setting) -> list[Wanted]:
         pool = pool_of_promise(promise, rows, setting)
         funders = (part.funder for part in promise.split)
         wanted += balances.keys(funders, promise.programme_year, pool)
-    if promise.item.serial_no is not None and rows.has(product_key):
+    if promise.item.serial_no is not None and rows.has(product_key) and _takes_goods(promise, rows):
         product = rows.get(Product, promise.item.gtin)
         wanted.append((Serial, (product.brand if product else "", promise.item.serial_no)))
     return wanted
+
+
+def _takes_goods(promise: v1.Promise, rows: Rows) -> bool:
+    """Whether its serial number has to be looked at: in a shared register only when the hold is gone."""
+    if Serial not in rows.shared:
+        return True
+    key = (Record, (promise.record_id,))
+    return rows.has(key) and rows.get(Record, promise.record_id) is None
 
 
 def tombstone(promise: v1.Promise, at_ms: int) -> Buried:

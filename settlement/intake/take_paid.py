@@ -4,7 +4,7 @@ One that fits its hold is booked at the promise; one that does not is kept. One 
 late grant. One that was booked from a channel's file already is held against that.
 """
 
-from settlement.funds import freed_goods
+from settlement.funds import freed_goods, holds
 from settlement.intake import judge, rebuild
 from settlement.intake.events import (
     LateRecordKept,
@@ -18,7 +18,7 @@ from settlement.ledger import balances
 from settlement.ledger.post import Booking, Happening
 from settlement.returns.follow import follow
 from settlement.writer.batch import Rows
-from settlement.writer.rows import GoodsReturn, Record, Serial
+from settlement.writer.rows import GoodsReturn, Record
 from settlement.writer.step import Emit, Setting
 from subsidy.wire import v1
 
@@ -120,7 +120,7 @@ def _look_again(
     differs = judge.second_look(setting.pack, entry, taken.facts, taken.promise)
     if record.goods_freed:
         differs += freed_goods.taken_meanwhile(rows, record, setting.pack)
-    elif _serial_is_anothers(rows, record):
+    elif holds.serial_is_anothers(rows, record):
         differs.append("its serial number was granted to another record")
     if differs:
         why = "; ".join(differs)
@@ -156,9 +156,3 @@ def _keep_late(
             booking=Booking(Happening.LATE_RECORD, promise.programme_year, promise.split, pool),
         )
     )
-
-
-def _serial_is_anothers(rows: Rows, record: Record) -> bool:
-    if record.serial_no is None:
-        return False
-    return rows.want(Serial, record.brand, record.serial_no).taken_by != record.record_id

@@ -19,8 +19,9 @@ from settlement.proposals import two_people
 from settlement.proposals.approve import LASTS_MS
 from settlement.proposals.propose import Propose
 from settlement.proposals.two_people import NeedsTwo
+from settlement.registers import shared
+from settlement.registers.shared import Registers
 from settlement.writer import apply, store
-from settlement.writer.batch import Rows
 from settlement.writer.rows import Proposal
 from settlement.writer.step import Answer, Denied, Happened, Setting
 
@@ -33,16 +34,21 @@ class Desk(msgspec.Struct, frozen=True):
     at_ms: int
     random_bytes: Callable[[int], bytes]
     submit: Callable[[Propose], Answer]
+    registers: Registers | None = None
 
 
 def try_out(
-    connection: Connection, command: NeedsTwo, setting: Setting, at_ms: int
+    connection: Connection,
+    command: NeedsTwo,
+    setting: Setting,
+    at_ms: int,
+    registers: Registers | None = None,
 ) -> tuple[Answer, list[Happened]]:
     """Return what the books would answer and what would happen. Nothing is changed."""
-    rows = Rows()
+    rows = shared.empty_rows(registers)
     happened: list[Happened] = []
     for missing in apply.asks(command, rows, setting, at_ms):
-        store.load(connection, missing, rows)
+        shared.load(registers, connection, missing, rows)
     return apply.run(command, rows, setting, at_ms, happened.append), happened
 
 
@@ -53,7 +59,7 @@ def look(desk: Desk, command: NeedsTwo) -> shown_text.Shown | Denied:
         return Denied(422, "TEXT_WRONG", f"{wrong}. Correct it")
     with reading(desk.engine) as connection:
         command = _in_full(connection, command)
-        answer, happened = try_out(connection, command, desk.setting, desk.at_ms)
+        answer, happened = try_out(connection, command, desk.setting, desk.at_ms, desk.registers)
     if isinstance(answer, Denied):
         return answer
     return shown_text.show(shown_text.agreed(command, answer), answer, happened)

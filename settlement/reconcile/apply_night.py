@@ -92,7 +92,7 @@ def keys(command: ApplyNight, rows: Rows) -> list[Wanted]:
         if isinstance(one, EndHold | Recover) and rows.has(key):
             record = rows.get(Record, one.record_id)
             if record is not None:
-                wanted += holds.keys(record)
+                wanted += holds.keys(record, rows)
     return wanted
 
 

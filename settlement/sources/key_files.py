@@ -1,7 +1,8 @@
 """Where are the centre's keys kept, and how are they made?
 
 A folder readable by the service's user only: `signing.key` (older ones as `signing-*.key`) and
-`index.key`, each 32 random bytes in hex.
+`index.key`, each 32 random bytes in hex. The key of a person register is a file of its own, the same with
+every programme that shares it.
 """
 
 import os
@@ -18,16 +19,21 @@ def make_keys(folder: Path, random_bytes: Callable[[int], bytes]) -> None:
     """Make the keys that are not there yet; one that exists is never replaced."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     for name in ("signing.key", "index.key"):
-        path = folder / name
-        if not path.exists():
-            _write(path, random_bytes(_LENGTH).hex() + "\n")
+        make_key(folder / name, random_bytes)
 
 
-def read_keys(folder: Path) -> Keys:
-    """Read the keys. Raises FileError."""
+def make_key(path: Path, random_bytes: Callable[[int], bytes]) -> None:
+    """Make a key when there is none; one that exists is never replaced."""
+    if not path.exists():
+        _write(path, random_bytes(_LENGTH).hex() + "\n")
+
+
+def read_keys(folder: Path, of_persons: Path | None = None) -> Keys:
+    """Read the keys, `of_persons` when a person register is shared. Raises FileError."""
     older = sorted(folder.glob("signing-*.key"))
-    signing = [_read(path) for path in (folder / "signing.key", *older)]
-    return Keys(signing, _read(folder / "index.key"))
+    signing = [read_key(path) for path in (folder / "signing.key", *older)]
+    person_secret = None if of_persons is None else read_key(of_persons)
+    return Keys(signing, read_key(folder / "index.key"), person_secret)
 
 
 def _write(path: Path, text: str) -> None:
@@ -47,7 +53,8 @@ def _write(path: Path, text: str) -> None:
         os.close(folder)
 
 
-def _read(path: Path) -> bytes:
+def read_key(path: Path) -> bytes:
+    """Read one key. Raises FileError."""
     try:
         if path.stat().st_mode & 0o077:
             raise FileError(str(path), 1, "", "others may read this key", f"Run `chmod 600 {path}`")

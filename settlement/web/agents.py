@@ -11,8 +11,10 @@ from settlement.db.connection import reading
 from settlement.devices import enrol, freeze
 from settlement.funds import gather_facts
 from settlement.funds.gather_facts import Question
+from settlement.registers import shared
+from settlement.registers.database import RegisterDown
 from settlement.web.edge import Edge, ask_writer, sealed
-from settlement.web.problems import ANSWERS, problem_of
+from settlement.web.problems import ANSWERS, no_register, problem_of
 from settlement.web.signed import SIGNED, Caller
 from settlement.web.strict_request import StrictRequest, has_json
 from settlement.writer import store
@@ -81,10 +83,13 @@ def tell_facts(
         terminal_no=data.terminal_no,
         tender=data.tender,
     )
-    pack, at_ms, rows = edge.setting().pack, edge.now_ms(), Rows()
-    with reading(edge.engine) as connection:
-        for wanted in gather_facts.asks(question, rows, pack, at_ms):
-            store.load(connection, wanted, rows)
+    pack, at_ms, rows = edge.setting().pack, edge.now_ms(), shared.empty_rows(edge.registers)
+    try:
+        with reading(edge.engine) as connection:
+            for wanted in gather_facts.asks(question, rows, pack, at_ms):
+                shared.load(edge.registers, connection, wanted, rows)
+    except RegisterDown:
+        raise no_register() from None
     facts = gather_facts.gather(question, rows, pack, at_ms)
     answer = v1.FactsAnswer(v=1, facts=facts, pack_hash=pack.hash, centre_ms=at_ms)
     return _sealed_now(edge, v1.FACTS, json.encode(answer))

@@ -10,8 +10,10 @@ from sqlalchemy.exc import DBAPIError
 from settlement.keys import Keys
 from settlement.logs import Log
 from settlement.reconcile.config import NightConfig
+from settlement.registers.database import RegisterDown
+from settlement.registers.shared import Registers
 from settlement.trail import Trail
-from settlement.web.problems import busy, problem_of, unsure
+from settlement.web.problems import busy, no_register, problem_of, unsure
 from settlement.writer.apply import Direct
 from settlement.writer.step import Answer, Denied, Setting, Signed
 from settlement.writer.writer import MOST_WAITING, Fenced, Unsure, Waiter, Writer
@@ -51,6 +53,7 @@ class Edge(msgspec.Struct, frozen=True):
     holds_per_device_s: int = 50
     sources: NightConfig | None = None
     turned_away: TurnedAway = msgspec.field(default_factory=TurnedAway)
+    registers: Registers | None = None
 
     def submit_soon(self, command: Direct, waiter: Waiter) -> None:
         """Queue `command`; `waiter` is told once it is committed. Raises Busy."""
@@ -68,6 +71,8 @@ class Edge(msgspec.Struct, frozen=True):
 
     def problem_of_failure(self, wrong: BaseException) -> Exception:
         """Return what a caller is told of a command that the writer could not carry out."""
+        if isinstance(wrong, RegisterDown):
+            return no_register()
         known = isinstance(wrong, Unsure | Fenced | TimeoutError | DBAPIError)
         return unsure() if known else AssertionError(f"the writer failed: {wrong}")
 
@@ -77,6 +82,8 @@ def ask_writer(edge: Edge, command: Direct) -> Answer:
     edge.refuse_when_full()
     try:
         answer = edge.writer.submit(command)
+    except RegisterDown:
+        raise no_register() from None
     except (TimeoutError, Unsure, Fenced, DBAPIError):
         raise unsure() from None
     if isinstance(answer, Denied):

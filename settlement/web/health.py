@@ -8,6 +8,7 @@ from msgspec import json
 
 from settlement.db.connection import reading
 from settlement.db.migrate import is_current
+from settlement.registers.database import RegisterDown
 from settlement.web import metrics
 from settlement.web.edge import Edge
 from settlement.web.problems import PROBED
@@ -23,13 +24,19 @@ def tell_alive() -> dict[str, bool]:
 
 @get("/readyz", sync_to_thread=True, responses=PROBED)
 def tell_ready(edge: NamedDependency[Edge]) -> dict[str, bool]:
-    """Say that the database can be read and has the tables of this version."""
+    """Say that the database can be read, has the tables of this version, and registers can be asked."""
     try:
         with reading(edge.engine) as connection:
             current = is_current(connection)
     except Exception as wrong:
         edge.log.error("database.unreadable", exc_info=wrong)
         raise _not_ready("The database cannot be read. See the log") from None
+    if edge.registers is not None:
+        try:
+            edge.registers.check()
+        except RegisterDown as wrong:
+            edge.log.error("register.down", why=str(wrong))
+            raise _not_ready("A register cannot be asked: no holds. Records are still taken in") from None
     if not current:
         raise _not_ready("The database is of another version. Run `settlement init`")
     return {"ready": True}

@@ -76,6 +76,11 @@ def _figures(connection: Connection) -> Iterator[Metric]:
             "Entries that could not be taken.",
             select(func.count()).where(entry.answer.in_(("quarantined", "forked"))),
         ),
+        (
+            "settlement_register_waiting",
+            "What shared registers are still to be told was given back. Must not stay above 0.",
+            select(func.count()).select_from(tables.freed),
+        ),
     ):
         yield GaugeMetricFamily(name, text, value=connection.execute(query).scalar_one())
 

@@ -93,6 +93,11 @@ def unsure() -> Problem:
     return _later("The books could not be asked. Ask the same again: it is safe")
 
 
+def no_register() -> Problem:
+    """Return what is said when a register cannot be asked: nothing was granted, and nothing is without it."""
+    return _later("A register that programmes share cannot be asked. Ask the same again later: it is safe")
+
+
 def _later(detail: str) -> Problem:
     return Problem(503, "UNAVAILABLE", detail, next_action=NextAction.TRY_LATER, retryable=True)
 

@@ -16,10 +16,11 @@ from settlement.proposals.make import Desk
 from settlement.proposals.read_proposals import ProposalShown
 from settlement.proposals.turn_down import Decline, Withdraw
 from settlement.proposals.two_people import NeedsTwo
+from settlement.registers.database import RegisterDown
 from settlement.system import random_bytes
 from settlement.web.edge import Edge, ask_writer
 from settlement.web.guard import actor_of, may
-from settlement.web.problems import ANSWERS, problem_of
+from settlement.web.problems import ANSWERS, no_register, problem_of
 from settlement.web.strict_request import StrictRequest, has_json
 from settlement.web.words import After, Reason
 from settlement.writer.step import Claimed, Denied
@@ -132,8 +133,18 @@ def withdraw(
 
 def proposed(request: StrictRequest, edge: Edge, command: NeedsTwo) -> ProposalShown:
     """Propose a command as whoever sent the request; the address answers 202, with the proposal."""
-    desk = Desk(edge.engine, edge.setting(), edge.now_ms(), random_bytes, lambda one: ask_writer(edge, one))
-    made = make.make(desk, command, actor_of(request).name)
+    desk = Desk(
+        edge.engine,
+        edge.setting(),
+        edge.now_ms(),
+        random_bytes,
+        lambda one: ask_writer(edge, one),
+        edge.registers,
+    )
+    try:
+        made = make.make(desk, command, actor_of(request).name)
+    except RegisterDown:
+        raise no_register() from None
     if isinstance(made, Denied):
         raise problem_of(made)
     return _shown(edge, made)

@@ -14,11 +14,14 @@ from settlement.writer.rows import (
     Claim,
     ClaimLine,
     EntryRow,
+    Freed,
     GoodsReturn,
     HoldNumber,
     Key,
+    Quota,
     Record,
     Row,
+    Serial,
     key_of,
 )
 
@@ -113,14 +116,26 @@ class BalancesOfYear(Every, frozen=True):
 Wanted = Key | Every
 
 # Large, or asked for once: a batch forgets them when it is over.
-_FORGOTTEN: tuple[type[Row], ...] = (Record, EntryRow, GoodsReturn, Claim, ClaimLine, HoldNumber)
+_FORGOTTEN: tuple[type[Row], ...] = (
+    Record,
+    EntryRow,
+    GoodsReturn,
+    Claim,
+    ClaimLine,
+    HoldNumber,
+    Freed,
+)
 _MOST_REMEMBERED = 100_000
 
 
 class Rows:
     """The rows that the steps see: loaded once, changed in memory, written together after each batch."""
 
-    def __init__(self) -> None:
+    def __init__(self, shared: frozenset[type[Row]] = frozenset()) -> None:
+        # The kinds that lie in registers, not in the programme's own books.
+        self.shared = shared
+        # What each record takes there: by kind of register and record, the key.
+        self.takes: dict[tuple[str, str], tuple[Any, ...]] = {}
         self._rows: dict[type[Row], dict[tuple[Any, ...], Row | None]] = {kind: {} for kind in KINDS}
         self._every: set[Every] = set()
         # The number and the hash of the newest event, None until they have been asked for.
@@ -179,6 +194,33 @@ class Rows:
             self._moves.setdefault(key, []).append(changed[key])
         changed[key] = row
 
+    def take(self, row: Quota | Serial, record_id: str) -> None:
+        """Put a row that a record has taken, in whichever place its kind lies. Only `fold` calls this."""
+        kind, key = key_of(row)
+        if kind not in self.shared:
+            self.put(row)
+            return
+        self._rows[kind][key] = row
+        self.takes[row.register, record_id] = key
+        # Given back in the same batch: the register has not heard of that, and need not.
+        for rows in (self._rows[Freed], self._changed.get(Freed, {})):
+            rows.pop((row.register, record_id), None)
+
+    def free(self, kind: type[Quota] | type[Serial], record_id: str, after: Row | None = None) -> None:
+        """Note that a record has given back what it took in a register, which need not be asked for that.
+
+        `after` is the row as later steps of the batch see it, None when it was not loaded.
+        """
+        assert kind in self.shared
+        self.takes.pop((kind.register, record_id), None)
+        self.put(Freed(kind.register, record_id))
+        if after is not None:
+            self._rows[kind][key_of(after)[1]] = after
+
+    def frees(self) -> bool:
+        """Whether a register has to be told that something was given back."""
+        return bool(self._changed.get(Freed))
+
     def every(self, wanted: Every) -> list[Any]:
         """Return every row that meets `wanted` now, in order of their keys."""
         assert wanted in self._every
@@ -200,7 +242,9 @@ class Rows:
     def written(self) -> None:
         """Note that the database holds what is here, and forget what is seldom asked for twice."""
         self._changed, self._moves = {}, {}
-        for kind in _FORGOTTEN:
+        self.takes = {}
+        # Others write to registers too: of those nothing is remembered.
+        for kind in (*_FORGOTTEN, *self.shared):
             self._rows[kind] = {}
         self._every = {one for one in self._every if one.kind not in _FORGOTTEN}
         if sum(map(len, self._rows.values())) > _MOST_REMEMBERED:
@@ -208,7 +252,9 @@ class Rows:
             self._every = set()
 
     def all_loaded(self) -> Iterator[tuple[Key, Row | None]]:
-        """Yield everything in memory, for the test that compares it with the database."""
+        """Yield what is in memory of these books, for the test that compares it with the database."""
         for kind, known in self._rows.items():
+            if kind in self.shared or kind is Freed:
+                continue
             for key, row in known.items():
                 yield (kind, key), row

@@ -95,6 +95,7 @@ class Quota(Row, frozen=True):
     """How many grants of a category a person has in a programme year, open holds included."""
 
     key: ClassVar = ("person", "category", "year")
+    register: ClassVar = "person"
     person: str
     category: str
     year: int
@@ -105,9 +106,18 @@ class Serial(Row, frozen=True):
     """A serial number of a brand, and the record that holds it or was granted for it."""
 
     key: ClassVar = ("brand", "serial_no")
+    register: ClassVar = "serial"
     brand: str
     serial_no: str
     taken_by: str | None
+
+
+class Freed(Row, frozen=True):
+    """A record that has given back what it took from a shared register, which is still to be told."""
+
+    key: ClassVar = ("kind", "record_id")
+    kind: str
+    record_id: str
 
 
 class OpenCount(Row, frozen=True):
@@ -416,6 +426,7 @@ KINDS: tuple[type[Row], ...] = (
     Qualification,
     Quota,
     Serial,
+    Freed,
     OpenCount,
     Device,
     EnrolCode,

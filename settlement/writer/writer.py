@@ -7,19 +7,25 @@ asking again finds out.
 
 Rows are remembered from batch to batch, as long as nobody else has written in between: every transaction
 that writes counts itself in the row of `writer`, which is taken first.
+
+Rows that lie in registers are taken there first, and the books are committed last (`registers/tries.py`).
 """
 
+import contextlib
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DBAPIError
 
 from settlement.db.connection import TAKE_TURN, checkpoint, connect_writer, writing
+from settlement.registers.database import RegisterDown
+from settlement.registers.shared import Registers, empty_rows
+from settlement.registers.tries import TRY_AGAIN_MS, Tries
 from settlement.system import Inbox, Promised, Thread, Ticks, start_thread
 from settlement.writer import apply, store
-from settlement.writer.batch import Rows
+from settlement.writer.batch import Rows, Wanted
 from settlement.writer.numbers import Numbers
 from settlement.writer.step import Answer, Happened, Setting
 
@@ -54,6 +60,7 @@ class Waiter(Protocol):
 Waiting = tuple[apply.Command, Waiter]
 Committed = Callable[[int, Sequence[Happened], int, int], None]
 """Told of each batch that is on disk: its last event, what happened, how many commands, microseconds."""
+Load = Callable[[Connection, Iterable[Wanted], Rows], None]
 
 
 class Writer:
@@ -68,6 +75,7 @@ class Writer:
         clock_us: Callable[[], int] = lambda: 0,
         most_at_once: int = MOST_AT_ONCE,
         committed: Committed | None = None,
+        registers: Registers | None = None,
     ) -> None:
         self._engine = engine
         self._setting = setting
@@ -77,7 +85,9 @@ class Writer:
         self._most_at_once = most_at_once
         self._committed = committed
         self._inbox: Inbox[Waiting] = Inbox()
-        self._rows = Rows()
+        self._registers = registers
+        self._tries = None if registers is None else Tries(registers)
+        self._rows = empty_rows(registers)
         self._turn: tuple[int, int] | None = None
         self._epoch: int | None = None
         self._connection: Connection | None = None
@@ -145,12 +155,25 @@ class Writer:
 
         A `dry_run` gives the same answers and commits nothing.
         """
-        with writing(self._engine) as connection:
-            # What the writer's thread remembers is its own.
-            rows, happened = Rows(), list[Happened]()
-            answers = self._run_on(connection, commands, rows, happened)
-            if not dry_run:
-                store.write(connection, rows, happened)
+        # What the writer's thread remembers is its own.
+        rows, happened = empty_rows(self._registers), list[Happened]()
+        if self._registers is None:
+            with writing(self._engine) as connection:
+                answers = self._run_on(connection, commands, rows, happened, store.load)
+                if not dry_run:
+                    store.write(connection, rows, happened)
+            return answers
+        with contextlib.closing(Tries(self._registers)) as tries:
+            with writing(self._engine) as connection:
+                answers = self._run_on(connection, commands, rows, happened, tries.load)
+                if not dry_run:
+                    store.write(connection, rows, happened)
+                    tries.commit(connection, rows)
+            if rows.frees() and not dry_run:
+                # What it was cannot fail any more; the service tells the registers when they can be asked.
+                with contextlib.suppress(RegisterDown), writing(self._engine) as connection:
+                    tries.begin(connection)
+                    tries.commit(connection, empty_rows(self._registers))
         return answers
 
     def _checkpoint(self) -> None:
@@ -161,7 +184,12 @@ class Writer:
             self._failed(wrong)
 
     def _run_on(
-        self, connection: Connection, commands: Sequence[apply.Command], rows: Rows, happened: list[Happened]
+        self,
+        connection: Connection,
+        commands: Sequence[apply.Command],
+        rows: Rows,
+        happened: list[Happened],
+        load: Load,
     ) -> list[Answer]:
         # Only now: another process may have held the database for long, and no hold may be placed later
         # than its device waits for it.
@@ -173,23 +201,43 @@ class Writer:
                 if (found := next(asked, None)) is not None:
                     missing += found
                     unready.append(asked)
-            store.load(connection, missing, rows)
+            load(connection, missing, rows)
             asking = unready
         answers = []
         for command in commands:
             if not apply.is_settled(command):
                 # An earlier command of the batch may have changed what this one needs.
                 for found in apply.asks(command, rows, setting, at_ms):
-                    store.load(connection, found, rows)
+                    load(connection, found, rows)
             answers.append(apply.run(command, rows, setting, at_ms, happened.append))
         return answers
 
     def _run(self) -> None:
-        while batch := self._inbox.take_up_to(self._most_at_once):
-            self._take(batch)
-            for _ in batch:
-                self._asked_us.popleft()
+        self._tell_registers()
+        while (batch := self._inbox.take_up_to(self._most_at_once, self._patience_s())) != []:
+            if batch is not None:
+                self._take(batch)
+                for _ in batch:
+                    self._asked_us.popleft()
+            self._tell_registers()
         self._forget()
+        if self._tries is not None:
+            self._tries.close()
+
+    def _patience_s(self) -> float | None:
+        """Return how long to wait for commands; without end when no register has to be told anything."""
+        return TRY_AGAIN_MS / 1000 if self._tries is not None and self._tries.owes else None
+
+    def _tell_registers(self) -> None:
+        """When there is nothing else to do, let the registers know what they have not heard."""
+        if self._tries is None or not self._tries.owes or self._inbox.waiting():
+            return
+        try:
+            self._commit([])
+        except Exception as wrong:
+            self._forget()
+            if not isinstance(wrong, RegisterDown) or wrong.is_new:
+                self._failed(wrong)
 
     def _take(self, batch: list[Waiting]) -> None:
         try:
@@ -202,7 +250,9 @@ class Writer:
                     self._take([one])
                 return
             self.numbers.failed += len(batch)
-            self._failed(wrong)
+            # While a register is down every hold fails: that is said once.
+            if not isinstance(wrong, RegisterDown) or wrong.is_new:
+                self._failed(wrong)
             for _, waiter in batch:
                 waiter.fail(wrong)
             return
@@ -223,14 +273,15 @@ class Writer:
         try:
             self._take_turn(connection)
             happened: list[Happened] = []
-            answers = self._run_on(connection, commands, self._rows, happened)
+            answers = self._run_on(connection, commands, self._rows, happened, self._load)
             if happened:
                 store.write(connection, self._rows, happened)
+            told = self._tries is not None and self._commit_registers(self._tries, connection, commands)
         except BaseException:
             transaction.rollback()
             raise
         before_us = self._clock_us()
-        if happened:
+        if happened or told:
             try:
                 transaction.commit()
             except DBAPIError as wrong:
@@ -239,10 +290,23 @@ class Writer:
             # Nothing to keep: no disk is waited for, and the turn was not taken.
             transaction.rollback()
             self._turn = None if self._turn is None else (self._turn[0], self._turn[1] - 1)
+        if self._tries is not None and self._rows.frees():
+            self._tries.owes = True
         self._rows.written()
+        if not commands:
+            return answers, happened, 0
         after_us = self._clock_us()
         self.numbers.count(len(commands), after_us - before_us, after_us - began_us)
         return answers, happened, after_us - began_us
+
+    def _load(self, connection: Connection, wanted: Iterable[Wanted], rows: Rows) -> None:
+        (store.load if self._tries is None else self._tries.load)(connection, wanted, rows)
+
+    def _commit_registers(self, tries: Tries, connection: Connection, commands: list[apply.Command]) -> bool:
+        """Commit the registers before the books, and return whether the books have to be committed for it."""
+        if not commands:
+            tries.begin(connection)
+        return tries.commit(connection, self._rows)
 
     def _take_turn(self, connection: Connection) -> None:
         """Take the writer's row, and forget what is remembered when somebody has written in between."""
@@ -251,11 +315,13 @@ class Writer:
             raise Fenced
         epoch, batch_no = turn
         if (epoch, batch_no - 1) != self._turn:
-            self._rows = Rows()
+            self._rows = empty_rows(self._registers)
         self._turn = (epoch, batch_no)
 
     def _forget(self) -> None:
-        self._rows = Rows()
+        self._rows = empty_rows(self._registers)
+        if self._tries is not None:
+            self._tries.rollback()
         self._turn = None
         if self._connection is not None:
             self._connection.invalidate()

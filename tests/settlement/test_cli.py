@@ -25,6 +25,8 @@ COMMANDS = (
     ["ledger", "verify"],
     ["ledger", "balances"],
     ["config", "show"],
+    ["register", "init"],
+    ["register", "show"],
     ["claims", "build"],
     ["claims", "pay"],
     ["claims", "reject"],

@@ -53,6 +53,7 @@ def test_every_value_says_where_it_came_from(tmp_path):
         "backups": "default",
         "night_at": "default",
         "holds_per_device_s": "default",
+        "registers": "default",
     }
 
 

@@ -98,6 +98,10 @@ MAY = {
     "settlement/db/connection.py": ("database files", "opens the database, durable or not at all"),
     "settlement/db/serving.py": ("files", "tells services from commands that must be alone, by a lock"),
     "settlement/db/whose.py": ("database files", "looks whose database a file is before it is changed"),
+    "settlement/registers/database.py": (
+        "files",
+        "looks whether a register's file is there: it is never made empty",
+    ),
     "settlement/reconcile/incoming.py": ("files", "reads what channels and acquirers have sent"),
     "settlement/reconcile/lock.py": ("files", "keeps one night from another, until its process ends"),
     "settlement/reconcile/schedule.py": ("threads", "APScheduler's triggers run beside the service"),

@@ -1,0 +1,1 @@
+"""Registers: what must be unique more widely than a programme, in a database that programmes share."""
