@@ -22,8 +22,11 @@ from settlement.copies.restore import Restoring, refuse_unfit
 from settlement.copies.restore import restore as restore_backup
 from settlement.copies.restored import SettleRestore
 from settlement.copies.target import CopyRefused, refuse_books
-from settlement.db.place import DatabaseDown
+from settlement.db.connection import engine_on
+from settlement.db.place import DatabaseDown, Place
 from settlement.db.serving import BooksTaken
+from settlement.people.audit import note
+from settlement.people.credentials import name_of_account
 from settlement.sources.key_files import read_keys
 from settlement.system import clock_us, random_bytes, wall_ms
 from settlement.writer.apply import Command
@@ -99,6 +102,7 @@ def restore(
                 refuse_books(place)
             else:
                 found = restore_backup(file, place, parts)
+                _audit(place, "restore")
         except _REFUSALS as wrong:
             raise Refused(str(wrong), 6) from None
         lines = [f"{'would be restored' if dry_run else 'restored'}  {place}", *_told(found)]
@@ -198,6 +202,8 @@ def move(
             done = move_books(centre.engine, settings.database, place, dry_run)
         except _REFUSALS as wrong:
             raise Refused(str(wrong), 6) from None
+        if not dry_run:
+            _audit(place, "move")
         rows = sum(one.rows for one in done.after.tables)
         document = {
             "to": str(place),
@@ -218,6 +224,15 @@ def move(
         return Shown(document, lines)
 
     run(work, json)
+
+
+def _audit(place: Place, what: str) -> None:
+    """Put a command into the audit of the books that it has brought to `place`: none could take it before."""
+    engine = engine_on(place)
+    try:
+        note(engine, wall_ms(), name_of_account(), "os", what, str(place), "done")
+    finally:
+        engine.dispose()
 
 
 def _told(found: Manifest) -> list[str]:

@@ -26,6 +26,8 @@ class AlarmCode(StrEnum):
     RETURN_OVERDUE = "RETURN_OVERDUE"
     QUARANTINE_WAITS = "QUARANTINE_WAITS"
     DIFFERENCE_WAITS = "DIFFERENCE_WAITS"
+    REGISTER_NOT_TOLD = "REGISTER_NOT_TOLD"
+    DRILL_OVERDUE = "DRILL_OVERDUE"
 
     @property
     def severity(self) -> Severity:
@@ -138,6 +140,20 @@ _SAID = {
         "A difference has waited for days.",
         "由差异负责人处理（GET /v1/differences）。",
         "Its owner decides; it stands in GET /v1/differences.",
+    ),
+    AlarmCode.REGISTER_NOT_TOLD: _Said(
+        Severity.WARNING,
+        "已退还的资格或序列号尚未通知共享登记库，其他活动仍视为已占用。",
+        "What was given back has not been told to a shared register: elsewhere it still counts as taken.",
+        "检查登记库的数据库是否可达；恢复后服务会自动通知。",
+        "See that the register's database can be reached: the service tells it by itself then.",
+    ),
+    AlarmCode.DRILL_OVERDUE: _Said(
+        Severity.WARNING,
+        "超过30天没有成功的恢复演练。",
+        "For 30 days no drill has shown that the books can be restored.",
+        "执行 settlement backup，再执行 settlement drill。",
+        "Run settlement backup, then settlement drill.",
     ),
 }
 

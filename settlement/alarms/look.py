@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from sqlalchemy import Connection, and_, func, select
 
 from settlement.alarms.kinds import Alarm, AlarmCode
+from settlement.copies.drill import LAST_DRILL
 from settlement.db import tables
 from settlement.ledger import post, read_books
 from settlement.ledger.accounts import Account
@@ -17,6 +18,8 @@ WAITS_DAYS = 3
 """So long an item may wait for its owner before it is an alarm."""
 NIGHTS_BY = datetime.time(12)
 """By when a day's night is expected where nobody has said: noon of the next day."""
+DRILL_EVERY_DAYS = 30
+"""So long the last proof that the books can be restored may lie back."""
 _MOST_NAMED = 20
 _DAY_MS = 86_400_000
 _QUARANTINED = ("entry_quarantined", "record_unreadable")
@@ -47,6 +50,8 @@ def alarms(
         AlarmCode.RETURN_OVERDUE: list(_returns(connection, lag_ms, now_ms)),
         AlarmCode.QUARANTINE_WAITS: list(_waiting(connection, now_ms - WAITS_DAYS * _DAY_MS, *_QUARANTINED)),
         AlarmCode.DIFFERENCE_WAITS: list(_others_waiting(connection, now_ms - WAITS_DAYS * _DAY_MS)),
+        AlarmCode.REGISTER_NOT_TOLD: list(_not_told(connection, lag_ms, now_ms)),
+        AlarmCode.DRILL_OVERDUE: list(_drill(connection, now_ms)),
     }
     balances = read_books.balances(connection)
     found[AlarmCode.BOOKS_NOT_TRUE] += [
@@ -148,6 +153,30 @@ def _returns(connection: Connection, lag_ms: int, now_ms: int) -> Iterator[Ringi
     late = and_(c.state == "RETURNING", c.heard_ms < now_ms - lag_ms)
     for row in connection.execute(select(c.record_id, c.heard_ms).where(late).order_by(c.heard_ms)):
         yield row.record_id, row.heard_ms + lag_ms
+
+
+def _not_told(connection: Connection, lag_ms: int, now_ms: int) -> Iterator[Ringing]:
+    freed, event = tables.freed.c, tables.event.c
+    given_back_ms = func.max(event.at_ms)
+    query = (
+        select(freed.kind, freed.record_id, given_back_ms.label("at_ms"))
+        .join(tables.event, event.record_id == freed.record_id)
+        .group_by(freed.kind, freed.record_id)
+        .having(given_back_ms < now_ms - lag_ms)
+        .order_by(given_back_ms, freed.record_id, freed.kind)
+    )
+    for row in connection.execute(query):
+        yield f"{row.kind} of {row.record_id}", row.at_ms + lag_ms
+
+
+def _drill(connection: Connection, now_ms: int) -> Iterator[Ringing]:
+    meta, event = tables.meta.c, tables.event.c
+    drilled_ms = connection.execute(select(meta.value).where(meta.name == LAST_DRILL)).scalar()
+    # Books in which nothing has happened yet have nothing to lose.
+    began = select(event.at_ms).order_by(event.event_no).limit(1)
+    since_ms = connection.execute(began).scalar() if drilled_ms is None else int(drilled_ms)
+    if since_ms is not None and now_ms >= since_ms + DRILL_EVERY_DAYS * _DAY_MS:
+        yield "the books", since_ms + DRILL_EVERY_DAYS * _DAY_MS
 
 
 def _waiting(connection: Connection, before_ms: int, *kinds: str) -> Iterator[Ringing]:

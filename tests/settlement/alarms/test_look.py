@@ -7,10 +7,14 @@ import pytest
 import reference_data as reference
 from books import changed_pack
 from fake_device import promised
+from sqlalchemy import select
 
 from settlement.alarms import look
 from settlement.alarms.kinds import AlarmCode
+from settlement.copies.drill import LAST_DRILL
+from settlement.copies.restore import note_meta
 from settlement.db.connection import reading, writing
+from settlement.db.tables import event
 from settlement.devices.by_people import FreezeDevice, ReplaceDevice, UnfreezeDevice
 from settlement.funds.close_year import CloseYear
 from settlement.reconcile.due import note_run
@@ -195,3 +199,15 @@ def test_many_of_a_kind_are_one_alarm_with_their_count(books):
     books.sql(f"INSERT INTO difference SELECT {item} FROM device")
     alarm = ringing(books)["DEVICE_FROZEN"]
     assert (alarm.count, len(alarm.about)) == (25, 20)
+
+
+def test_books_without_a_good_drill_for_30_days_ring_until_one_is_noted(books):
+    with reading(books.engine) as connection:
+        began_ms = connection.execute(select(event.c.at_ms).order_by(event.c.event_no).limit(1)).scalar_one()
+    due_ms = began_ms + 30 * DAY_MS
+    assert "DRILL_OVERDUE" not in ringing(books, now_ms=due_ms - 1)
+    assert ringing(books, now_ms=due_ms)["DRILL_OVERDUE"].since_ms == due_ms
+    with writing(books.engine) as connection:
+        note_meta(connection, LAST_DRILL, str(began_ms + DAY_MS))
+    assert "DRILL_OVERDUE" not in ringing(books, now_ms=due_ms)
+    assert "DRILL_OVERDUE" in ringing(books, now_ms=due_ms + DAY_MS)

@@ -83,6 +83,8 @@ def test_the_old_books_name_the_new_ones_and_serve_no_more(books, shell, tmp_pat
         out = shell.run(*words, exit_code=3) + shell.stderr
         assert f"its books were moved to {new}. Name that one under `database:`" in out
     assert shell.json("ledger", "verify", "--set", f"database={new}")["true"]
+    entry = shell.json("audit", "ls", "--set", f"database={new}")["entries"][-2]
+    assert [entry[name] for name in ("what", "via", "subject")] == ["move", "os", str(new)]
     again = shell.run("move", "--to", str(tmp_path / "other.sqlite3"), exit_code=6) + shell.stderr
     assert f"were moved to {new} already" in again
 

@@ -139,6 +139,8 @@ def test_the_centre_says_that_it_was_restored_until_somebody_settles_it(day):
     assert item.owner
     assert "what came after event" in item.detail
     assert "settlement restored --reference" in item.next_step
+    (audited,) = books.sql_rows("SELECT via, outcome FROM audit_entry WHERE what = 'restore'")
+    assert audited == ("os", "done")
     marks = dict(books.sql_rows("SELECT name, value FROM meta WHERE name LIKE 'restored%'"))
     last = books.sql_rows("SELECT max(event_no) FROM event WHERE kind <> 'restored'")[0][0]
     assert int(marks["restored_from_event_no"]) == last

@@ -8,6 +8,9 @@ import pytest
 from fake_device import promised
 from sharing import Sharing, waiting
 
+from settlement.alarms.kinds import AlarmCode
+from settlement.alarms.look import alarms
+from settlement.db.connection import reading
 from settlement.registers.database import RegisterDown
 from settlement.registers.tries import TRY_AGAIN_MS
 from settlement.system import Promised
@@ -54,6 +57,26 @@ def test_nothing_is_granted_and_paid_records_are_booked(one, other, sharing):
     other.hold(there, person=2)
     other.hold(there, person=3)
     assert other.refusals(there, person=1) == ["PERSON_QUOTA_USED"]
+
+
+def test_what_a_register_has_not_been_told_for_longer_than_a_shop_may_be_silent_is_an_alarm(one, sharing):
+    def untold():
+        with reading(one.engine) as connection:
+            found = alarms(connection, one.pack, None, 300, one.clock.now_ms())
+        return [alarm.about for alarm in found if alarm.code == AlarmCode.REGISTER_NOT_TOLD]
+
+    device = one.enrol("here")
+    held = one.hold(device)
+    promise = promised(held)
+    let_go(one)
+    with sharing.away(place_of(sharing)):
+        one.take_early(device, device.chain(device.closed(promise.record_id, promise.hold_no)))
+        assert untold() == []
+        one.clock.ahead_ms += 301_000
+        assert untold() == [(f"person of {promise.record_id}", f"serial of {promise.record_id}")]
+    let_go(one)
+    one.start_and_stop()
+    assert untold() == []
 
 
 def test_the_service_says_it_once_and_goes_on_by_itself_when_the_register_is_back(one, sharing):
