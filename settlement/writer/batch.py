@@ -3,7 +3,7 @@
 Steps get rows from a `Rows`, and `fold` puts changed ones back; the store writes what was changed.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator, Mapping
 from typing import Any, ClassVar, TypeVar
 
 import msgspec
@@ -128,6 +128,31 @@ _FORGOTTEN: tuple[type[Row], ...] = (
 _MOST_REMEMBERED = 100_000
 
 
+class Changed:
+    """Rows to write together: by kind and key, and the keys of those that the database does not have."""
+
+    def __init__(
+        self,
+        rows: Mapping[type[Row], Mapping[tuple[Any, ...], Row]],
+        new: Mapping[type[Row], Container[tuple[Any, ...]]],
+    ) -> None:
+        self._rows = rows
+        self._new = new
+
+    def of(self, kind: type[R]) -> list[R]:
+        """Return the rows of a kind."""
+        return list(self._rows.get(kind, {}).values())  # type: ignore[arg-type]  # rows lie under their kind
+
+    def parts(self) -> Iterator[tuple[type[Row], bool, list[Row]]]:
+        """Yield each kind with its rows, those that are new apart."""
+        for kind, rows in self._rows.items():
+            new = self._new.get(kind, ())
+            if added := [row for key, row in rows.items() if key in new]:
+                yield kind, True, added
+            if len(added) < len(rows):
+                yield kind, False, [row for key, row in rows.items() if key not in new]
+
+
 class Rows:
     """The rows that the steps see: loaded once, changed in memory, written together after each batch."""
 
@@ -143,6 +168,8 @@ class Rows:
         # The newest version of each row that changed; of a record also those before it, a move each.
         self._changed: dict[type[Row], dict[tuple[Any, ...], Row]] = {}
         self._moves: dict[tuple[Any, ...], list[Row]] = {}
+        # The keys of changed rows that were looked for in the database and were not there.
+        self._new: dict[type[Row], set[tuple[Any, ...]]] = {}
 
     def has(self, wanted: Wanted) -> bool:
         """Whether it is loaded, be it that the row does not exist."""
@@ -186,11 +213,13 @@ class Rows:
         """Put a new or changed row. Only `fold` calls this."""
         kind, key = key_of(row)
         known = self._rows[kind]
-        before = known.get(key)
+        before = known.get(key, row)
         known[key] = row
         changed = self._changed.setdefault(kind, {})
+        if before is None:
+            self._new.setdefault(kind, set()).add(key)
         # The database judges each move of a record's state, so a batch may not skip one.
-        if kind is Record and key in changed and before.state != row.state:  # type: ignore[union-attr, attr-defined]
+        elif kind is Record and key in changed and before.state != row.state:  # type: ignore[attr-defined]
             self._moves.setdefault(key, []).append(changed[key])
         changed[key] = row
 
@@ -231,17 +260,21 @@ class Rows:
         """Return every record of the device that is HELD, by hold number."""
         return sorted(self.every(HeldBy(device, epoch)), key=lambda row: row.hold_no)
 
-    def changed(self) -> Iterator[dict[type[Row], list[Row]]]:
+    def changed(self) -> Iterator["Changed"]:
         """Yield the rows to write, in rounds: each row once a round, each move of its state in turn."""
         moved = self._moves
         for number in range(max(map(len, moved.values()), default=0)):
-            yield {Record: [before[number] for before in moved.values() if len(before) > number]}
+            passed = {key: before[number] for key, before in moved.items() if len(before) > number}
+            yield Changed({Record: passed}, self._new if number == 0 else {})
         if self._changed:
-            yield {kind: list(found.values()) for kind, found in self._changed.items()}
+            new = self._new
+            if moved:
+                new = {**new, Record: new.get(Record, set()) - moved.keys()}
+            yield Changed(self._changed, new)
 
     def written(self) -> None:
         """Note that the database holds what is here, and forget what is seldom asked for twice."""
-        self._changed, self._moves = {}, {}
+        self._changed, self._moves, self._new = {}, {}, {}
         self.takes = {}
         # Others write to registers too: of those nothing is remembered.
         for kind in (*_FORGOTTEN, *self.shared):

@@ -43,7 +43,7 @@ class Bulk(Protocol):
         """Return the rows that are there of those that are wanted."""
 
     def put(self, tables: Sequence[tuple[Into, Values]]) -> None:
-        """Put the rows of each table, in their order."""
+        """Put the rows of each table; no row may come twice."""
 
 
 def bulk_on(connection: Connection) -> Bulk:
@@ -73,10 +73,13 @@ def driver_errors(connection: Connection) -> Iterator[None]:
 
 
 @cache
-def into(kind: type[Row]) -> Into:
-    """Return how rows of a kind are put: over the one with their key, or, where nothing changes, added."""
+def into(kind: type[Row], is_new: bool) -> Into:
+    """Return how rows of a kind are put: over the one with their key, or, where none can be, added.
+
+    To look whether one is there costs another way through the index.
+    """
     columns = COLUMNS[kind]
-    key = () if kind in _ADDED_ONLY else columns.key
+    key = () if is_new or kind in _ADDED_ONLY else columns.key
     return Into(columns.table.name, columns.names, columns.types, key)
 
 
@@ -136,17 +139,6 @@ class _Postgres:
                 yield of_values(found)
 
     def put(self, tables: Sequence[tuple[Into, Values]]) -> None:
-        # A row may be put once in a statement, so a table that comes again begins the next one.
-        together: dict[str, tuple[Into, Values]] = {}
-        for one, values in tables:
-            if one.table in together:
-                self._put_together(list(together.values()))
-                together = {}
-            together[one.table] = (one, values)
-        if together:
-            self._put_together(list(together.values()))
-
-    def _put_together(self, tables: list[tuple[Into, Values]]) -> None:
         arrays = [array for one, values in tables for array in _arrays(one.types, values)]
         self._raw.cursor().execute(_insert_all(tuple(one for one, _ in tables)), arrays, prepare=True)
 
@@ -173,9 +165,9 @@ def _select_many(kind: type[Row]) -> bytes:
 def _insert_all(tables: tuple[Into, ...]) -> bytes:
     """Return one statement that puts the rows of many tables: each more would cost its own way through."""
     inserts = [
-        f"{one.table}_put AS (INSERT INTO {one.table} ({', '.join(one.names)}) "  # noqa: S608
+        f"put_{number} AS (INSERT INTO {one.table} ({', '.join(one.names)}) "  # noqa: S608
         f"SELECT * FROM {_unnest(one.types)}{_on_conflict(one)})"
-        for one in tables
+        for number, one in enumerate(tables)
     ]
     return f"WITH {', '.join(inserts)} SELECT 1".encode()
 

@@ -85,16 +85,22 @@ def write(connection: Connection, rows: Rows, happened: Sequence[Happened]) -> N
 
 def put_batch(connection: Connection, rows: Rows, events: Values, posted: Values) -> None:
     """Put the changed rows, then events and postings as the values of their columns."""
-    puts: list[tuple[Into, Values]] = []
+    rounds: list[list[tuple[Into, Values]]] = []
     for changed in rows.changed():
-        for kind, found in changed.items():
-            puts.append((into(kind), [*map(COLUMNS[kind].to_values, found)]))
-    if events:
-        puts.append((EVENTS, events))
-    if posted:
-        puts.append((POSTINGS, posted))
+        rounds.append(
+            [
+                (into(kind, is_new), [*map(COLUMNS[kind].to_values, found)])
+                for kind, is_new, found in changed.parts()
+            ]
+        )
+    log = [(one, values) for one, values in ((EVENTS, events), (POSTINGS, posted)) if values]
+    if log:
+        rounds = rounds or [[]]
+        rounds[-1] += log
     with driver_errors(connection):
-        bulk_on(connection).put(puts)
+        bulk = bulk_on(connection)
+        for together in rounds:
+            bulk.put(together)
 
 
 def values_of_postings(event_no: int, happened: Happened) -> Values:

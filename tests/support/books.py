@@ -372,8 +372,7 @@ def note_moves(connection: Connection, rows: Rows) -> None:
     """Note which moves the records of a batch make, from where they stand in the database."""
     states: dict[str, str | None] = {}
     for changed in rows.changed():
-        for row in changed.get(Record, ()):
-            assert isinstance(row, Record)
+        for row in changed.of(Record):
             if row.record_id not in states:
                 query = text("SELECT state FROM record WHERE record_id = :record_id")
                 states[row.record_id] = connection.execute(query, {"record_id": row.record_id}).scalar()
