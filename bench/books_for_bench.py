@@ -15,12 +15,16 @@ from fake_device import FakeDevice  # noqa: E402
 from settlement.app import Centre, set_up  # noqa: E402
 from settlement.config import read_settings  # noqa: E402
 from settlement.db.connection import writing  # noqa: E402
+from settlement.devices.enrol import Enrol  # noqa: E402
+from settlement.devices.make_code import make_code  # noqa: E402
 from settlement.funds.gather_facts import Question  # noqa: E402
 from settlement.funds.place_hold import PlaceHold  # noqa: E402
 from settlement.funds.top_up import TopUp  # noqa: E402
+from settlement.system import random_bytes  # noqa: E402
 from settlement.writer import store  # noqa: E402
 from settlement.writer.batch import Rows  # noqa: E402
-from settlement.writer.rows import Device, Qualification, Shop, Terminal  # noqa: E402
+from settlement.writer.rows import Qualification, Shop, Terminal  # noqa: E402
+from subsidy import seal  # noqa: E402
 from subsidy.policy.split import Part  # noqa: E402
 from subsidy.wire import v1  # noqa: E402
 
@@ -76,10 +80,12 @@ class BenchShop:
         rows.put(Shop(self.shop, reference.MERCHANT, "bench", "321202", True))
         for one in self.terminals:
             rows.put(Terminal(one, self.shop))
-        device = self.device
-        rows.put(Device(device.name, 1, device.public_text, self.shop, "bench", centre.now_ms()))
         with writing(centre.engine) as connection:
             store.write(connection, rows, ())
+            made = make_code(connection, self.shop, centre.keys.kid, 900_000, random_bytes, centre.now_ms())
+        assert made is not None
+        enrol = Enrol(seal.sha256_hex(made.code.encode()), self.device.public_text, "bench")
+        centre.writer(_raise).write_now([enrol])
 
     def request(self, person: int) -> v1.HoldRequest:
         """Return the next hold that the shop asks for."""

@@ -18,6 +18,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "scripts"))
 BENCHES = {
     "holds": "holds/s over HTTP on PostgreSQL, 32 in flight, against pgbench TPC-B at scale 50",
     "overload": "p99 of holds accepted at five times the rate that can be done, against the usual p99",
+    "rebuild": "events/s of `settlement ledger rebuild` against how fast the same events were written",
     "growth": "CPU time per hold at the largest history against the smallest",
 }
 
