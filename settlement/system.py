@@ -101,7 +101,7 @@ class Inbox(Generic[T]):
 
 def share_python_fairly() -> None:
     """Let a service's threads take turns often: a batch must not keep the event loop waiting."""
-    sys.setswitchinterval(0.0005)
+    sys.setswitchinterval(0.0001)
 
 
 class Ticks:

@@ -27,9 +27,7 @@ _POOL, _POOL_MORE = 5, 15
 # Any number that nobody else takes a lock by.
 _MIGRATION_LOCK = 8_600_001
 
-TAKE_TURN = text(
-    "UPDATE writer SET batch_no = batch_no + 1 WHERE one = 1 AND epoch >= 0 RETURNING epoch, batch_no"
-)
+TAKE_TURN = "UPDATE writer SET batch_no = batch_no + 1 WHERE one = 1 AND epoch >= 0 RETURNING epoch, batch_no"
 """No row is returned when the books are closed (`db/moved.py`)."""
 
 
@@ -52,7 +50,7 @@ def writing(engine: Engine) -> Iterator[Connection]:
     Raises DatabaseDown when the books were moved elsewhere.
     """
     with engine.connect().execution_options(writes=True) as connection, connection.begin():
-        if connection.execute(TAKE_TURN).first() is None:
+        if connection.exec_driver_sql(TAKE_TURN).first() is None:
             raise DatabaseDown("these books were moved to another database. Work on those")
         yield connection
 

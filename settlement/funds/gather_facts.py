@@ -64,11 +64,15 @@ def asks(question: Question, rows: Rows, pack: Pack, at_ms: int) -> Iterator[lis
         behind.append((Serial, (product.brand, question.item.serial_no)))
     if qualification is not None:
         behind.append((Quota, (qualification.person, category, year)))
-    yield behind
+    if not rows.has(behind[0]):
+        # Nearly always it is: then all the rest is asked for at once.
+        yield behind
+        behind = []
     shop = rows.get(Shop, shop_name)
     merchant = shop.merchant if shop else ""
     pool = pool_of(pack, category, shop, at_ms)
     yield [
+        *behind,
         (Merchant, (merchant,)),
         (FiledPrice, (merchant, gtin)),
         *balances.keys([one.funder for one in shares(pack, at_ms)], year, pool),

@@ -141,7 +141,7 @@ class Tries:
         one = _Open(database, connection, transaction, 0, [], undone=False)
         self._open.append(one)
         database.check(connection)
-        one.turn = int(connection.execute(TAKE_TURN).one().batch_no)
+        one.turn = int(connection.exec_driver_sql(TAKE_TURN).one().batch_no)
         m = books_tables.meta.c
         said = books.execute(select(m.value).where(m.name == turn_of(database.register_id))).scalar()
         counts = int(said or 0)

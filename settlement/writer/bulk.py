@@ -1,11 +1,12 @@
 """How do many rows come from a table, or go into it, with one statement for each table?
 
 SQLite lies in this process: a statement that is kept ready is run for each row. PostgreSQL gets one statement
-with the columns as arrays, and all statements of a batch in one round trip.
+with the columns as arrays, and as many as can be in one round trip: after each, the writer's thread waits for
+its turn in Python too.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cache
 from typing import Any, Protocol
 
@@ -13,6 +14,7 @@ import msgspec
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
+from settlement.db.connection import TAKE_TURN
 from settlement.writer.columns import COLUMNS
 from settlement.writer.rows import Claim, ClaimPayment, ClosedYear, EntryRow, Row
 
@@ -36,8 +38,21 @@ class Into(msgspec.Struct, frozen=True):
     key: tuple[str, ...] = ()
 
 
+Turn = tuple[int, int]
+"""(epoch, number of the batch): what the row of `writer` says once it was taken."""
+
+
 class Bulk(Protocol):
     """Many rows at once, in the transaction of one connection."""
+
+    def take_turn(self, wanted: Mapping[type[Row], Sequence[Key]]) -> tuple[Turn | None, Iterable[Row]]:
+        """Take the row of `writer`, and return what it says with the rows that are there then.
+
+        There is no turn when the books are closed.
+        """
+
+    def at_once(self) -> AbstractContextManager[object]:
+        """Let what is put within, and its commit, go to the database together; errors come last."""
 
     def get(self, wanted: Mapping[type[Row], Sequence[Key]]) -> Iterable[Row]:
         """Return the rows that are there of those that are wanted."""
@@ -95,6 +110,13 @@ class _Sqlite:
     def __init__(self, raw: Any) -> None:
         self._cursor = raw.cursor()
 
+    def take_turn(self, wanted: Mapping[type[Row], Sequence[Key]]) -> tuple[Turn | None, Iterable[Row]]:
+        turn = self._cursor.execute(TAKE_TURN).fetchone()
+        return turn, self.get(wanted)
+
+    def at_once(self) -> AbstractContextManager[object]:
+        return nullcontext()
+
     def get(self, wanted: Mapping[type[Row], Sequence[Key]]) -> Iterable[Row]:
         for kind, keys in wanted.items():
             query, of_values = _select_one(kind), COLUMNS[kind].of_values
@@ -126,21 +148,39 @@ class _Postgres:
     def __init__(self, raw: Any) -> None:
         self._raw = raw
 
-    def get(self, wanted: Mapping[type[Row], Sequence[Key]]) -> Iterable[Row]:
-        asked = []
+    def take_turn(self, wanted: Mapping[type[Row], Sequence[Key]]) -> tuple[Turn | None, Iterable[Row]]:
         with self._raw.pipeline():
-            for kind, keys in wanted.items():
-                cursor = self._raw.cursor(binary=True)
-                arrays = _arrays(COLUMNS[kind].key_types(), keys)
-                asked.append((kind, cursor.execute(_select_many(kind), arrays, prepare=True)))
-        for kind, cursor in asked:
-            of_values = COLUMNS[kind].of_values
-            for found in cursor.fetchall():
-                yield of_values(found)
+            turn = self._raw.cursor(binary=True).execute(TAKE_TURN, prepare=True)
+            asked = self._ask(wanted)
+        return turn.fetchone(), _found(asked)
+
+    def at_once(self) -> AbstractContextManager[object]:
+        pipeline: AbstractContextManager[object] = self._raw.pipeline()
+        return pipeline
+
+    def get(self, wanted: Mapping[type[Row], Sequence[Key]]) -> Iterable[Row]:
+        with self._raw.pipeline():
+            asked = self._ask(wanted)
+        return _found(asked)
+
+    def _ask(self, wanted: Mapping[type[Row], Sequence[Key]]) -> list[tuple[type[Row], Any]]:
+        asked = []
+        for kind, keys in wanted.items():
+            cursor = self._raw.cursor(binary=True)
+            arrays = _arrays(COLUMNS[kind].key_types(), keys)
+            asked.append((kind, cursor.execute(_select_many(kind), arrays, prepare=True)))
+        return asked
 
     def put(self, tables: Sequence[tuple[Into, Values]]) -> None:
         arrays = [array for one, values in tables for array in _arrays(one.types, values)]
         self._raw.cursor().execute(_insert_all(tuple(one for one, _ in tables)), arrays, prepare=True)
+
+
+def _found(asked: Iterable[tuple[type[Row], Any]]) -> Iterator[Row]:
+    for kind, cursor in asked:
+        of_values = COLUMNS[kind].of_values
+        for found in cursor.fetchall():
+            yield of_values(found)
 
 
 _SQL_TYPES = {"t": "text", "n": "bigint", "b": "bytea"}

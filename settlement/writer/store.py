@@ -1,6 +1,7 @@
 """How do rows come from the database and go back, a batch at a time?"""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 import msgspec
@@ -18,10 +19,10 @@ from settlement.writer.batch import (
     UnclaimedOf,
     Wanted,
 )
-from settlement.writer.bulk import Into, Values, bulk_on, driver_errors, into
+from settlement.writer.bulk import Into, Turn, Values, bulk_on, driver_errors, into
 from settlement.writer.columns import COLUMNS
 from settlement.writer.event_chain import GENESIS, event_hash
-from settlement.writer.rows import Row
+from settlement.writer.rows import Key, Row
 from settlement.writer.step import Happened, MoneyEvent
 
 EVENTS = Into("event", ("event_no", "at_ms", "kind", "body", "record_id", "hash"), "nnttTt")
@@ -32,24 +33,52 @@ POSTINGS = Into(
 )
 
 
+def take_turn(connection: Connection, wanted: Iterable[Wanted], rows: Rows) -> Turn | None:
+    """Take the row of `writer`, load what `wanted` asks for by key, and return the turn; None on closed ones.
+
+    What is in `rows` counts only if the turn follows the one in which it was loaded.
+    """
+    asked = _by_kind(one for one in wanted if not isinstance(one, Every))
+    with driver_errors(connection):
+        turn, found = bulk_on(connection).take_turn(asked)
+        _note(found, asked, rows)
+    return turn
+
+
 def load(connection: Connection, wanted: Iterable[Wanted], rows: Rows) -> None:
     """Load what `wanted` asks for and `rows` does not have yet."""
-    keys: dict[type[Row], dict[tuple[Any, ...], None]] = {}
+    keys: list[Key] = []
     for one in wanted:
         if rows.has(one):
             continue
         if isinstance(one, Every):
             _load_every(connection, one, rows)
         else:
-            keys.setdefault(one[0], {})[one[1]] = None
+            keys.append(one)
     if not keys:
         return
-    asked = {kind: list(found) for kind, found in keys.items()}
+    asked = _by_kind(keys)
     with driver_errors(connection):
-        for row in bulk_on(connection).get(asked):
-            rows.loaded_row(row)
-    for kind, found in asked.items():
-        rows.loaded_none(kind, found)
+        _note(bulk_on(connection).get(asked), asked, rows)
+
+
+def at_once(connection: Connection) -> AbstractContextManager[object]:
+    """Let what is written within, and the commit, go to the database together; errors come last."""
+    return bulk_on(connection).at_once()
+
+
+def _by_kind(keys: Iterable[Key]) -> dict[type[Row], list[tuple[Any, ...]]]:
+    found: dict[type[Row], dict[tuple[Any, ...], None]] = {}
+    for kind, key in keys:
+        found.setdefault(kind, {})[key] = None
+    return {kind: list(each) for kind, each in found.items()}
+
+
+def _note(found: Iterable[Row], asked: Mapping[type[Row], Iterable[tuple[Any, ...]]], rows: Rows) -> None:
+    for row in found:
+        rows.loaded_row(row)
+    for kind, keys in asked.items():
+        rows.loaded_none(kind, keys)
 
 
 def read_where(connection: Connection, kind: type[Row], *conditions: Any) -> list[Row]:
@@ -68,8 +97,8 @@ def write(connection: Connection, rows: Rows, happened: Sequence[Happened]) -> N
     """Write the changed rows, the events and their postings."""
     events: list[tuple[Any, ...]] = []
     posted: list[tuple[Any, ...]] = []
-    if happened and rows.last_event is None:
-        rows.last_event = _last_event(connection)
+    if happened:
+        know_last_event(connection, rows)
     number, head = rows.last_event or (0, GENESIS)
     for one in happened:
         event, number = one.event, number + 1
@@ -115,10 +144,13 @@ def values_of_postings(event_no: int, happened: Happened) -> Values:
     ]
 
 
-def _last_event(connection: Connection) -> tuple[int, str]:
+def know_last_event(connection: Connection, rows: Rows) -> None:
+    """Look up which event is the newest, unless it is known: the next ones follow it."""
+    if rows.last_event is not None:
+        return
     c = tables.event.c
     found = connection.execute(select(c.event_no, c.hash).order_by(c.event_no.desc()).limit(1)).first()
-    return (0, GENESIS) if found is None else (found.event_no, found.hash)
+    rows.last_event = (0, GENESIS) if found is None else (found.event_no, found.hash)
 
 
 def _load_every(connection: Connection, wanted: Every, rows: Rows) -> None:

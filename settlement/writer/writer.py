@@ -16,10 +16,10 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import Connection, Engine, RootTransaction, text
 from sqlalchemy.exc import DBAPIError
 
-from settlement.db.connection import TAKE_TURN, checkpoint, connect_writer, writing
+from settlement.db.connection import checkpoint, connect_writer, writing
 from settlement.registers.database import RegisterDown
 from settlement.registers.shared import Registers, empty_rows
 from settlement.registers.tries import TRY_AGAIN_MS, Tries
@@ -271,21 +271,21 @@ class Writer:
         connection = self._connection
         transaction = connection.begin()
         try:
-            self._take_turn(connection)
+            self._take_turn(connection, commands)
             happened: list[Happened] = []
             answers = self._run_on(connection, commands, self._rows, happened, self._load)
-            if happened:
-                store.write(connection, self._rows, happened)
-            told = self._tries is not None and self._commit_registers(self._tries, connection, commands)
+            told = False
+            if self._tries is not None:
+                # The registers come first, and they only when the books have taken everything.
+                if happened:
+                    store.write(connection, self._rows, happened)
+                told = self._commit_registers(self._tries, connection, commands)
         except BaseException:
             transaction.rollback()
             raise
         before_us = self._clock_us()
         if happened or told:
-            try:
-                transaction.commit()
-            except DBAPIError as wrong:
-                raise Unsure from wrong
+            self._keep(connection, transaction, happened if self._tries is None else [])
         else:
             # Nothing to keep: no disk is waited for, and the turn was not taken.
             transaction.rollback()
@@ -299,6 +299,22 @@ class Writer:
         self.numbers.count(len(commands), after_us - before_us, after_us - began_us)
         return answers, happened, after_us - began_us
 
+    def _keep(self, connection: Connection, transaction: RootTransaction, happened: list[Happened]) -> None:
+        """Write what has happened and commit. Raises Unsure when it may or may not be committed."""
+        try:
+            if happened:
+                # Nothing can be asked on the way.
+                store.know_last_event(connection, self._rows)
+            with store.at_once(connection):
+                if happened:
+                    store.write(connection, self._rows, happened)
+                transaction.commit()
+        except DBAPIError as wrong:
+            # A server that says why it refuses has committed nothing.
+            if connection.dialect.name == "postgresql" and not wrong.connection_invalidated:
+                raise
+            raise Unsure from wrong
+
     def _load(self, connection: Connection, wanted: Iterable[Wanted], rows: Rows) -> None:
         (store.load if self._tries is None else self._tries.load)(connection, wanted, rows)
 
@@ -308,10 +324,18 @@ class Writer:
             tries.begin(connection)
         return tries.commit(connection, self._rows)
 
-    def _take_turn(self, connection: Connection) -> None:
-        """Take the writer's row, and forget what is remembered when somebody has written in between."""
-        turn = connection.execute(TAKE_TURN).first()
-        if turn is None or self._epoch not in (None, turn.epoch):
+    def _take_turn(self, connection: Connection, commands: Sequence[apply.Command]) -> None:
+        """Take the writer's row, and forget what is remembered when somebody has written in between.
+
+        What the commands are sure to need comes with it: one way to the database less.
+        """
+        wanted: list[Wanted] = []
+        if self._tries is None:
+            setting, at_ms = self._setting(), self._now_ms()
+            for command in commands:
+                wanted += next(apply.asks(command, self._rows, setting, at_ms), ())
+        turn = store.take_turn(connection, wanted, self._rows)
+        if turn is None or self._epoch not in (None, turn[0]):
             raise Fenced
         epoch, batch_no = turn
         if (epoch, batch_no - 1) != self._turn:
