@@ -1,7 +1,7 @@
 """How do rows come from the database and go back, a batch at a time?"""
 
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import msgspec
@@ -62,9 +62,11 @@ def load(connection: Connection, wanted: Iterable[Wanted], rows: Rows) -> None:
         _note(bulk_on(connection).get(asked), asked, rows)
 
 
-def at_once(connection: Connection) -> AbstractContextManager[object]:
+@contextmanager
+def at_once(connection: Connection) -> Iterator[None]:
     """Let what is written within, and the commit, go to the database together; errors come last."""
-    return bulk_on(connection).at_once()
+    with driver_errors(connection), bulk_on(connection).at_once():
+        yield
 
 
 def _by_kind(keys: Iterable[Key]) -> dict[type[Row], list[tuple[Any, ...]]]:

@@ -19,7 +19,7 @@ from typing import Protocol
 from sqlalchemy import Connection, Engine, RootTransaction, text
 from sqlalchemy.exc import DBAPIError
 
-from settlement.db.connection import checkpoint, connect_writer, writing
+from settlement.db.connection import checkpoint, connect_writer, is_away, writing
 from settlement.registers.database import RegisterDown
 from settlement.registers.shared import Registers, empty_rows
 from settlement.registers.tries import TRY_AGAIN_MS, Tries
@@ -310,8 +310,8 @@ class Writer:
                     store.write(connection, self._rows, happened)
                 transaction.commit()
         except DBAPIError as wrong:
-            # A server that says why it refuses has committed nothing.
-            if connection.dialect.name == "postgresql" and not wrong.connection_invalidated:
+            if self._tries is None and not is_away(wrong):
+                # What was written is refused, and so was not committed.
                 raise
             raise Unsure from wrong
 

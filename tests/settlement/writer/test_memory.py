@@ -2,8 +2,10 @@
 
 import contextlib
 import threading
+import time
 
 import pytest
+from books import POSTGRES, Books
 from sqlalchemy import event, text
 from sqlalchemy.exc import DBAPIError
 
@@ -33,6 +35,13 @@ def started(any_books, failures):
     writer.start()
     yield writer
     writer.stop()
+
+
+@pytest.fixture
+def postgres_books(tmp_path):
+    """Books on a server: only there is a line to lose."""
+    with contextlib.closing(Books(tmp_path, on=POSTGRES)) as opened:
+        yield opened
 
 
 def hold(books, device, **changes):
@@ -131,6 +140,38 @@ def test_nobody_is_answered_when_the_commit_cannot_be_known_and_asking_again_tel
     any_books.check()
 
 
+def end_other_connections(books):
+    """Let the server end every connection to these books but the one that asks for it."""
+    with books.engine.connect() as connection, contextlib.suppress(DBAPIError):
+        ours = "pid <> pg_backend_pid() AND datname = current_database()"
+        connection.execute(text(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {ours}"))
+
+
+def test_a_line_that_ends_between_decision_and_commit_leaves_it_unknown(postgres_books, monkeypatch):
+    writer = Writer(
+        postgres_books.engine, postgres_books.setting, postgres_books.clock.now_ms, lambda _: None
+    )
+    device = postgres_books.enrol()
+    command = hold(postgres_books, device)
+    written = store.write
+
+    def cut_off(*parts):
+        end_other_connections(postgres_books)
+        time.sleep(0.2)
+        written(*parts)
+
+    writer.start()
+    try:
+        with monkeypatch.context() as cut:
+            cut.setattr(store, "write", cut_off)
+            with pytest.raises(Unsure):
+                writer.submit(command)
+        assert writer.submit(command).typ == v1.PROMISE
+    finally:
+        writer.stop()
+    postgres_books.check()
+
+
 def test_a_server_that_ends_our_connection_is_gone_back_to(any_books, started, failures):
     if any_books.centre.settings.database.__class__.__name__ != "Postgres":
         # SQLite lies in this process: there is no line to lose. What is the same is that it goes on.
@@ -138,9 +179,7 @@ def test_a_server_that_ends_our_connection_is_gone_back_to(any_books, started, f
         return
     device = any_books.enrol()
     assert started.submit(hold(any_books, device)).typ == v1.PROMISE
-    with any_books.engine.connect() as connection, contextlib.suppress(DBAPIError):
-        ours = "pid <> pg_backend_pid() AND datname = current_database()"
-        connection.execute(text(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {ours}"))
+    end_other_connections(any_books)
     command = hold(any_books, device)
     with pytest.raises(DBAPIError):
         started.submit(command)
