@@ -23,6 +23,8 @@ from terminal_agent.checkout.supervisor import hash_of
 from terminal_agent.config import Config, read_config
 from terminal_agent.emulators.cli import app as emulate_app
 from terminal_agent.journal.journal import SqliteJournal
+from terminal_agent.journal.mend import look as look_at_journal
+from terminal_agent.journal.mend import mend as mend_journal
 from terminal_agent.journal.open import JournalDown, open_journal
 from terminal_agent.log import make_log
 from terminal_agent.sync import device_key
@@ -169,6 +171,24 @@ def doctor(config: ConfigOption = _DEFAULT, as_json: JsonOption = False) -> None
         ]
         _print({"agent_runs": runs, "checks": document}, as_json, "\n".join(shown))
         raise typer.Exit(0 if all(one.well for one in findings) else _LOOK_AT_IT)
+
+
+@app.command()
+def mend(
+    config: ConfigOption = _DEFAULT,
+    as_json: JsonOption = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only look.")] = False,
+) -> None:
+    """Make a damaged journal anew from its black box, or the other way round. Example: terminal-agent mend"""
+    with _explained(as_json):
+        settings = read_config(config)
+        if ask_agent(settings.host, settings.port, "/v1/status", AgentStatus) is not None:
+            _fail("The agent runs. Stop it first", _REFUSED)
+        found = look_at_journal(settings.journal) if dry_run else mend_journal(settings.journal)
+        document = {"database": found.database, "black_box": found.black_box, "rows": found.rows}
+        text = f"database: {found.database}\nblack box: {found.black_box}, {found.rows} rows"
+        _print(document | {"dry_run": dry_run}, as_json, text)
+        raise typer.Exit(0 if found.is_well else _LOOK_AT_IT)
 
 
 @outbox_app.command("ls")

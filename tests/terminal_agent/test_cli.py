@@ -134,7 +134,8 @@ def test_without_a_configuration_every_command_says_so(tmp_path, words):
 @pytest.mark.parametrize("words", [("run",), ("resume",), ("enrol", CODE)], ids=" ".join)
 def test_a_key_that_others_may_read_is_refused(host, words):
     if words[0] == "enrol":
-        host.journal_file.unlink()  # a host that enrols anew, with the key it has
+        for part in host.journal_file.parent.glob("journal.*"):
+            part.unlink()  # a host that enrols anew, with the key it has
     host.key_file.chmod(0o644)
     assert f"chmod 600 {host.key_file}" in run(host, *words, code=CONFIG)["error"]
 

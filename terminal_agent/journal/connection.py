@@ -1,0 +1,87 @@
+"""When is a transaction of the journal done? When its frame is in the black box and it is in the database.
+
+The frame is on the disk first. A transaction that fails after that is taken out of the black box again, and
+one that was cut off between the two is finished at the next start (`recover.py`).
+"""
+
+import pysqlite3.dbapi2 as sqlite
+
+from terminal_agent.journal import watch
+from terminal_agent.journal.black_box import BlackBox, Frame
+
+
+class JournalDown(Exception):
+    """The journal cannot be used. The message says why and what to do."""
+
+
+class JournalDamaged(JournalDown):
+    """What the journal says is not what was written to it."""
+
+
+class JournalConnection(sqlite.Connection):  # type: ignore[misc]
+    """The journal's one connection. End by `commit`: the statement COMMIT would leave the black box out."""
+
+    box: BlackBox | None = None
+    total = 0
+    _stuck = False
+
+    def keep_in(self, box: BlackBox, total: int) -> None:
+        """Write every transaction from now on into `box` too. `total` is what the rows come to now."""
+        self.box = box
+        self.total = total
+        watch.watch(self)
+
+    def commit(self) -> None:
+        """Make the transaction durable in black box and database, or leave both as they were and raise."""
+        if self.box is None or not self.in_transaction:
+            super().commit()
+            return
+        if self._stuck:
+            raise OSError("the black box could not be written, nor be brought back to what it was")
+        changes, by = watch.take_changes(self)
+        if not changes:
+            super().commit()
+            return
+        total = watch.add(self.total, by)
+        try:
+            place = self.box.write(Frame(changes=changes, total=total))
+            self.execute(
+                "UPDATE black_box SET size = ?, head = ?, total = ?", (place.size, place.head, total)
+            )
+            self.box.sync()
+            super().commit()
+        except BaseException:
+            self._take_back(self.box)
+            raise
+        self.box.keep(place)
+        self.total = total
+
+    def close(self) -> None:
+        """Close database and black box."""
+        super().close()
+        if self.box is not None:
+            self.box.close()
+            self.box = None
+
+    def _take_back(self, box: BlackBox) -> None:
+        self._stuck = True
+        super().rollback()
+        box.take_back()
+        self._stuck = False
+
+
+def explained(wrong: sqlite.Error | OSError) -> JournalDown | None:
+    """Return what a fault of disk or file means, None when it is none of those."""
+    if isinstance(wrong, OSError):
+        return JournalDown(f"The journal cannot be written: {wrong.strerror or wrong}. {_FREE_SPACE}")
+    code = getattr(wrong, "sqlite_errorcode", 0) & 0xFF
+    if code in (sqlite.SQLITE_CORRUPT, sqlite.SQLITE_NOTADB):
+        return JournalDamaged(f"The journal is damaged: {wrong}. {MEND}")
+    if code in _DISK:
+        return JournalDown(f"The journal cannot be written: {wrong}. {_FREE_SPACE}")
+    return None
+
+
+MEND = "Stop the agent and run `terminal-agent mend`"
+_FREE_SPACE = "Nothing was changed. Free space, look at the disk, then ask again"
+_DISK = (sqlite.SQLITE_FULL, sqlite.SQLITE_IOERR, sqlite.SQLITE_READONLY, sqlite.SQLITE_CANTOPEN)
