@@ -62,7 +62,10 @@ class _File(ctypes.Structure):
 
 
 class Operation(NamedTuple):
-    """One thing done to one file. `kind` is create, write, truncate, sync, delete or commit (a mark of ours)."""
+    """One thing done to one file. `kind` is create, write, truncate, sync, delete, folder or commit.
+
+    `folder` makes names durable, those of files that are gone too; `commit` is a mark of ours.
+    """
 
     kind: str
     file: str
@@ -85,6 +88,7 @@ class RecordedDisk:
         self.log: list[Operation] = []
         self.calls: Counter[str] = Counter()
         self._names: dict[int, str] = {}
+        self._new_logs: set[str] = set()
         self._tables: dict[int, tuple[_Methods, _Methods]] = {}
         self._vfs = _sqlite().sqlite3_vfs_find(None).contents
         self._fails_at: int | None = None
@@ -101,12 +105,12 @@ class RecordedDisk:
         self._mine = _OPEN(self._opened), _DELETE(self._deleted)
         self._vfs.open, self._vfs.delete = self._mine
         self._growing, self._folders = system.GrowingFile, system.sync_folder
-        system.GrowingFile = self._growing_file()  # type: ignore[misc]
+        system.GrowingFile, system.sync_folder = self._growing_file(), self._folder_synced  # type: ignore[misc]
         return self
 
     def __exit__(self, *_wrong: object) -> None:
         self._vfs.open, self._vfs.delete = self._open, self._delete
-        system.GrowingFile = self._growing  # type: ignore[misc]
+        system.GrowingFile, system.sync_folder = self._growing, self._folders  # type: ignore[misc]
 
     def mark(self, what: str) -> None:
         """Note that `what` is acknowledged: everything before must survive from here on."""
@@ -145,6 +149,8 @@ class RecordedDisk:
             self._names[file] = path[len(self._folder) :]
             if is_new:
                 self.log.append(Operation("create", self._names[file]))
+                if path.endswith(("-wal", "-journal")):
+                    self._new_logs.add(self._names[file])
             opened = _File.from_address(file)
             opened.methods = ctypes.pointer(self._table(opened.methods))
         return done
@@ -185,7 +191,12 @@ class RecordedDisk:
         if no := self._says_no("sync"):
             return no
         done: int = original.sync(file, flags)
-        self.log.append(Operation("sync", self._names[file]))
+        name = self._names[file]
+        self.log.append(Operation("sync", name))
+        if name in self._new_logs:
+            # SQLite's first sync of a new log or rollback journal syncs the folder too.
+            self._new_logs.remove(name)
+            self.log.append(Operation("folder", ""))
         return done
 
     def _deleted(self, vfs: int, name: bytes, and_sync: int) -> int:
@@ -224,6 +235,11 @@ class RecordedDisk:
                 disk.log.append(Operation("sync", self._name))
 
         return Told
+
+    def _folder_synced(self, path: Path) -> None:
+        self._raise("sync", errno.EIO)
+        self._folders(path)
+        self.log.append(Operation("folder", ""))
 
     def _raise(self, kind: str, number: int) -> None:
         if self._says_no(kind):
