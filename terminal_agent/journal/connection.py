@@ -23,7 +23,7 @@ class JournalConnection(sqlite.Connection):  # type: ignore[misc]
 
     box: BlackBox | None = None
     total = 0
-    _stuck = False
+    _stuck = False  # a frame that was not committed could not be taken back yet
 
     def keep_in(self, box: BlackBox, total: int) -> None:
         """Write every transaction from now on into `box` too. `total` is what the rows come to now."""
@@ -37,7 +37,8 @@ class JournalConnection(sqlite.Connection):  # type: ignore[misc]
             super().commit()
             return
         if self._stuck:
-            raise OSError("the black box could not be written, nor be brought back to what it was")
+            self.box.take_back()
+            self._stuck = False
         changes, by = watch.take_changes(self)
         if not changes:
             super().commit()

@@ -84,7 +84,7 @@ def _make_durable(connection: sqlite.Connection, path: Path) -> None:
     # Indexes too: one that has lost a row would let an item be sold twice.
     found = connection.execute("PRAGMA integrity_check(1)").fetchone()[0]
     if found != "ok":
-        raise JournalDamaged(f"{path} is damaged: {found}. {MEND}")
+        raise JournalDamaged(f"{path} is damaged: {' '.join(found.split())}. {MEND}")
 
 
 def _close(connection: JournalConnection | None) -> None:

@@ -6,7 +6,7 @@ never synced may not be there; one that was deleted without syncing the folder m
 """
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from power.recorded_disk import Operation
@@ -19,8 +19,8 @@ LOST, KEPT = 0, 1
 class _OneFile:
     """A file on a disk whose power may go: what is safe, what is on its way."""
 
-    def __init__(self) -> None:
-        self.safe: bytes | None = None
+    def __init__(self, safe: bytes | None = None) -> None:
+        self.safe = safe
         self.pending: list[Operation] = []
 
     def synced(self) -> None:
@@ -56,8 +56,9 @@ class _OneFile:
 class Disk:
     """The disk after each operation in turn."""
 
-    def __init__(self) -> None:
-        self._files: dict[str, _OneFile] = {}
+    def __init__(self, before: Mapping[str, bytes] | None = None) -> None:
+        """Begin with the files that were there before, safe on the disk."""
+        self._files = {name: _OneFile(content) for name, content in (before or {}).items()}
 
     def do(self, one: Operation) -> None:
         """Do the next operation."""

@@ -8,10 +8,12 @@ The table of functions by which SQLite opens files is changed in the very librar
 file that grows (`terminal_agent.system`) is replaced by one that tells. See docs/decisions/0011.
 """
 
+import contextlib
 import ctypes
 import errno
 import os
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -61,6 +63,10 @@ class _File(ctypes.Structure):
     _fields_ = [("methods", ctypes.POINTER(_Methods))]
 
 
+# SQLite calls these for as long as a connection lives, which may be longer than the `with`.
+_KEPT: list[object] = []
+
+
 class Operation(NamedTuple):
     """One thing done to one file. `kind` is create, write, truncate, sync, delete, folder or commit.
 
@@ -101,9 +107,8 @@ class RecordedDisk:
         # By address: a field that was read goes on pointing into the table, where ours will stand.
         self._open = _OPEN(ctypes.cast(self._vfs.open, _P).value)
         self._delete = _DELETE(ctypes.cast(self._vfs.delete, _P).value)
-        # Kept alive as long as this object: a connection may outlive the `with`.
-        self._mine = _OPEN(self._opened), _DELETE(self._deleted)
-        self._vfs.open, self._vfs.delete = self._mine
+        _KEPT.append(mine := (_OPEN(self._opened), _DELETE(self._deleted)))
+        self._vfs.open, self._vfs.delete = mine
         self._growing, self._folders = system.GrowingFile, system.sync_folder
         system.GrowingFile, system.sync_folder = self._growing_file(), self._folder_synced  # type: ignore[misc]
         return self
@@ -127,6 +132,15 @@ class RecordedDisk:
     def heal(self) -> None:
         """Let the disk work again."""
         self._fails_at = None
+
+    @contextlib.contextmanager
+    def as_it_is(self) -> Iterator[None]:
+        """Let whoever looks on see the disk as if it worked; that is not counted."""
+        fails_at, self._fails_at = self._fails_at, None
+        try:
+            yield
+        finally:
+            self._fails_at = fails_at
 
     def _says_no(self, kind: str) -> int:
         self.calls[kind] += 1
@@ -166,6 +180,7 @@ class RecordedDisk:
             mine.truncate = _TRUNCATE(lambda *rest: self._truncated(original, *rest))
             mine.sync = _SYNC(lambda *rest: self._synced(original, *rest))
             self._tables[address] = original, mine
+            _KEPT.append(mine)
         return self._tables[address][1]
 
     def _closed(self, original: _Methods, file: int) -> int:
@@ -219,17 +234,17 @@ class RecordedDisk:
                 super().__init__(path)
 
             def append(self, content: bytes) -> None:
-                disk._raise("write", errno.ENOSPC)
+                disk._raise("write")
                 disk.log.append(Operation("write", self._name, self.size, content))
                 super().append(content)
 
             def sync(self) -> None:
-                disk._raise("sync", errno.EIO)
+                disk._raise("sync")
                 super().sync()
                 disk.log.append(Operation("sync", self._name))
 
             def cut(self, size: int) -> None:
-                disk._raise("truncate", errno.EIO)
+                disk._raise("truncate")
                 super().cut(size)
                 disk.log.append(Operation("truncate", self._name, size))
                 disk.log.append(Operation("sync", self._name))
@@ -237,10 +252,11 @@ class RecordedDisk:
         return Told
 
     def _folder_synced(self, path: Path) -> None:
-        self._raise("sync", errno.EIO)
+        self._raise("sync")
         self._folders(path)
         self.log.append(Operation("folder", ""))
 
-    def _raise(self, kind: str, number: int) -> None:
-        if self._says_no(kind):
+    def _raise(self, kind: str) -> None:
+        if no := self._says_no(kind):
+            number = errno.ENOSPC if no == FULL else errno.EIO
             raise OSError(number, os.strerror(number))
