@@ -41,6 +41,10 @@ def open_journal(path: Path) -> JournalConnection:
         connection = JournalConnection(str(path), timeout=5, isolation_level=None, check_same_thread=False)
         _make_durable(connection, path)
         _agree(connection, path)
+    except UnicodeDecodeError as wrong:
+        # What SQLite says of a damaged table has the damaged name in it.
+        _close(connection)
+        raise JournalDamaged(f"{path} is damaged: names in it cannot be read. {MEND}") from wrong
     except (sqlite.Error, OSError) as wrong:
         _close(connection)
         if isinstance(meant := explained(wrong), JournalDamaged):
