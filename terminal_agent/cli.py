@@ -53,7 +53,7 @@ def main() -> None:
 def run(config: ConfigOption = _DEFAULT, as_json: JsonOption = False) -> None:
     """Serve the tills until told to stop. Example: terminal-agent run --config agent.yaml"""
     with _explained(as_json):
-        agent = Agent(_trusted(config), make_log())
+        agent = _trusted_agent(config)
         if (why := port_problem(*_address(config))) is not None:
             _fail(why, _DOWN)
         agent.start()
@@ -70,7 +70,7 @@ def resume(
 ) -> None:
     """Finish what a power cut left open, then end. Example: terminal-agent resume --config agent.yaml"""
     with _explained(as_json):
-        agent = Agent(_trusted(config), make_log())
+        agent = _trusted_agent(config)
         if not dry_run:
             agent.resume()
         still_open = [sale.record_id for sale in agent.journal.unfinished()]
@@ -252,20 +252,25 @@ def _typed_pin() -> Secret:
     return Secret(piped.readline().rstrip("\r\n"))
 
 
-def _trusted(config: Path) -> Config:
-    """Return the configuration once the enrolment fits it: a training device stays a training device."""
+def _trusted_agent(config: Path) -> Agent:
+    """Return the agent once the enrolment fits its configuration: a training device stays a training device."""
     settings = read_config(config)
-    journal = _journal(settings)
-    found = journal.enrolled()
-    journal.shut()
-    if found is None:
-        raise NotEnrolled("This host is not enrolled. Run `terminal-agent enrol CODE`")
-    _check_training(settings, training=found[0].training)
-    if found[1] != settings.centre:
-        raise FileError(
-            str(config), 1, "centre", "is not the centre this host enrolled at", f"Write {found[1]}"
-        )
-    return settings
+    # Opened once: a journal with much in it takes its time to be checked.
+    agent = Agent(settings, make_log())
+    try:
+        _check_training(settings, training=agent.device.training)
+        if agent.enrolled_at != settings.centre:
+            raise FileError(
+                str(config),
+                1,
+                "centre",
+                "is not the centre this host enrolled at",
+                f"Write {agent.enrolled_at}",
+            )
+    except Exception:
+        agent.journal.shut()
+        raise
+    return agent
 
 
 def _address(config: Path) -> tuple[str, int]:

@@ -32,7 +32,7 @@ class Recorded(NamedTuple):
 
 def fast_folder(prefix: str) -> Path:
     """Return a new folder, in memory where there is one: what a disk would do is recorded, not waited for."""
-    memory = Path("/dev/shm")  # noqa: S108
+    memory = Path("/dev/shm")
     return Path(tempfile.mkdtemp(prefix=prefix, dir=memory if memory.is_dir() else None))
 
 

@@ -17,11 +17,37 @@ _YES = Answer(Say.APPROVED, TO_PAY_FEN, SAID)
 _NO = Answer(Say.DECLINED, None, Evidence(code="51"))
 _WHO_KNOWS = Answer(Say.UNCLEAR)
 _NOT_FOUND = Answer(Say.NOT_FOUND)
-MOVES = (
-    "enrol open_sale ask refuse hold close wish_stop begin_attempt mark_attempt paid not_paid unknown reversing "
-    "giving_back mark_back given_back park begin_return send_refund refund_unclear refunded refund_refused "
-    "answer_late keep_slip take_pin_try pin_was_right cut_batch acknowledge wait_again"
-).split()
+MOVES = [
+    "enrol",
+    "open_sale",
+    "ask",
+    "refuse",
+    "hold",
+    "close",
+    "wish_stop",
+    "begin_attempt",
+    "mark_attempt",
+    "paid",
+    "not_paid",
+    "unknown",
+    "reversing",
+    "giving_back",
+    "mark_back",
+    "given_back",
+    "park",
+    "begin_return",
+    "send_refund",
+    "refund_unclear",
+    "refunded",
+    "refund_refused",
+    "answer_late",
+    "keep_slip",
+    "take_pin_try",
+    "pin_was_right",
+    "cut_batch",
+    "acknowledge",
+    "wait_again",
+]
 
 
 class AgentDay(ReturnDesk):
@@ -119,9 +145,13 @@ class AgentDay(ReturnDesk):
     def _rest(self) -> None:
         journal = self.real_journal
         late = self.sell()
-        journal.answer_late(late.record_id, LateAnswer("cashier-1", Goods.HANDED_OVER, self.clock.wall_ms()), self.key())
+        journal.answer_late(
+            late.record_id, LateAnswer("cashier-1", Goods.HANDED_OVER, self.clock.wall_ms()), self.key()
+        )
         parked = self._pay(takes=[_WHO_KNOWS], queries=[_WHO_KNOWS])
-        journal.keep_slip(parked.record_id, 1, KeyedSlip("cashier-1", "V1", "1" * 12, TO_PAY_FEN, True), self.key())
+        journal.keep_slip(
+            parked.record_id, 1, KeyedSlip("cashier-1", "V1", "1" * 12, TO_PAY_FEN, True), self.key()
+        )
         for _ in range(2):
             journal.take_pin_try("supervisor-1")
         journal.pin_was_right("supervisor-1")

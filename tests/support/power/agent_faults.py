@@ -63,5 +63,3 @@ def try_day(kind: str, stride: int = 1, seed: int = 0) -> Trial:
     finally:
         shutil.rmtree(folder)
     return trial
-
-

@@ -54,7 +54,9 @@ def flips(content: bytes, seed: int, each: int = PAGE) -> Iterator[bytes]:
         yield bytes(changed)
 
 
-def flip(files: Files, name: str, seed: int, folder: Path, each: int = PAGE) -> tuple[Counter[str], list[str]]:
+def flip(
+    files: Files, name: str, seed: int, folder: Path, each: int = PAGE
+) -> tuple[Counter[str], list[str]]:
     """Change a byte in each page of a file in turn; return what came of each, and what is wrong."""
     came: Counter[str] = Counter()
     wrong: list[str] = []

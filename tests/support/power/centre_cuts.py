@@ -58,7 +58,9 @@ def busy() -> Recorded:
     def live(_folder: Path) -> None:
         (books,) = made
         device = keep_busy(books)
-        commands = [books.asked(device, device.hold_request(books.pack.hash, person=20 + n)) for n in range(6)]
+        commands = [
+            books.asked(device, device.hold_request(books.pack.hash, person=20 + n)) for n in range(6)
+        ]
         writer = Writer(books.engine, books.setting, books.clock.now_ms, _raise)
         writer.start()
         for number, command in enumerate(commands):
@@ -94,13 +96,14 @@ def digest(database: Path) -> str:
     if not database.exists():
         return seen.hexdigest()
     connection = sqlite.connect(f"{database.as_uri()}?mode=rw", uri=True)
+    connection.text_factory = bytes  # whatever a damaged page has made of a text
     try:
         names = connection.execute(
             "SELECT name, sql FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY name"
         )
         for name, made in names.fetchall():
-            seen.update(f"{name} {made}\n".encode())
-            for row in connection.execute(f'SELECT * FROM "{name}" ORDER BY _rowid_'):
+            seen.update(name + b" " + made + b"\n")
+            for row in connection.execute(f'SELECT * FROM "{name.decode()}" ORDER BY _rowid_'):
                 seen.update(repr(row).encode())
     finally:
         connection.close()
@@ -125,7 +128,9 @@ def _record(prepare: Callable[[Path], Any], live: Callable[[Path], None]) -> Rec
 
             DefaultDialect.do_commit = acknowledged  # type: ignore[method-assign]
             live(folder)
-        log = [one for one in disk.log if one.file.startswith(database.name) or one.kind in ("commit", "folder")]
+        log = [
+            one for one in disk.log if one.file.startswith(database.name) or one.kind in ("commit", "folder")
+        ]
         return Recorded(before, log, states, database.name)
     finally:
         DefaultDialect.do_commit = commit  # type: ignore[method-assign]

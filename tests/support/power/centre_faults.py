@@ -69,5 +69,3 @@ def try_books(kind: str, stride: int = 1, seed: int = 0) -> Trial:
     finally:
         shutil.rmtree(folder)
     return trial
-
-
