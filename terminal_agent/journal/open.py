@@ -34,11 +34,13 @@ def open_journal(path: Path) -> JournalConnection:
         raise JournalDown(
             f"SQLite {sqlite.sqlite_version} can corrupt its log. Install pysqlite3 0.6.1 or later"
         )
-    connection = None
+    connection: JournalConnection | None = None
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         path.touch(mode=0o600, exist_ok=True)
-        connection = JournalConnection(str(path), timeout=5, isolation_level=None, check_same_thread=False)
+        connection = sqlite.connect(
+            str(path), timeout=5, isolation_level=None, check_same_thread=False, factory=JournalConnection
+        )
         _make_durable(connection, path)
         _agree(connection, path)
     except UnicodeDecodeError as wrong:
@@ -53,6 +55,7 @@ def open_journal(path: Path) -> JournalConnection:
     except JournalDown:
         _close(connection)
         raise
+    assert connection is not None
     return connection
 
 

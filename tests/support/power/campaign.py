@@ -14,12 +14,15 @@ from pathlib import Path
 
 import killed_under_load
 import msgspec
-from power import agent_cuts, agent_faults, agent_flips, agent_kills, centre_cuts, centre_faults
+from power import agent_cuts, agent_faults, agent_flips, agent_kills, centre_cuts, centre_faults, long_queue
 from power.agent_cuts import fast_folder
 from power.every_operation import FAULTS, Trial
 from power.ledger import Ledger, Tried, code, commit, now
 
 _KILLS_A_PIECE = 25
+_MUCH = 100_000
+# As many as there are people enough for at one centre of these tests.
+_DAYS, _SALES_A_DAY = 30, 30
 
 
 class Piece(msgspec.Struct, frozen=True):
@@ -155,6 +158,20 @@ def _kill_centre(database: str, seed: int) -> Piece:
     return Piece("any moment", sum(found["kills"].values()), bad, saw)
 
 
+def _start(_seed: int) -> Piece:
+    found = long_queue.start(_MUCH)
+    slowest = max(found["seconds"])
+    wrong = [] if found["waiting"] == _MUCH else [f"{found['waiting']} wait, not {_MUCH}"]
+    saw = {"ms at the slowest of three": round(slowest * 1000), "MiB of journal": found["journal_mib"]}
+    return Piece(f"{_MUCH} entries", 1, wrong, saw)
+
+
+def _drain(_seed: int) -> Piece:
+    found = long_queue.drain(_DAYS * _SALES_A_DAY)
+    saw = {name: found[name] for name in ("piled_up", "sold_meanwhile", "sent")}
+    return Piece(f"{_DAYS} days of {_SALES_A_DAY} sales", found["piled_up"], found["wrong"], saw)
+
+
 KINDS = (
     Kind("power cut, agent", 60_000, _cut_agent),
     Kind("power cut, centre that is set up", 10_000, functools.partial(_cut_centre, _set_up)),
@@ -168,4 +185,6 @@ KINDS = (
     Kind("agent killed", 1_000, _kill_agent),
     Kind("centre killed", 150, functools.partial(_kill_centre, "sqlite")),
     Kind("centre or PostgreSQL killed", 150, functools.partial(_kill_centre, "postgres")),
+    Kind("start with 100,000 entries waiting", 1, _start),
+    Kind("entry piled up, then sent while a till sells", 2_700, _drain),
 )
