@@ -3,8 +3,9 @@
     python3 scripts/campaign.py --minutes 30
     python3 scripts/campaign.py --report
 
-What was done is kept in a ledger, and a campaign is taken up where it ended; a change to what ships begins a new
-one. Exit 0 when the campaign is whole and everything held, 4 when there is more to do, 1 when something did not.
+What was done is kept in a ledger, and a campaign is taken up where it ended; a change to what ships begins a
+new one. Exit 0 when the campaign is whole and everything held, 4 when there is more to do, 1 when something
+did not hold.
 """
 
 import argparse

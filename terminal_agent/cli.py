@@ -253,7 +253,7 @@ def _typed_pin() -> Secret:
 
 
 def _trusted_agent(config: Path) -> Agent:
-    """Return the agent once the enrolment fits its configuration: a training device stays a training device."""
+    """Return the agent once its enrolment fits its configuration: a training device stays one."""
     settings = read_config(config)
     # Opened once: a journal with much in it takes its time to be checked.
     agent = Agent(settings, make_log())

@@ -33,7 +33,7 @@ class Table(msgspec.Struct, frozen=True):
     def image(self, row: str) -> str:
         """Return SQL for a row as a JSON array, its id first. `row` is NEW, OLD or a table."""
         parts = [
-            f"CASE WHEN {row}.{name} IS NULL THEN NULL ELSE json_object('text', CAST({row}.{name} AS TEXT)) END"
+            f"iif({row}.{name} IS NULL, NULL, json_object('text', CAST({row}.{name} AS TEXT)))"
             if name in self.blobs
             else f"{row}.{name}"
             for name in self.columns
