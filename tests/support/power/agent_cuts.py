@@ -1,7 +1,7 @@
 """Is everything that the agent's journal acknowledged there after a power cut, and nothing by half?
 
-A day is lived once and recorded; then the power is cut after each of its operations, the disk made as it may be
-then, and the shipped code opens it.
+A day is lived once and recorded; then the power is cut after each of its operations, the disk made as it may
+be then, and the shipped code opens it.
 """
 
 import hashlib

@@ -18,7 +18,7 @@ from terminal_agent.journal.open import open_journal
 
 
 class FaultyDay(AgentDay):
-    """A day in which every call of the journal, and every start, fails at its operations before it is done."""
+    """A day in which every call of the journal and every start fails at its operations first."""
 
     def __init__(self, folder: Path, disk: RecordedDisk, trial: Trial) -> None:
         self._disk, self._trial = disk, trial

@@ -1,7 +1,7 @@
 """Which kinds of harm are there, how much of each is a whole campaign, and what is still to do?
 
-Each kind is done in pieces, each drawn from a seed: 0, 1, 2 and so on. A piece that is in the ledger for this code
-is not done again, so a campaign may be ended at any time and taken up later.
+Each kind is done in pieces, each drawn from a seed: 0, 1, 2 and so on. A piece that is in the ledger for this
+code is not done again, so a campaign may be ended at any time and taken up later.
 """
 
 import functools
@@ -35,7 +35,7 @@ class Piece(msgspec.Struct, frozen=True):
 
 
 class Kind(msgspec.Struct, frozen=True):
-    """A kind of harm: its name, how many trials are a whole campaign, and how a piece is done from its seed."""
+    """A kind of harm, how many trials are a whole campaign, and how a piece is done from its seed."""
 
     name: str
     goal: int
@@ -62,7 +62,11 @@ def run(
             if time.monotonic() > until:
                 return wrong, False
             seed, began = seeds[kind.name], time.monotonic()
-            piece = kind.do(seed)
+            try:
+                piece = kind.do(seed)
+            except Exception as failed:
+                # What breaks the trial itself has to be looked at too, and the others go on.
+                piece = Piece("broken off", 0, [f"{type(failed).__name__}: {failed}"])
             seconds = round(time.monotonic() - began, 1)
             tried = Tried(
                 kind=kind.name,

@@ -99,7 +99,8 @@ def digest(database: Path) -> str:
     connection.text_factory = bytes  # whatever a damaged page has made of a text
     try:
         names = connection.execute(
-            "SELECT name, sql FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY name"
+            "SELECT name, sql FROM sqlite_master WHERE type = 'table' "
+            "AND name NOT LIKE 'sqlite_%' ORDER BY name"
         )
         for name, made in names.fetchall():
             seen.update(name + b" " + made + b"\n")

@@ -13,7 +13,7 @@ from power.recorded_disk import Operation
 
 _SECTOR = 512
 LOST, KEPT = 0, 1
-"""The first two variants of a cut: all that was not synced is lost, or all of it is there. The rest are drawn."""
+"""The first two variants of a cut: all that was not synced is lost, or is there. The rest are drawn."""
 
 
 class _OneFile:

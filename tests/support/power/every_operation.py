@@ -3,8 +3,8 @@
     trial = Trial("full", stride=1)
     trial.run(disk, act, expected, check)
 
-The act is tried again after each failure, once the disk works; so all that happens does happen in the end, having
-failed at each of its operations before. With a longer stride some are left out.
+The act is tried again after each failure, once the disk works; so all that happens does happen in the end,
+having failed at each of its operations before. With a longer stride some are left out.
 """
 
 import random
@@ -26,7 +26,7 @@ FAULTS = {
 
 
 class Trial:
-    """Tries acts with one kind of fault. `said` counts what was said, `wrong` has what should not have been."""
+    """Tries acts with one kind of fault. `said` counts what was said, `wrong` lists what must not be."""
 
     def __init__(self, kind: str, stride: int = 1, seed: int = 0) -> None:
         self.kind = kind
@@ -44,7 +44,7 @@ class Trial:
     def run(
         self, disk: RecordedDisk, act: Callable[[], T], expected: type[Exception], check: Callable[[], str]
     ) -> T:
-        """Return what `act` does in the end. `check` says what is wrong after a failure, "" when nothing is."""
+        """Return what `act` does in the end. `check` says what is wrong after a failure, or ""."""
         with_, for_ever = FAULTS[self.kind]
         at = self._step() - 1
         while True:

@@ -1,4 +1,4 @@
-"""What has been tried, with which seed, on which code, and what came of it? A file of lines that only grows."""
+"""What has been tried, with which seed, on which code, and what came of it? Lines in a file that grows."""
 
 import datetime
 import functools
@@ -16,7 +16,7 @@ _SHIPPED = ("subsidy", "terminal_agent", "settlement", "catalog_sync", "setup.cf
 
 
 class Tried(msgspec.Struct, frozen=True):
-    """One piece of work that was done: `count` trials of a kind, drawn from `seed`, at the points that `point` names.
+    """One piece of work: `count` trials of a kind, drawn from `seed`, at the points that `point` names.
 
     `code` names what ships, whatever else the commit holds; `wrong` is empty when everything held.
     """
@@ -79,9 +79,8 @@ def report(lines: Sequence[Tried]) -> str:
     ]
     for kind in count:
         seen = "; ".join(f"{number:,} {what}" for what, number in saw[kind].most_common(6))
-        rows.append(
-            f"| {kind} | {count[kind]:,} | {wrong[kind]} | {seconds[kind]} | {seen} | {', '.join(sorted(code[kind]))} |"
-        )
+        codes = ", ".join(sorted(code[kind]))
+        rows.append(f"| {kind} | {count[kind]:,} | {wrong[kind]} | {seconds[kind]:,} | {seen} | {codes} |")
     return "\n".join(rows)
 
 

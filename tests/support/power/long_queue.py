@@ -1,4 +1,4 @@
-"""How does an agent start, and how does it come up with the centre again, when very much waits in its outbox?"""
+"""How does an agent start, and come up with the centre again, when very much waits in its outbox?"""
 
 import shutil
 import tempfile
@@ -76,7 +76,8 @@ def _copy(
     content = body.replace(old.encode(), new.encode())
     digest = outbox.entry_hash(ENROLLED.device, ENROLLED.epoch, seq, prev, content)
     db.execute(
-        "INSERT INTO outbox (seq, record_id, kind, prev, hash, body, made_ms) VALUES (?, ?, 'paid', ?, ?, ?, 0)",
+        "INSERT INTO outbox (seq, record_id, kind, prev, hash, body, made_ms) "
+        "VALUES (?, ?, 'paid', ?, ?, ?, 0)",
         (seq, new, prev, digest, content),
     )
 
@@ -108,7 +109,7 @@ def start(entries: int, *, after_a_kill: bool = False) -> dict[str, Any]:
 
 
 def drain(sales: int) -> dict[str, Any]:
-    """Let so many sales pile up while the centre takes no records, then send them while the other till sells."""
+    """Let so many sales pile up while the centre takes no records, then send them while a till sells."""
     folder = Path(tempfile.mkdtemp(prefix="long-drain-"))
     (folder / "centre").mkdir()
     (folder / "shop").mkdir()

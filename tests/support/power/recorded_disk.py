@@ -1,4 +1,4 @@
-"""Which bytes does the shipped code write, sync, cut and delete, in which order? And what if the disk says no?
+"""What does the shipped code write, sync, cut and delete, in which order? And what if the disk says no?
 
     with RecordedDisk(folder) as disk:
         ...            # the shipped code, unchanged
