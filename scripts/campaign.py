@@ -10,6 +10,7 @@ did not hold.
 
 import argparse
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -44,6 +45,9 @@ def run(ledger_file: Path, only: list[str] | None, minutes: float, *, only_repor
     if only_report:
         print(report(list(ledger.lines())))
         return 0
+
+    # Told to end, end what was started: servers, agents, terminals.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(4))
 
     def tell(one: Tried) -> None:
         held = "held" if not one.wrong else f"{len(one.wrong)} DID NOT HOLD"

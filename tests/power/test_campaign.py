@@ -1,10 +1,13 @@
 """A campaign that was ended is taken up where it was, and what was done is told from its ledger."""
 
+import subprocess
+import sys
+
 import msgspec
 import pytest
 from power import campaign
 from power.campaign import Kind, Piece
-from power.ledger import Ledger, Tried, code, report
+from power.ledger import ROOT, Ledger, Tried, code, report
 
 
 @pytest.fixture
@@ -80,3 +83,17 @@ def test_every_kind_of_harm_has_a_name_and_a_goal():
     cuts = sum(one.goal for one in campaign.KINDS if one.name.startswith("power cut"))
     kills = sum(one.goal for one in campaign.KINDS if one.name.endswith("killed"))
     assert (cuts >= 100_000, kills >= 1_300) == (True, True)
+
+
+def test_the_command_ends_with_4_while_there_is_more_to_do_and_prints_its_report(tmp_path):
+    script, kept = ROOT / "scripts" / "campaign.py", tmp_path / "ledger.jsonl"
+
+    def run(*words):
+        command = [sys.executable, script, "--ledger", kept, *words]
+        return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+
+    done = run("--minutes", "0.1", "--only", "disk full, agent")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "held" in done.stdout
+    assert run("--minutes", "-1").returncode == 4
+    assert "| disk full, agent |" in run("--report").stdout
