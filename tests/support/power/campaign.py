@@ -166,7 +166,12 @@ def _start(_seed: int) -> Piece:
     found = long_queue.start(_MUCH)
     slowest = max(found["seconds"])
     wrong = [] if found["waiting"] == _MUCH else [f"{found['waiting']} wait, not {_MUCH}"]
-    saw = {"ms at the slowest of three": round(slowest * 1000), "MiB of journal": found["journal_mib"]}
+    saw = {
+        "ms at the slowest of three": round(slowest * 1000),
+        "ms of processor": round(max(found["processor_s"]) * 1000),
+        "MiB of journal": found["journal_mib"],
+        "MiB of black box": found["black_box_mib"],
+    }
     return Piece(f"{_MUCH} entries", 1, wrong, saw)
 
 
