@@ -10,7 +10,7 @@ import msgspec
 
 from terminal_agent import system
 from terminal_agent.journal import black_box, recover
-from terminal_agent.journal.connection import JournalDamaged, JournalDown
+from terminal_agent.journal.connection import JournalDamaged, JournalDown, row_of
 from terminal_agent.journal.open import open_journal
 
 
@@ -37,7 +37,7 @@ def look(journal: Path) -> Looked:
         folded = recover.fold(journal)
         return Looked(str(wrong), _said_of(folded), 0 if folded is None else len(folded.rows))
     try:
-        row, folded = recover.row_of(database), recover.fold(journal)
+        row, folded = row_of(database), recover.fold(journal)
         assert row is not None
         fits = folded is not None and (folded.generation, folded.at.head, folded.total) == (
             row.generation,

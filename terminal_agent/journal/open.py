@@ -17,6 +17,7 @@ from terminal_agent.journal.connection import (
     JournalDamaged,
     JournalDown,
     explained,
+    row_of,
 )
 from terminal_agent.journal.schema import migrations
 
@@ -61,7 +62,13 @@ def open_journal(path: Path) -> JournalConnection:
 
 def _agree(connection: JournalConnection, path: Path) -> None:
     """Have database and black box say the same, with the tables of today."""
-    box = recover.settle(connection, path)
+    try:
+        box = recover.settle(connection, path)
+    except sqlite.OperationalError as wrong:
+        if getattr(wrong, "sqlite_errorcode", 0) != sqlite.SQLITE_ERROR:
+            raise
+        # Nothing of ours is asked for that a whole journal would not have: a name in its schema has changed.
+        raise JournalDamaged(f"{path} is damaged: {wrong}. {MEND}") from wrong
     if migrations.pending(Database(connection)):
         if box is not None:
             recover.leave(connection)
@@ -70,9 +77,9 @@ def _agree(connection: JournalConnection, path: Path) -> None:
         migrations.apply(Database(connection))
     if box is None:
         box = recover.begin(connection, path)
-    row = recover.row_of(connection)
+    row = row_of(connection)
     assert row is not None
-    connection.keep_in(box, row.total)
+    connection.keep_in(box, row)
 
 
 def _make_durable(connection: sqlite.Connection, path: Path) -> None:

@@ -8,25 +8,25 @@ from pathlib import Path
 
 import msgspec
 import pysqlite3.dbapi2 as sqlite
+from msgspec.structs import replace
 from sqlite_utils import Database
 
 from terminal_agent import system
 from terminal_agent.journal import black_box, watch
 from terminal_agent.journal.black_box import GONE, START, BlackBox, Frame, Place
-from terminal_agent.journal.connection import MEND, JournalConnection, JournalDamaged, JournalDown
+from terminal_agent.journal.connection import (
+    MEND,
+    JournalConnection,
+    JournalDamaged,
+    JournalDown,
+    Row,
+    row_of,
+    write_row,
+)
 from terminal_agent.journal.schema import migrations
 from terminal_agent.journal.watch import Table
 
 _ROWS_A_FRAME = 1000
-
-
-class Row(msgspec.Struct, frozen=True):
-    """What a journal says of its black box. Without a head none is in use."""
-
-    generation: int
-    size: int
-    head: str | None
-    total: int
 
 
 class Folded(msgspec.Struct, frozen=True):
@@ -91,7 +91,7 @@ def begin(db: JournalConnection, journal: Path) -> BlackBox:
     box.sync()
     system.sync_folder(path.parent)
     db.execute("BEGIN IMMEDIATE")
-    _write_row(db, generation, box.at, total)
+    write_row(db, Row(generation, box.at.size, box.at.head, total))
     db.execute("COMMIT")
     for old in black_box.generations_of(journal):
         if old < generation:
@@ -101,18 +101,9 @@ def begin(db: JournalConnection, journal: Path) -> BlackBox:
 
 def leave(db: JournalConnection) -> None:
     """Say that the black box in use ends here: the tables are about to change."""
-    db.execute("UPDATE black_box SET head = NULL")
-
-
-def row_of(db: sqlite.Connection) -> Row | None:
-    """Return what the journal says of its black box, None when it has no such table."""
-    there = db.execute("SELECT 1 FROM main.sqlite_schema WHERE name = 'black_box'").fetchone()
-    if there is None:
-        return None
-    found = db.execute("SELECT generation, size, head, total FROM black_box").fetchone()
-    if found is None:
-        raise JournalDamaged(f"The journal is damaged: it names no black box. {MEND}")
-    return Row(*found)
+    row = row_of(db)
+    assert row is not None
+    write_row(db, replace(row, head=None))
 
 
 def fold(journal: Path) -> Folded | None:
@@ -134,7 +125,7 @@ def make_again(folded: Folded, into: Path) -> None:
         db.execute("BEGIN IMMEDIATE")
         tables = {one.name: one for one in watch.tables_of(db)}
         watch.put(db, tables, ((what, row, msgspec.Raw(image)) for (what, row), image in folded.rows.items()))
-        _write_row(db, folded.generation, folded.at, folded.total)
+        write_row(db, Row(folded.generation, folded.at.size, folded.at.head, folded.total))
         db.execute("COMMIT")
         if watch.total_of(db) != folded.total or db.execute("PRAGMA foreign_key_check").fetchone():
             raise JournalDown(
@@ -170,19 +161,12 @@ def _follow(db: JournalConnection, box: BlackBox, frame: Frame, after: Place) ->
     assert row is not None
     db.execute("BEGIN IMMEDIATE")
     watch.put(db, tables, frame.changes)
-    _write_row(db, row.generation, after, frame.total)
+    write_row(db, Row(row.generation, after.size, after.head, frame.total))
     if watch.total_of(db) != frame.total:
         db.execute("ROLLBACK")
         raise JournalDamaged(f"The black box does not fit the journal. {MEND}")
     db.execute("COMMIT")
     box.keep(after)
-
-
-def _write_row(db: sqlite.Connection, generation: int, at: Place, total: int) -> None:
-    db.execute(
-        "UPDATE black_box SET generation = ?, size = ?, head = ?, total = ?",
-        (generation, at.size, at.head, total),
-    )
 
 
 def _id_of(image: bytes) -> int:

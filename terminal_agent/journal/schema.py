@@ -4,6 +4,8 @@ Each migration and the row that records it commit together. Moves that a state t
 are refused by triggers, and every move is kept in `move`: a night's question is answered there.
 """
 
+import zlib
+
 from sqlite_utils import Database
 from sqlite_utils.migrations import Migrations
 
@@ -235,10 +237,10 @@ def goods_returns(database: Database) -> None:
 def black_box(database: Database) -> None:
     """Say which black box belongs to this journal, how far it goes, and what all rows come to.
 
-    Without a head there is none yet, and one is begun at the next start.
+    Without a head there is none yet, and one is begun at the next start. `own` is a CRC-32 over the rest.
     """
     database.execute(
         "CREATE TABLE black_box (one INTEGER PRIMARY KEY CHECK (one = 1), generation INTEGER NOT NULL, "
-        "size INTEGER NOT NULL, head TEXT, total INTEGER NOT NULL) STRICT"
+        "size INTEGER NOT NULL, head TEXT, total INTEGER NOT NULL, own INTEGER NOT NULL) STRICT"
     )
-    database.execute("INSERT INTO black_box VALUES (1, 0, 0, NULL, 0)")
+    database.execute("INSERT INTO black_box VALUES (1, 0, 0, NULL, 0, ?)", (zlib.crc32(b"0 0 None 0"),))

@@ -16,7 +16,7 @@ from power.cut_images import Disk, put
 from power.recorded_disk import Operation, RecordedDisk
 
 from terminal_agent.journal import recover, watch
-from terminal_agent.journal.connection import JournalConnection, JournalDown
+from terminal_agent.journal.connection import JournalConnection, JournalDown, row_of
 from terminal_agent.journal.open import open_journal
 
 
@@ -89,7 +89,7 @@ def _wrong(journal: Path, may_be: list[str]) -> str:
     except JournalDown as down:
         return str(down)
     try:
-        now, row = digest(db), recover.row_of(db)
+        now, row = digest(db), row_of(db)
     finally:
         db.close()
     if now not in may_be:

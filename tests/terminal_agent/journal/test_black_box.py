@@ -132,6 +132,43 @@ def test_a_word_that_was_changed_on_the_disk_is_found_and_made_good(shop, path):
     assert (path.parent / "journal.db.damaged-1").exists()
 
 
+@pytest.mark.parametrize(
+    "query", ["SELECT head FROM black_box", "SELECT applied_at FROM _sqlite_migrations ORDER BY id DESC"]
+)
+def test_a_text_that_is_none_any_more_is_damage(query, shop, path):
+    shop.sell()
+    before = digest(shop.connection)
+    ((found,),) = shop.rows(query + " LIMIT 1")
+    shop.connection.close()
+    damage(path, found.encode(), b"\xfd" + found.encode()[1:])
+    with pytest.raises(JournalDamaged):
+        open_journal(path)
+    assert mend(path).is_well
+    assert reopened(path) == before
+
+
+def test_a_column_that_is_called_otherwise_is_damage(shop, path):
+    shop.sell()
+    before = digest(shop.connection)
+    shop.connection.close()
+    damage(path, b"head TEXT", b"heaf TEXT")
+    with pytest.raises(JournalDamaged, match="no such column"):
+        open_journal(path)
+    assert mend(path).is_well
+    assert reopened(path) == before
+
+
+def test_a_black_box_of_another_length_than_the_journal_says_is_damage(shop, path):
+    shop.sell()
+    before = digest(shop.connection)
+    shop.connection.execute("UPDATE black_box SET size = size - 1")
+    shop.connection.close()
+    with pytest.raises(JournalDamaged, match="black box"):
+        open_journal(path)
+    assert mend(path).is_well
+    assert reopened(path) == before
+
+
 def test_sales_go_on_after_a_journal_was_mended(shop, path):
     shop.sell()
     shop.connection.close()
