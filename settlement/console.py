@@ -10,10 +10,10 @@ from typing import Annotated, Any, NoReturn
 
 import msgspec
 import typer
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError
 
 from settlement.config import CONFIG_VARIABLE
-from settlement.db.connection import explain
+from settlement.db.connection import trouble
 from settlement.db.place import DatabaseDown
 from settlement.people.acting import NotAllowed
 from settlement.people.credentials import TOKEN_FILE_VARIABLE
@@ -64,8 +64,10 @@ def run(work: Callable[[], Shown], json: bool) -> None:
         _leave(str(wrong), 3, json)
     except (DatabaseDown, AddressTaken) as wrong:
         _leave(str(wrong), 5, json)
-    except OperationalError as wrong:
-        _leave(f"the database: {explain(wrong)}. See who uses it, then try again", 5, json)
+    except DBAPIError as wrong:
+        if (said := trouble(wrong)) is None:
+            raise
+        _leave(said, 5, json)
     except NotAllowed as wrong:
         _leave(str(wrong), 6, json)
     except UserRefused as wrong:

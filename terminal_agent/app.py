@@ -65,14 +65,15 @@ class Agent:
         enrolled = self.journal.enrolled()
         if enrolled is None:
             raise NotEnrolled("This host is not enrolled. Run `terminal-agent enrol CODE`")
-        self._device: v1.Enrolled = enrolled[0]
+        self.device: v1.Enrolled = enrolled[0]
+        self.enrolled_at = enrolled[1]
         key = device_key.read_key(config.device_key)
         self._line = Line(
             url=config.centre,
-            device=self._device.device,
-            epoch=self._device.epoch,
+            device=self.device.device,
+            epoch=self.device.epoch,
             key=key.signing,
-            centre_keys=centre_keys(self._device),
+            centre_keys=centre_keys(self.device),
             clock=self._clock,
             random_bytes=system.random_bytes,
         )
@@ -85,7 +86,7 @@ class Agent:
             centre=self._centre,
             key=key,
             clock=self._clock,
-            lag_target_s=float(self._device.lag_target_s),
+            lag_target_s=float(self.device.lag_target_s),
             log=log,
         )
         self._payments = self._open_links()
@@ -130,7 +131,7 @@ class Agent:
         schedule.start(self._config.sync_every_s, self._nudge_sync, self.checkout.close_overdue)
         for link in self._links_missing():
             self._log("link.missing", link=link)
-        self._log("agent.started", device=self._device.device, shop=self._device.shop)
+        self._log("agent.started", device=self.device.device, shop=self.device.shop)
 
     def resume(self) -> None:
         """Finish what the last run left open, send what waits, and return; nothing is sold meanwhile."""
@@ -181,8 +182,8 @@ class Agent:
             "links_missing": self._links_missing(),
             "parked": numbers["parked"],
             "returning": numbers["returning"],
-            "device": self._device.device,
-            "shop": self._device.shop,
+            "device": self.device.device,
+            "shop": self.device.shop,
             "training": self._config.training,
         }
 

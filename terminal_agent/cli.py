@@ -23,6 +23,8 @@ from terminal_agent.checkout.supervisor import hash_of
 from terminal_agent.config import Config, read_config
 from terminal_agent.emulators.cli import app as emulate_app
 from terminal_agent.journal.journal import SqliteJournal
+from terminal_agent.journal.mend import look as look_at_journal
+from terminal_agent.journal.mend import mend as mend_journal
 from terminal_agent.journal.open import JournalDown, open_journal
 from terminal_agent.log import make_log
 from terminal_agent.sync import device_key
@@ -51,7 +53,7 @@ def main() -> None:
 def run(config: ConfigOption = _DEFAULT, as_json: JsonOption = False) -> None:
     """Serve the tills until told to stop. Example: terminal-agent run --config agent.yaml"""
     with _explained(as_json):
-        agent = Agent(_trusted(config), make_log())
+        agent = _trusted_agent(config)
         if (why := port_problem(*_address(config))) is not None:
             _fail(why, _DOWN)
         agent.start()
@@ -68,7 +70,7 @@ def resume(
 ) -> None:
     """Finish what a power cut left open, then end. Example: terminal-agent resume --config agent.yaml"""
     with _explained(as_json):
-        agent = Agent(_trusted(config), make_log())
+        agent = _trusted_agent(config)
         if not dry_run:
             agent.resume()
         still_open = [sale.record_id for sale in agent.journal.unfinished()]
@@ -171,6 +173,24 @@ def doctor(config: ConfigOption = _DEFAULT, as_json: JsonOption = False) -> None
         raise typer.Exit(0 if all(one.well for one in findings) else _LOOK_AT_IT)
 
 
+@app.command()
+def mend(
+    config: ConfigOption = _DEFAULT,
+    as_json: JsonOption = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only look.")] = False,
+) -> None:
+    """Make a damaged journal anew from its black box, or the other way round. Example: terminal-agent mend"""
+    with _explained(as_json):
+        settings = read_config(config)
+        if ask_agent(settings.host, settings.port, "/v1/status", AgentStatus) is not None:
+            _fail("The agent runs. Stop it first", _REFUSED)
+        found = look_at_journal(settings.journal) if dry_run else mend_journal(settings.journal)
+        document = {"database": found.database, "black_box": found.black_box, "rows": found.rows}
+        text = f"database: {found.database}\nblack box: {found.black_box}, {found.rows} rows"
+        _print(document | {"dry_run": dry_run}, as_json, text)
+        raise typer.Exit(0 if found.is_well else _LOOK_AT_IT)
+
+
 @outbox_app.command("ls")
 def outbox_ls(config: ConfigOption = _DEFAULT, as_json: JsonOption = False) -> None:
     """List what the centre has not acknowledged. Example: terminal-agent outbox ls --config agent.yaml"""
@@ -232,20 +252,25 @@ def _typed_pin() -> Secret:
     return Secret(piped.readline().rstrip("\r\n"))
 
 
-def _trusted(config: Path) -> Config:
-    """Return the configuration once the enrolment fits it: a training device stays a training device."""
+def _trusted_agent(config: Path) -> Agent:
+    """Return the agent once its enrolment fits its configuration: a training device stays one."""
     settings = read_config(config)
-    journal = _journal(settings)
-    found = journal.enrolled()
-    journal.shut()
-    if found is None:
-        raise NotEnrolled("This host is not enrolled. Run `terminal-agent enrol CODE`")
-    _check_training(settings, training=found[0].training)
-    if found[1] != settings.centre:
-        raise FileError(
-            str(config), 1, "centre", "is not the centre this host enrolled at", f"Write {found[1]}"
-        )
-    return settings
+    # Opened once: a journal with much in it takes its time to be checked.
+    agent = Agent(settings, make_log())
+    try:
+        _check_training(settings, training=agent.device.training)
+        if agent.enrolled_at != settings.centre:
+            raise FileError(
+                str(config),
+                1,
+                "centre",
+                "is not the centre this host enrolled at",
+                f"Write {agent.enrolled_at}",
+            )
+    except Exception:
+        agent.journal.shut()
+        raise
+    return agent
 
 
 def _address(config: Path) -> tuple[str, int]:

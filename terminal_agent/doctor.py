@@ -13,6 +13,8 @@ from terminal_agent.channels.key_files import KeyFiles, KeyTrouble
 from terminal_agent.channels.profile import Profile as ChannelProfile
 from terminal_agent.checkout.ports import Ask
 from terminal_agent.config import Config, TerminalConfig
+from terminal_agent.journal.mend import look
+from terminal_agent.journal.open import JournalDown
 from terminal_agent.sync.device_key import read_key
 from terminal_agent.sync.line import NO_ANSWER, answers
 from terminal_agent.system import SystemClock
@@ -49,6 +51,7 @@ def examine(config: Config, *, agent_runs: bool) -> list[Finding]:
         _centre(config.centre),
     ]
     if not agent_runs:
+        findings += _journal(config.journal)
         findings += [_terminal(one) for one in config.terminals.values()]
     findings += [_channel(wallet, profile) for wallet, profile in config.channels.items()]
     return findings
@@ -68,6 +71,17 @@ def _key(path: Path) -> Finding:
     except FileError as wrong:
         return Finding("device key", False, str(wrong), "Run `terminal-agent enrol CODE`")
     return Finding("device key", True, "readable by this user only")
+
+
+def _journal(path: Path) -> list[Finding]:
+    if not path.exists():
+        return []
+    try:
+        looked = look(path)
+    except JournalDown as wrong:
+        return [Finding("journal", False, str(wrong), "Stop whatever else has it open")]
+    found = f"database {looked.database}, black box {looked.black_box}"
+    return [Finding("journal", looked.is_well, found, "Run `terminal-agent mend`")]
 
 
 def _centre(url: str) -> Finding:

@@ -1,4 +1,4 @@
-"""The host's clocks, randomness and threads: no other file of the agent touches them."""
+"""The host's clocks, randomness, threads and the one file that only grows: no other file touches them."""
 
 import os
 import platform
@@ -7,6 +7,7 @@ import secrets
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
@@ -93,3 +94,54 @@ class Changes:
 def new_lock() -> threading.RLock:
     """Return a lock for one resource that several workers share."""
     return threading.RLock()
+
+
+class GrowingFile:
+    """A file that grows at its end only, and may be cut back to what it was. Raises OSError."""
+
+    def __init__(self, path: Path) -> None:
+        """Open `path`, made when it is not there, for its user only."""
+        flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0)
+        self._file = os.open(path, flags, 0o600)
+        self.size = os.fstat(self._file).st_size
+
+    def append(self, content: bytes) -> None:
+        """Write at the end; on the disk only after `sync`."""
+        os.lseek(self._file, self.size, os.SEEK_SET)
+        rest = memoryview(content)
+        while rest:
+            rest = rest[os.write(self._file, rest) :]
+        self.size += len(content)
+
+    def sync(self) -> None:
+        """Return once everything written is on the disk."""
+        os.fsync(self._file)
+
+    def cut(self, size: int) -> None:
+        """Make the file `size` bytes long, on the disk."""
+        os.ftruncate(self._file, size)
+        os.fsync(self._file)
+        self.size = size
+
+    def read_from(self, at: int) -> bytes:
+        """Return everything from `at` on."""
+        os.lseek(self._file, at, os.SEEK_SET)
+        parts = []
+        while part := os.read(self._file, 1 << 20):
+            parts.append(part)
+        return b"".join(parts)
+
+    def close(self) -> None:
+        """Close the file."""
+        os.close(self._file)
+
+
+def sync_folder(path: Path) -> None:
+    """Return once the names of the files in the folder are on the disk. Raises OSError."""
+    if os.name == "nt":
+        return  # NTFS keeps names in its own log; a folder cannot be opened there
+    folder = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)

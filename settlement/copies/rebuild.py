@@ -20,7 +20,7 @@ from settlement.copies.books import (
 from settlement.copies.compare import differences
 from settlement.copies.dump import Content, content
 from settlement.copies.log import Folded, fold_log
-from settlement.db.connection import writing
+from settlement.db.connection import damage, writing
 from settlement.ledger import read_books
 
 
@@ -51,7 +51,7 @@ def rebuild(source: Connection, scratch: Engine, keep_postings: bool = False) ->
     books = content(source, FOLDED)
     with scratch.begin() as target:
         anew = content(target, FOLDED)
-        faults = [*folded.faults, *read_books.faults(source)]
+        faults = [*damage(source), *folded.faults, *read_books.faults(source)]
         # After an event that cannot be folded everything differs.
         if folded.is_whole:
             wrong = books.differs_from(anew)

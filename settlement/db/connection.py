@@ -180,6 +180,27 @@ def is_away(wrong: BaseException) -> bool:
     return lost or isinstance(wrong, OperationalError | InterfaceError | PoolEmpty | DatabaseDown)
 
 
+def damage(connection: Connection) -> list[str]:
+    """Return what is wrong with the pages and indexes of an SQLite file; PostgreSQL looks after its own."""
+    if connection.dialect.name != "sqlite":
+        return []
+    found = connection.exec_driver_sql("PRAGMA integrity_check(10)").scalars().all()
+    return [] if found == ["ok"] else [f"the file is damaged: {' '.join(one.split())}" for one in found]
+
+
+def trouble(wrong: DBAPIError) -> str | None:
+    """Return what is wrong with the disk or the database and what to do; None when it is neither."""
+    code = getattr(wrong.orig, "sqlite_errorcode", 0) & 0xFF
+    said = f"the database: {explain(wrong)}"
+    if code in (pysqlite3.dbapi2.SQLITE_CORRUPT, pysqlite3.dbapi2.SQLITE_NOTADB):
+        return f"{said}. Stop the service, keep the file as it is, and restore the newest backup"
+    if code == pysqlite3.dbapi2.SQLITE_FULL:
+        return f"{said}. Nothing was changed. Free space, then try again"
+    if code == pysqlite3.dbapi2.SQLITE_IOERR:
+        return f"{said}. Look at the disk, then try again"
+    return f"{said}. See who uses it, then try again" if isinstance(wrong, OperationalError) else None
+
+
 def explain(wrong: DBAPIError) -> str:
     """Return what a database's error says, without the rows that it was about."""
     return str(wrong.orig).splitlines()[0]

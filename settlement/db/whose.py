@@ -45,7 +45,11 @@ def _of_file(place: Sqlite) -> str | None:
             connection.close()
     except sqlite.OperationalError as wrong:
         raise DatabaseDown(f"{place}: {wrong}. See who uses it, then try again") from None
-    except sqlite.DatabaseError:
+    except sqlite.DatabaseError as wrong:
+        if wrong.sqlite_errorcode & 0xFF == sqlite.SQLITE_CORRUPT:
+            raise DatabaseDown(
+                f"{place}: {wrong}. Stop the service, keep the file as it is, and restore the newest backup"
+            ) from None
         raise _foreign(place, "it is not an SQLite database") from None
     return None if programme is None else str(programme[0])
 

@@ -1,4 +1,4 @@
-"""Where does a sale stand, and how does it move? Every call is one transaction.
+"""Where does a sale stand, and how does it move? Every call is one transaction. Raises JournalDown.
 
 One connection behind one lock. A move is a compare-and-set on the state; what belongs together
 (an outcome and its outbox entry, a hold number and ASKING) commits together. The state tables are
@@ -19,6 +19,7 @@ from terminal_agent.checkout.ports import Clock, KeyMacs, KeyReused, Opening
 from terminal_agent.checkout.sale import Held, Sale
 from terminal_agent.checkout.states import OPEN_SALES, SaleState
 from terminal_agent.journal import outbox, read_sale
+from terminal_agent.journal.connection import explained
 from terminal_agent.journal.write_attempt import AttemptMoves
 from terminal_agent.journal.write_return import ReturnMoves
 
@@ -48,15 +49,16 @@ class SqliteJournal(AttemptMoves, ReturnMoves):
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite.Connection]:
-        with self._lock:
+        with self._lock, _explained():
             self._connection.execute("BEGIN IMMEDIATE")
             self._wrote_entry = False
             try:
                 yield self._connection
+                self._connection.commit()
             except BaseException:
-                self._connection.execute("ROLLBACK")
+                # Not the statement: after a disk that is full SQLite may have rolled back by itself.
+                self._connection.rollback()
                 raise
-            self._connection.execute("COMMIT")
             wrote_entry = self._wrote_entry
         self._changed()
         if wrote_entry:
@@ -64,7 +66,7 @@ class SqliteJournal(AttemptMoves, ReturnMoves):
 
     @contextmanager
     def _looking(self) -> Iterator[sqlite.Connection]:
-        with self._lock:
+        with self._lock, _explained():
             yield self._connection
 
     def shut(self) -> None:
@@ -287,6 +289,17 @@ class SqliteJournal(AttemptMoves, ReturnMoves):
             "UPDATE sale SET state = 'CLOSING', why = ?, reasons = ? WHERE record_id = ?",
             (why, _json(reasons or sale.reasons), sale.record_id),
         )
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    """Turn a fault of disk or file into JournalDown: what to do, instead of what SQLite calls it."""
+    try:
+        yield
+    except (sqlite.Error, OSError) as wrong:
+        if (meant := explained(wrong)) is None:
+            raise
+        raise meant from wrong
 
 
 def _json(value: object) -> str:

@@ -2,6 +2,7 @@
 
 SQLite comes from pysqlite3, which bundles a version without the WAL-reset fault. WAL with
 synchronous=FULL is asserted at every open: with NORMAL a power cut loses acknowledged commits.
+Nothing is sold on a journal whose rows are not what was written.
 """
 
 from pathlib import Path
@@ -9,33 +10,76 @@ from pathlib import Path
 import pysqlite3.dbapi2 as sqlite
 from sqlite_utils import Database
 
+from terminal_agent.journal import recover
+from terminal_agent.journal.connection import (
+    MEND,
+    JournalConnection,
+    JournalDamaged,
+    JournalDown,
+    explained,
+    row_of,
+)
 from terminal_agent.journal.schema import migrations
+
+__all__ = ("JournalDamaged", "JournalDown", "open_journal")
 
 _OLDEST_SAFE = (3, 51, 3)
 
 
-class JournalDown(Exception):
-    """The journal cannot be used. The message says why and what to do."""
-
-
-def open_journal(path: Path) -> sqlite.Connection:
+def open_journal(path: Path) -> JournalConnection:
     """Open the journal at `path`, making or migrating it, and return its one connection.
 
-    Raises JournalDown when it is damaged, locked by another agent, or cannot be made durable.
+    Raises JournalDamaged, or JournalDown when it is locked by another agent or cannot be made durable.
     """
     if sqlite.sqlite_version_info < _OLDEST_SAFE:
         raise JournalDown(
             f"SQLite {sqlite.sqlite_version} can corrupt its log. Install pysqlite3 0.6.1 or later"
         )
+    connection: JournalConnection | None = None
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         path.touch(mode=0o600, exist_ok=True)
-        connection = sqlite.connect(str(path), timeout=5, isolation_level=None, check_same_thread=False)
+        connection = sqlite.connect(
+            str(path), timeout=5, isolation_level=None, check_same_thread=False, factory=JournalConnection
+        )
         _make_durable(connection, path)
-        migrations.apply(Database(connection))
+        _agree(connection, path)
+    except UnicodeDecodeError as wrong:
+        # What SQLite says of a damaged table has the damaged name in it.
+        _close(connection)
+        raise JournalDamaged(f"{path} is damaged: names in it cannot be read. {MEND}") from wrong
     except (sqlite.Error, OSError) as wrong:
-        raise JournalDown(f"{path} cannot be opened: {wrong}. Run `terminal-agent doctor`") from wrong
+        _close(connection)
+        if isinstance(meant := explained(wrong), JournalDamaged):
+            raise JournalDamaged(f"{path} is damaged: {wrong}. {MEND}") from wrong
+        raise JournalDown(f"{path} cannot be opened: {wrong}. Run `terminal-agent doctor`") from meant
+    except JournalDown:
+        _close(connection)
+        raise
+    assert connection is not None
     return connection
+
+
+def _agree(connection: JournalConnection, path: Path) -> None:
+    """Have database and black box say the same, with the tables of today."""
+    try:
+        box = recover.settle(connection, path)
+    except sqlite.OperationalError as wrong:
+        if getattr(wrong, "sqlite_errorcode", 0) != sqlite.SQLITE_ERROR:
+            raise
+        # Nothing of ours is asked for that a whole journal would not have: a name in its schema has changed.
+        raise JournalDamaged(f"{path} is damaged: {wrong}. {MEND}") from wrong
+    if migrations.pending(Database(connection)):
+        if box is not None:
+            recover.leave(connection)
+            box.close()
+            box = None
+        migrations.apply(Database(connection))
+    if box is None:
+        box = recover.begin(connection, path)
+    row = row_of(connection)
+    assert row is not None
+    connection.keep_in(box, row)
 
 
 def _make_durable(connection: sqlite.Connection, path: Path) -> None:
@@ -51,6 +95,12 @@ def _make_durable(connection: sqlite.Connection, path: Path) -> None:
         raise JournalDown(f"journal_mode is {mode} and synchronous {level}, not wal and FULL. Check the disk")
     connection.execute("BEGIN IMMEDIATE")
     connection.execute("COMMIT")
-    found = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+    # Indexes too: one that has lost a row would let an item be sold twice.
+    found = connection.execute("PRAGMA integrity_check(1)").fetchone()[0]
     if found != "ok":
-        raise JournalDown(f"{path} is damaged: {found}. Keep the file and call the service platform")
+        raise JournalDamaged(f"{path} is damaged: {' '.join(found.split())}. {MEND}")
+
+
+def _close(connection: JournalConnection | None) -> None:
+    if connection is not None:
+        connection.close()

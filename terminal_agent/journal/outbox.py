@@ -12,6 +12,10 @@ import pysqlite3.dbapi2 as sqlite
 from subsidy.wire import v1
 from subsidy.wire.chain import GENESIS, entry_hash
 
+# The centre takes a mebibyte. In an upload a body takes 16 bytes for 9, a stated hold a hundred.
+_MOST_BODY_BYTES = 300 << 10
+_MOST_STATED = 2000
+
 
 class Waiting(msgspec.Struct, frozen=True):
     """An entry that is not acknowledged."""
@@ -111,25 +115,51 @@ def cut_batch(connection: sqlite.Connection, most: int) -> Batch:
     """Number an upload and cut its entries and statement from one state of the journal.
 
     A hold is open from the moment its number exists until its `paid` or `closed` entry is
-    acknowledged; a refused sale's hold never was.
+    acknowledged; a refused sale's hold never was. Of very many open holds the first are stated, up to
+    the number at which they end; never up to a lower one than before, as only a restored backup would.
     """
     upload_no = next_number(connection, "upload_no")
-    entries = waiting(connection, most)
-    still_open = connection.execute(
-        "SELECT record_id, hold_no FROM sale WHERE hold_no IS NOT NULL AND state <> 'REFUSED' "
-        "AND NOT EXISTS (SELECT 1 FROM outbox WHERE outbox.record_id = sale.record_id "
-        "AND kind IN ('paid', 'closed') AND answer IS NOT NULL) ORDER BY hold_no"
-    )
+    entries = _that_fit(waiting(connection, most))
     head = (entries[-1].seq, entries[-1].hash) if entries else (0, GENESIS)
     return Batch(
         upload_no=upload_no,
         entries=entries,
         head_seq=head[0],
         head_hash=head[1],
-        statement=v1.Statement(
-            upto_hold_no=number(connection, "hold_no"),
-            open=tuple(v1.OpenHold(record_id=row[0], hold_no=row[1]) for row in still_open),
-        ),
+        statement=_statement(connection, upload_no),
+    )
+
+
+def _that_fit(entries: tuple[Waiting, ...]) -> tuple[Waiting, ...]:
+    """Return as many entries, from the oldest on, as an upload has room for; one in any case."""
+    room = _MOST_BODY_BYTES
+    for number, one in enumerate(entries):
+        room -= len(one.body)
+        if room < 0:
+            return entries[: max(number, 1)]
+    return entries
+
+
+def _statement(connection: sqlite.Connection, upload_no: int) -> v1.Statement:
+    still_open = connection.execute(
+        "SELECT record_id, hold_no FROM sale WHERE hold_no IS NOT NULL "
+        "AND (state IN ('ASKING', 'HELD', 'PAYING', 'PARKED') OR record_id IN ("
+        "SELECT record_id FROM outbox WHERE answer IS NULL AND kind IN ('paid', 'closed'))) "
+        "ORDER BY hold_no"
+    ).fetchall()
+    upto = number(connection, "hold_no")
+    stated = connection.execute("SELECT value FROM counter WHERE name = 'stated_hold_no'").fetchone()
+    if len(still_open) > _MOST_STATED and (stated or upload_no == 1):
+        # An agent that uploaded before it kept count has stated all it had.
+        upto = max(still_open[_MOST_STATED][1] - 1, stated[0] if stated else 0)
+    connection.execute(
+        "INSERT INTO counter (name, value) VALUES ('stated_hold_no', ?) "
+        "ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+        (upto,),
+    )
+    return v1.Statement(
+        upto_hold_no=upto,
+        open=tuple(v1.OpenHold(record_id=row[0], hold_no=row[1]) for row in still_open if row[1] <= upto),
     )
 
 

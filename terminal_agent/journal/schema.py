@@ -4,6 +4,8 @@ Each migration and the row that records it commit together. Moves that a state t
 are refused by triggers, and every move is kept in `move`: a night's question is answered there.
 """
 
+import zlib
+
 from sqlite_utils import Database
 from sqlite_utils.migrations import Migrations
 
@@ -229,3 +231,16 @@ def goods_returns(database: Database) -> None:
     """Make room for returns, answers about sales found paid late, keyed slips and tries of PINs."""
     for statement in (*_RETURN_TABLES, *_triggers("goods_return", _RETURN_MOVES, "NEW.no")):
         database.execute(statement)
+
+
+@migrations()
+def black_box(database: Database) -> None:
+    """Say which black box belongs to this journal, how far it goes, and what all rows come to.
+
+    Without a head there is none yet, and one is begun at the next start. `own` is a CRC-32 over the rest.
+    """
+    database.execute(
+        "CREATE TABLE black_box (one INTEGER PRIMARY KEY CHECK (one = 1), generation INTEGER NOT NULL, "
+        "size INTEGER NOT NULL, head TEXT, total INTEGER NOT NULL, own INTEGER NOT NULL) STRICT"
+    )
+    database.execute("INSERT INTO black_box VALUES (1, 0, 0, NULL, 0, ?)", (zlib.crc32(b"0 0 None 0"),))

@@ -11,7 +11,9 @@ from litestar import Litestar, Request, Response, get
 from litestar.exceptions import HTTPException
 from litestar.openapi import OpenAPIConfig
 
+from subsidy.policy.next_action import NextAction
 from subsidy.problem import MEDIA_TYPE, Problem, of_http_status
+from terminal_agent.journal.connection import JournalDown
 from terminal_agent.till import returns
 from terminal_agent.till.guard import MOST_BYTES, OnlyFromHere, StrictRequest, plain_query
 from terminal_agent.till.routes import Till, controllers
@@ -31,6 +33,12 @@ def build(till: Till, hosts: frozenset[str], log: Log) -> Litestar:
     def on_http(_request: Request[Any, Any, Any], wrong: HTTPException) -> Response[bytes]:
         return _answer(
             _of_bad_request(wrong) if wrong.status_code == 400 else of_http_status(wrong.status_code)
+        )
+
+    def on_journal(request: Request[Any, Any, Any], wrong: JournalDown) -> Response[bytes]:
+        log("journal.down", path=request.url.path, why=str(wrong))
+        return _answer(
+            Problem(503, "JOURNAL_DOWN", str(wrong), next_action=NextAction.CALL_SUPPORT, retryable=True)
         )
 
     def on_bug(request: Request[Any, Any, Any], wrong: Exception) -> Response[bytes]:
@@ -60,7 +68,12 @@ def build(till: Till, hosts: frozenset[str], log: Log) -> Litestar:
         request_class=StrictRequest,
         request_max_body_size=MOST_BYTES,
         guards=[plain_query],
-        exception_handlers={Problem: on_problem, HTTPException: on_http, Exception: on_bug},
+        exception_handlers={
+            Problem: on_problem,
+            HTTPException: on_http,
+            JournalDown: on_journal,
+            Exception: on_bug,
+        },
         middleware=[lambda app: OnlyFromHere(app, hosts)],
         lifespan=[room_to_wait],
         openapi_config=None,

@@ -305,6 +305,7 @@ def test_every_kind_of_artefact_is_there(left_behind):
     names = {str(path.relative_to(left_behind.folder)) for path in left_behind.folder.rglob("*")}
     for wanted in (
         *("books.db", "agent-data/journal.db", "after-the-kill/journal.db", "after-the-kill/journal.db-wal"),
+        *("agent-data/journal.0001.box", "after-the-kill/journal.0001.box"),
         *("agent.log", "centre.log", "agent.out", "centre.out"),
     ):
         assert wanted in names

@@ -26,12 +26,17 @@ KINDS = {
 MAY = {
     # The shop.
     "terminal_agent/system.py": (
-        "clock randomness threads process environment",
-        "the host's clocks, randomness, threads, name and end of the process, as the ports want them",
+        "clock randomness threads process environment files",
+        "the host's clocks, randomness, threads, name, end of the process and growing file",
     ),
     "terminal_agent/log.py": ("log", "the one log, every text scrubbed"),
     "terminal_agent/doctor.py": ("files database", "looks at disk space and SQLite's version"),
     "terminal_agent/journal/open.py": ("files database", "opens the journal, durable or not at all"),
+    "terminal_agent/journal/connection.py": ("database", "a commit in database and black box"),
+    "terminal_agent/journal/watch.py": ("database", "notes changed rows, and what all come to"),
+    "terminal_agent/journal/black_box.py": ("files", "which black boxes there are"),
+    "terminal_agent/journal/recover.py": ("files database", "has database and black box agree"),
+    "terminal_agent/journal/mend.py": ("files", "puts what was made anew in the damaged one's place"),
     "terminal_agent/journal/schema.py": ("database", "the journal's tables"),
     "terminal_agent/journal/journal.py": ("database", "one call, one transaction"),
     "terminal_agent/journal/outbox.py": ("database", "the outbox's rows, in the caller's transaction"),

@@ -102,8 +102,10 @@ class ReturnDesk(UnitShop):
         return [one for one in found if isinstance(one, kinds)]
 
     def everything(self) -> dict[str, list[Any]]:
-        """Return every row of every table."""
-        tables = self.rows("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name")
+        """Return every row of every table but how far the black box goes."""
+        tables = self.rows(
+            "SELECT name FROM sqlite_master WHERE type = 'table' AND name <> 'black_box' ORDER BY name"
+        )
         return {name: self.rows(f'SELECT * FROM "{name}"') for (name,) in tables}
 
     def _report(self, record_id: str, within_s: float) -> bool:

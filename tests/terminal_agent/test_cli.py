@@ -134,7 +134,8 @@ def test_without_a_configuration_every_command_says_so(tmp_path, words):
 @pytest.mark.parametrize("words", [("run",), ("resume",), ("enrol", CODE)], ids=" ".join)
 def test_a_key_that_others_may_read_is_refused(host, words):
     if words[0] == "enrol":
-        host.journal_file.unlink()  # a host that enrols anew, with the key it has
+        for part in host.journal_file.parent.glob("journal.*"):
+            part.unlink()  # a host that enrols anew, with the key it has
     host.key_file.chmod(0o644)
     assert f"chmod 600 {host.key_file}" in run(host, *words, code=CONFIG)["error"]
 
@@ -332,6 +333,32 @@ def test_a_doctor_finds_what_is_wrong_with_a_host_alone(host):
     assert all(one["remedy"] for one in document["checks"] if not one["well"])
 
 
+def test_a_doctor_finds_a_damaged_journal_and_mend_makes_it_good(host):
+    raw = host.journal_file.read_bytes()
+    assert "示例电器海陵店".encode() in raw
+    host.journal_file.write_bytes(raw.replace("示例电器海陵店".encode(), "示例电器海陆店".encode(), 1))
+    found = {one["check"]: one for one in run(host, "doctor", code=LOOK)["checks"]}
+    assert not found["journal"]["well"]
+    assert found["journal"]["remedy"] == "Run `terminal-agent mend`"
+    assert "terminal-agent mend" in run(host, "outbox", "ls", code=DOWN)["error"]
+    looked = run(host, "mend", "--dry-run", code=LOOK)
+    assert "damaged" in looked["database"]
+    assert looked["black_box"] == "whole"
+    assert run(host, "mend", code=DONE) == {
+        "database": "whole",
+        "black_box": "whole",
+        "rows": looked["rows"],
+        "dry_run": False,
+    }
+    assert run(host, "outbox", "ls", code=DONE) == {"waiting": []}
+    found = {one["check"]: one for one in run(host, "doctor", code=LOOK)["checks"]}
+    assert found["journal"]["well"]
+
+
+def test_there_is_nothing_to_mend_before_a_host_is_enrolled(new_host):
+    assert "terminal-agent enrol CODE" in run(new_host, "mend", code=DOWN)["error"]
+
+
 def test_the_outbox_can_be_read_without_an_agent(host):
     assert run(host, "outbox", "ls", code=DONE) == {"waiting": []}
 
@@ -371,6 +398,7 @@ def test_a_second_agent_cannot_start_beside_the_first(host):
         assert run(host, "status", code=LOOK)["online"] is False
         assert run(host, "outbox", "ls", code=DONE) == {"waiting": []}
         assert run(host, "doctor", code=LOOK)["agent_runs"] is True
+        assert "Stop it first" in run(host, "mend", code=REFUSED)["error"]
     assert "Traceback" not in host.process.log()
 
 

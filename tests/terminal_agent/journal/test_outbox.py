@@ -9,6 +9,7 @@ from unit_shop import ack_of
 from subsidy.wire import v1
 from subsidy.wire.chain import GENESIS, entry_hash
 from terminal_agent.checkout.ports import Answer, CentreUnreachable, Say
+from terminal_agent.journal import outbox
 
 DECLINED = Answer(Say.DECLINED)
 UNCLEAR = Answer(Say.UNCLEAR)
@@ -175,6 +176,43 @@ def test_a_batch_is_the_oldest_entries_with_the_head_they_lead_to(unit_shop):
     assert (first.head_seq, first.head_hash) == (2, first.entries[-1].hash)
     assert second.entries == first.entries
     assert (first.upload_no, second.upload_no) == (1, 2)
+
+
+def test_of_very_many_open_holds_the_first_are_stated_and_never_up_to_a_lower_number(unit_shop, monkeypatch):
+    journal = unit_shop.real_journal
+    for _ in range(3):
+        unit_shop.sell()
+    stated = [journal.cut_batch(10).statement]
+    monkeypatch.setattr(outbox, "_MOST_STATED", 2)
+    unit_shop.sell()
+    stated.append(journal.cut_batch(10).statement)
+    journal.acknowledge([(ack_of(one), "sealed") for one in journal.waiting(2)])
+    stated.append(journal.cut_batch(10).statement)
+    journal.acknowledge([(ack_of(one), "sealed") for one in journal.waiting(10)])
+    stated.append(journal.cut_batch(10).statement)
+    found = [(one.upto_hold_no, [each.hold_no for each in one.open]) for one in stated]
+    # Three were stated before there was a limit, and three it stays.
+    assert found == [(3, [1, 2, 3]), (3, [1, 2, 3]), (4, [3, 4]), (4, [])]
+
+
+def test_an_agent_that_has_not_kept_count_states_all_it_has_once_more(unit_shop, monkeypatch):
+    unit_shop.sell()
+    unit_shop.sell()
+    unit_shop.real_journal.cut_batch(10)
+    unit_shop.connection.execute("DELETE FROM counter WHERE name = 'stated_hold_no'")
+    monkeypatch.setattr(outbox, "_MOST_STATED", 1)
+    assert unit_shop.real_journal.cut_batch(10).statement.upto_hold_no == 2
+
+
+def test_a_batch_has_room_for_so_many_bytes_and_for_one_entry_in_any_case(unit_shop, monkeypatch):
+    journal = unit_shop.real_journal
+    for _ in range(3):
+        unit_shop.sell()
+    size = len(journal.waiting(1)[0].body)
+    for room, entries in ((10 * size, 3), (2 * size + size // 2, 2), (size // 2, 1)):
+        monkeypatch.setattr(outbox, "_MOST_BODY_BYTES", room)
+        batch = journal.cut_batch(10)
+        assert (len(batch.entries), batch.head_seq) == (entries, entries)
 
 
 def test_an_empty_batch_still_states_what_is_open(unit_shop):

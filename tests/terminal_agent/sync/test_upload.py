@@ -4,13 +4,16 @@ import base64
 
 import msgspec
 import pytest
+from power.long_queue import fill
 from quiet_till import ENROLLED
 from unit_shop import ack_of
 
 from subsidy import seal
 from subsidy.seal import Sealed
+from subsidy.strict.json_bytes import MOST_BYTES
 from subsidy.wire import v1
 from terminal_agent.checkout.ports import CentreDenied, CentreUnreachable
+from terminal_agent.journal.open import open_journal
 from terminal_agent.sync.device_key import DeviceKey
 from terminal_agent.sync.upload import MOST_AT_ONCE, Uploader
 
@@ -28,6 +31,7 @@ class ListeningCentre:
 
     def ask(self, path, body, within_s):
         assert path == "/v1/records"
+        assert len(body) <= MOST_BYTES, "the centre would not take it"
         if self.fails is not None:
             raise self.fails
         sealed = msgspec.json.decode(body, type=Sealed)
@@ -77,7 +81,28 @@ def test_a_long_queue_goes_in_several_uploads(uploader, centre, unit_shop):
     for _ in range(MOST_AT_ONCE + 1):
         unit_shop.sell()
     uploader.run()
-    assert [len(one.entries) for one in centre.uploads] == [MOST_AT_ONCE, 1]
+    sent = [entry.seq for one in centre.uploads for entry in one.entries]
+    assert sent == list(range(1, MOST_AT_ONCE + 2))
+    assert 2 <= len(centre.uploads) <= 4
+
+
+def test_a_queue_of_thousands_is_sent_in_uploads_that_the_centre_takes(uploader, centre, unit_shop, tmp_path):
+    unit_shop.connection.close()
+    fill(tmp_path / "journal.db", 2_500)
+    unit_shop.real_journal._connection = unit_shop.connection = open_journal(tmp_path / "journal.db")
+
+    uploader.run()
+
+    assert unit_shop.real_journal.waiting(1) == ()
+    stated = [one.statement.upto_hold_no for one in centre.uploads]
+    assert stated == sorted(stated)
+    assert (stated[0], stated[-1]) == (2_000, 2_500)
+    for one in centre.uploads:
+        # Whatever is open up to that number is named: on what is not, the centre ends holds.
+        first = one.entries[0].seq if one.entries else 2_501
+        assert [each.hold_no for each in one.statement.open] == list(
+            range(first, one.statement.upto_hold_no + 1)
+        )
 
 
 def test_a_statement_goes_alone_at_the_start_and_at_half_the_lag_target(uploader, centre, unit_shop):
