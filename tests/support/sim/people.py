@@ -1,0 +1,222 @@
+"""What do cashiers and shoppers do? They believe what the till shows, hurry, and come back with goods."""
+
+import random
+from typing import TYPE_CHECKING, Any
+
+import reference_data as reference
+
+from sim.cable import Cable
+from sim.lend import PIN
+from sim.scheduler import Process
+from sim.shop_host import BROKEN, ShopHost, Told
+from sim.threads import Here
+
+if TYPE_CHECKING:
+    from sim.world import Buyer, World
+
+_GOODS = (
+    (reference.FRIDGE, "FRIDGE", 459_900),
+    (reference.AC, "AC", 329_900),
+    (reference.PHONE, "PHONE", 399_900),
+)
+_TERMINAL_FAULTS: tuple[dict[str, Any], ...] = (
+    {"fault": "declined"},
+    {"fault": "no_ack", "frames": 2},
+    {"fault": "no_ack", "frames": 3},
+    {"fault": "no_ack", "frames": 3, "charged": True},
+    {"fault": "nak", "n": 2},
+    {"fault": "bad_lrc", "n": 1},
+    {"fault": "bad_lrc", "n": 3},
+    {"fault": "lost_request"},
+    {"fault": "lost_answer"},
+    {"fault": "late_answer", "ms": 20_000},
+    {"fault": "late_answer", "ms": 100_000},
+    {"fault": "late_answer", "ms": 250_000},
+    {"fault": "doubled_answer"},
+    {"fault": "crossed_answer"},
+    {"fault": "crossed_answer", "then_right": False},
+    {"fault": "wrong_terminal"},
+    {"fault": "wrong_nonce"},
+    {"fault": "unclear_code"},
+    {"fault": "unclear_code", "charged": False},
+    {"fault": "noise"},
+    {"fault": "progress", "n": 20, "every_ms": 7000},
+    {"fault": "unplug_after_ack", "ms": 8_000},
+    {"fault": "unplug_after_ack", "ms": 90_000},
+    {"fault": "lost_answer", "on": "void"},
+    {"fault": "lost_answer", "on": "refund"},
+    {"fault": "void_declined"},
+    {"fault": "unclear_code", "on": "refund"},
+    {"fault": "declined", "on": "refund"},
+)
+_QUESTION_FAULT = {"fault": "silent_query", "times": 3}
+
+
+class Cashier:
+    """One till and who stands at it."""
+
+    def __init__(self, world: "World", host: ShopHost, till_no: str, cable: Cable) -> None:
+        self.name = f"till {host.shop.shop}/{till_no}"
+        self._world = world
+        self._host = host
+        self._till_no = till_no
+        self._cable = cable
+        self._chance: random.Random = world.plan.chance(self.name)
+        self._process = Process(self.name)
+        self._keys = 0
+
+    def begin(self, sales: int) -> None:
+        """Start to sell."""
+
+        def work() -> None:
+            for _ in range(sales):
+                Here.scheduler.sleep(self._chance.uniform(3, 60))
+                self._prepare()
+                buyer = self._world.next_buyer(self._chance, race=self._hits("race"))
+                while not self._sell(buyer) and self._chance.random() < 0.7:
+                    # No subsidy for now: some shoppers wait.
+                    Here.scheduler.sleep(self._chance.uniform(20, 200))
+            self._world.done(self)
+
+        Here.scheduler.spawn(self._process, self.name, work)
+
+    def _hits(self, name: str) -> bool:
+        return self._world.hits(name, self._chance)
+
+    def _key(self) -> str:
+        self._keys += 1
+        return f"{self.name.replace(' ', '-').replace('/', '-')}-{self._keys:08d}"
+
+    def _prepare(self) -> None:
+        """Let something be wrong with the terminal for the next one."""
+        if self._hits("terminal"):
+            self._arm(self._chance.choice(_TERMINAL_FAULTS))
+            if self._chance.random() < 0.3:
+                self._arm(_QUESTION_FAULT)
+        if self._hits("amount"):
+            self._arm(self._chance.choice(({"fault": "partial"}, {"fault": "wrong_amount", "fen": 12_300})))
+        if self._hits("unplug"):
+            seconds = self._chance.choice((3, 30, 200))
+            self._world.later(self._chance.uniform(0, 10), lambda: self._cable.unplug_for(seconds))
+        if self._hits("batch"):
+            line = self._cable.books.settle()
+            self._note(f"batch {line.batch} is closed")
+        if self._hits("odd_tills"):
+            books = self._cable.books
+            books.write("sale", 2, 99_00, "", f"N{len(books.lines):07d}", "00")
+        if self._hits("clock"):
+            self._world.set_clock(self._host, self._chance)
+
+    def _arm(self, wish: dict[str, Any]) -> None:
+        self._cable.faults.arm(wish)
+        self._note(f"terminal: {wish['fault']} is armed")
+
+    def _sell(self, buyer: "Buyer") -> bool:
+        """Sell to a shopper; return whether it is worth no other try."""
+        gtin, category, price_fen = buyer.goods
+        key = self._key()
+        body = {
+            "item": {
+                "gtin": gtin,
+                "initial_price_fen": price_fen,
+                "merchant_discount_fen": buyer.discount_fen,
+                "serial_no": buyer.serial_no,
+                "trade_in_fen": buyer.trade_in_fen,
+            },
+            "qualification_code": reference.code(buyer.person, category),
+            "operator": "cashier-1",
+            "till_no": self._till_no,
+            "tender": {"kind": "card"},
+        }
+        self._note(f"sells {category} {buyer.serial_no} to person {buyer.person}")
+        if self._hits("hasty"):
+            # The till's program does not wait for an answer: it asks at once again.
+            self._world.later(self._chance.uniform(0, 3), lambda: self._call("sell", body, key))
+        stopping = self._hits("stop")
+        told = self._ask("sell", body, key, wait_s=self._chance.choice((0, 5, 25)) if stopping else 25)
+        if told.status != 200:
+            self._note(f"is told {told.status} {told.document.get('code', '')}: goes on without")
+            return False
+        document = told.document
+        if document["already"]:
+            self._note(f"is told that {document['record_id']} binds it")
+            return True
+        if document["next_action"] == "TRY_LATER":
+            return False
+        if stopping and document["state"] == "paying":
+            Here.scheduler.sleep(self._chance.uniform(0, 8))
+            document = self._ask("stop", _BY, self._key(), document["record_id"]).document or document
+        self._see_through(document)
+        return True
+
+    def _see_through(self, document: dict[str, Any]) -> None:
+        """Go on as the till says until the sale has ended, or patience has."""
+        record_id = document["record_id"]
+        for _ in range(12):
+            self._world.saw(self._host, document)
+            state, action = document["state"], document["next_action"]
+            if state == "paid":
+                self._after(document)
+                return
+            if action in ("PAY_AGAIN_OR_STOP", "PAY_ANOTHER_WAY"):
+                if not self._hits("again"):
+                    if action == "PAY_ANOTHER_WAY" and self._chance.random() < 0.5:
+                        return
+                    told = self._ask("stop", _BY, self._key(), record_id)
+                else:
+                    told = self._ask("pay", {**_BY, "tender": {"kind": "card"}}, self._key(), record_id)
+            elif state in ("paying", "unknown"):
+                Here.scheduler.sleep(self._chance.uniform(2, 40))
+                told = self._ask("show", {}, "", record_id)
+            else:
+                return
+            if told.status != 200:
+                return
+            document = told.document
+
+    def _after(self, document: dict[str, Any]) -> None:
+        if document["next_action"] == "ASK_HANDED_OVER_OR_REFUND" and self._chance.random() < 0.7:
+            goods = self._chance.choice(("handed_over", "refund"))
+            self._ask("answer", {**_BY, "answer": goods}, self._key(), document["record_id"])
+            return
+        if self._hits("returns"):
+            self._world.later(self._chance.uniform(1, 600), lambda: self._give_back(document["record_id"]))
+
+    def _give_back(self, record_id: str) -> None:
+        self._note(f"takes the goods of {record_id} back")
+        body = {**_BY, "supervisor": "manager-1", "supervisor_pin": PIN, "reason": "changed their mind"}
+        for _ in range(4):
+            told = self._ask("return", body, self._key(), record_id)
+            if told.status != 200 or told.document["next_action"] not in ("RETURN_LATER", "RETURN_AGAIN"):
+                return
+            Here.scheduler.sleep(self._chance.uniform(10, 120))
+
+    def _ask(
+        self, what: str, document: dict[str, Any], key: str, record_id: str = "", wait_s: int = 25
+    ) -> Told:
+        """Call the agent; when the line breaks, call again with the same key."""
+        told = BROKEN
+        for _ in range(5):
+            told = self._call(what, document, key, record_id, wait_s)
+            if told.status == 200 or not (told.status in (0, 500) or told.document.get("retryable")):
+                break
+            if self._hits("hasty") and what == "sell":
+                key = self._key()
+            Here.scheduler.sleep(self._chance.uniform(2, 40))
+        return told
+
+    def _call(
+        self, what: str, document: dict[str, Any], key: str, record_id: str = "", wait_s: int = 25
+    ) -> Told:
+        told = self._host.call(what, document, key, record_id, wait_s)
+        shown = told.document
+        said = f"{shown.get('state', shown.get('code', ''))} {shown.get('next_action', '')}".strip()
+        reasons = ",".join(one["code"] for one in shown.get("reasons", ()))
+        self._note(f"{what} {record_id}: {told.status or 'the line broke'} {said} {reasons}".rstrip())
+        return told
+
+    def _note(self, what: str) -> None:
+        self._world.trace.note(self.name, what)
+
+
+_BY = {"operator": "cashier-1"}

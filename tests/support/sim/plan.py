@@ -1,0 +1,102 @@
+"""What does a seed draw? Which faults are on, how often they strike, and how large everything is.
+
+Each class of fault is on or off by itself, so that some worlds have only one and some nearly all. Every
+question is asked of a chance of its own: turning one class off leaves the others as they were.
+"""
+
+import random
+from collections.abc import Collection
+from typing import Any
+
+import msgspec
+
+from sim.template import BEGAN_MS
+
+CLASSES = {
+    "lost_request": "a request is lost on its way",
+    "lost_answer": "an answer is lost on its way",
+    "delay": "a request or answer takes up to 40 s",
+    "copy": "a request arrives twice",
+    "cut": "a line is cut for minutes",
+    "portal": "somebody else answers, with status 200",
+    "crash_agent": "an agent is killed at any statement",
+    "crash_centre": "the centre is killed at any statement",
+    "clock": "a shop's clock is set back, forward or to 1970",
+    "disk": "a shop's disk is full, fails, or is locked by another program",
+    "centre_disk": "the centre's disk is full or fails",
+    "terminal": "a terminal declines, is silent, late, crossed, noisy",
+    "amount": "a terminal takes another amount than was asked",
+    "unplug": "a terminal's plug is pulled",
+    "stop": "the cashier gives up while it is being paid",
+    "hasty": "the till asks again before it was answered, or with a new key",
+    "race": "the same person or serial number at two tills",
+    "again": "a sale is tried again another way after a no",
+    "returns": "goods come back",
+    "batch": "a terminal closes its batch: voids become refunds",
+    "odd_tills": "a till's own program uses the terminal between two of our sales",
+    "rare_sync": "an agent looks at its outbox rarely",
+}
+"""Every class of fault, with what it does."""
+
+
+class Plan(msgspec.Struct, frozen=True):
+    """What one world is like."""
+
+    seed: int
+    on: frozenset[str]
+    began_ms: int
+    funds: str
+    sales: int
+    people: int
+    rates: dict[str, float]
+    sync_every_s: float
+
+    def chance(self, about: str) -> random.Random:
+        """Return the chance that answers one kind of question."""
+        return random.Random(f"{self.seed}/{about}")
+
+    def rate(self, name: str) -> float:
+        """Return how often a class of faults strikes, from 0 to 1; 0 when it is off."""
+        return self.rates[name] if name in self.on else 0.0
+
+
+def draw(seed: int, off: Collection[str] = (), sales: int | None = None) -> Plan:
+    """Return what `seed` makes of a world, without the classes that are `off`."""
+    chance = random.Random(f"{seed}/plan")
+    on = frozenset(name for name in CLASSES if chance.random() < 0.55)
+    rates = {name: chance.choice(_RATES.get(name, _OFTEN)) for name in CLASSES}
+    midnight = chance.random() < 0.15
+    drawn = chance.randint(12, 16)
+    fields: dict[str, Any] = {
+        "seed": seed,
+        "on": on - frozenset(off),
+        # Some begin shortly before the day ends, the last day of the year among them.
+        "began_ms": BEGAN_MS
+        + (chance.choice((0, 304)) * 86_400_000 + 11 * 3_600_000 + 50 * 60_000) * midnight,
+        "funds": chance.choice(("small", "middle", "large", "large", "large")),
+        "sales": drawn if sales is None else sales,
+        "people": chance.choice((8, 40, 40)),
+        "rates": rates,
+        "sync_every_s": chance.choice((60.0, 300.0)) if "rare_sync" in on else 20.0,
+    }
+    return Plan(**fields)
+
+
+_OFTEN = (0.05, 0.15, 0.4)
+_RATES = {
+    "lost_request": (0.02, 0.05, 0.2),
+    "lost_answer": (0.02, 0.05, 0.2),
+    "delay": (0.02, 0.1, 0.3),
+    "copy": (0.05, 0.2, 0.5),
+    "cut": (0.003, 0.01),
+    "portal": (0.01, 0.05),
+    "crash_agent": (0.0005, 0.001, 0.003),
+    "crash_centre": (0.0002, 0.0005, 0.001),
+    "disk": (0.0005, 0.002),
+    "centre_disk": (0.0003, 0.001),
+    "terminal": (0.1, 0.3, 0.6),
+    "amount": (0.05, 0.15),
+    "unplug": (0.05, 0.2),
+    "returns": (0.2, 0.5),
+    "clock": (0.05, 0.2),
+}

@@ -1,0 +1,357 @@
+"""What happens in the world of one seed, from the first sale until everything has come to rest?"""
+
+import functools
+import random
+import shutil
+from collections import Counter
+from collections.abc import Callable, Collection
+from typing import Any, NamedTuple
+
+import msgspec
+import pysqlite3.dbapi2 as sqlite
+from sqlalchemy import Connection
+
+from settlement.db.connection import reading
+from sim import invariants, truth, watch
+from sim.cable import Cable, CablesHere
+from sim.centre_host import CentreHost
+from sim.disk import Disk
+from sim.lend import lent
+from sim.network import Network, NetworkHere, Service, Weather
+from sim.people import _GOODS, Cashier
+from sim.plan import Plan, draw
+from sim.scheduler import Dead, Process, Scheduler, Task
+from sim.shop_host import ShopHost
+from sim.template import SHOPS, URL, template
+from sim.threads import Here
+from sim.trace import Trace
+
+_OF_AGENT, _OF_CENTRE = ("crash_agent", "disk"), ("crash_centre", "centre_disk")
+_NEVER = 1 << 60
+_CUT_MS = (20_000, 20_000, 60_000, 60_000, 300_000, 3_600_000)
+_LONGEST_S = 6 * 3600
+_REST_S = 4 * 3600
+
+
+class Buyer(NamedTuple):
+    """One shopper with an item in mind."""
+
+    person: int
+    goods: tuple[str, str, int]
+    serial_no: str
+    discount_fen: int
+    trade_in_fen: int
+
+
+class Violation(msgspec.Struct, frozen=True):
+    """A claim that did not hold."""
+
+    claim: str
+    what: str
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """What came of a seed. `moves` has (whose, from, to) with how often, `ends` what the sales ended as."""
+
+    seed: int
+    hash: str
+    violations: list[Violation]
+    moves: dict[str, int]
+    ends: dict[str, int]
+    sales: int
+    points: int
+    steps: int
+    crashes: int
+    lines: list[str] | None = None
+
+
+class World:
+    """The world of one plan. Run once."""
+
+    def __init__(self, plan: Plan, keep: bool = False, crash_at: Collection[int] = ()) -> None:
+        self.plan = plan
+        self.violations: list[Violation] = []
+        self.healed = False
+        self.points = self.crashes = 0
+        self.ends: Counter[str] = Counter()
+        self._crash_at = frozenset(crash_at)
+        self._busy = 0
+        self._serials = 0
+        self._recent: list[Buyer] = []
+        self._cut_until: dict[str, int] = {}
+        self._faults = plan.chance("faults")
+        self._order = plan.chance("order")
+        self._line_chance = plan.chance("line")
+        self._injected: set[str] = set()
+        self._until: dict[str, int | None] = {}
+        self.scheduler = Scheduler(plan.began_ms, plan.chance("who runs next"), self._task_failed)
+        self.trace = Trace(lambda: self.scheduler.now_ms, keep)
+        made = template()
+        self.template = made
+        self.folder = made.folder / f"world-{plan.seed}"
+        self.process = Process("the world")
+        self.network = Network(self._weather, self.trace.note)
+        self.centre: CentreHost
+        self.hosts: list[ShopHost] = []
+        self.cables: dict[str, Cable] = {}
+
+    def run(self) -> Outcome:
+        """Run it and return what came of it."""
+        Here.scheduler, Here.chance = self.scheduler, self.plan.chance("secrets")
+        Here.disk_of, Here.job_failed = self._disk_of, lambda wrong: self.failed("job", wrong)
+        NetworkHere.network, CablesHere.cables = self.network, self.cables
+        self.folder.mkdir()
+        try:
+            with lent():
+                try:
+                    self._build()
+                    self._trade()
+                    self._heal()
+                    invariants.check_at_rest(self)
+                    return self._outcome()
+                finally:
+                    self._end()
+        finally:
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+    # What happens.
+
+    def _build(self) -> None:
+        service = self.network.services[URL] = Service("centre")
+        shutil.copyfile(self.template.books[self.plan.funds], self.folder / "centre.sqlite3")
+        self.centre = CentreHost(
+            self.template, self.folder / "centre.sqlite3", service, self._point, self.trace.note, self.failed
+        )
+        for shop in SHOPS:
+            for terminal in shop.terminals:
+                self.cables[terminal] = Cable(terminal, self.folder, self.trace.note)
+            host = ShopHost(
+                self.template, shop, self.folder / shop.shop, self._point, self.trace.note, self.failed
+            )
+            host.config = msgspec.structs.replace(host.config, sync_every_s=self.plan.sync_every_s)
+            self.hosts.append(host)
+        self.network.on_answer = functools.partial(watch.answer_is_durable, self)
+        for one in (self.centre, *self.hosts):
+            self._boot(one)
+
+    def _trade(self) -> None:
+        tills = [
+            Cashier(self, host, till, self.cables[terminal])
+            for host in self.hosts
+            for till, terminal in host.shop.tills.items()
+        ]
+        self._busy = len(tills)
+        shares = [self.plan.sales // len(tills)] * len(tills)
+        shares[0] += self.plan.sales - sum(shares)
+        for till, sales in zip(tills, shares, strict=True):
+            till.begin(sales)
+        self.scheduler.run(lambda: self._busy == 0, self.plan.began_ms + _LONGEST_S * 1000)
+
+    def _heal(self) -> None:
+        """Let nothing go wrong any more, and wait until nothing is under way."""
+        self.trace.note("the world", "heals")
+        self.healed = True
+        self._until = dict.fromkeys((*_OF_AGENT, *_OF_CENTRE), _NEVER)
+        for cable in self.cables.values():
+            cable.faults.clear()
+            cable.plug_in()
+        self.centre.skew_ms = 0
+        for host in self.hosts:
+            host.skew_ms = 0
+        until_ms = self.scheduler.now_ms + _REST_S * 1000
+        rounds = 0
+        while self.scheduler.now_ms < until_ms and rounds < 2:
+            # Longer than any message travels, and than a lane pauses between two looks at what is undecided.
+            self.scheduler.run(lambda: False, self.scheduler.now_ms + 130_000)
+            rounds = rounds + 1 if invariants.is_at_rest(self) else 0
+        self.trace.note("the world", "rests" if rounds else "does not come to rest")
+
+    def _boot(self, host: CentreHost | ShopHost) -> None:
+        host.boot()
+        assert host.process is not None
+        host.process.when_dead.append(lambda: self._boot_again(host))
+
+    def _boot_again(self, host: CentreHost | ShopHost) -> None:
+        chance = self._faults
+        after_s = 3.0 if self.healed else chance.choice((2.0, 5.0, 20.0, 60.0, 300.0))
+        self.trace.note(
+            "the world", f"{host.process.name if host.process else ''} is dead, back in {after_s:g} s"
+        )
+        self.later(after_s, lambda: self._boot(host))
+
+    def _end(self) -> None:
+        for process in [self.centre.process, *(host.process for host in self.hosts)] if self.hosts else []:
+            if process is not None:
+                process.when_dead = [
+                    one for one in process.when_dead if getattr(one, "__name__", "") == "bury"
+                ]
+                self.scheduler.kill(process)
+        for cable in self.cables.values():
+            cable.books.close()
+
+    # What goes wrong.
+
+    def hits(self, name: str, chance: random.Random) -> bool:
+        """Whether a class of faults strikes now. Its chance is asked either way."""
+        return chance.random() < (0.0 if self.healed else self.plan.rate(name))
+
+    def _point(self, process: Process, sql: str) -> None:
+        """Let a process die here, or its disk fail. How many more statements go well is drawn in advance."""
+        self.points += 1
+        kinds = _OF_AGENT if process is not self.centre.process else _OF_CENTRE
+        if self.points in self._crash_at or self._is_next(kinds[0]):
+            self.crashes += 1
+            self.trace.note(process.name, f"is killed at {sql[:40]!r}")
+            self.scheduler.kill(process)
+        if self._is_next(kinds[1]) and sql.startswith(("INSERT", "UPDATE", "COMMIT", "BEGIN IMMEDIATE")):
+            said = self._faults.choice(("database or disk is full", "disk I/O error", "database is locked"))
+            self.trace.note(process.name, f"{said} at {sql[:30]!r}")
+            self._injected.add(said)
+            raise sqlite.OperationalError(said)
+
+    def _is_next(self, name: str) -> bool:
+        """Whether a fault that strikes at statements strikes at this one."""
+        left = self._until.get(name)
+        if left is None:
+            rate = 0.0 if self.healed else self.plan.rate(name)
+            left = int(self._faults.expovariate(rate)) if rate else _NEVER
+        self._until[name] = left - 1 if left else None
+        return left == 0
+
+    def _weather(self, who: str, _address: str) -> Weather:
+        chance = self._line_chance
+        until_ms = self._cut_until.get(who, 0)
+        if self.hits("cut", chance):
+            until_ms = self._cut_until[who] = self.scheduler.now_ms + chance.choice(_CUT_MS)
+            self.trace.note("the world", f"the line of {who} is cut")
+        there_s, back_s = chance.uniform(0.005, 0.2), chance.uniform(0.005, 0.2)
+        if self.hits("delay", chance):
+            there_s, back_s = chance.choice(((40.0, 0.1), (0.1, 40.0), (6.0, 0.1), (0.1, 6.0), (3.0, 3.0)))
+        return Weather(
+            cut=not self.healed and self.scheduler.now_ms < until_ms,
+            portal=self.hits("portal", chance),
+            lose_request=self.hits("lost_request", chance),
+            lose_answer=self.hits("lost_answer", chance),
+            there_s=there_s,
+            back_s=back_s,
+            copy_s=chance.uniform(0, 40) if self.hits("copy", chance) else None,
+        )
+
+    def set_clock(self, host: ShopHost, chance: random.Random) -> None:
+        """Let a shop's clock be wrong from now on."""
+        now_ms = self.scheduler.now_ms
+        host.skew_ms = chance.choice((0, -3_600_000, 3_600_000, 86_400_000, -now_ms, -200_000, 200_000))
+        self.trace.note("the world", f"the clock of {host.name} is off by {host.skew_ms} ms")
+
+    # What people and programs tell.
+
+    def next_buyer(self, chance: random.Random, *, race: bool) -> Buyer:
+        """Return who comes to a till next; in a race it is somebody whom another till has just seen."""
+        self._serials += 1
+        buyer = Buyer(
+            person=chance.randrange(self.plan.people),
+            goods=chance.choice(_GOODS),
+            serial_no=f"SN{self.plan.seed % 1000:03d}{self._serials:05d}",
+            discount_fen=chance.choice((0, 10_000, 12_345)),
+            trade_in_fen=chance.choice((0, 0, 5_000)),
+        )
+        if race and self._recent:
+            other = chance.choice(self._recent[-3:])
+            buyer = chance.choice(
+                (
+                    other,
+                    buyer._replace(person=other.person, goods=other.goods),
+                    buyer._replace(serial_no=other.serial_no, goods=other.goods),
+                )
+            )
+        self._recent.append(buyer)
+        return buyer
+
+    def saw(self, host: ShopHost, document: dict[str, Any]) -> None:
+        """Note what a till was shown."""
+        watch.till_answer_is_true(self, host, document)
+
+    def charged(self, attempts: list[dict[str, Any]]) -> dict[str, int]:
+        """Return what was taken for attempts that a till was shown, by pay_ref."""
+        return truth.taken(self.cables, [one["pay_ref"] for one in attempts])
+
+    def standing(self, attempts: list[dict[str, Any]]) -> dict[str, int]:
+        """Return what stands of it."""
+        return truth.standing(self.cables, [one["pay_ref"] for one in attempts])
+
+    def audit(self, look: Callable[[Connection], None]) -> None:
+        """Look at the centre's books with its own eyes, as nobody of the world."""
+        done: list[bool] = []
+
+        def work() -> None:
+            with reading(self.template.centre.engine) as connection:
+                look(connection)
+            done.append(True)
+
+        self.scheduler.spawn(Process("auditor"), "audit", work)
+        self.scheduler.run(lambda: bool(done), self.scheduler.now_ms)
+
+    def later(self, seconds: float, run: Callable[[], object]) -> None:
+        """Do something after so long."""
+
+        def go() -> None:
+            run()
+
+        self.scheduler.spawn(self.process, "later", go, seconds)
+
+    def done(self, _till: Cashier) -> None:
+        """Note that a till has closed."""
+        self._busy -= 1
+
+    def violated(self, claim: str, what: str) -> None:
+        """Note that a claim did not hold."""
+        self.trace.note("VIOLATED", f"{claim}: {what}")
+        self.violations.append(Violation(claim, what))
+
+    def failed(self, where: str, wrong: BaseException | None) -> None:
+        """Note a failure inside a program; it is a fault of ours unless something was made to go wrong."""
+        if isinstance(wrong, Dead):
+            return
+        text = f"{type(wrong).__name__}: {wrong}"
+        self.trace.note("failed", f"{where} {text[:200]}")
+        chain = []
+        one: BaseException | None = wrong
+        while one is not None and len(chain) < 10:
+            chain.append(str(one))
+            one = one.__cause__ or one.__context__
+        if not any(said in " ".join(chain) for said in self._injected):
+            self.violated("no program fails by itself", f"{where}: {text}")
+
+    def _task_failed(self, task: Task, wrong: BaseException) -> None:
+        self.failed(f"{task.process.name} {task.name}", wrong)
+        if not isinstance(wrong, Exception):
+            raise wrong
+
+    def _disk_of(self, process: Process) -> Disk | None:
+        if process.name == "centre":
+            return self.centre.disk
+        if process.name == "auditor":
+            return Disk(lambda *_: None, self.centre.moved)
+        return next((host.disk for host in self.hosts if host.name == process.name), None)
+
+    def _outcome(self) -> Outcome:
+        moves = watch.moves_taken(self)
+        return Outcome(
+            seed=self.plan.seed,
+            hash=self.trace.hash(),
+            violations=self.violations,
+            moves={" ".join(move): count for move, count in sorted(moves.items())},
+            ends=dict(sorted(self.ends.items())),
+            sales=sum(self.ends.values()),
+            points=self.points,
+            steps=self.scheduler.steps,
+            crashes=self.crashes,
+            lines=self.trace.lines,
+        )
+
+
+def run_seed(
+    seed: int, *, keep: bool = False, off: Collection[str] = (), sales: int | None = None
+) -> Outcome:
+    """Run the world of a seed."""
+    return World(draw(seed, off, sales), keep).run()
