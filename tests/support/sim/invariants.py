@@ -131,13 +131,13 @@ def nobody_is_charged_twice(
 ) -> Iterator[str]:
     """I8 nobody is charged twice for one sale, and no order number twice."""
     for sale in sales:
-        standing = truth.standing(world.cables, sale.refs)
+        standing = truth.standing(world, sale.refs)
         listed = {
             ref for ref, state, _, _ in sale.attempts if state in ("UNKNOWN", "REVERSING", "GIVING_BACK")
         }
         if len(standing.keys() - listed) > 1:
             yield f"{sale.record_id} {standing}"
-    for ref, times in truth.times_charged(world.cables).items():
+    for ref, times in truth.times_charged(world).items():
         if times > 1:
             yield f"{ref} was charged {times} times"
 
@@ -150,8 +150,7 @@ def what_is_charged_is_written_down(
     for sale in sales:
         for ref, state, amount_fen, _ in sale.attempts:
             known[ref] = (sale, state, amount_fen)
-    ours = [line.pay_ref for line in truth.all_lines(world.cables) if line.pay_ref]
-    for ref, fen in truth.standing(world.cables, ours).items():
+    for ref, fen in truth.standing(world).items():
         if ref not in known:
             yield f"{ref} of {fen} fen is in no journal"
             continue
@@ -170,7 +169,7 @@ def what_is_paid_was_charged(
         for ref, state, amount_fen, approved_fen in sale.attempts:
             if state != "PAID":
                 continue
-            fen = truth.standing(world.cables, [ref]).get(ref, 0)
+            fen = truth.standing(world, [ref]).get(ref, 0)
             if sale.state == "PAID" and (fen != amount_fen or approved_fen != amount_fen):
                 yield f"{sale.record_id} is PAID with {amount_fen} fen, of which {fen} stand"
             if sale.state == "RETURNED" and fen:
@@ -181,7 +180,7 @@ def no_more_goes_back_than_was_taken(
     world: "World", sales: list[SaleNow], records: dict[str, RecordNow]
 ) -> Iterator[str]:
     """I12 no more goes back than was taken."""
-    yield from truth.overdrawn(world.cables)
+    yield from truth.overdrawn(world)
 
 
 def a_paid_sale_is_granted_once(
@@ -215,9 +214,7 @@ def what_is_granted_was_paid(
         sale = by_id.get(record.record_id)
         if sale is None or sale.state not in ("PAID", "RETURNING"):
             yield f"{record.record_id} is {record.state}, its sale {sale.state if sale else 'unknown'}"
-        elif (
-            sum(truth.standing(world.cables, sale.refs).values()) < record.to_pay_fen and sale.state == "PAID"
-        ):
+        elif sum(truth.standing(world, sale.refs).values()) < record.to_pay_fen and sale.state == "PAID":
             yield f"{record.record_id} is {record.state} and its payment does not stand"
 
 

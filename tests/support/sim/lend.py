@@ -13,6 +13,7 @@ from typing import Any
 import pysqlite3.dbapi2
 
 import settlement.system
+import terminal_agent.channels.key_files
 import terminal_agent.channels.wechat
 import terminal_agent.checkout.supervisor
 import terminal_agent.emulators.books
@@ -68,6 +69,10 @@ def _read_once(texts: dict[str, str]) -> dict[str, Pack]:
     return _packs(tuple(texts.items()))
 
 
+_private = functools.cache(terminal_agent.channels.key_files._private)
+_public = functools.cache(terminal_agent.channels.key_files._public)
+
+
 @contextmanager
 def lent() -> Iterator[None]:
     """Lend the world to the programs until the block ends."""
@@ -78,6 +83,8 @@ def lent() -> Iterator[None]:
         (terminal_agent.terminals.link_serial, "serial", cable.serial),
         (terminal_agent.sync.schedule, "BackgroundScheduler", _Triggers),
         (terminal_agent.sync.centre, "read_packs", _read_once),
+        (terminal_agent.channels.key_files, "_private", _private),
+        (terminal_agent.channels.key_files, "_public", _public),
         (terminal_agent.checkout.supervisor, "_fits", lambda _known, pin: pin.reveal() == PIN),
         (terminal_agent.emulators.books, "datetime", threads.datetime),
         (terminal_agent.emulators.wechat_books, "time", threads.time),

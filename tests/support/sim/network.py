@@ -5,6 +5,7 @@ line is cut for a while; somebody else answers. The one who asks waits no longer
 it has sent may arrive long after.
 """
 
+import functools
 from collections.abc import Callable, Iterator, Mapping
 from types import TracebackType
 from typing import Any, NamedTuple
@@ -53,7 +54,7 @@ class Service:
     def __init__(self, name: str) -> None:
         self.name = name
         self.process: Process | None = None
-        self.answer: Callable[[Sent], Came] | None = None
+        self.answer: Callable[[Sent], Came | None] | None = None
 
 
 class Network:
@@ -91,8 +92,8 @@ class Network:
 
             def work() -> None:
                 came = answer(sent)
-                if answers and not weather.lose_answer:
-                    Here.scheduler.spawn(post, "answer", lambda: tell(came), weather.back_s)
+                if came is not None and answers and not weather.lose_answer:
+                    Here.scheduler.spawn(post, "answer", functools.partial(tell, came), weather.back_s)
 
             Here.scheduler.spawn(process, what, work)
 

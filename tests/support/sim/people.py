@@ -49,6 +49,33 @@ _TERMINAL_FAULTS: tuple[dict[str, Any], ...] = (
     {"fault": "unclear_code", "on": "refund"},
     {"fault": "declined", "on": "refund"},
 )
+_WALLET_FAULTS: tuple[dict[str, Any], ...] = (
+    {"fault": "declined", "on": "pay"},
+    {"fault": "lost_request"},
+    {"fault": "lost_answer"},
+    {"fault": "late_answer", "ms": 12_000},
+    {"fault": "late_answer", "ms": 40_000},
+    {"fault": "doubled_request"},
+    {"fault": "userpaying", "ms": 70_000},
+    {"fault": "userpaying", "ms": 20_000, "then": "declines"},
+    {"fault": "wrong_amount", "fen": 12_300},
+    {"fault": "wrong_currency"},
+    {"fault": "wrong_order"},
+    {"fault": "wrong_merchant"},
+    {"fault": "wrong_key"},
+    {"fault": "missing_signature"},
+    {"fault": "stale_timestamp", "s": 400},
+    {"fault": "garbage"},
+    {"fault": "system_error"},
+    {"fault": "system_error", "charged": False},
+    {"fault": "not_found_lag", "ms": 60_000},
+    {"fault": "refund_unknown", "ms": 60_000},
+    {"fault": "declined", "on": "reverse", "code": "REVERSE_EXPIRE"},
+    {"fault": "declined", "on": "refund"},
+    {"fault": "lost_answer", "on": "reverse"},
+    {"fault": "lost_answer", "on": "refund"},
+    {"fault": "lost_request", "on": "query", "times": 3},
+)
 _QUESTION_FAULT = {"fault": "silent_query", "times": 3}
 
 
@@ -93,6 +120,10 @@ class Cashier:
             self._arm(self._chance.choice(_TERMINAL_FAULTS))
             if self._chance.random() < 0.3:
                 self._arm(_QUESTION_FAULT)
+        if self._hits("wallet"):
+            wish = self._chance.choice(_WALLET_FAULTS)
+            self._world.wallet.faults.arm(wish)
+            self._note(f"wallet: {wish['fault']} is armed")
         if self._hits("amount"):
             self._arm(self._chance.choice(({"fault": "partial"}, {"fault": "wrong_amount", "fen": 12_300})))
         if self._hits("unplug"):
@@ -106,6 +137,12 @@ class Cashier:
             books.write("sale", 2, 99_00, "", f"N{len(books.lines):07d}", "00")
         if self._hits("clock"):
             self._world.set_clock(self._host, self._chance)
+
+    def _tender(self) -> dict[str, Any]:
+        """Return how the shopper pays."""
+        if not self._hits("phone"):
+            return {"kind": "card"}
+        return {"kind": "qr_scan", "pay_code": f"13{self._chance.randrange(10**16):016d}"}
 
     def _arm(self, wish: dict[str, Any]) -> None:
         self._cable.faults.arm(wish)
@@ -126,7 +163,7 @@ class Cashier:
             "qualification_code": reference.code(buyer.person, category),
             "operator": "cashier-1",
             "till_no": self._till_no,
-            "tender": {"kind": "card"},
+            "tender": self._tender(),
         }
         self._note(f"sells {category} {buyer.serial_no} to person {buyer.person}")
         if self._hits("hasty"):
@@ -164,7 +201,7 @@ class Cashier:
                         return
                     told = self._ask("stop", _BY, self._key(), record_id)
                 else:
-                    told = self._ask("pay", {**_BY, "tender": {"kind": "card"}}, self._key(), record_id)
+                    told = self._ask("pay", {**_BY, "tender": self._tender()}, self._key(), record_id)
             elif state in ("paying", "unknown"):
                 Here.scheduler.sleep(self._chance.uniform(2, 40))
                 told = self._ask("show", {}, "", record_id)

@@ -19,6 +19,7 @@ import centre as tests_centre
 import msgspec
 import reference_data as reference
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from story.shop_files import wechat_profile
 
 from settlement.app import Centre, set_up
 from settlement.config import read_settings
@@ -29,7 +30,7 @@ from settlement.funds.top_up import TopUp
 from settlement.system import random_bytes
 from settlement.web import agents
 from settlement.web.edge import PackFiles
-from sim import threads
+from sim import threads, wallet
 from sim.lend import lent
 from sim.scheduler import Process, Scheduler
 from sim.threads import Here
@@ -38,6 +39,8 @@ from subsidy.policy.split import Part
 from subsidy.wire import v1
 from terminal_agent import config as agent_config
 from terminal_agent import system
+from terminal_agent.emulators.wechat_signing import Keys as WalletKeys
+from terminal_agent.emulators.wechat_signing import open_keys
 from terminal_agent.journal.journal import SqliteJournal
 from terminal_agent.journal.open import open_journal
 
@@ -77,6 +80,7 @@ class Template(msgspec.Struct, frozen=True):
     books: Mapping[str, Path]
     configs: Mapping[str, agent_config.Config]
     devices: Mapping[str, str]
+    wallet_keys: WalletKeys
 
 
 _NOTES_MOVES = (
@@ -117,6 +121,7 @@ def _make(folder: Path) -> Template:
         engine=centre.engine, keys=centre.keys, setting=centre.setting, now_ms=_now_ms
     )
     writer = centre.writer(_raise_alone)
+    wallet_keys = open_keys(folder / "wechat-keys")
     hosts, configs, devices = {}, {}, {}
     for shop in SHOPS:
         raw = hashlib.sha256(f"device of {shop.shop}".encode()).digest()
@@ -129,7 +134,7 @@ def _make(folder: Path) -> Template:
         enrolled = agents._enrolled(edge, device_name(public))
         devices[shop.shop] = enrolled.device
         hosts[shop.shop] = _make_host(folder / f"host-{shop.shop}", raw, enrolled, packs)
-        configs[shop.shop] = _config(folder, shop)
+        configs[shop.shop] = _config(folder, shop, wallet_keys)
     with writing(centre.engine) as connection:
         for statement in _NOTES_MOVES:
             connection.exec_driver_sql(statement)
@@ -147,7 +152,7 @@ def _make(folder: Path) -> Template:
         funded = centre.settings.database.path.read_bytes()  # type: ignore[union-attr]
         shutil.copyfile(path, centre.settings.database.path)  # type: ignore[union-attr]
         path.write_bytes(funded)
-    return Template(folder, centre, packs, hosts, books, configs, devices)
+    return Template(folder, centre, packs, hosts, books, configs, devices, wallet_keys)
 
 
 def _checkpoint(centre: Centre) -> None:
@@ -172,7 +177,7 @@ def _make_host(data: Path, raw: bytes, enrolled: v1.Enrolled, packs: Mapping[str
     return data
 
 
-def _config(folder: Path, shop: Shop) -> agent_config.Config:
+def _config(folder: Path, shop: Shop, keys: WalletKeys) -> agent_config.Config:
     """Read an agent's configuration as shop IT would have written it."""
     place = folder / f"config-{shop.shop}"
     place.mkdir()
@@ -182,9 +187,20 @@ def _config(folder: Path, shop: Shop) -> agent_config.Config:
         for one in shop.terminals
     )
     tills = "".join(f'  "{till}": "{terminal}"\n' for till, terminal in shop.tills.items())
+    ready = {
+        "base_url": wallet.URL,
+        "appid": wallet.APPID,
+        "mchid": wallet.MCHID,
+        "merchant_serial": keys.serial,
+        "merchant_key": str(keys.merchant_file),
+        "platform_key_id": keys.platform_id,
+        "platform_key": str(keys.platform_file),
+    }
+    (place / "wechat.yaml").write_text(wechat_profile(ready, {}))
     pin = "$argon2id$v=19$m=32768,t=4,p=1$" + "A" * 22 + "$" + "A" * 43
     (place / "agent.yaml").write_text(
         f'centre: "{URL}"\ndata: data\ntraining: true\nwait_s: 25\nterminals:\n{terminals}tills:\n{tills}'
+        f"channels:\n  wechat:\n    profile: wechat.yaml\n"
         f'supervisors:\n  "manager-1": "{pin}"\n'
     )
     return agent_config.read_config(place / "agent.yaml")

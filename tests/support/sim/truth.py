@@ -1,52 +1,59 @@
-"""What has really happened to the money? Only the acquirer's own books say."""
+"""What has really happened to the money? Only the books of the acquirer and of WeChat Pay say."""
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, NamedTuple
 
-from sim.cable import Cable
+if TYPE_CHECKING:
+    from sim.world import World
 
 
-def taken(cables: Mapping[str, Cable], pay_refs: Iterable[str]) -> dict[str, int]:
+class Charge(NamedTuple):
+    """One time that a shopper was charged: under which order number, how much, and what went back of it."""
+
+    pay_ref: str
+    fen: int
+    back_fen: int
+
+
+def charges(world: "World") -> Iterator[Charge]:
+    """Yield every charge."""
+    for cable in world.cables.values():
+        for line in cable.books.lines:
+            if line.kind == "sale" and line.pay_ref:
+                yield Charge(line.pay_ref, line.fen, cable.books.given_back(line))
+    back: Counter[str] = Counter()
+    for line in world.wallet.books.lines:
+        if line.kind in ("reversal", "refund"):
+            back[line.out_trade_no] += line.fen
+    for line in world.wallet.books.lines:
+        if line.kind == "charge":
+            yield Charge(line.out_trade_no, line.fen, back[line.out_trade_no])
+
+
+def taken(world: "World", pay_refs: Iterable[str]) -> dict[str, int]:
     """Return what was charged, whether or not it went back: fen by pay_ref; none that were never charged."""
-    wanted, found = set(pay_refs), dict[str, int]()
-    for cable in cables.values():
-        for line in cable.books.lines:
-            if line.kind == "sale" and line.pay_ref in wanted:
-                found[line.pay_ref] = found.get(line.pay_ref, 0) + line.fen
-    return found
+    wanted, found = set(pay_refs), Counter[str]()
+    for one in charges(world):
+        if one.pay_ref in wanted:
+            found[one.pay_ref] += one.fen
+    return dict(found)
 
 
-def standing(cables: Mapping[str, Cable], pay_refs: Iterable[str]) -> dict[str, int]:
+def standing(world: "World", pay_refs: Iterable[str] | None = None) -> dict[str, int]:
     """Return what is charged and has not gone back: fen by pay_ref, without those that are nothing."""
-    wanted, found = set(pay_refs), dict[str, int]()
-    for cable in cables.values():
-        for line in cable.books.lines:
-            if line.kind == "sale" and line.pay_ref in wanted:
-                left = line.fen - cable.books.given_back(line)
-                if left:
-                    found[line.pay_ref] = found.get(line.pay_ref, 0) + left
-    return found
+    wanted, found = None if pay_refs is None else set(pay_refs), Counter[str]()
+    for one in charges(world):
+        if (wanted is None or one.pay_ref in wanted) and one.fen != one.back_fen:
+            found[one.pay_ref] += one.fen - one.back_fen
+    return dict(found)
 
 
-def times_charged(cables: Mapping[str, Cable]) -> dict[str, int]:
+def times_charged(world: "World") -> Counter[str]:
     """Return how often each pay_ref was charged."""
-    found: dict[str, int] = {}
-    for line in all_lines(cables):
-        if line.kind == "sale" and line.pay_ref:
-            found[line.pay_ref] = found.get(line.pay_ref, 0) + 1
-    return found
+    return Counter(one.pay_ref for one in charges(world))
 
 
-def overdrawn(cables: Mapping[str, Cable]) -> list[str]:
-    """Return the sales of which more was given back than was taken."""
-    found = []
-    for cable in cables.values():
-        for line in cable.books.lines:
-            if line.kind == "sale" and cable.books.given_back(line) > line.fen:
-                found.append(f"{line.tid} {line.trace} {line.pay_ref}")
-    return found
-
-
-def all_lines(cables: Mapping[str, Cable]) -> list[Any]:
-    """Return every line of every acquirer's books."""
-    return [line for cable in cables.values() for line in cable.books.lines]
+def overdrawn(world: "World") -> list[str]:
+    """Return the charges of which more was given back than was taken."""
+    return [one.pay_ref for one in charges(world) if one.back_fen > one.fen]

@@ -8,6 +8,7 @@ import msgspec
 from sim.disk import peek, real_connect
 from sim.network import Came, Sent
 from sim.shop_host import ShopHost
+from sim.template import URL as CENTRE
 from subsidy.seal import Sealed
 from subsidy.wire import v1
 
@@ -15,9 +16,9 @@ if TYPE_CHECKING:
     from sim.world import World
 
 
-def answer_is_durable(world: "World", _who: str, _address: str, sent: Sent, came: Came) -> None:
+def answer_is_durable(world: "World", _who: str, address: str, sent: Sent, came: Came) -> None:
     """I16: what the centre has promised or acknowledged is in its books when it is heard."""
-    if came.status != 200 or came.body.startswith(b"<html"):
+    if address != CENTRE or came.status != 200 or came.body.startswith(b"<html"):
         return
     if sent.path == "/v1/holds":
         sealed = msgspec.json.decode(came.body, type=Sealed)

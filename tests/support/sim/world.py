@@ -12,7 +12,7 @@ import pysqlite3.dbapi2 as sqlite
 from sqlalchemy import Connection
 
 from settlement.db.connection import reading
-from sim import invariants, truth, watch
+from sim import invariants, truth, wallet, watch
 from sim.cable import Cable, CablesHere
 from sim.centre_host import CentreHost
 from sim.disk import Disk
@@ -25,6 +25,7 @@ from sim.shop_host import ShopHost
 from sim.template import SHOPS, URL, template
 from sim.threads import Here
 from sim.trace import Trace
+from sim.wallet import Wallet
 
 _OF_AGENT, _OF_CENTRE = ("crash_agent", "disk"), ("crash_centre", "centre_disk")
 _NEVER = 1 << 60
@@ -94,6 +95,7 @@ class World:
         self.centre: CentreHost
         self.hosts: list[ShopHost] = []
         self.cables: dict[str, Cable] = {}
+        self.wallet: Wallet
 
     def run(self) -> Outcome:
         """Run it and return what came of it."""
@@ -122,6 +124,8 @@ class World:
         self.centre = CentreHost(
             self.template, self.folder / "centre.sqlite3", service, self._point, self.trace.note, self.failed
         )
+        at_wechat = self.network.services[wallet.URL] = Service("wechat")
+        self.wallet = Wallet(self.template.wallet_keys, self.folder, at_wechat, self.trace.note)
         for shop in SHOPS:
             for terminal in shop.terminals:
                 self.cables[terminal] = Cable(terminal, self.folder, self.trace.note)
@@ -155,6 +159,7 @@ class World:
         for cable in self.cables.values():
             cable.faults.clear()
             cable.plug_in()
+        self.wallet.faults.clear()
         self.centre.skew_ms = 0
         for host in self.hosts:
             host.skew_ms = 0
@@ -186,8 +191,11 @@ class World:
                     one for one in process.when_dead if getattr(one, "__name__", "") == "bury"
                 ]
                 self.scheduler.kill(process)
-        for cable in self.cables.values():
-            cable.books.close()
+        for books in [
+            *(cable.books for cable in self.cables.values()),
+            *([self.wallet.books] if self.hosts else []),
+        ]:
+            books.close()
 
     # What goes wrong.
 
@@ -273,11 +281,11 @@ class World:
 
     def charged(self, attempts: list[dict[str, Any]]) -> dict[str, int]:
         """Return what was taken for attempts that a till was shown, by pay_ref."""
-        return truth.taken(self.cables, [one["pay_ref"] for one in attempts])
+        return truth.taken(self, [one["pay_ref"] for one in attempts])
 
     def standing(self, attempts: list[dict[str, Any]]) -> dict[str, int]:
         """Return what stands of it."""
-        return truth.standing(self.cables, [one["pay_ref"] for one in attempts])
+        return truth.standing(self, [one["pay_ref"] for one in attempts])
 
     def audit(self, look: Callable[[Connection], None]) -> None:
         """Look at the centre's books with its own eyes, as nobody of the world."""
