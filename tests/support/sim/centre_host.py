@@ -107,6 +107,7 @@ class CentreHost:
         self.process: Process | None = None
         self._centre: Centre = template.centre
         self._packs = template.packs
+        self.when_committed: Callable[[], None] = lambda: None
         self._note = note
         self._log = _Log(failed)
         self._failed = failed
@@ -147,6 +148,7 @@ class CentreHost:
         self._note("centre", "serves")
 
     def _committed(self, _last: int, happened: Any, _commands: int, _us: int) -> None:
+        self.when_committed()
         for one in happened:
             self._note("centre", f"{one.event.__struct_config__.tag} {one.event.about() or ''}")
 

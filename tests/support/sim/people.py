@@ -76,6 +76,12 @@ _WALLET_FAULTS: tuple[dict[str, Any], ...] = (
     {"fault": "lost_answer", "on": "refund"},
     {"fault": "lost_request", "on": "query", "times": 3},
 )
+_REFUND_FAULTS: tuple[dict[str, Any], ...] = (
+    {"fault": "declined", "on": "refund"},
+    {"fault": "lost_answer", "on": "refund"},
+    {"fault": "lost_request", "on": "refund"},
+    {"fault": "unclear_code", "on": "refund", "charged": False},
+)
 _QUESTION_FAULT = {"fault": "silent_query", "times": 3}
 
 
@@ -91,6 +97,7 @@ class Cashier:
         self._chance: random.Random = world.plan.chance(self.name)
         self._process = Process(self.name)
         self._keys = 0
+        self._sale_of: dict[str, str] = {}
 
     def begin(self, sales: int) -> None:
         """Start to sell."""
@@ -166,11 +173,14 @@ class Cashier:
             "tender": self._tender(),
         }
         self._note(f"sells {category} {buyer.serial_no} to person {buyer.person}")
-        if self._hits("hasty"):
+        hurried = self._hits("hasty")
+        if hurried:
             # The till's program does not wait for an answer: it asks at once again.
             self._world.later(self._chance.uniform(0, 3), lambda: self._call("sell", body, key))
         stopping = self._hits("stop")
         told = self._ask("sell", body, key, wait_s=self._chance.choice((0, 5, 25)) if stopping else 25)
+        if hurried:
+            self._call("sell", body, key)
         if told.status != 200:
             self._note(f"is told {told.status} {told.document.get('code', '')}: goes on without")
             return False
@@ -178,11 +188,15 @@ class Cashier:
         if document["already"]:
             self._note(f"is told that {document['record_id']} binds it")
             return True
+        self._world.saw(self._host, document)
         if document["next_action"] == "TRY_LATER":
             return False
         if stopping and document["state"] == "paying":
             Here.scheduler.sleep(self._chance.uniform(0, 8))
-            document = self._ask("stop", _BY, self._key(), document["record_id"]).document or document
+            told = self._ask("stop", _BY, self._key(), document["record_id"])
+            if told.status != 200:
+                return True
+            document = told.document
         self._see_through(document)
         return True
 
@@ -201,6 +215,9 @@ class Cashier:
                         return
                     told = self._ask("stop", _BY, self._key(), record_id)
                 else:
+                    if self._chance.random() < 0.15:
+                        # The shopper goes to fetch another card.
+                        Here.scheduler.sleep(self._chance.uniform(600, 1500))
                     told = self._ask("pay", {**_BY, "tender": self._tender()}, self._key(), record_id)
             elif state in ("paying", "unknown"):
                 Here.scheduler.sleep(self._chance.uniform(2, 40))
@@ -221,6 +238,9 @@ class Cashier:
 
     def _give_back(self, record_id: str) -> None:
         self._note(f"takes the goods of {record_id} back")
+        if self._chance.random() < 0.4:
+            self._arm({"fault": "void_declined"})
+            self._arm(self._chance.choice(_REFUND_FAULTS))
         body = {**_BY, "supervisor": "manager-1", "supervisor_pin": PIN, "reason": "changed their mind"}
         for _ in range(4):
             told = self._ask("return", body, self._key(), record_id)
@@ -247,6 +267,10 @@ class Cashier:
     ) -> Told:
         told = self._host.call(what, document, key, record_id, wait_s)
         shown = told.document
+        if what == "sell" and told.status == 200 and not shown["already"]:
+            known = self._sale_of.setdefault(key, shown["record_id"])
+            if known != shown["record_id"]:
+                self._world.violated("I25 the same key is the same sale", f"{known} {shown['record_id']}")
         said = f"{shown.get('state', shown.get('code', ''))} {shown.get('next_action', '')}".strip()
         reasons = ",".join(one["code"] for one in shown.get("reasons", ()))
         self._note(f"{what} {record_id}: {told.status or 'the line broke'} {said} {reasons}".rstrip())

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -9,11 +10,12 @@ if TYPE_CHECKING:
 
 
 class Charge(NamedTuple):
-    """One time that a shopper was charged: under which order number, how much, and what went back of it."""
+    """One time that a shopper was charged: under which order number, how much, what went back of it, when."""
 
     pay_ref: str
     fen: int
     back_fen: int
+    at_ms: int
 
 
 def charges(world: "World") -> Iterator[Charge]:
@@ -21,14 +23,18 @@ def charges(world: "World") -> Iterator[Charge]:
     for cable in world.cables.values():
         for line in cable.books.lines:
             if line.kind == "sale" and line.pay_ref:
-                yield Charge(line.pay_ref, line.fen, cable.books.given_back(line))
+                yield Charge(line.pay_ref, line.fen, cable.books.given_back(line), _ms(line.at))
     back: Counter[str] = Counter()
     for line in world.wallet.books.lines:
         if line.kind in ("reversal", "refund"):
             back[line.out_trade_no] += line.fen
     for line in world.wallet.books.lines:
         if line.kind == "charge":
-            yield Charge(line.out_trade_no, line.fen, back[line.out_trade_no])
+            yield Charge(line.out_trade_no, line.fen, back[line.out_trade_no], _ms(line.at))
+
+
+def _ms(at: str) -> int:
+    return round(datetime.fromisoformat(at).timestamp() * 1000)
 
 
 def taken(world: "World", pay_refs: Iterable[str]) -> dict[str, int]:

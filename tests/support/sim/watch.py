@@ -51,6 +51,18 @@ def till_answer_is_true(world: "World", host: ShopHost, document: dict[str, Any]
         taken = world.charged(document["attempts"])
         if document["paid_fen"] not in taken.values():
             world.violated("I10 a till is told paid when the money was taken", f"{record_id} {taken}")
+    plain = "clock" not in world.plan.on and host.agent is not None
+    if plain and state in ("unknown", "paying"):
+        now_ms = world.scheduler.now_ms - 1000
+        sql = "SELECT paid_ms FROM sale WHERE record_id = ? AND state = 'PAID' AND paid_ms < ?"
+        if in_journal(host, sql, record_id, now_ms):
+            world.violated(
+                "a till is shown the sale as it stands", f"{record_id} is PAID and shown as {state}"
+            )
+    if state == "refused" and document["item"]["serial_no"] and action != "DO_NOT_CHARGE":
+        sql = "SELECT record_id FROM sale WHERE serial_no = ? AND record_id <> ? AND state = 'PAYING'"
+        if other := in_journal(host, sql, document["item"]["serial_no"], record_id):
+            world.violated("nobody is sent on with an item that is being paid for", f"{record_id} {other}")
     if action in ("PAY_AGAIN_OR_STOP", "SELL_AT_FULL_PRICE", "SELL_AGAIN"):
         standing = world.standing(document["attempts"])
         if standing:

@@ -13,6 +13,7 @@ from sqlalchemy import Connection
 
 from settlement.db.connection import reading
 from sim import invariants, truth, wallet, watch
+from sim.bugs import planted
 from sim.cable import Cable, CablesHere
 from sim.centre_host import CentreHost
 from sim.disk import Disk
@@ -28,6 +29,7 @@ from sim.trace import Trace
 from sim.wallet import Wallet
 
 _OF_AGENT, _OF_CENTRE = ("crash_agent", "disk"), ("crash_centre", "centre_disk")
+_LOOK_EVERY = 4
 _NEVER = 1 << 60
 _CUT_MS = (20_000, 20_000, 60_000, 60_000, 300_000, 3_600_000)
 _LONGEST_S = 6 * 3600
@@ -69,14 +71,17 @@ class Outcome(msgspec.Struct, frozen=True):
 class World:
     """The world of one plan. Run once."""
 
-    def __init__(self, plan: Plan, keep: bool = False, crash_at: Collection[int] = ()) -> None:
+    def __init__(
+        self, plan: Plan, keep: bool = False, crash_at: Collection[int] = (), bug: str | None = None
+    ) -> None:
         self.plan = plan
+        self.bug = bug
         self.violations: list[Violation] = []
         self.healed = False
         self.points = self.crashes = 0
         self.ends: Counter[str] = Counter()
         self._crash_at = frozenset(crash_at)
-        self._busy = 0
+        self._busy = self._commits = 0
         self._serials = 0
         self._recent: list[Buyer] = []
         self._cut_until: dict[str, int] = {}
@@ -104,7 +109,7 @@ class World:
         NetworkHere.network, CablesHere.cables = self.network, self.cables
         self.folder.mkdir()
         try:
-            with lent():
+            with lent(), planted(self.bug):
                 try:
                     self._build()
                     self._trade()
@@ -134,9 +139,15 @@ class World:
             )
             host.config = msgspec.structs.replace(host.config, sync_every_s=self.plan.sync_every_s)
             self.hosts.append(host)
+        self.centre.when_committed = self._after_commit
         self.network.on_answer = functools.partial(watch.answer_is_durable, self)
         for one in (self.centre, *self.hosts):
             self._boot(one)
+
+    def _after_commit(self) -> None:
+        self._commits += 1
+        if self._commits % _LOOK_EVERY == 0:
+            invariants.check_after_a_step(self)
 
     def _trade(self) -> None:
         tills = [
@@ -359,7 +370,12 @@ class World:
 
 
 def run_seed(
-    seed: int, *, keep: bool = False, off: Collection[str] = (), sales: int | None = None
+    seed: int,
+    *,
+    keep: bool = False,
+    off: Collection[str] = (),
+    sales: int | None = None,
+    bug: str | None = None,
 ) -> Outcome:
-    """Run the world of a seed."""
-    return World(draw(seed, off, sales), keep).run()
+    """Run the world of a seed, with a planted bug if one is named."""
+    return World(draw(seed, off, sales), keep, bug=bug).run()
