@@ -11,7 +11,7 @@ from typing import Any
 
 from sim.scheduler import Process
 from sim.threads import Here, threading, time
-from terminal_agent.emulators.books import Books
+from terminal_agent.emulators.books import Books, Line
 from terminal_agent.emulators.faults import Faults
 from terminal_agent.emulators.terminal import Terminal
 from terminal_agent.emulators.wire import Listener
@@ -19,12 +19,28 @@ from terminal_agent.emulators.wire import Listener
 _WORK_S = 1.5
 
 
+class LaxBooks(Books):
+    """The books of an acquirer that gives back what it is asked to, however often."""
+
+    def given_back(self, sale: Line) -> int:
+        """Say that nothing was."""
+        return 0
+
+    def is_refunded(self, refund_no: str) -> bool:
+        """Say that it was not."""
+        return False
+
+
 class Cable:
     """One terminal on its line, with its acquirer."""
 
-    def __init__(self, terminal_no: str, folder: Path, note: Callable[[str, str], None]) -> None:
+    def __init__(
+        self, terminal_no: str, folder: Path, note: Callable[[str, str], None], *, lax: bool
+    ) -> None:
         self.process = Process(terminal_no)
-        self.books = Books(folder / f"{terminal_no}.jsonl", terminal_no, "EMU000000000001")
+        self.books = (LaxBooks if lax else Books)(
+            folder / f"{terminal_no}.jsonl", terminal_no, "EMU000000000001"
+        )
         self.faults = Faults()
         self.plugged = True
         self.taken_by: Any = None

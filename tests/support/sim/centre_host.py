@@ -22,7 +22,7 @@ from settlement.web.quick_hold import PATH as HOLDS
 from settlement.web.quick_hold import HoldsFirst
 from settlement.web.signed import Signatures, covered
 from settlement.writer.step import Answer
-from settlement.writer.writer import Waiter
+from settlement.writer.writer import Waiter, Writer
 from sim.disk import Disk
 from sim.network import Came, Sent, Service
 from sim.scheduler import Process
@@ -105,6 +105,7 @@ class CentreHost:
         self.skew_ms = 0
         self.service = service
         self.process: Process | None = None
+        self._writer: Writer | None = None
         self._centre: Centre = template.centre
         self._packs = template.packs
         self.when_committed: Callable[[], None] = lambda: None
@@ -124,14 +125,36 @@ class CentreHost:
         """Return the centre's time."""
         return time.time_ns() // 1_000_000
 
+    def ask(self, command: Any) -> bool:
+        """Give the writer a command from the centre's own people; return whether it answered."""
+        process, writer = self.process, self._writer
+        if process is None or not process.alive or writer is None:
+            return False
+        done, answered = threading.Event(), list[Answer]()
+        process.when_dead.append(done.set)
+
+        def work() -> None:
+            try:
+                answered.append(writer.submit(command))
+                self._note("clerk", f"{command} -> {type(answered[0]).__name__}")
+            except Exception as wrong:
+                self._note("clerk", f"{command}: {type(wrong).__name__}")
+            done.set()
+
+        Here.scheduler.spawn(process, "clerk's", work)
+        done.wait(60)
+        process.when_dead.remove(done.set)
+        return bool(answered)
+
     def _went(self) -> None:
-        self.service.process = None
+        self.service.process = self._writer = None
 
     def _serve(self) -> None:
         process, centre, setting = self.process, self._centre, self._centre.setting()
         assert process is not None
         writer = centre.writer(lambda wrong: self._failed("writer.failed", wrong), self._committed)
         writer.start()
+        self._writer = writer
         edge = Edge(
             engine=centre.engine,
             keys=centre.keys,

@@ -24,7 +24,10 @@ from subsidy.policy.split import Part
 if TYPE_CHECKING:
     from sim.world import World
 
-_LIVE = ("HELD", "PAYABLE", "BLOCKED", "IN_CLAIM", "PAID_OUT", "KEPT")
+# A line that was rejected is the fund's again; its sale is one all the same.
+_LIVE = ("HELD", "PAYABLE", "BLOCKED", "IN_CLAIM", "PAID_OUT", "KEPT", "AVAILABLE_AGAIN")
+# A line that is in a claim goes back when that is paid; a rejected one was the fund's again before.
+_AFTER_A_RETURN = ("RETURNED", "IN_CLAIM", "AVAILABLE_AGAIN")
 _REBUILD_EVERY = 10
 _SLOWEST_PAYMENT_MS = 200_000
 _GRANTED = ("PAYABLE", "BLOCKED", "IN_CLAIM", "PAID_OUT")
@@ -64,6 +67,12 @@ class RecordNow(NamedTuple):
     serial_no: str | None
     parts: str
     why: str
+    back: str | None
+
+    @property
+    def is_live(self) -> bool:
+        """Whether it counts for its person and its serial number: until the money went back."""
+        return self.state in _LIVE and self.back != "REFUNDED"
 
 
 Claim = Callable[["World", list[SaleNow], dict[str, RecordNow]], Iterator[str]]
@@ -107,8 +116,9 @@ def sales_now(world: "World") -> list[SaleNow]:
 
 def records_now(world: "World") -> list[RecordNow]:
     """Return every record of the books."""
-    columns = ", ".join(RecordNow._fields)
-    return [RecordNow(*row) for row in in_books(world, f"SELECT {columns} FROM record ORDER BY record_id")]
+    columns = ", ".join(f"record.{name}" for name in RecordNow._fields if name != "back")
+    sql = f"SELECT {columns}, goods_return.state FROM record LEFT JOIN goods_return USING (record_id) ORDER BY 1"
+    return [RecordNow(*row) for row in in_books(world, sql)]
 
 
 def is_at_rest(world: "World") -> bool:
@@ -206,9 +216,9 @@ def a_paid_sale_is_granted_once(
         if sale.state == "PAID":
             if record is None:
                 yield f"{sale.record_id} is PAID and has no record"
-            elif record.state not in (*_GRANTED, "KEPT"):
+            elif record.state not in (*_GRANTED, "KEPT", "AVAILABLE_AGAIN"):
                 yield f"{sale.record_id} is PAID and its record {record.state}"
-        elif sale.state == "RETURNED" and record is not None and record.state not in ("RETURNED", "RELEASED"):
+        elif sale.state == "RETURNED" and record is not None and record.state not in _AFTER_A_RETURN:
             yield f"{sale.record_id} is RETURNED and its record {record.state}"
         elif sale.state in ("CLOSED", "REFUSED") and record is not None and record.state != "RELEASED":
             yield f"{sale.record_id} is {sale.state} and its record {record.state}"
@@ -218,9 +228,11 @@ def what_is_granted_was_paid(
     world: "World", sales: list[SaleNow], records: dict[str, RecordNow]
 ) -> Iterator[str]:
     """I10 what the fund grants was paid at a till, at the promised amount."""
+    sql = "SELECT record_id FROM record WHERE blocks LIKE '%returned%'"
+    withheld = {row[0] for row in in_books(world, sql)}
     by_id = {sale.record_id: sale for sale in sales}
     for record in records.values():
-        if record.state not in _GRANTED:
+        if record.state not in _GRANTED or record.record_id in withheld:
             continue
         sale = by_id.get(record.record_id)
         if sale is None or sale.state not in ("PAID", "RETURNING"):
@@ -277,7 +289,7 @@ def a_qualification_counts_once(
     world: "World", sales: list[SaleNow], records: dict[str, RecordNow]
 ) -> Iterator[str]:
     """I6 a person has one grant of a category a year."""
-    live = Counter((one.person, one.category, one.year) for one in records.values() if one.state in _LIVE)
+    live = Counter((one.person, one.category, one.year) for one in records.values() if one.is_live)
     for (person, category, year), count in live.items():
         if count > 1:
             yield f"{person[:8]} has {count} of {category} in {year}"
@@ -295,9 +307,9 @@ def a_serial_number_is_subsidised_once(
         (row[0], row[1]): row[2] for row in in_books(world, "SELECT brand, serial_no, taken_by FROM serial")
     }
     for one in records.values():
-        if one.state in _LIVE and one.serial_no and taken.get((one.brand, one.serial_no)) is None:
+        if one.is_live and one.serial_no and taken.get((one.brand, one.serial_no)) is None:
             yield f"{one.record_id} is {one.state} and {one.serial_no} is free"
-    live = Counter((one.brand, one.serial_no) for one in records.values() if one.state in _LIVE)
+    live = Counter((one.brand, one.serial_no) for one in records.values() if one.is_live)
     for (brand, serial_no), count in live.items():
         if count > 1 and serial_no is not None:
             yield f"{brand} {serial_no}: {count} records"
@@ -315,7 +327,7 @@ def the_books_hold_what_records_say(
     world: "World", sales: list[SaleNow], records: dict[str, RecordNow]
 ) -> Iterator[str]:
     """I2 held and payable are what the records add up to, per funder."""
-    accounts = {"held": ("HELD", "KEPT"), "payable": ("PAYABLE", "BLOCKED")}
+    accounts = {"held": ("HELD", "KEPT"), "payable": ("PAYABLE", "BLOCKED"), "in_claim": ("IN_CLAIM",)}
     balances = in_books(world, "SELECT funder, account, year, fen FROM balance")
     for account, states in accounts.items():
         wanted: Counter[tuple[str, int]] = Counter()
@@ -326,6 +338,29 @@ def the_books_hold_what_records_say(
         found = {(funder, year): fen for funder, name, year, fen in balances if name == account and fen}
         if found != {place: fen for place, fen in wanted.items() if fen}:
             yield f"{account}: {found} in the books, {dict(wanted)} by the records"
+
+
+def a_claim_is_what_its_lines_say(
+    world: "World", sales: list[SaleNow], records: dict[str, RecordNow]
+) -> Iterator[str]:
+    """I27 a claim is the sum of its lines, and each record is paid once at most."""
+    sums = in_books(
+        world,
+        "SELECT claim.claim, lines, claim.fen, count(*), sum(claim_line.fen) FROM claim "
+        "JOIN claim_line USING (claim) GROUP BY claim.claim",
+    )
+    for claim, lines, fen, count, total in sums:
+        if (lines, fen) != (count, total):
+            yield f"{claim} has {lines} lines of {fen} fen; they are {count} of {total}"
+    sql = "SELECT record_id FROM claim_line WHERE state IN ('PAID', 'SUBMITTED')"
+    paid = Counter(row[0] for row in in_books(world, sql))
+    for record_id, times in paid.items():
+        if times > 1:
+            yield f"{record_id} is in {times} claims"
+    paid_out = in_books(world, "SELECT sum(fen) FROM balance WHERE account = 'paid_out'")[0][0] or 0
+    lines_paid = in_books(world, "SELECT sum(fen) FROM claim_line WHERE state = 'PAID'")[0][0] or 0
+    if paid_out != lines_paid:
+        yield f"{paid_out} fen were paid out, {lines_paid} by the lines"
 
 
 def nothing_is_overdrawn(
@@ -363,6 +398,7 @@ STEP_CLAIMS: tuple[Claim, ...] = (
     parts_add_up,
     the_books_hold_what_records_say,
     nothing_is_overdrawn,
+    a_claim_is_what_its_lines_say,
 )
 """Those that hold after every step, and are asked after some."""
 
@@ -383,6 +419,7 @@ CLAIMS: tuple[Claim, ...] = (
     parts_add_up,
     the_books_hold_what_records_say,
     nothing_is_overdrawn,
+    a_claim_is_what_its_lines_say,
     the_outbox_is_acknowledged,
 )
 

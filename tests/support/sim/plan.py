@@ -36,6 +36,9 @@ CLASSES = {
     "wallet": "the wallet declines, is silent, late, or has answers that cannot be believed",
     "batch": "a terminal closes its batch: voids become refunds",
     "odd_tills": "a till's own program uses the terminal between two of our sales",
+    "slow_disk": "a statement takes a while: others run in between",
+    "lax_acquirer": "an acquirer gives back what it is asked to, however often",
+    "claims": "the centre's clerk claims, pays, sends back, over midnight",
     "rare_sync": "an agent looks at its outbox rarely",
 }
 """Every class of fault, with what it does."""
@@ -67,7 +70,7 @@ def draw(seed: int, off: Collection[str] = (), sales: int | None = None) -> Plan
     chance = random.Random(f"{seed}/plan")
     on = frozenset(name for name in CLASSES if chance.random() < 0.55)
     rates = {name: chance.choice(_RATES.get(name, _OFTEN)) for name in CLASSES}
-    midnight = chance.random() < 0.15
+    midnight = chance.random() < 0.15 or "claims" in on
     drawn = chance.randint(12, 16)
     fields: dict[str, Any] = {
         "seed": seed,
@@ -101,6 +104,7 @@ _RATES = {
     "phone": (0.3, 0.6),
     "wallet": (0.1, 0.3, 0.6),
     "unplug": (0.05, 0.2),
+    "slow_disk": (0.002, 0.005, 0.02),
     "returns": (0.2, 0.5),
     "clock": (0.05, 0.2),
 }

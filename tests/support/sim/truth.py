@@ -5,6 +5,8 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple
 
+from terminal_agent.emulators.books import Books
+
 if TYPE_CHECKING:
     from sim.world import World
 
@@ -23,7 +25,7 @@ def charges(world: "World") -> Iterator[Charge]:
     for cable in world.cables.values():
         for line in cable.books.lines:
             if line.kind == "sale" and line.pay_ref:
-                yield Charge(line.pay_ref, line.fen, cable.books.given_back(line), _ms(line.at))
+                yield Charge(line.pay_ref, line.fen, Books.given_back(cable.books, line), _ms(line.at))
     back: Counter[str] = Counter()
     for line in world.wallet.books.lines:
         if line.kind in ("reversal", "refund"):

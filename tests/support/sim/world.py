@@ -16,6 +16,7 @@ from sim import invariants, truth, wallet, watch
 from sim.bugs import planted
 from sim.cable import Cable, CablesHere
 from sim.centre_host import CentreHost
+from sim.clerk import Clerk
 from sim.disk import Disk
 from sim.lend import lent
 from sim.network import Network, NetworkHere, Service, Weather
@@ -133,7 +134,9 @@ class World:
         self.wallet = Wallet(self.template.wallet_keys, self.folder, at_wechat, self.trace.note)
         for shop in SHOPS:
             for terminal in shop.terminals:
-                self.cables[terminal] = Cable(terminal, self.folder, self.trace.note)
+                self.cables[terminal] = Cable(
+                    terminal, self.folder, self.trace.note, lax="lax_acquirer" in self.plan.on
+                )
             host = ShopHost(
                 self.template, shop, self.folder / shop.shop, self._point, self.trace.note, self.failed
             )
@@ -158,6 +161,8 @@ class World:
         self._busy = len(tills)
         shares = [self.plan.sales // len(tills)] * len(tills)
         shares[0] += self.plan.sales - sum(shares)
+        if "claims" in self.plan.on:
+            Clerk(self).begin()
         for till, sales in zip(tills, shares, strict=True):
             till.begin(sales)
         self.scheduler.run(lambda: self._busy == 0, self.plan.began_ms + _LONGEST_S * 1000)
@@ -166,7 +171,7 @@ class World:
         """Let nothing go wrong any more, and wait until nothing is under way."""
         self.trace.note("the world", "heals")
         self.healed = True
-        self._until = dict.fromkeys((*_OF_AGENT, *_OF_CENTRE), _NEVER)
+        self._until = dict.fromkeys((*_OF_AGENT, *_OF_CENTRE, "slow_disk"), _NEVER)
         for cable in self.cables.values():
             cable.faults.clear()
             cable.plug_in()
@@ -218,6 +223,9 @@ class World:
         """Let a process die here, or its disk fail. How many more statements go well is drawn in advance."""
         self.points += 1
         kinds = _OF_AGENT if process is not self.centre.process else _OF_CENTRE
+        if self._is_next("slow_disk"):
+            # Others go on meanwhile.
+            self.scheduler.sleep(self._faults.choice((0.0, 0.001, 0.05)))
         if self.points in self._crash_at or self._is_next(kinds[0]):
             self.crashes += 1
             self.trace.note(process.name, f"is killed at {sql[:40]!r}")

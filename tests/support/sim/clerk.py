@@ -1,0 +1,75 @@
+"""What does the centre's clerk do? Claims, pays, sends lines back, hears of repayments.
+
+Each is done in the running service, through its writer; when that dies meanwhile, the clerk does the same
+again.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+import reference_data as reference
+
+from settlement.claims.build import BuildClaim
+from settlement.claims.pay import PayClaim
+from settlement.claims.repaid import Repay
+from settlement.claims.send_back import SendBack
+from sim.scheduler import Process
+from sim.threads import Here
+from sim.watch import in_books
+from subsidy import calendar
+
+if TYPE_CHECKING:
+    from sim.world import World
+
+_EVERY_S = (20, 90)
+
+
+class Clerk:
+    """Works while shops sell, from midnight on, and once more when all is quiet."""
+
+    def __init__(self, world: "World") -> None:
+        self._world = world
+        self._chance = world.plan.chance("clerk")
+        self._day = calendar.business_day(calendar.from_ms(world.plan.began_ms))
+        self._documents = 0
+        self._last: Any = None
+
+    def begin(self) -> None:
+        """Start to work."""
+        Here.scheduler.spawn(Process("clerk"), "clerk", self._work)
+
+    def _work(self) -> None:
+        while True:
+            Here.scheduler.sleep(self._chance.uniform(*_EVERY_S))
+            command = self._next()
+            if command is None:
+                continue
+            if self._world.centre.ask(command):
+                self._last = command
+                # What a clerk does twice must not count twice.
+                if self._chance.random() < 0.3:
+                    self._world.centre.ask(command)
+
+    def _next(self) -> Any:
+        what = self._chance.random()
+        open_lines = "SELECT claim, record_id FROM claim_line WHERE state = 'SUBMITTED' ORDER BY 1, 2"
+        submitted = in_books(self._world, open_lines)
+        owed = in_books(
+            self._world,
+            "SELECT record_id FROM goods_return JOIN claim_line USING (record_id) "
+            "WHERE goods_return.state = 'REFUNDED' AND claim_line.state = 'PAID' AND repaid_by = ''",
+        )
+        if owed and what < 0.3:
+            return Repay(owed[0][0], self._document())
+        if submitted and what < 0.5:
+            claim, record_id = self._chance.choice(submitted)
+            return SendBack(claim, record_id, "invoice is missing", self._chance.random() < 0.5)
+        if submitted and what < 0.75:
+            return PayClaim(self._chance.choice(submitted)[0], self._document())
+        today = calendar.business_day(calendar.from_ms(self._world.scheduler.now_ms))
+        if today > self._day:
+            return BuildClaim(reference.MERCHANT, self._day)
+        return None
+
+    def _document(self) -> str:
+        self._documents += 1
+        return f"BANK-{self._documents:05d}"
