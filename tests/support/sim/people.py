@@ -104,12 +104,12 @@ class Cashier:
 
         def work() -> None:
             for _ in range(sales):
-                Here.scheduler.sleep(self._chance.uniform(3, 60))
+                Here.scheduler.sleep(self._chance.uniform(2, 40))
                 self._prepare()
                 buyer = self._world.next_buyer(self._chance, race=self._hits("race"))
                 while not self._sell(buyer) and self._chance.random() < 0.7:
                     # No subsidy for now: some shoppers wait.
-                    Here.scheduler.sleep(self._chance.uniform(20, 200))
+                    Here.scheduler.sleep(self._chance.uniform(20, 100))
             self._world.done(self)
 
         Here.scheduler.spawn(self._process, self.name, work)

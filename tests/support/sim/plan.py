@@ -39,6 +39,9 @@ CLASSES = {
     "slow_disk": "a statement takes a while: others run in between",
     "lax_acquirer": "an acquirer gives back what it is asked to, however often",
     "claims": "the centre's clerk claims, pays, sends back, over midnight",
+    "backup": "an old backup of a shop's host is put back",
+    "clone": "a shop's host is copied to a second one, key and all",
+    "poison": "an entry of a shop cannot be taken",
     "rare_sync": "an agent looks at its outbox rarely",
 }
 """Every class of fault, with what it does."""
@@ -68,7 +71,7 @@ class Plan(msgspec.Struct, frozen=True):
 def draw(seed: int, off: Collection[str] = (), sales: int | None = None) -> Plan:
     """Return what `seed` makes of a world, without the classes that are `off`."""
     chance = random.Random(f"{seed}/plan")
-    on = frozenset(name for name in CLASSES if chance.random() < 0.55)
+    on = frozenset(name for name in CLASSES if chance.random() < (_SELDOM if name in _RARE else 0.55))
     rates = {name: chance.choice(_RATES.get(name, _OFTEN)) for name in CLASSES}
     midnight = chance.random() < 0.15 or "claims" in on
     drawn = chance.randint(12, 16)
@@ -87,6 +90,8 @@ def draw(seed: int, off: Collection[str] = (), sales: int | None = None) -> Plan
     return Plan(**fields)
 
 
+_SELDOM = 0.12
+_RARE = ("backup", "clone", "poison", "claims")
 _OFTEN = (0.05, 0.15, 0.4)
 _RATES = {
     "lost_request": (0.02, 0.05, 0.2),

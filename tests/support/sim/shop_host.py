@@ -80,11 +80,15 @@ class ShopHost:
         point: Callable[[Process, str], None],
         note: Callable[[str, str], None],
         failed: Callable[[str, BaseException | None], None],
+        name: str = "agent",
     ) -> None:
         self.shop = shop
-        self.name = f"agent {shop.shop}"
+        self.name = f"{name} {shop.shop}"
         self.data = folder
-        shutil.copytree(template.hosts[shop.shop], folder)
+        self.is_doubtful = False
+        """Whether its journal has two histories."""
+        if not folder.exists():
+            shutil.copytree(template.hosts[shop.shop], folder)
         self.config = replace(template.configs[shop.shop], data=folder)
         self.disk = Disk(point)
         self.skew_ms = 0

@@ -19,7 +19,7 @@ import centre as tests_centre
 import msgspec
 import reference_data as reference
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from story.shop_files import wechat_profile
+from story.shop_files import wechat_profile, with_values
 
 from settlement.app import Centre, set_up
 from settlement.config import read_settings
@@ -83,6 +83,8 @@ class Template(msgspec.Struct, frozen=True):
     wallet_keys: WalletKeys
 
 
+# Half as often as shipped: most of what happens here is that nothing has changed.
+_RHYTHM = {"poll_every_ms": 10_000}
 _NOTES_MOVES = (
     "CREATE TABLE move_of_record (record_id TEXT, before TEXT, after TEXT)",
     "CREATE TRIGGER note_move AFTER UPDATE OF state ON record WHEN OLD.state <> NEW.state BEGIN "
@@ -181,7 +183,8 @@ def _config(folder: Path, shop: Shop, keys: WalletKeys) -> agent_config.Config:
     """Read an agent's configuration as shop IT would have written it."""
     place = folder / f"config-{shop.shop}"
     place.mkdir()
-    shutil.copy(tests_centre.REPO / "config/terminals/stx_lrc.yaml", place)
+    profile = (tests_centre.REPO / "config/terminals/stx_lrc.yaml").read_text()
+    (place / "stx_lrc.yaml").write_text(with_values(profile, _RHYTHM))
     terminals = "".join(
         f'  "{one}":\n    driver: stx_lrc\n    port: "{one}"\n    profile: stx_lrc.yaml\n'
         for one in shop.terminals
@@ -196,7 +199,7 @@ def _config(folder: Path, shop: Shop, keys: WalletKeys) -> agent_config.Config:
         "platform_key_id": keys.platform_id,
         "platform_key": str(keys.platform_file),
     }
-    (place / "wechat.yaml").write_text(wechat_profile(ready, {}))
+    (place / "wechat.yaml").write_text(wechat_profile(ready, _RHYTHM))
     pin = "$argon2id$v=19$m=32768,t=4,p=1$" + "A" * 22 + "$" + "A" * 43
     (place / "agent.yaml").write_text(
         f'centre: "{URL}"\ndata: data\ntraining: true\nwait_s: 25\nterminals:\n{terminals}tills:\n{tills}'

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from sim.disk import peek, real_connect
+from sim.disk import peek
 from sim.network import Came, Sent
 from sim.shop_host import ShopHost
 from sim.template import URL as CENTRE
@@ -82,11 +82,7 @@ def moves_taken(world: "World") -> Counter[tuple[str, str, str]]:
 
 def in_books(world: "World", sql: str, *values: object) -> list[Any]:
     """Return what the centre's books hold, as somebody finds who opens the file now."""
-    connection = real_connect(str(world.centre.books))
-    try:
-        return list(connection.execute(sql, values).fetchall())
-    finally:
-        connection.close()
+    return list(world.reader().execute(sql, values).fetchall())
 
 
 def in_journal(host: ShopHost, sql: str, *values: object) -> list[Any]:

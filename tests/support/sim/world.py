@@ -5,6 +5,7 @@ import random
 import shutil
 from collections import Counter
 from collections.abc import Callable, Collection
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import msgspec
@@ -17,8 +18,9 @@ from sim.bugs import planted
 from sim.cable import Cable, CablesHere
 from sim.centre_host import CentreHost
 from sim.clerk import Clerk
-from sim.disk import Disk
+from sim.disk import Disk, real_connect
 from sim.lend import lent
+from sim.misuse import plan_misuse
 from sim.network import Network, NetworkHere, Service, Weather
 from sim.people import _GOODS, Cashier
 from sim.plan import Plan, draw
@@ -81,6 +83,7 @@ class World:
         self.healed = False
         self.points = self.crashes = 0
         self.ends: Counter[str] = Counter()
+        self._reader: Any = None
         self._crash_at = frozenset(crash_at)
         self._busy = self._commits = 0
         self._serials = 0
@@ -142,6 +145,7 @@ class World:
             )
             host.config = msgspec.structs.replace(host.config, sync_every_s=self.plan.sync_every_s)
             self.hosts.append(host)
+        plan_misuse(self)
         self.centre.when_committed = self._after_commit
         self.network.on_answer = functools.partial(watch.answer_is_durable, self)
         for one in (self.centre, *self.hosts):
@@ -207,6 +211,8 @@ class World:
                     one for one in process.when_dead if getattr(one, "__name__", "") == "bury"
                 ]
                 self.scheduler.kill(process)
+        if self._reader is not None:
+            self._reader.close()
         for books in [
             *(cable.books for cable in self.cables.values()),
             *([self.wallet.books] if self.hosts else []),
@@ -294,6 +300,18 @@ class World:
         self._recent.append(buyer)
         return buyer
 
+    def add_clone(self, host: ShopHost, folder: Path) -> ShopHost:
+        """Start a second host with the disk of another, and let both be doubtful from now on."""
+        clone = ShopHost(
+            self.template, host.shop, folder, self._point, self.trace.note, self.failed, "clone of agent"
+        )
+        clone.config = msgspec.structs.replace(host.config, data=folder)
+        clone.is_doubtful = host.is_doubtful = True
+        self.hosts.append(clone)
+        self._busy += 1
+        self._boot(clone)
+        return clone
+
     def saw(self, host: ShopHost, document: dict[str, Any]) -> None:
         """Note what a till was shown."""
         watch.till_answer_is_true(self, host, document)
@@ -305,6 +323,12 @@ class World:
     def standing(self, attempts: list[dict[str, Any]]) -> dict[str, int]:
         """Return what stands of it."""
         return truth.standing(self, [one["pay_ref"] for one in attempts])
+
+    def reader(self) -> Any:
+        """Return a connection of nobody in the world, which sees what is committed."""
+        if self._reader is None:
+            self._reader = real_connect(str(self.centre.books))
+        return self._reader
 
     def audit(self, look: Callable[[Connection], None]) -> None:
         """Look at the centre's books with its own eyes, as nobody of the world."""

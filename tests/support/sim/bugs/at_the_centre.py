@@ -5,15 +5,16 @@ from typing import Any
 from msgspec.structs import replace
 
 from settlement.funds import gather_facts, holds, place_hold
-from settlement.funds.holds import HoldPlaced
 from settlement.intake import accept, take_paid
 from settlement.ledger import balances
 from settlement.ledger.post import Booking, Happening
 from settlement.returns import follow
 from settlement.writer import store, writer
 from settlement.writer.rows import Record
+from settlement.writer.step import Denied, MoneyEvent
 from sim.bugs import Patch, bug
 from subsidy.policy.split import Part
+from subsidy.wire import v1
 
 
 @bug("a paid entry that comes again is booked again")
@@ -25,18 +26,21 @@ def record_not_idempotent() -> list[Patch]:
         record = rows.get(Record, taken.record_id) if taken.record_id else None
         if answer == "repeat" and taken.kind == "paid" and record is not None and record.state == "PAYABLE":
             booking = Booking(Happening.HOLD_PLACED, record.year, record.parts, record.pool)
-            _book(rows, booking, emit, record)
+            emit(_BookedAgain(record_id=record.record_id, booking=booking))
+            booking = Booking(Happening.RECORD_BOOKED, record.year, record.parts, record.pool)
+            emit(_BookedAgain(record_id=record.record_id, booking=booking))
         return answer
 
     return [(accept, "_take", again)]
 
 
-def _book(rows: Any, booking: Booking, emit: Any, record: Record) -> None:
-    """Take the money of a record once more."""
-    twin = replace(
-        record, state="HELD", money="held", record_id=record.record_id[:-1] + "0", serial_no=None, person=""
-    )
-    emit(HoldPlaced(record=twin, rebuilt=False, booking=booking))
+class _BookedAgain(MoneyEvent, frozen=True, kw_only=True, tag="booked_again"):
+    """Money that moves for a record once more."""
+
+    record_id: str
+
+    def fold(self, rows: Any) -> None:
+        """Change nothing but the balances."""
 
 
 @bug("a hold that is asked for again is placed again")
@@ -47,20 +51,40 @@ def hold_not_idempotent() -> list[Patch]:
         known = rows.get(Record, command.request.record_id)
         answer = decide(rows, command, setting, at_ms, emit)
         if known is not None and known.state == "HELD":
-            _book(rows, Booking(Happening.HOLD_PLACED, known.year, known.parts, known.pool), emit, known)
+            booking = Booking(Happening.HOLD_PLACED, known.year, known.parts, known.pool)
+            emit(_BookedAgain(record_id=known.record_id, booking=booking))
         return answer
 
     return [(place_hold, "decide", again)]
 
 
-@bug("the end of a hold that never was leaves no tombstone")
+@bug("the end of a hold that never was leaves no tombstone, and neither give-up time nor statement counts")
 def no_tombstone() -> list[Patch]:
-    take_closed = accept._take_closed
+    # Each of the three alone keeps such a hold from staying: they are taken away together.
+    take_closed, decide, take_statement = accept._take_closed, place_hold.decide, accept._take_statement
 
     def forgotten(rows: Any, record: Any, *more: Any) -> str:
         return "" if record is None else take_closed(rows, record, *more)
 
-    return [(accept, "_take_closed", forgotten)]
+    def patient(rows: Any, command: Any, *more: Any) -> Any:
+        return decide(rows, replace(command, request=replace(command.request, give_up_after_ms=10**9)), *more)
+
+    def unheard(rows: Any, command: Any, stated: Any, *more: Any) -> Any:
+        upto = stated.statement.upto_hold_no
+        still = tuple(
+            v1.OpenHold(record_id=one.record_id, hold_no=one.hold_no)
+            for one in rows.held_by(command.device, command.epoch)
+            if one.hold_no <= upto
+        )
+        return take_statement(
+            rows, command, replace(stated, statement=replace(stated.statement, open=still)), *more
+        )
+
+    return [
+        (accept, "_take_closed", forgotten),
+        (place_hold, "decide", patient),
+        (accept, "_take_statement", unheard),
+    ]
 
 
 @bug("a hold is freed when its time is over")
@@ -91,7 +115,22 @@ def fund_overdraft() -> list[Patch]:
         (balances, "can_bear", lambda *_: True),
         (gather_facts, "gather", rich),
         (post, "NEVER_OVERDRAWN", frozenset()),
+        (writer.Writer, "start", _without_trigger("balance", writer.Writer.start)),
     ]
+
+
+def _without_trigger(table: str, start: Any) -> Any:
+    """Take away what the database itself would refuse about a table."""
+
+    def started(self: Any) -> None:
+        with self._engine.connect() as connection:
+            sql = f"SELECT name FROM sqlite_master WHERE type = 'trigger' AND tbl_name = '{table}'"
+            for (name,) in connection.exec_driver_sql(sql).all():
+                connection.exec_driver_sql(f"DROP TRIGGER {name}")
+            connection.commit()
+        start(self)
+
+    return started
 
 
 @bug("each funder's part is rounded by itself: the parts drift by a fen")
@@ -184,6 +223,70 @@ def granted_by_the_tills_clock() -> list[Patch]:
         return asks(command, rows, setting, command.request.created_ms)
 
     return [(place_hold, "decide", by_the_till), (place_hold, "asks", asked)]
+
+
+@bug("a device that states fewer holds than before is believed")
+def restored_statement_trusted() -> list[Patch]:
+    take_statement = accept._take_statement
+
+    def trusted(rows: Any, command: Any, stated: Any, at_ms: int, emit: Any) -> Any:
+        device = rows.want(accept.Device, command.device)
+        rows.put(replace(device, stated_hold_no=0))
+        return take_statement(rows, command, stated, at_ms, emit)
+
+    return [(accept, "_take_statement", trusted)]
+
+
+@bug("an entry with the number of another one is taken in beside it")
+def fork_accepted() -> list[Patch]:
+    take = accept._take
+
+    def any_history(rows: Any, command: Any, taken: Any, *more: Any) -> Any:
+        known = rows.get(accept.EntryAt, command.device, command.epoch, taken.seq)
+        if known is not None and known.hash != taken.hash:
+            taken = replace(taken, problem="of another history")
+            emit = more[-1]
+            emit(accept.EntryTaken(entry=accept._row(command, taken, "accepted", "", more[-2])))
+            return "accepted"
+        return take(rows, command, taken, *more)
+
+    return [(accept, "_take", any_history), (accept, "_breaks_chain", lambda *_: False)]
+
+
+@bug("a hold number that was asked for with another sale is given again")
+def cloned_key_accepted() -> list[Patch]:
+    decide = place_hold.decide
+
+    def unnumbered(rows: Any, command: Any, *more: Any) -> Any:
+        if rows.get(Record, command.request.record_id) is not None:
+            return decide(rows, command, *more)
+        get = rows.get
+
+        def blind(kind: Any, *key: Any) -> Any:
+            return None if kind is accept.HoldNumber else get(kind, *key)
+
+        rows.get = blind
+        try:
+            return decide(rows, command, *more)
+        finally:
+            del rows.get
+
+    return [
+        (place_hold, "decide", unnumbered),
+        (accept, "_is_anothers_number", lambda *_: False),
+        (accept, "_breaks_chain", lambda *_: False),
+    ]
+
+
+@bug("an upload with an entry that cannot be taken is turned away whole")
+def poison_blocks_the_queue() -> list[Patch]:
+    take = accept._take
+
+    def strict(*what: Any) -> Any:
+        answer = take(*what)
+        return Denied(422, "ENTRY_INVALID", "an entry cannot be taken") if answer == "quarantined" else answer
+
+    return [(accept, "_take", strict)]
 
 
 @bug("the writer answers before it has committed")

@@ -6,7 +6,6 @@ from msgspec.structs import replace
 
 from sim.bugs import Patch, bug
 from subsidy.records.payment import Evidence
-from terminal_agent.channels import wechat
 from terminal_agent.checkout import attempt, resolve
 from terminal_agent.checkout.attempt import Verdict
 from terminal_agent.checkout.ports import Answer, Say
@@ -171,17 +170,4 @@ def payment_outlives_its_hold() -> list[Patch]:
 
 @bug("a refund is sent again without a look at what became of the first")
 def refund_twice() -> list[Patch]:
-    return [
-        (serial_ecr, "next_step", lambda *_: Step.REFUND),
-        (wechat.WechatPay, "refund", _refund_under_a_new_number(wechat.WechatPay.refund)),
-    ]
-
-
-def _refund_under_a_new_number(refund: Any) -> Any:
-    def again(self: Any, ask: Any, back: Any) -> Answer:
-        answer = refund(self, ask, back)
-        if answer.say is Say.APPROVED:
-            return answer
-        return refund(self, ask, replace(back, refund_no=back.refund_no[:-1] + "X"))  # type: ignore[no-any-return]
-
-    return again
+    return [(serial_ecr, "next_step", lambda *_: Step.REFUND)]

@@ -5,7 +5,6 @@ from typing import Any
 import terminal_agent.app
 from sim.bugs import Patch, bug
 from subsidy.wire import v1
-from terminal_agent.checkout import resume
 from terminal_agent.checkout.apply_subsidy import Checkout
 from terminal_agent.journal import outbox, read_sale
 from terminal_agent.journal.journal import SqliteJournal
@@ -149,7 +148,6 @@ def hold_survives_a_restart() -> list[Patch]:
     return [
         (terminal_agent.app, "close_after_restart", lambda _journal: None),
         (Checkout, "close_overdue", lambda _self: None),
-        (resume, "close_after_restart", lambda _journal: None),
     ]
 
 
