@@ -145,7 +145,9 @@ class serial:
             assert self._cable is not None
             if not self._cable.plugged:
                 raise OSError("unplugged")
+            Here.at_port("a write to the terminal")
             self._cable.write(data)
+            Here.at_port("what is written to the terminal")
 
         def flush(self) -> None:
             return
@@ -158,7 +160,9 @@ class serial:
             if count == 0:
                 return b""
             assert self._cable is not None
-            return self._cable.read(self.timeout or 0.0)
+            found = self._cable.read(self.timeout or 0.0)
+            Here.at_port("what the terminal has said")
+            return found
 
         def close(self) -> None:
             if self._cable is not None and self._cable.taken_by is self:

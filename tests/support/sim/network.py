@@ -71,6 +71,7 @@ class Network:
         task = Here.scheduler.current
         assert task is not None
         service = self.services[address]
+        Here.at_port(f"{sent.method} {sent.path}")
         weather = self._weather(task.process.name, address)
         what = f"{sent.method} {sent.path} -> {service.name}"
         if weather.cut:
@@ -118,6 +119,7 @@ class Network:
             raise requests.ConnectionError
         self._note(task.process.name, f"{what}: {came.status}")
         self.on_answer(task.process.name, address, sent, came)
+        Here.at_port(f"the answer to {sent.path}")
         return came
 
 

@@ -110,7 +110,7 @@ class Cashier:
                 while not self._sell(buyer) and self._chance.random() < 0.7:
                     # No subsidy for now: some shoppers wait.
                     Here.scheduler.sleep(self._chance.uniform(20, 100))
-            self._world.done(self)
+            self._world.done()
 
         Here.scheduler.spawn(self._process, self.name, work)
 
@@ -234,19 +234,21 @@ class Cashier:
             self._ask("answer", {**_BY, "answer": goods}, self._key(), document["record_id"])
             return
         if self._hits("returns"):
-            self._world.later(self._chance.uniform(1, 600), lambda: self._give_back(document["record_id"]))
+            self._world.begins()
+            self._world.later(self._chance.uniform(1, 200), lambda: self._give_back(document["record_id"]))
 
     def _give_back(self, record_id: str) -> None:
         self._note(f"takes the goods of {record_id} back")
-        if self._chance.random() < 0.4:
+        if "terminal" in self._world.plan.on and self._chance.random() < 0.5:
             self._arm({"fault": "void_declined"})
             self._arm(self._chance.choice(_REFUND_FAULTS))
         body = {**_BY, "supervisor": "manager-1", "supervisor_pin": PIN, "reason": "changed their mind"}
         for _ in range(4):
             told = self._ask("return", body, self._key(), record_id)
             if told.status != 200 or told.document["next_action"] not in ("RETURN_LATER", "RETURN_AGAIN"):
-                return
+                break
             Here.scheduler.sleep(self._chance.uniform(10, 120))
+        self._world.done()
 
     def _ask(
         self, what: str, document: dict[str, Any], key: str, record_id: str = "", wait_s: int = 25

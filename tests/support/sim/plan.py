@@ -58,6 +58,7 @@ class Plan(msgspec.Struct, frozen=True):
     people: int
     rates: dict[str, float]
     sync_every_s: float
+    shops: int = 2
 
     def chance(self, about: str) -> random.Random:
         """Return the chance that answers one kind of question."""
@@ -88,6 +89,14 @@ def draw(seed: int, off: Collection[str] = (), sales: int | None = None) -> Plan
         "sync_every_s": chance.choice((60.0, 300.0)) if "rare_sync" in on else 20.0,
     }
     return Plan(**fields)
+
+
+def small(seed: int, shops: int = 1) -> Plan:
+    """Return a world where nothing goes wrong by itself: a sale at each till, and its goods come back."""
+    plan = draw(seed, CLASSES, sales=2 if shops == 1 else 3)
+    return msgspec.structs.replace(
+        plan, on=frozenset({"returns"}), rates={"returns": 1.0}, funds="large", shops=shops
+    )
 
 
 _SELDOM = 0.12

@@ -107,7 +107,7 @@ def template() -> Template:
     made: list[Template] = []
     scheduler = Scheduler(BEGAN_MS - 86_400_000, random.Random(0), _raise)
     Here.scheduler, Here.chance = scheduler, random.Random("template")
-    Here.disk_of = lambda _process: None
+    Here.disk_of, Here.at_port = (lambda _process: None), (lambda _what: None)
     with lent():
         scheduler.spawn(Process("template"), "make", lambda: made.append(_make(folder)))
         assert scheduler.run(lambda: bool(made), scheduler.now_ms)

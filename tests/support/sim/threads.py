@@ -21,6 +21,8 @@ class Here:
     chance: random.Random
     disk_of: Callable[[Process], Any]
     job_failed: Callable[[Exception], None]
+    at_port: Callable[[str], None]
+    """Told of each call that leaves a host, before it does. May never come back."""
 
 
 class time:

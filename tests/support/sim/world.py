@@ -31,7 +31,7 @@ from sim.threads import Here
 from sim.trace import Trace
 from sim.wallet import Wallet
 
-_OF_AGENT, _OF_CENTRE = ("crash_agent", "disk"), ("crash_centre", "centre_disk")
+_AT_STATEMENTS = ("crash_agent", "disk", "crash_centre", "centre_disk", "slow_disk")
 _LOOK_EVERY = 4
 _NEVER = 1 << 60
 _CUT_MS = (20_000, 20_000, 60_000, 60_000, 300_000, 3_600_000)
@@ -81,7 +81,7 @@ class World:
         self.bug = bug
         self.violations: list[Violation] = []
         self.healed = False
-        self.points = self.crashes = 0
+        self.points = self.points_before_healing = self.crashes = 0
         self.ends: Counter[str] = Counter()
         self._reader: Any = None
         self._crash_at = frozenset(crash_at)
@@ -110,6 +110,7 @@ class World:
         """Run it and return what came of it."""
         Here.scheduler, Here.chance = self.scheduler, self.plan.chance("secrets")
         Here.disk_of, Here.job_failed = self._disk_of, lambda wrong: self.failed("job", wrong)
+        Here.at_port = self._at_port
         NetworkHere.network, CablesHere.cables = self.network, self.cables
         self.folder.mkdir()
         try:
@@ -135,7 +136,7 @@ class World:
         )
         at_wechat = self.network.services[wallet.URL] = Service("wechat")
         self.wallet = Wallet(self.template.wallet_keys, self.folder, at_wechat, self.trace.note)
-        for shop in SHOPS:
+        for shop in SHOPS[: self.plan.shops]:
             for terminal in shop.terminals:
                 self.cables[terminal] = Cable(
                     terminal, self.folder, self.trace.note, lax="lax_acquirer" in self.plan.on
@@ -174,8 +175,9 @@ class World:
     def _heal(self) -> None:
         """Let nothing go wrong any more, and wait until nothing is under way."""
         self.trace.note("the world", "heals")
+        self.points_before_healing = self.points
         self.healed = True
-        self._until = dict.fromkeys((*_OF_AGENT, *_OF_CENTRE, "slow_disk"), _NEVER)
+        self._until = dict.fromkeys(_AT_STATEMENTS, _NEVER)
         for cable in self.cables.values():
             cable.faults.clear()
             cable.plug_in()
@@ -225,18 +227,28 @@ class World:
         """Whether a class of faults strikes now. Its chance is asked either way."""
         return chance.random() < (0.0 if self.healed else self.plan.rate(name))
 
+    def _at_port(self, what: str) -> None:
+        """Let a process die where it talks to the outside."""
+        task = self.scheduler.current
+        if task is not None and (task.process.name == "centre" or "agent" in task.process.name):
+            self._die_here(task.process, what)
+
+    def _die_here(self, process: Process, what: str) -> None:
+        self.points += 1
+        name = "crash_centre" if process is self.centre.process else "crash_agent"
+        if self.points in self._crash_at or self._is_next(name):
+            self.crashes += 1
+            self.trace.note(process.name, f"is killed at {what[:40]!r}")
+            self.scheduler.kill(process)
+
     def _point(self, process: Process, sql: str) -> None:
         """Let a process die here, or its disk fail. How many more statements go well is drawn in advance."""
-        self.points += 1
-        kinds = _OF_AGENT if process is not self.centre.process else _OF_CENTRE
         if self._is_next("slow_disk"):
             # Others go on meanwhile.
             self.scheduler.sleep(self._faults.choice((0.0, 0.001, 0.05)))
-        if self.points in self._crash_at or self._is_next(kinds[0]):
-            self.crashes += 1
-            self.trace.note(process.name, f"is killed at {sql[:40]!r}")
-            self.scheduler.kill(process)
-        if self._is_next(kinds[1]) and sql.startswith(("INSERT", "UPDATE", "COMMIT", "BEGIN IMMEDIATE")):
+        self._die_here(process, sql)
+        disk = "centre_disk" if process is self.centre.process else "disk"
+        if self._is_next(disk) and sql.startswith(("INSERT", "UPDATE", "COMMIT", "BEGIN IMMEDIATE")):
             said = self._faults.choice(("database or disk is full", "disk I/O error", "database is locked"))
             self.trace.note(process.name, f"{said} at {sql[:30]!r}")
             self._injected.add(said)
@@ -308,7 +320,7 @@ class World:
         clone.config = msgspec.structs.replace(host.config, data=folder)
         clone.is_doubtful = host.is_doubtful = True
         self.hosts.append(clone)
-        self._busy += 1
+        self.begins()
         self._boot(clone)
         return clone
 
@@ -350,8 +362,12 @@ class World:
 
         self.scheduler.spawn(self.process, "later", go, seconds)
 
-    def done(self, _till: Cashier) -> None:
-        """Note that a till has closed."""
+    def begins(self) -> None:
+        """Note that somebody has something to do before all is quiet."""
+        self._busy += 1
+
+    def done(self) -> None:
+        """Note that it is done."""
         self._busy -= 1
 
     def violated(self, claim: str, what: str) -> None:
@@ -394,7 +410,7 @@ class World:
             moves={" ".join(move): count for move, count in sorted(moves.items())},
             ends=dict(sorted(self.ends.items())),
             sales=sum(self.ends.values()),
-            points=self.points,
+            points=self.points_before_healing,
             steps=self.scheduler.steps,
             crashes=self.crashes,
             lines=self.trace.lines,

@@ -21,6 +21,8 @@ class Bug(NamedTuple):
 
 
 BUGS: dict[str, Bug] = {}
+CAUGHT_BY: dict[str, int] = {}
+"""The first seed that catches each."""
 
 
 def bug(says: str) -> Callable[[Callable[[], list[Patch]]], Callable[[], list[Patch]]]:
