@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 import reference_data as reference
 
 from settlement.claims.build import BuildClaim
+from settlement.claims.enter_late import EnterLate
 from settlement.claims.pay import PayClaim
 from settlement.claims.repaid import Repay
 from settlement.claims.send_back import SendBack
+from settlement.funds.release_hold import ReleaseHold
 from sim.scheduler import Process
 from sim.threads import Here
 from sim.watch import in_books
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from sim.world import World
 
 _EVERY_S = (20, 90)
+_PATIENCE_MS = 100_000
 
 
 class Clerk:
@@ -58,7 +61,20 @@ class Clerk:
             "SELECT record_id FROM goods_return JOIN claim_line USING (record_id) "
             "WHERE goods_return.state = 'REFUNDED' AND claim_line.state = 'PAID' AND repaid_by = ''",
         )
-        if owed and what < 0.3:
+        held = in_books(
+            self._world,
+            "SELECT record_id FROM record WHERE state = 'HELD' AND placed_at_ms < ? ORDER BY 1",
+            self._world.scheduler.now_ms - _PATIENCE_MS,
+        )
+        if held and what < 0.2:
+            return ReleaseHold(held[0][0], "nobody answers at the shop")
+        late = in_books(
+            self._world,
+            "SELECT record_id FROM record WHERE state = 'RELEASED' AND money IS NOT NULL ORDER BY 1",
+        )
+        if late and what < 0.25:
+            return EnterLate(late[0][0], self._document())
+        if owed and what < 0.4:
             return Repay(owed[0][0], self._document())
         if submitted and what < 0.5:
             claim, record_id = self._chance.choice(submitted)

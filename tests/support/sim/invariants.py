@@ -223,6 +223,8 @@ def a_paid_sale_is_granted_once(
         if sale.state == "PAID":
             if record is None:
                 yield f"{sale.record_id} is PAID and has no record"
+            elif record.state == "RELEASED" and _was_released_by_people(world, sale.record_id):
+                continue  # a late grant, beside the pool
             elif record.state not in (*_GRANTED, "KEPT", "AVAILABLE_AGAIN"):
                 yield f"{sale.record_id} is PAID and its record {record.state}"
         elif sale.state == "RETURNED" and record is not None and record.state not in _AFTER_A_RETURN:
@@ -461,6 +463,14 @@ CLAIMS: tuple[Claim, ...] = (
     a_device_has_one_history,
     the_outbox_is_acknowledged,
 )
+
+
+def _was_released_by_people(world: "World", record_id: str) -> bool:
+    """Whether people ended a hold whose sale was paid all the same, and that is on a worklist."""
+    sql = "SELECT body FROM event WHERE kind = 'hold_ended' AND record_id = ?"
+    ended = [msgspec.json.decode(row[0]) for row in in_books(world, sql, record_id)]
+    noted = in_books(world, "SELECT 1 FROM difference WHERE subject = ?", record_id)
+    return bool(noted) and any(one["by"] or "nobody answers" in one["why"] for one in ended)
 
 
 def _doubtful_devices(world: "World") -> set[str]:

@@ -107,7 +107,7 @@ class Cashier:
                 Here.scheduler.sleep(self._chance.uniform(2, 40))
                 self._prepare()
                 buyer = self._world.next_buyer(self._chance, race=self._hits("race"))
-                while not self._sell(buyer) and self._chance.random() < 0.7:
+                while not self._sell(buyer) and self._chance.random() < 0.4:
                     # No subsidy for now: some shoppers wait.
                     Here.scheduler.sleep(self._chance.uniform(20, 100))
             self._world.done()
@@ -133,6 +133,13 @@ class Cashier:
             self._note(f"wallet: {wish['fault']} is armed")
         if self._hits("amount"):
             self._arm(self._chance.choice(({"fault": "partial"}, {"fault": "wrong_amount", "fen": 12_300})))
+            if self._chance.random() < 0.4:
+                self._arm({"fault": "void_declined"})
+            self._world.wallet.faults.arm({"fault": "wrong_amount", "fen": 12_300})
+            if self._chance.random() < 0.4:
+                self._world.wallet.faults.arm(
+                    {"fault": "declined", "on": "reverse", "code": "REVERSE_EXPIRE"}
+                )
         if self._hits("unplug"):
             seconds = self._chance.choice((3, 30, 200))
             self._world.later(self._chance.uniform(0, 10), lambda: self._cable.unplug_for(seconds))

@@ -60,7 +60,11 @@ def till_answer_is_true(world: "World", host: ShopHost, document: dict[str, Any]
                 "a till is shown the sale as it stands", f"{record_id} is PAID and shown as {state}"
             )
     if state == "refused" and document["item"]["serial_no"] and action != "DO_NOT_CHARGE":
-        sql = "SELECT record_id FROM sale WHERE serial_no = ? AND record_id <> ? AND state = 'PAYING'"
+        # One that was opened before this one was refused: an old answer that is asked for again stays true.
+        sql = (
+            "SELECT record_id FROM sale WHERE serial_no = ? AND state = 'PAYING' "
+            "AND rowid < (SELECT rowid FROM sale WHERE record_id = ?)"
+        )
         if other := in_journal(host, sql, document["item"]["serial_no"], record_id):
             world.violated("nobody is sent on with an item that is being paid for", f"{record_id} {other}")
     if action in ("PAY_AGAIN_OR_STOP", "SELL_AT_FULL_PRICE", "SELL_AGAIN"):

@@ -26,14 +26,17 @@ from sim.people import _GOODS, Cashier
 from sim.plan import Plan, draw
 from sim.scheduler import Dead, Process, Scheduler, Task
 from sim.shop_host import ShopHost
+from sim.strikes import Strikes
 from sim.template import SHOPS, URL, template
 from sim.threads import Here
 from sim.trace import Trace
 from sim.wallet import Wallet
 
-_AT_STATEMENTS = ("crash_agent", "disk", "crash_centre", "centre_disk", "slow_disk")
+_AT_STATEMENTS = {
+    "agent": {"crash": "crash_agent", "disk": "disk", "slow": "slow_disk"},
+    "centre": {"crash": "crash_centre", "disk": "centre_disk", "slow": "slow_disk"},
+}
 _LOOK_EVERY = 4
-_NEVER = 1 << 60
 _CUT_MS = (20_000, 20_000, 60_000, 60_000, 300_000, 3_600_000)
 _LONGEST_S = 6 * 3600
 _REST_S = 4 * 3600
@@ -93,7 +96,12 @@ class World:
         self._order = plan.chance("order")
         self._line_chance = plan.chance("line")
         self._injected: set[str] = set()
-        self._until: dict[str, int | None] = {}
+        self._strikes = {
+            side: Strikes(
+                {what: functools.partial(plan.rate, name) for what, name in kinds.items()}, plan.chance(side)
+            )
+            for side, kinds in _AT_STATEMENTS.items()
+        }
         self.scheduler = Scheduler(plan.began_ms, plan.chance("who runs next"), self._task_failed)
         self.trace = Trace(lambda: self.scheduler.now_ms, keep)
         made = template()
@@ -177,7 +185,8 @@ class World:
         self.trace.note("the world", "heals")
         self.points_before_healing = self.points
         self.healed = True
-        self._until = dict.fromkeys(_AT_STATEMENTS, _NEVER)
+        for strikes in self._strikes.values():
+            strikes.end()
         for cable in self.cables.values():
             cable.faults.clear()
             cable.plug_in()
@@ -235,33 +244,29 @@ class World:
 
     def _die_here(self, process: Process, what: str) -> None:
         self.points += 1
-        name = "crash_centre" if process is self.centre.process else "crash_agent"
-        if self.points in self._crash_at or self._is_next(name):
+        strikes = self._strikes["centre" if process is self.centre.process else "agent"]
+        if self.points in self._crash_at or strikes.now("crash"):
             self.crashes += 1
             self.trace.note(process.name, f"is killed at {what[:40]!r}")
             self.scheduler.kill(process)
 
     def _point(self, process: Process, sql: str) -> None:
         """Let a process die here, or its disk fail. How many more statements go well is drawn in advance."""
-        if self._is_next("slow_disk"):
+        strikes = self._strikes["centre" if process is self.centre.process else "agent"]
+        strikes.left -= 1
+        if strikes.left > 0 and not self._crash_at:
+            self.points += 1
+            return
+        strikes.count()
+        if strikes.now("slow"):
             # Others go on meanwhile.
             self.scheduler.sleep(self._faults.choice((0.0, 0.001, 0.05)))
         self._die_here(process, sql)
-        disk = "centre_disk" if process is self.centre.process else "disk"
-        if self._is_next(disk) and sql.startswith(("INSERT", "UPDATE", "COMMIT", "BEGIN IMMEDIATE")):
+        if strikes.now("disk") and sql.startswith(("INSERT", "UPDATE", "COMMIT", "BEGIN IMMEDIATE")):
             said = self._faults.choice(("database or disk is full", "disk I/O error", "database is locked"))
             self.trace.note(process.name, f"{said} at {sql[:30]!r}")
             self._injected.add(said)
             raise sqlite.OperationalError(said)
-
-    def _is_next(self, name: str) -> bool:
-        """Whether a fault that strikes at statements strikes at this one."""
-        left = self._until.get(name)
-        if left is None:
-            rate = 0.0 if self.healed else self.plan.rate(name)
-            left = int(self._faults.expovariate(rate)) if rate else _NEVER
-        self._until[name] = left - 1 if left else None
-        return left == 0
 
     def _weather(self, who: str, _address: str) -> Weather:
         chance = self._line_chance
