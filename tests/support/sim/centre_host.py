@@ -116,10 +116,23 @@ class CentreHost:
     def boot(self) -> None:
         """Start the service on the books as they lie there."""
         self.disk.forget()
+        self._start()
+
+    def overtake(self) -> Process | None:
+        """Start a second service beside the one that serves; return the first, which does not know."""
+        first = self.process
+        if first is None or not first.alive:
+            return None
+        # What the first one was told goes on being answered by it.
+        first.when_dead.remove(self._went)
+        self._start()
+        return first
+
+    def _start(self) -> None:
         process = Process("centre", lambda: self.skew_ms, Here.scheduler.now_ms - 1_000_000)
         self.process = process
         process.when_dead.append(self._went)
-        Here.scheduler.spawn(process, "boot", self._serve)
+        Here.scheduler.spawn(process, "boot", self._try_to_serve)
 
     def now_ms(self) -> int:
         """Return the centre's time."""
@@ -148,6 +161,14 @@ class CentreHost:
 
     def _went(self) -> None:
         self.service.process = self._writer = None
+
+    def _try_to_serve(self) -> None:
+        try:
+            self._serve()
+        except Exception as wrong:
+            self._failed("centre.boot", wrong)
+            assert self.process is not None
+            Here.scheduler.kill(self.process)
 
     def _serve(self) -> None:
         process, centre, setting = self.process, self._centre, self._centre.setting()

@@ -27,7 +27,7 @@ class Disk:
         self.point = point
         self._moved = moved or {}
         self._turns: dict[str, Any] = {}
-        self._idle: dict[str, list[_Connection]] = {}
+        self._idle: dict[tuple[Process, str], list[_Connection]] = {}
 
     def turn(self, path: str) -> Any:
         """Return the lock of who may write to a file."""
@@ -39,7 +39,7 @@ class Disk:
         assert task is not None
         process = task.process
         path = self._moved.get(path, path)
-        idle = self._idle.get(path)
+        idle = self._idle.get((process, path))
         if idle:
             return idle.pop()
         connection: _Connection = real_connect(path, factory=_Connection, **options)
@@ -47,9 +47,9 @@ class Disk:
         process.when_dead.append(connection.bury)
         return connection
 
-    def keep(self, connection: "_Connection", path: str) -> None:
+    def keep(self, connection: "_Connection", process: Process, path: str) -> None:
         """Keep a connection that was closed: to open a file anew costs more than what is done with it."""
-        self._idle.setdefault(path, []).append(connection)
+        self._idle.setdefault((process, path), []).append(connection)
 
     def forget(self) -> None:
         """Forget who held what: all processes of the host are dead."""
@@ -93,7 +93,7 @@ class _Connection(sqlite.Connection):
             super().cursor().execute("ROLLBACK")
         self._let_go()
         if self._process.alive and self._path.startswith("file:"):
-            self._disk.keep(self, self._path)
+            self._disk.keep(self, self._process, self._path)
         else:
             super().close()
 

@@ -29,6 +29,15 @@ _LIVE = ("HELD", "PAYABLE", "BLOCKED", "IN_CLAIM", "PAID_OUT", "KEPT", "AVAILABL
 # A line that is in a claim goes back when that is paid; a rejected one was the fund's again before.
 _AFTER_A_RETURN = ("RETURNED", "IN_CLAIM", "AVAILABLE_AGAIN")
 _REBUILD_EVERY = 10
+# The day of a claim is over at midnight in Shanghai, eight hours before Greenwich's.
+_LINES_OF_SILENT_DEVICES = """
+    SELECT DISTINCT claim.claim, record.device FROM claim
+    JOIN claim_line USING (claim) JOIN record USING (record_id)
+    WHERE NOT EXISTS (
+        SELECT 1 FROM event WHERE kind = 'upload_taken' AND body LIKE '%' || record.device || '%'
+        AND at_ms >= (unixepoch(claim.day) + 57600) * 1000 AND at_ms <= claim.built_ms
+    )
+"""
 _SLOWEST_PAYMENT_MS = 200_000
 _GRANTED = ("PAYABLE", "BLOCKED", "IN_CLAIM", "PAID_OUT")
 
@@ -367,6 +376,8 @@ def a_claim_is_what_its_lines_say(
     for claim, lines, fen, count, total in sums:
         if (lines, fen) != (count, total):
             yield f"{claim} has {lines} lines of {fen} fen; they are {count} of {total}"
+    for claim, device in in_books(world, _LINES_OF_SILENT_DEVICES):
+        yield f"{claim} has a record of {device}, which had not stated its holds since the day was over"
     sql = "SELECT record_id FROM claim_line WHERE state IN ('PAID', 'SUBMITTED')"
     paid = Counter(row[0] for row in in_books(world, sql))
     for record_id, times in paid.items():

@@ -7,6 +7,7 @@ and only what the centre makes of it is looked at.
 import shutil
 from typing import TYPE_CHECKING
 
+from sim.network import Came, Sent
 from sim.people import Cashier
 from sim.shop_host import ShopHost
 from sim.threads import Here
@@ -26,6 +27,8 @@ def plan_misuse(world: "World") -> None:
         world.later(first_s, lambda: _back_up_and_restore(world, host, then_s))
     if "clone" in world.plan.on:
         world.later(first_s, lambda: _clone(world, host))
+    if "two_centres" in world.plan.on:
+        world.later(first_s, lambda: _overtake(world, then_s))
     if "poison" in world.plan.on:
         world.later(first_s, lambda: _poison(world, chance.choice(world.hosts)))
 
@@ -45,6 +48,30 @@ def _back_up_and_restore(world: "World", host: ShopHost, after_s: float) -> None
     shutil.rmtree(host.data)
     shutil.copytree(backup, host.data)
     world.trace.note("the world", f"the backup of {host.name} is put back")
+
+
+def _overtake(world: "World", after_s: float) -> None:
+    """Start a second centre; requests go to either for a while, then the first one ends."""
+    first_answers = world.centre.service.answer
+    first = None if world.healed else world.centre.overtake()
+    if first is None:
+        return
+    first.when_dead = [one for one in first.when_dead if getattr(one, "__name__", "") == "bury"]
+    world.trace.note("the world", "a second centre is started")
+    assert world.centre.process is not None
+    world.watch_over(world.centre)
+    Here.scheduler.sleep(0.5)
+    chance, second_answers = world.plan.chance("which centre"), world.centre.service.answer
+
+    def either(sent: Sent) -> Came | None:
+        old = chance.random() < 0.5 and first.alive
+        answer = first_answers if old else second_answers
+        assert answer is not None
+        return answer(sent)
+
+    world.centre.service.answer = either
+    Here.scheduler.sleep(after_s)
+    Here.scheduler.kill(first)
 
 
 def _clone(world: "World", host: ShopHost) -> None:

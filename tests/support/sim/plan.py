@@ -42,6 +42,7 @@ CLASSES = {
     "backup": "an old backup of a shop's host is put back",
     "clone": "a shop's host is copied to a second one, key and all",
     "poison": "an entry of a shop cannot be taken",
+    "two_centres": "a second centre is started while the first one still serves",
     "rare_sync": "an agent looks at its outbox rarely",
 }
 """Every class of fault, with what it does."""
@@ -71,14 +72,19 @@ class Plan(msgspec.Struct, frozen=True):
 
 def draw(seed: int, off: Collection[str] = (), sales: int | None = None) -> Plan:
     """Return what `seed` makes of a world, without the classes that are `off`."""
+    # Each class is drawn by a chance of its own: one that is added changes no other.
+    on, rates = set(), {}
+    for name in CLASSES:
+        of_class = random.Random(f"{seed}/class/{name}")
+        if of_class.random() < (_SELDOM if name in _RARE else _USUAL):
+            on.add(name)
+        rates[name] = of_class.choice(_RATES.get(name, _OFTEN))
     chance = random.Random(f"{seed}/plan")
-    on = frozenset(name for name in CLASSES if chance.random() < (_SELDOM if name in _RARE else 0.55))
-    rates = {name: chance.choice(_RATES.get(name, _OFTEN)) for name in CLASSES}
     midnight = chance.random() < 0.15 or "claims" in on
     drawn = chance.randint(12, 16)
     fields: dict[str, Any] = {
         "seed": seed,
-        "on": on - frozenset(off),
+        "on": frozenset(on) - frozenset(off),
         # Some begin shortly before the day ends, the last day of the year among them.
         "began_ms": BEGAN_MS
         + (chance.choice((0, 304)) * 86_400_000 + 11 * 3_600_000 + 50 * 60_000) * midnight,
@@ -99,8 +105,8 @@ def small(seed: int, shops: int = 1) -> Plan:
     )
 
 
-_SELDOM = 0.12
-_RARE = ("backup", "clone", "poison", "claims")
+_USUAL, _SELDOM = 0.55, 0.12
+_RARE = ("backup", "clone", "poison", "claims", "two_centres")
 _OFTEN = (0.05, 0.15, 0.4)
 _RATES = {
     "lost_request": (0.02, 0.05, 0.2),

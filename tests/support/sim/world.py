@@ -204,6 +204,10 @@ class World:
 
     def _boot(self, host: CentreHost | ShopHost) -> None:
         host.boot()
+        self.watch_over(host)
+
+    def watch_over(self, host: CentreHost | ShopHost) -> None:
+        """Start a host's program again when it has died."""
         assert host.process is not None
         host.process.when_dead.append(lambda: self._boot_again(host))
 
@@ -391,6 +395,8 @@ class World:
         while one is not None and len(chain) < 10:
             chain.append(str(one))
             one = one.__cause__ or one.__context__
+        if type(wrong).__name__ == "Fenced" and "two_centres" in self.plan.on:
+            return
         if not any(said in " ".join(chain) for said in self._injected):
             self.violated("no program fails by itself", f"{where}: {text}")
 

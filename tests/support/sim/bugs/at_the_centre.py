@@ -4,6 +4,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from settlement.claims import build
 from settlement.funds import gather_facts, holds, place_hold
 from settlement.intake import accept, take_paid
 from settlement.ledger import balances
@@ -195,6 +196,32 @@ def refused_return_frees_the_serial_number() -> list[Patch]:
             emit(GoodsFreed(record_id=record_id, restores_quota=True))
 
     return [(accept, "follow", careless), (take_paid, "follow", careless)]
+
+
+@bug("goods that come back after payout give the money to the pool at once")
+def return_after_payout_credits_the_pool() -> list[Patch]:
+    goes_back = {**follow._GOES_BACK, "PAID_OUT": Happening.RETURNED_UNCLAIMED}
+    return [(follow, "_GOES_BACK", goes_back)]
+
+
+@bug("a claim takes the records of a device that has not stated its holds since the day was over")
+def claim_of_an_unstated_device() -> list[Patch]:
+    why_not = build._why_not
+
+    def trusting(*what: Any) -> str:
+        why = why_not(*what)
+        return "" if "has not stated" in why else why
+
+    return [(build, "_why_not", trusting)]
+
+
+@bug("a writer that was overtaken goes on writing what it remembers")
+def fence_not_looked_at() -> list[Patch]:
+    def careless(self: Any, connection: Any) -> None:
+        turn = connection.execute(writer.TAKE_TURN).first()
+        self._turn = (turn.epoch, turn.batch_no)
+
+    return [(writer.Writer, "_take_turn", careless)]
 
 
 @bug("a paid record that comes late is not taken in")
