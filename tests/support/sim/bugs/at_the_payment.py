@@ -168,6 +168,14 @@ def payment_outlives_its_hold() -> list[Patch]:
     return [(Sale, "hold_is_over", lambda *_: False)]
 
 
+@bug("a steady clock that began anew with the host is trusted")
+def steady_clock_reset_trusted() -> list[Patch]:
+    def by_one_clock(self: Any, _wall_ms: int, steady_ms: int, _boot: str) -> bool:
+        return self.held is None or steady_ms >= self.asked_steady_ms + self.held.promise.held_for_s * 1000
+
+    return [(Sale, "hold_is_over", by_one_clock)]
+
+
 @bug("a refund is sent again without a look at what became of the first")
 def refund_twice() -> list[Patch]:
     return [(serial_ecr, "next_step", lambda *_: Step.REFUND)]

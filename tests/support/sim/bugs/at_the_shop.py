@@ -151,6 +151,12 @@ def hold_survives_a_restart() -> list[Patch]:
     ]
 
 
+@bug("a sale whose request failed halfway waits for the next restart")
+def sale_cut_off_by_a_full_disk_stays() -> list[Patch]:
+    # As it was before the simulator found it.
+    return [(Checkout, "_end_cut_off", lambda _self, _record_id: None)]
+
+
 @bug("a till is told paid before it is written down")
 def told_paid_too_early() -> list[Patch]:
     from terminal_agent.till import documents
