@@ -10,10 +10,11 @@ from collections.abc import Iterator
 
 from sim import crash_points
 from sim.bugs import CAUGHT_BY, known_bugs
+from sim.outcome import Outcome
 from sim.plan import CLASSES, draw
 from sim.shrink import shrink
 from sim.template import template
-from sim.world import Outcome, run_seed
+from sim.world import run_seed
 
 _ALL_WELL, _BROKEN = 0, 4
 _SHOWN = 20

@@ -7,8 +7,9 @@ has heard of, each call to a terminal or over the line. Then it is run again for
 import random
 from collections.abc import Iterator
 
+from sim.outcome import Outcome
 from sim.plan import small
-from sim.world import Outcome, World
+from sim.world import World
 
 _SEED = 5
 

@@ -12,7 +12,8 @@ from sim.shop_host import BROKEN, ShopHost, Told
 from sim.threads import Here
 
 if TYPE_CHECKING:
-    from sim.world import Buyer, World
+    from sim.outcome import Buyer
+    from sim.world import World
 
 _GOODS = (
     (reference.FRIDGE, "FRIDGE", 459_900),

@@ -2,8 +2,9 @@
 
 from collections.abc import Callable
 
+from sim.outcome import Outcome
 from sim.plan import CLASSES, draw
-from sim.world import Outcome, run_seed
+from sim.world import run_seed
 
 
 def shrink(seed: int, off: list[str], bug: str | None, tell: Callable[[str], None]) -> tuple[list[str], int]:

@@ -6,7 +6,7 @@ import shutil
 from collections import Counter
 from collections.abc import Callable, Collection
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 import pysqlite3.dbapi2 as sqlite
@@ -22,8 +22,10 @@ from sim.disk import Disk, real_connect
 from sim.lend import lent
 from sim.misuse import plan_misuse
 from sim.network import Network, NetworkHere, Service, Weather
+from sim.outcome import Buyer, Outcome, Violation
 from sim.people import _GOODS, Cashier
 from sim.plan import Plan, draw
+from sim.rows import is_at_rest
 from sim.scheduler import Dead, Process, Scheduler, Task
 from sim.shop_host import ShopHost
 from sim.strikes import Strikes
@@ -40,38 +42,6 @@ _LOOK_EVERY = 4
 _CUT_MS = (20_000, 20_000, 60_000, 60_000, 300_000, 3_600_000)
 _LONGEST_S = 6 * 3600
 _REST_S = 4 * 3600
-
-
-class Buyer(NamedTuple):
-    """One shopper with an item in mind."""
-
-    person: int
-    goods: tuple[str, str, int]
-    serial_no: str
-    discount_fen: int
-    trade_in_fen: int
-
-
-class Violation(msgspec.Struct, frozen=True):
-    """A claim that did not hold."""
-
-    claim: str
-    what: str
-
-
-class Outcome(msgspec.Struct, frozen=True):
-    """What came of a seed. `moves` has (whose, from, to) with how often, `ends` what the sales ended as."""
-
-    seed: int
-    hash: str
-    violations: list[Violation]
-    moves: dict[str, int]
-    ends: dict[str, int]
-    sales: int
-    points: int
-    steps: int
-    crashes: int
-    lines: list[str] | None = None
 
 
 class World:
@@ -199,7 +169,7 @@ class World:
         while self.scheduler.now_ms < until_ms and rounds < 2:
             # Longer than any message travels, and than a lane pauses between two looks at what is undecided.
             self.scheduler.run(lambda: False, self.scheduler.now_ms + 130_000)
-            rounds = rounds + 1 if invariants.is_at_rest(self) else 0
+            rounds = rounds + 1 if is_at_rest(self) else 0
         self.trace.note("the world", "rests" if rounds else "does not come to rest")
 
     def _boot(self, host: CentreHost | ShopHost) -> None:
