@@ -43,6 +43,7 @@ class Clerk:
     def _work(self) -> None:
         while True:
             Here.scheduler.sleep(self._chance.uniform(*_EVERY_S))
+            self._let_goods_come_back()
             command = self._next()
             if command is None:
                 continue
@@ -51,6 +52,18 @@ class Clerk:
                 # What a clerk does twice must not count twice.
                 if self._chance.random() < 0.3:
                     self._world.centre.ask(command)
+
+    def _let_goods_come_back(self) -> None:
+        """Let a shopper come back whose sale was paid out already."""
+        paid_out = in_books(
+            self._world, "SELECT record_id, shop FROM record WHERE state = 'PAID_OUT' ORDER BY 1"
+        )
+        if not paid_out or self._world.healed or self._chance.random() < 0.5:
+            return
+        record_id, shop = self._chance.choice(paid_out)
+        till = next(one for one in self._world.tills if one.shop == shop)
+        self._world.begins()
+        self._world.later(1.0, lambda: till.give_back(record_id))
 
     def _next(self) -> Any:
         what = self._chance.random()

@@ -97,8 +97,10 @@ class Cashier:
         self._cable = cable
         self._chance: random.Random = world.plan.chance(self.name)
         self._process = Process(self.name)
+        self._of_combined = world.plan.chance(f"{self.name}, faults that come together")
         self._keys = 0
         self._sale_of: dict[str, str] = {}
+        self._last: Buyer | None = None
 
     def begin(self, sales: int) -> None:
         """Start to sell."""
@@ -107,7 +109,7 @@ class Cashier:
             for _ in range(sales):
                 Here.scheduler.sleep(self._chance.uniform(2, 40))
                 self._prepare()
-                buyer = self._world.next_buyer(self._chance, race=self._hits("race"))
+                buyer = self._meet(self._world.next_buyer(self._chance, race=self._hits("race")))
                 while not self._sell(buyer) and self._chance.random() < 0.4:
                     # No subsidy for now: some shoppers wait.
                     Here.scheduler.sleep(self._chance.uniform(20, 100))
@@ -158,6 +160,20 @@ class Cashier:
         if not self._hits("phone"):
             return {"kind": "card"}
         return {"kind": "qr_scan", "pay_code": f"13{self._chance.randrange(10**16):016d}"}
+
+    def _meet(self, buyer: "Buyer") -> "Buyer":
+        """Let faults come together that alone do no harm."""
+        chance, last = self._of_combined, self._last
+        if self._world.hits("lag", chance):
+            self._world.wallet.faults.arm({"fault": "lost_answer", "on": "pay"})
+            self._world.wallet.faults.arm({"fault": "not_found_lag", "ms": chance.choice((30_000, 70_000))})
+            self._note("wallet: lost_answer and not_found_lag are armed")
+        if self._world.hits("stale_answer", chance) and last is not None:
+            self._arm({"fault": "declined"})
+            self._arm({"fault": "crossed_answer", "then_right": False})
+            buyer = last._replace(person=buyer.person, serial_no=buyer.serial_no)
+        self._last = buyer
+        return buyer
 
     def _arm(self, wish: dict[str, Any]) -> None:
         self._cable.faults.arm(wish)
@@ -243,9 +259,15 @@ class Cashier:
             return
         if self._hits("returns"):
             self._world.begins()
-            self._world.later(self._chance.uniform(1, 200), lambda: self._give_back(document["record_id"]))
+            self._world.later(self._chance.uniform(1, 200), lambda: self.give_back(document["record_id"]))
 
-    def _give_back(self, record_id: str) -> None:
+    @property
+    def shop(self) -> str:
+        """The shop that it stands in."""
+        return self._host.shop.shop
+
+    def give_back(self, record_id: str) -> None:
+        """Take goods back, as often as the till says to come again."""
         self._note(f"takes the goods of {record_id} back")
         if "terminal" in self._world.plan.on and self._chance.random() < 0.5:
             self._arm({"fault": "void_declined"})

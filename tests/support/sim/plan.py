@@ -43,6 +43,8 @@ CLASSES = {
     "clone": "a shop's host is copied to a second one, key and all",
     "poison": "an entry of a shop cannot be taken",
     "two_centres": "a second centre is started while the first one still serves",
+    "stale_answer": "a terminal declines and sends the answer to the sale before, of the same amount",
+    "lag": "the wallet charges, does not answer, and knows nothing of it for a while",
     "rare_sync": "an agent looks at its outbox rarely",
 }
 """Every class of fault, with what it does."""
@@ -106,7 +108,7 @@ def small(seed: int, shops: int = 1) -> Plan:
 
 
 _USUAL, _SELDOM = 0.55, 0.12
-_RARE = ("backup", "clone", "poison", "claims", "two_centres")
+_RARE = ("backup", "clone", "poison", "claims", "two_centres", "stale_answer", "lag")
 _OFTEN = (0.05, 0.15, 0.4)
 _RATES = {
     "lost_request": (0.02, 0.05, 0.2),

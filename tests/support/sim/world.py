@@ -82,6 +82,7 @@ class World:
         self.centre: CentreHost
         self.hosts: list[ShopHost] = []
         self.cables: dict[str, Cable] = {}
+        self.tills: list[Cashier] = []
         self.wallet: Wallet
 
     def run(self) -> Outcome:
@@ -136,7 +137,7 @@ class World:
             invariants.check_after_a_step(self)
 
     def _trade(self) -> None:
-        tills = [
+        tills = self.tills = [
             Cashier(self, host, till, self.cables[terminal])
             for host in self.hosts
             for till, terminal in host.shop.tills.items()
