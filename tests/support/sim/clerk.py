@@ -22,7 +22,7 @@ from subsidy import calendar
 if TYPE_CHECKING:
     from sim.world import World
 
-_EVERY_S = (20, 90)
+_EVERY_S = (6, 25)
 _PATIENCE_MS = 100_000
 
 
@@ -58,7 +58,7 @@ class Clerk:
         paid_out = in_books(
             self._world, "SELECT record_id, shop FROM record WHERE state = 'PAID_OUT' ORDER BY 1"
         )
-        if not paid_out or self._world.healed or self._chance.random() < 0.5:
+        if not paid_out or self._world.is_late() or self._chance.random() < 0.5:
             return
         record_id, shop = self._chance.choice(paid_out)
         till = next(one for one in self._world.tills if one.shop == shop)

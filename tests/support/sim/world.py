@@ -38,6 +38,7 @@ _AT_STATEMENTS = {
     "agent": {"crash": "crash_agent", "disk": "disk", "slow": "slow_disk"},
     "centre": {"crash": "crash_centre", "disk": "centre_disk", "slow": "slow_disk"},
 }
+_LAST_ORDERS_MS = 120_000
 _LOOK_EVERY = 4
 _CUT_MS = (20_000, 20_000, 60_000, 60_000, 300_000, 3_600_000)
 _LONGEST_S = 6 * 3600
@@ -53,7 +54,7 @@ class World:
         self.plan = plan
         self.bug = bug
         self.violations: list[Violation] = []
-        self.healed = False
+        self.healed, self._healed_ms = False, 0
         self.points = self.points_before_healing = self.crashes = 0
         self.ends: Counter[str] = Counter()
         self._reader: Any = None
@@ -155,7 +156,7 @@ class World:
         """Let nothing go wrong any more, and wait until nothing is under way."""
         self.trace.note("the world", "heals")
         self.points_before_healing = self.points
-        self.healed = True
+        self.healed, self._healed_ms = True, self.scheduler.now_ms
         for strikes in self._strikes.values():
             strikes.end()
         for cable in self.cables.values():
@@ -333,6 +334,10 @@ class World:
 
         self.scheduler.spawn(Process("auditor"), "audit", work)
         self.scheduler.run(lambda: bool(done), self.scheduler.now_ms)
+
+    def is_late(self) -> bool:
+        """Whether nobody begins anything any more, so that the world can come to rest."""
+        return self.healed and self.scheduler.now_ms > self._healed_ms + _LAST_ORDERS_MS
 
     def later(self, seconds: float, run: Callable[[], object]) -> None:
         """Do something after so long."""
