@@ -5,6 +5,7 @@ heard of yet. What was not committed is rolled back when the process is buried. 
 lock would stop the one thread that there is, so who may write is settled here first.
 """
 
+import functools
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -42,7 +43,8 @@ class Disk:
         idle = self._idle.get((process, path))
         if idle:
             return idle.pop()
-        connection: _Connection = real_connect(path, factory=_Connection, **options)
+        kind = _kind(options.pop("factory", None))
+        connection: _Connection = real_connect(path, factory=kind, **options)
         connection.take(self, process, path)
         process.when_dead.append(connection.bury)
         return connection
@@ -135,6 +137,23 @@ class _Connection(sqlite.Connection):
         if self._holds is not None:
             turn, self._holds = self._holds, None
             turn.release()
+
+
+@functools.cache
+def _kind(shipped: type[sqlite.Connection] | None) -> type[_Connection]:
+    """Return the class of a host's connection, which is the program's own too when it has one."""
+    if shipped is None:
+        return _Connection
+
+    class Both(shipped, _Connection):  # type: ignore[misc, valid-type]  # known at run time alone
+        def bury(self) -> None:
+            super().bury()
+            # The journal's black box ends with its process.
+            if self.box is not None:
+                self.box.close()
+                self.box = None
+
+    return Both
 
 
 def peek(connection: Any, sql: str, *values: object) -> list[Any]:

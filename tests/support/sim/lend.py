@@ -6,6 +6,7 @@ once.
 """
 
 import functools
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -30,6 +31,7 @@ from sim.disk import real_connect
 from sim.threads import Here
 from subsidy.policy.model import Pack
 from subsidy.policy.read_pack import read_packs
+from terminal_agent.system import GrowingFile
 
 PIN = "824613"
 _CHECKPOINT_S = 6 * 3600.0
@@ -91,7 +93,8 @@ def lent() -> Iterator[None]:
         (terminal_agent.emulators.wechat_signing, "time", threads.time),
         (terminal_agent.emulators.wechat_signing, "secrets", threads.secrets),
         (writer, "CHECKPOINT_EVERY_S", _CHECKPOINT_S),
-        (terminal_agent.system, "os", threads.os),
+        (os, "_exit", threads.end_process),
+        *((GrowingFile, name, _may_die_at(getattr(GrowingFile, name))) for name in ("append", "sync")),
         *(
             (system, name, getattr(threads, name))
             for system in (settlement.system, terminal_agent.system)
@@ -106,6 +109,17 @@ def lent() -> Iterator[None]:
     finally:
         for place, name, value in before:
             setattr(place, name, value)
+
+
+def _may_die_at(write: Callable[..., None]) -> Callable[..., None]:
+    """Return what writes to the black box, where a process may die first."""
+
+    def wrapped(*parts: Any) -> None:
+        if Here.scheduler.current is not None:
+            Here.at_port("black box")
+        write(*parts)
+
+    return wrapped
 
 
 def _connect(path: str, **options: Any) -> Any:

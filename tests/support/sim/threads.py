@@ -1,4 +1,4 @@
-"""What do `time`, `threading`, `queue`, `secrets` and `os` mean to the shipped code in here?
+"""What do `time`, `threading`, `queue`, `secrets` and `os._exit` mean to the shipped code in here?
 
 Only the two `system.py` and the emulators use them, so these few names are all that a world has to lend.
 They do what the real ones do, on the world's time and by the world's chance.
@@ -71,14 +71,11 @@ class secrets:
         return Here.chance.randbytes(count).hex()
 
 
-class os:
-    """Stands for the module of this name in `system.py`: a process ends itself."""
-
-    @staticmethod
-    def _exit(_code: int) -> None:
-        task = Here.scheduler.current
-        assert task is not None
-        Here.scheduler.kill(task.process)
+def end_process(_code: int) -> None:
+    """Stand for `os._exit`: a process ends itself."""
+    task = Here.scheduler.current
+    assert task is not None
+    Here.scheduler.kill(task.process)
 
 
 class datetime(real_datetime):
