@@ -55,6 +55,8 @@ class Checkout:
         self._boot = boot
         self._hold_budget_s = hold_budget_s
         self._lanes = lanes
+        # Sales whose request is still at work on them, from before they are stored.
+        self._under_way: set[str] = set()
 
     def quote(self, question: Question, qualification: str) -> Decision:
         """Return what a sale would be decided to be. Holds nothing, stores nothing."""
@@ -74,11 +76,21 @@ class Checkout:
         `question` holds the shopper's code, in memory only; `qualification` is its MAC. `way` is None when
         this shop takes no such tender. The same key and body return the sale as it stands. Raises KeyReused.
         """
+        new = self._new_sale(request)
+        self._under_way.add(new.record_id)
+        try:
+            return self._sell(new, question, qualification, way, key)
+        finally:
+            self._under_way.discard(new.record_id)
+
+    def _sell(
+        self, new: Sale, question: Question, qualification: str, way: Way | None, key: KeyMacs
+    ) -> Opening:
+        request, record_id = new.request, new.record_id
         deadline = Deadline(self._clock, self._hold_budget_s)
-        opening = self._journal.open_sale(self._new_sale(request), key, qualification)
+        opening = self._journal.open_sale(new, key, qualification)
         if not opening.new:
             return opening
-        record_id = opening.sale.record_id
         try:
             # An earlier sale of this item that was given up still binds it at the centre until that has
             # heard of it: told afterwards, the facts would say that the item is taken.
@@ -121,10 +133,26 @@ class Checkout:
         return self._journal.wish_stop(record_id, key)
 
     def close_overdue(self) -> None:
-        """Close every hold whose time is over and that no payment is under way for."""
+        """Close every hold whose time is over and that no payment is under way for.
+
+        A sale whose request failed halfway, as on a full disk, is ended as a restart would end it.
+        """
         for sale in self._journal.unfinished():
-            if sale.state is SaleState.HELD and self.hold_is_over(sale):
+            if sale.state in (SaleState.NEW, SaleState.ASKING):
+                if sale.record_id not in self._under_way:
+                    self._end_cut_off(sale.record_id)
+            elif sale.state is SaleState.HELD and self.hold_is_over(sale):
                 self._journal.close(sale.record_id, "the hold's time is over", (Refusal.HOLD_OVER,))
+
+    def _end_cut_off(self, record_id: str) -> None:
+        """End a sale that nobody is at work on any more, from where its request has left it."""
+        sale = self._journal.sale(record_id)
+        assert sale is not None
+        cut_off = (Refusal.SALE_INTERRUPTED,)
+        if sale.state is SaleState.NEW:
+            self._journal.refuse(record_id, cut_off)
+        elif sale.state is SaleState.ASKING:
+            self._journal.close(record_id, "its request failed", cut_off)
 
     def hold_is_over(self, sale: Sale) -> bool:
         """Whether no payment may start under the sale's hold any more."""

@@ -117,3 +117,17 @@ def test_every_key_of_the_agents_configuration_is_in_the_page_for_its_people():
     keys = re.findall(r"(?m)^([a-z_]+):", example)
     assert [key for key in keys if f"`{key}`" not in page] == []
     assert len(keys) > 8
+
+
+def test_every_test_that_the_reliability_page_names_is_there():
+    page = (ROOT / "docs" / "reliability.md").read_text()
+    named = set(re.findall(r"`(test_\w+)`", page))
+    there = {
+        name
+        for file in (ROOT / "tests").rglob("test_*.py")
+        for name in re.findall(r"^ *(?:async )?def (test_\w+)", file.read_text(), re.MULTILINE)
+    }
+
+    assert named - there == set()
+    rows = re.findall(r"^\| (\d+) \|", page, re.MULTILINE)
+    assert [int(row) for row in rows] == list(range(1, 45))

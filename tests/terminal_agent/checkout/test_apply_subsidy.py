@@ -198,6 +198,33 @@ def test_a_payment_under_way_is_not_closed_when_the_holds_time_is_over(unit_shop
     assert unit_shop.now(sale).state is SaleState.PAYING
 
 
+@pytest.mark.parametrize(
+    ("where", "left_as", "ends_as"),
+    [("facts", SaleState.NEW, SaleState.REFUSED), ("hold", SaleState.ASKING, SaleState.CLOSING)],
+)
+def test_a_sale_whose_request_fails_halfway_does_not_wait_for_a_restart(
+    where, left_as, ends_as, unit_shop, monkeypatch
+):
+    def full(*_):
+        # Nobody ends a sale that its request is still at work on.
+        unit_shop.checkout.close_overdue()
+        raise OSError("the disk is full")
+
+    monkeypatch.setattr(unit_shop.centre, where, full)
+    key = unit_shop.key()
+    with pytest.raises(OSError, match="full"):
+        unit_shop.open(key=key)
+    monkeypatch.undo()
+    sale = unit_shop.open(key=key).sale
+    assert sale.state is left_as
+
+    unit_shop.checkout.close_overdue()
+
+    after = unit_shop.open(key=key).sale
+    assert (after.state, after.reasons) == (ends_as, (Refusal.SALE_INTERRUPTED,))
+    assert unit_shop.open().sale.state is SaleState.PAYING
+
+
 # One item, one sale.
 
 

@@ -1,0 +1,1 @@
+"""What does one seed make of the whole? See README.md."""

@@ -1,0 +1,111 @@
+"""Which faults are planted to see whether they are found? A name, a sentence and a small patch each.
+
+A planted bug is in nobody's way: it is put into the shipped code for the worlds that are run with it, and
+taken out again. What catches it must be a claim about money or safety.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+Patch = tuple[Any, str, Any]
+"""(where, name, what stands there instead)."""
+
+
+class Bug(NamedTuple):
+    """A planted bug."""
+
+    name: str
+    says: str
+    patches: Callable[[], list[Patch]]
+
+
+BUGS: dict[str, Bug] = {}
+CAUGHT_BY: dict[str, int] = {
+    "acknowledged_when_sent": 10,
+    "answer_of_previous_sale_taken": 4,
+    "answered_before_the_commit": 38,
+    "any_ack_is_believed": 10,
+    "approved_amount_not_compared": 1,
+    "claim_of_an_unstated_device": 8,
+    "batch_partly_applied": 25,
+    "cloned_key_accepted": 11,
+    "fence_not_looked_at": 35,
+    "fork_accepted": 56,
+    "fund_overdraft": 7,
+    "granted_by_the_tills_clock": 1,
+    "hold_freed_by_time_alone": 25,
+    "hold_survives_a_restart": 4,
+    "hold_not_idempotent": 86,
+    "idempotency_key_pruned_early": 12,
+    "intake_refuses_a_paid_sale": 20,
+    "late_yes_after_stop_taken": 39,
+    "new_order_number_on_time_out": 6,
+    "no_durable_intent": 6,
+    "no_original_closes_a_reversal": 1,
+    "no_tombstone": 11,
+    "not_found_trusted": 25,
+    "old_entries_are_dropped": 5,
+    "one_item_two_sales": 40,
+    "partial_approval_taken": 1,
+    "payment_outlives_its_hold": 10,
+    "poison_blocks_the_queue": 1,
+    "quota_not_counted": 7,
+    "record_not_idempotent": 10,
+    "refund_twice": 140,
+    "refused_return_frees_the_serial_number": 15,
+    "refused_reversal_ignored": 1,
+    "restored_statement_trusted": 18,
+    "return_frees_before_refunded": 1,
+    "return_after_payout_credits_the_pool": 201,
+    "sale_cut_off_by_a_full_disk_stays": 45,
+    "serial_number_not_looked_at": 75,
+    "split_drifts_by_a_fen": 1,
+    "split_transaction": 20,
+    "statement_by_passed_holds": 21,
+    "statement_forgets_what_is_being_paid": 6,
+    "stored_answer_replayed": 15,
+    "time_out_is_declined": 10,
+    "told_paid_too_early": 1,
+}
+"""A seed that catches each, the first one that was found."""
+
+NOT_CAUGHT_YET = frozenset(
+    {
+        "reversal_not_one_way",
+        "steady_clock_reset_trusted",
+    }
+)
+"""Holes in the simulator that are still to be closed."""
+
+
+def bug(says: str) -> Callable[[Callable[[], list[Patch]]], Callable[[], list[Patch]]]:
+    """Add a bug, named after the function that returns its patches."""
+
+    def add(patches: Callable[[], list[Patch]]) -> Callable[[], list[Patch]]:
+        BUGS[patches.__name__] = Bug(patches.__name__, says, patches)
+        return patches
+
+    return add
+
+
+def known_bugs() -> dict[str, Bug]:
+    """Return every planted bug by its name."""
+    from sim.bugs import at_the_centre, at_the_payment, at_the_shop
+
+    assert len({at_the_centre, at_the_payment, at_the_shop}) == 3
+    return BUGS
+
+
+@contextmanager
+def planted(name: str | None) -> Iterator[None]:
+    """Have a bug in the shipped code until the block ends; none when there is no name."""
+    patches = known_bugs()[name].patches() if name is not None else []
+    before = [(place, attribute, getattr(place, attribute)) for place, attribute, _ in patches]
+    try:
+        for place, attribute, value in patches:
+            setattr(place, attribute, value)
+        yield
+    finally:
+        for place, attribute, value in reversed(before):
+            setattr(place, attribute, value)

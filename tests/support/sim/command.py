@@ -1,0 +1,176 @@
+"""What does `scripts/simulate.py` say?"""
+
+import argparse
+import gc
+import multiprocessing
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+
+from sim import crash_points
+from sim.bugs import CAUGHT_BY, known_bugs
+from sim.outcome import Outcome
+from sim.plan import CLASSES, draw
+from sim.shrink import shrink
+from sim.template import template
+from sim.world import run_seed
+
+_ALL_WELL, _BROKEN = 0, 4
+_SHOWN = 20
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Do what the command line says and return the exit code."""
+    said = _parser().parse_args(arguments)
+    if said.list_bugs:
+        return _list_bugs()
+    if said.crash_points is not None or said.pairs is not None:
+        return _crash(said.crash_points, said.pairs)
+    if said.seed is not None and said.shrink:
+        return _shrink(said.seed, said.off, said.bug)
+    if said.seed is not None:
+        return _one(said.seed, trace=said.trace, off=said.off, sales=said.sales, bug=said.bug)
+    return _many(said.first, said.seeds, said.workers, said.off, said.bug)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="scripts/simulate.py", description="Try seeds.")
+    parser.add_argument("--seeds", type=int, default=200, help="how many to try")
+    parser.add_argument("--from", type=int, default=1, dest="first", metavar="S", help="the first of them")
+    parser.add_argument("--workers", type=int, default=2, help="processes that share them")
+    parser.add_argument("--seed", type=int, help="try this one alone")
+    parser.add_argument("--trace", action="store_true", help="tell it line by line")
+    parser.add_argument("--shrink", action="store_true", help="find the least of it that still goes wrong")
+    parser.add_argument("--sales", type=int, help="with so many sales")
+    parser.add_argument(
+        "--off", action="append", default=[], choices=sorted(CLASSES), help="without a class of faults"
+    )
+    parser.add_argument("--bug", choices=sorted(known_bugs()), help="with a planted bug")
+    parser.add_argument(
+        "--list-bugs", action="store_true", help="show the planted bugs, and which seed catches each"
+    )
+    parser.add_argument(
+        "--crash-points", type=int, metavar="STEP", help="die at every STEP-th point of a sale and its return"
+    )
+    parser.add_argument("--pairs", type=int, metavar="N", help="die at two points of it, N times")
+    return parser
+
+
+def _list_bugs() -> int:
+    for name, one in sorted(known_bugs().items()):
+        seed = CAUGHT_BY.get(name)
+        print(f"{name:40} {'seed ' + str(seed) if seed else 'not caught yet':16} {one.says}")
+    return _ALL_WELL
+
+
+def _crash(step: int | None, many: int | None) -> int:
+    runs = broken = 0
+    dying = crash_points.singles(step) if step is not None else crash_points.pairs(many or 0)
+    for points, outcome in dying:
+        runs += 1
+        for one in outcome.violations:
+            broken += 1
+            print(f"dying at {points}: {one.claim}: {one.what[:300]}", flush=True)
+    print(f"{runs} runs of a world of {crash_points.count()} points, {broken} broken claims")
+    return _BROKEN if broken else _ALL_WELL
+
+
+def _shrink(seed: int, off: list[str], bug: str | None) -> int:
+    try:
+        without, sales = shrink(seed, off, bug, lambda line: print(line, flush=True))
+    except ValueError as wrong:
+        print(wrong)
+        return _ALL_WELL
+    options = "".join(f" --off {name}" for name in without) + (f" --bug {bug}" if bug else "")
+    print(f"python3 scripts/simulate.py --seed {seed} --sales {sales}{options} --trace")
+    return _BROKEN
+
+
+def _one(seed: int, *, trace: bool, off: list[str], sales: int | None, bug: str | None) -> int:
+    plan = draw(seed, off, sales)
+    print(f"seed {seed}: on are {', '.join(sorted(plan.on)) or 'no faults'}; funds {plan.funds}")
+    outcome = run_seed(seed, keep=trace, off=off, sales=sales, bug=bug)
+    for line in outcome.lines or ():
+        print(line)
+    print(f"trace {outcome.hash}")
+    print(f"sales: {_counted(outcome.ends)}; {outcome.points} statements, {outcome.crashes} kills")
+    for one in outcome.violations:
+        print(f"VIOLATED {one.claim}: {one.what}")
+    return _BROKEN if outcome.violations else _ALL_WELL
+
+
+def _many(first: int, seeds: int, workers: int, off: list[str], bug: str | None) -> int:
+    began_s = time.monotonic()
+    ends, moves, with_end = Counter[str](), Counter[str](), Counter[str]()
+    sales = kills = statements = 0
+    broken: list[Outcome] = []
+    for outcome in outcomes(range(first, first + seeds), workers, off, bug):
+        ends.update(outcome.ends)
+        moves.update(outcome.moves)
+        with_end.update(outcome.ends.keys())
+        sales += outcome.sales
+        kills += outcome.crashes
+        statements += outcome.points
+        if outcome.violations:
+            broken.append(outcome)
+            if len(broken) <= _SHOWN:
+                _tell_broken(outcome)
+    took_s = time.monotonic() - began_s
+    print(f"{seeds} seeds in {took_s:.0f} s: {seeds / took_s:.1f} a second, {sales / seeds:.1f} sales each")
+    print(f"{sales} sales, {statements} statements at which a process could die, {kills} kills")
+    print("sales that ended as, and the share of seeds with one:")
+    for name, count in sorted(ends.items()):
+        print(f"  {name:12} {count:9} {with_end[name] / seeds:7.1%}")
+    print("moves taken:")
+    for name in sorted(_all_moves() | moves.keys()):
+        print(f"  {name:40} {moves[name]:9}")
+    print(f"{len(broken)} seeds broke a claim")
+    return _BROKEN if broken else _ALL_WELL
+
+
+def outcomes(seeds: range, workers: int, off: list[str], bug: str | None = None) -> Iterator[Outcome]:
+    """Yield what came of each seed, in no order."""
+    if workers <= 1:
+        for seed in seeds:
+            yield run_seed(seed, off=off, bug=bug)
+        return
+    with multiprocessing.get_context("spawn").Pool(workers, _begin) as pool:
+        yield from pool.imap_unordered(_Try(off, bug), seeds, chunksize=4)
+
+
+class _Try:
+    def __init__(self, off: list[str], bug: str | None) -> None:
+        self._off, self._bug = off, bug
+
+    def __call__(self, seed: int) -> Outcome:
+        return run_seed(seed, off=self._off, bug=self._bug)
+
+
+def _begin() -> None:
+    template()
+    # What a world leaves behind is found now and then, not in the middle of each.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(200_000, 20, 100)
+
+
+def _all_moves() -> set[str]:
+    from taken_moves import ALLOWED
+
+    return {" ".join(move) for move in ALLOWED}
+
+
+def _tell_broken(outcome: Outcome) -> None:
+    first = outcome.violations[0]
+    print(f"seed {outcome.seed}: {first.claim}: {first.what[:300]}")
+    print(f"  again:  python3 scripts/simulate.py --seed {outcome.seed} --trace")
+    print(f"  shrink: python3 scripts/simulate.py --seed {outcome.seed} --shrink", flush=True)
+
+
+def _counted(ends: dict[str, int]) -> str:
+    return ", ".join(f"{count} {name}" for name, count in ends.items())
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,128 @@
+"""Where does the shipped code meet the world in here, and with what?
+
+Each line below is one place at which a program touches clocks, threads, chance, a disk or a line. Nothing
+else of it is changed. What is dear and always the same (reading a pack, making a PIN slow to guess) is done
+once.
+"""
+
+import functools
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pysqlite3.dbapi2
+
+import settlement.system
+import terminal_agent.channels.key_files
+import terminal_agent.channels.wechat
+import terminal_agent.checkout.supervisor
+import terminal_agent.emulators.books
+import terminal_agent.emulators.wechat_books
+import terminal_agent.emulators.wechat_signing
+import terminal_agent.sync.centre
+import terminal_agent.sync.line
+import terminal_agent.sync.schedule
+import terminal_agent.system
+import terminal_agent.terminals.link_serial
+from settlement.writer import writer
+from sim import cable, network, threads
+from sim.disk import real_connect
+from sim.threads import Here
+from subsidy.policy.model import Pack
+from subsidy.policy.read_pack import read_packs
+from terminal_agent.system import GrowingFile
+
+PIN = "824613"
+_CHECKPOINT_S = 6 * 3600.0
+Connect = Callable[..., Any]
+
+
+class _Triggers:
+    """Stands for APScheduler's: calls each job in turn, in a thread of the process that started it."""
+
+    def __init__(self, **_: Any) -> None:
+        self._jobs: list[tuple[Callable[[], None], float]] = []
+
+    def add_job(self, job: Callable[[], None], _kind: str, *, seconds: float) -> None:
+        # What looks every second looks as well every half minute where days pass.
+        self._jobs.append((job, max(seconds, 30.0)))
+
+    def start(self) -> None:
+        for job, seconds in self._jobs:
+            threads.threading.Thread(functools.partial(self._repeat, job, seconds)).start()
+
+    @staticmethod
+    def _repeat(job: Callable[[], None], seconds: float) -> None:
+        while True:
+            Here.scheduler.sleep(seconds)
+            try:
+                job()
+            except Exception as wrong:  # as APScheduler does: the next one is called all the same
+                Here.job_failed(wrong)
+
+
+@functools.cache
+def _packs(texts: tuple[tuple[str, str], ...]) -> dict[str, Pack]:
+    return read_packs(dict(texts))
+
+
+def _read_once(texts: dict[str, str]) -> dict[str, Pack]:
+    return _packs(tuple(texts.items()))
+
+
+_private = functools.cache(terminal_agent.channels.key_files._private)
+_public = functools.cache(terminal_agent.channels.key_files._public)
+
+
+@contextmanager
+def lent() -> Iterator[None]:
+    """Lend the world to the programs until the block ends."""
+    places: list[tuple[Any, str, Any]] = [
+        (pysqlite3.dbapi2, "connect", _connect),
+        (terminal_agent.sync.line, "BoundedSession", network.Session),
+        (terminal_agent.channels.wechat, "BoundedSession", network.Session),
+        (terminal_agent.terminals.link_serial, "serial", cable.serial),
+        (terminal_agent.sync.schedule, "BackgroundScheduler", _Triggers),
+        (terminal_agent.sync.centre, "read_packs", _read_once),
+        (terminal_agent.channels.key_files, "_private", _private),
+        (terminal_agent.channels.key_files, "_public", _public),
+        (terminal_agent.checkout.supervisor, "_fits", lambda _known, pin: pin.reveal() == PIN),
+        (terminal_agent.emulators.books, "datetime", threads.datetime),
+        (terminal_agent.emulators.wechat_books, "time", threads.time),
+        (terminal_agent.emulators.wechat_signing, "time", threads.time),
+        (terminal_agent.emulators.wechat_signing, "secrets", threads.secrets),
+        (writer, "CHECKPOINT_EVERY_S", _CHECKPOINT_S),
+        (os, "_exit", threads.end_process),
+        *((GrowingFile, name, _may_die_at(getattr(GrowingFile, name))) for name in ("append", "sync")),
+        *(
+            (system, name, getattr(threads, name))
+            for system in (settlement.system, terminal_agent.system)
+            for name in ("time", "threading", "queue", "secrets")
+        ),
+    ]
+    before = [(place, name, getattr(place, name)) for place, name, _ in places]
+    try:
+        for place, name, value in places:
+            setattr(place, name, value)
+        yield
+    finally:
+        for place, name, value in before:
+            setattr(place, name, value)
+
+
+def _may_die_at(write: Callable[..., None]) -> Callable[..., None]:
+    """Return what writes to the black box, where a process may die first."""
+
+    def wrapped(*parts: Any) -> None:
+        if Here.scheduler.current is not None:
+            Here.at_port("black box")
+        write(*parts)
+
+    return wrapped
+
+
+def _connect(path: str, **options: Any) -> Any:
+    task = Here.scheduler.current
+    disk = Here.disk_of(task.process) if task is not None else None
+    return real_connect(path, **options) if disk is None else disk.connect(path, **options)

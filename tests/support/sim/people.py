@@ -1,0 +1,316 @@
+"""What do cashiers and shoppers do? They believe what the till shows, hurry, and come back with goods."""
+
+import random
+from typing import TYPE_CHECKING, Any
+
+import reference_data as reference
+
+from sim.cable import Cable
+from sim.lend import PIN
+from sim.scheduler import Process
+from sim.shop_host import BROKEN, ShopHost, Told
+from sim.threads import Here
+
+if TYPE_CHECKING:
+    from sim.outcome import Buyer
+    from sim.world import World
+
+_GOODS = (
+    (reference.FRIDGE, "FRIDGE", 459_900),
+    (reference.AC, "AC", 329_900),
+    (reference.PHONE, "PHONE", 399_900),
+)
+_TERMINAL_FAULTS: tuple[dict[str, Any], ...] = (
+    {"fault": "declined"},
+    {"fault": "no_ack", "frames": 2},
+    {"fault": "no_ack", "frames": 3},
+    {"fault": "no_ack", "frames": 3, "charged": True},
+    {"fault": "nak", "n": 2},
+    {"fault": "bad_lrc", "n": 1},
+    {"fault": "bad_lrc", "n": 3},
+    {"fault": "lost_request"},
+    {"fault": "lost_answer"},
+    {"fault": "late_answer", "ms": 20_000},
+    {"fault": "late_answer", "ms": 100_000},
+    {"fault": "late_answer", "ms": 250_000},
+    {"fault": "doubled_answer"},
+    {"fault": "crossed_answer"},
+    {"fault": "crossed_answer", "then_right": False},
+    {"fault": "wrong_terminal"},
+    {"fault": "wrong_nonce"},
+    {"fault": "unclear_code"},
+    {"fault": "unclear_code", "charged": False},
+    {"fault": "noise"},
+    {"fault": "progress", "n": 20, "every_ms": 7000},
+    {"fault": "unplug_after_ack", "ms": 8_000},
+    {"fault": "unplug_after_ack", "ms": 90_000},
+    {"fault": "lost_answer", "on": "void"},
+    {"fault": "lost_answer", "on": "refund"},
+    {"fault": "void_declined"},
+    {"fault": "unclear_code", "on": "refund"},
+    {"fault": "declined", "on": "refund"},
+)
+_WALLET_FAULTS: tuple[dict[str, Any], ...] = (
+    {"fault": "declined", "on": "pay"},
+    {"fault": "lost_request"},
+    {"fault": "lost_answer"},
+    {"fault": "late_answer", "ms": 12_000},
+    {"fault": "late_answer", "ms": 40_000},
+    {"fault": "doubled_request"},
+    {"fault": "userpaying", "ms": 70_000},
+    {"fault": "userpaying", "ms": 20_000, "then": "declines"},
+    {"fault": "wrong_amount", "fen": 12_300},
+    {"fault": "wrong_currency"},
+    {"fault": "wrong_order"},
+    {"fault": "wrong_merchant"},
+    {"fault": "wrong_key"},
+    {"fault": "missing_signature"},
+    {"fault": "stale_timestamp", "s": 400},
+    {"fault": "garbage"},
+    {"fault": "system_error"},
+    {"fault": "system_error", "charged": False},
+    {"fault": "not_found_lag", "ms": 60_000},
+    {"fault": "refund_unknown", "ms": 60_000},
+    {"fault": "declined", "on": "reverse", "code": "REVERSE_EXPIRE"},
+    {"fault": "declined", "on": "refund"},
+    {"fault": "lost_answer", "on": "reverse"},
+    {"fault": "lost_answer", "on": "refund"},
+    {"fault": "lost_request", "on": "query", "times": 3},
+)
+_REFUND_FAULTS: tuple[dict[str, Any], ...] = (
+    {"fault": "declined", "on": "refund"},
+    {"fault": "lost_answer", "on": "refund"},
+    {"fault": "lost_request", "on": "refund"},
+    {"fault": "unclear_code", "on": "refund", "charged": False},
+)
+_QUESTION_FAULT = {"fault": "silent_query", "times": 3}
+
+
+class Cashier:
+    """One till and who stands at it."""
+
+    def __init__(self, world: "World", host: ShopHost, till_no: str, cable: Cable) -> None:
+        self.name = f"till {host.shop.shop}/{till_no}"
+        self._world = world
+        self._host = host
+        self._till_no = till_no
+        self._cable = cable
+        self._chance: random.Random = world.plan.chance(self.name)
+        self._process = Process(self.name)
+        self._of_combined = world.plan.chance(f"{self.name}, faults that come together")
+        self._keys = 0
+        self._sale_of: dict[str, str] = {}
+        self._last: Buyer | None = None
+
+    def begin(self, sales: int) -> None:
+        """Start to sell."""
+
+        def work() -> None:
+            for _ in range(sales):
+                Here.scheduler.sleep(self._chance.uniform(2, 40))
+                self._prepare()
+                buyer = self._meet(self._world.next_buyer(self._chance, race=self._hits("race")))
+                while not self._sell(buyer) and self._chance.random() < 0.4:
+                    # No subsidy for now: some shoppers wait.
+                    Here.scheduler.sleep(self._chance.uniform(20, 100))
+            self._world.done()
+
+        Here.scheduler.spawn(self._process, self.name, work)
+
+    def _hits(self, name: str) -> bool:
+        return self._world.hits(name, self._chance)
+
+    def _key(self) -> str:
+        self._keys += 1
+        return f"{self.name.replace(' ', '-').replace('/', '-')}-{self._keys:08d}"
+
+    def _prepare(self) -> None:
+        """Let something be wrong with the terminal for the next one."""
+        if self._hits("terminal"):
+            self._arm(self._chance.choice(_TERMINAL_FAULTS))
+            if self._chance.random() < 0.3:
+                self._arm(_QUESTION_FAULT)
+        if self._hits("wallet"):
+            wish = self._chance.choice(_WALLET_FAULTS)
+            self._world.wallet.faults.arm(wish)
+            self._note(f"wallet: {wish['fault']} is armed")
+        if self._hits("amount"):
+            self._arm(self._chance.choice(({"fault": "partial"}, {"fault": "wrong_amount", "fen": 12_300})))
+            if self._chance.random() < 0.4:
+                self._arm({"fault": "void_declined"})
+            self._world.wallet.faults.arm({"fault": "wrong_amount", "fen": 12_300})
+            if self._chance.random() < 0.4:
+                self._world.wallet.faults.arm(
+                    {"fault": "declined", "on": "reverse", "code": "REVERSE_EXPIRE"}
+                )
+        if self._hits("unplug"):
+            seconds = self._chance.choice((3, 30, 200))
+            self._world.later(self._chance.uniform(0, 10), lambda: self._cable.unplug_for(seconds))
+        if self._hits("batch"):
+            line = self._cable.books.settle()
+            self._note(f"batch {line.batch} is closed")
+        if self._hits("odd_tills"):
+            books = self._cable.books
+            books.write("sale", 2, 99_00, "", f"N{len(books.lines):07d}", "00")
+        if self._hits("clock"):
+            self._world.set_clock(self._host, self._chance)
+
+    def _tender(self) -> dict[str, Any]:
+        """Return how the shopper pays."""
+        if not self._hits("phone"):
+            return {"kind": "card"}
+        return {"kind": "qr_scan", "pay_code": f"13{self._chance.randrange(10**16):016d}"}
+
+    def _meet(self, buyer: "Buyer") -> "Buyer":
+        """Let faults come together that alone do no harm."""
+        chance, last = self._of_combined, self._last
+        if self._world.hits("lag", chance):
+            self._world.wallet.faults.arm({"fault": "lost_answer", "on": "pay"})
+            self._world.wallet.faults.arm({"fault": "not_found_lag", "ms": chance.choice((30_000, 70_000))})
+            self._note("wallet: lost_answer and not_found_lag are armed")
+        if self._world.hits("stale_answer", chance) and last is not None:
+            self._arm({"fault": "declined"})
+            self._arm({"fault": "crossed_answer", "then_right": False})
+            buyer = last._replace(person=buyer.person, serial_no=buyer.serial_no)
+        self._last = buyer
+        return buyer
+
+    def _arm(self, wish: dict[str, Any]) -> None:
+        self._cable.faults.arm(wish)
+        self._note(f"terminal: {wish['fault']} is armed")
+
+    def _sell(self, buyer: "Buyer") -> bool:
+        """Sell to a shopper; return whether it is worth no other try."""
+        gtin, category, price_fen = buyer.goods
+        key = self._key()
+        body = {
+            "item": {
+                "gtin": gtin,
+                "initial_price_fen": price_fen,
+                "merchant_discount_fen": buyer.discount_fen,
+                "serial_no": buyer.serial_no,
+                "trade_in_fen": buyer.trade_in_fen,
+            },
+            "qualification_code": reference.code(buyer.person, category),
+            "operator": "cashier-1",
+            "till_no": self._till_no,
+            "tender": self._tender(),
+        }
+        self._note(f"sells {category} {buyer.serial_no} to person {buyer.person}")
+        hurried = self._hits("hasty")
+        if hurried:
+            # The till's program does not wait for an answer: it asks at once again.
+            self._world.later(self._chance.uniform(0, 3), lambda: self._call("sell", body, key))
+        stopping = self._hits("stop")
+        told = self._ask("sell", body, key, wait_s=self._chance.choice((0, 5, 25)) if stopping else 25)
+        if hurried:
+            self._call("sell", body, key)
+        if told.status != 200:
+            self._note(f"is told {told.status} {told.document.get('code', '')}: goes on without")
+            return False
+        document = told.document
+        if document["already"]:
+            self._note(f"is told that {document['record_id']} binds it")
+            return True
+        self._world.saw(self._host, document)
+        if document["next_action"] == "TRY_LATER":
+            return False
+        if stopping and document["state"] == "paying":
+            Here.scheduler.sleep(self._chance.uniform(0, 8))
+            told = self._ask("stop", _BY, self._key(), document["record_id"])
+            if told.status != 200:
+                return True
+            document = told.document
+        self._see_through(document)
+        return True
+
+    def _see_through(self, document: dict[str, Any]) -> None:
+        """Go on as the till says until the sale has ended, or patience has."""
+        record_id = document["record_id"]
+        for _ in range(12):
+            self._world.saw(self._host, document)
+            state, action = document["state"], document["next_action"]
+            if state == "paid":
+                self._after(document)
+                return
+            if action in ("PAY_AGAIN_OR_STOP", "PAY_ANOTHER_WAY"):
+                if not self._hits("again"):
+                    if action == "PAY_ANOTHER_WAY" and self._chance.random() < 0.5:
+                        return
+                    told = self._ask("stop", _BY, self._key(), record_id)
+                else:
+                    if self._chance.random() < 0.15:
+                        # The shopper goes to fetch another card.
+                        Here.scheduler.sleep(self._chance.uniform(600, 1500))
+                    told = self._ask("pay", {**_BY, "tender": self._tender()}, self._key(), record_id)
+            elif state in ("paying", "unknown"):
+                Here.scheduler.sleep(self._chance.uniform(2, 40))
+                told = self._ask("show", {}, "", record_id)
+            else:
+                return
+            if told.status != 200:
+                return
+            document = told.document
+
+    def _after(self, document: dict[str, Any]) -> None:
+        if document["next_action"] == "ASK_HANDED_OVER_OR_REFUND" and self._chance.random() < 0.7:
+            goods = self._chance.choice(("handed_over", "refund"))
+            self._ask("answer", {**_BY, "answer": goods}, self._key(), document["record_id"])
+            return
+        if self._hits("returns"):
+            self._world.begins()
+            self._world.later(self._chance.uniform(1, 200), lambda: self.give_back(document["record_id"]))
+
+    @property
+    def shop(self) -> str:
+        """The shop that it stands in."""
+        return self._host.shop.shop
+
+    def give_back(self, record_id: str) -> None:
+        """Take goods back, as often as the till says to come again."""
+        self._note(f"takes the goods of {record_id} back")
+        if "terminal" in self._world.plan.on and self._chance.random() < 0.5:
+            self._arm({"fault": "void_declined"})
+            self._arm(self._chance.choice(_REFUND_FAULTS))
+        body = {**_BY, "supervisor": "manager-1", "supervisor_pin": PIN, "reason": "changed their mind"}
+        for _ in range(4):
+            told = self._ask("return", body, self._key(), record_id)
+            if told.status != 200 or told.document["next_action"] not in ("RETURN_LATER", "RETURN_AGAIN"):
+                break
+            Here.scheduler.sleep(self._chance.uniform(10, 120))
+        self._world.done()
+
+    def _ask(
+        self, what: str, document: dict[str, Any], key: str, record_id: str = "", wait_s: int = 25
+    ) -> Told:
+        """Call the agent; when the line breaks, call again with the same key."""
+        told = BROKEN
+        for _ in range(5):
+            told = self._call(what, document, key, record_id, wait_s)
+            if told.status == 200 or not (told.status in (0, 500) or told.document.get("retryable")):
+                break
+            if self._hits("hasty") and what == "sell":
+                key = self._key()
+            Here.scheduler.sleep(self._chance.uniform(2, 40))
+        return told
+
+    def _call(
+        self, what: str, document: dict[str, Any], key: str, record_id: str = "", wait_s: int = 25
+    ) -> Told:
+        told = self._host.call(what, document, key, record_id, wait_s)
+        shown = told.document
+        if what == "sell" and told.status == 200 and not shown["already"]:
+            known = self._sale_of.setdefault(key, shown["record_id"])
+            # An old backup that was put back does not know the key any more.
+            if known != shown["record_id"] and not self._host.is_doubtful:
+                self._world.violated("I25 the same key is the same sale", f"{known} {shown['record_id']}")
+        said = f"{shown.get('state', shown.get('code', ''))} {shown.get('next_action', '')}".strip()
+        reasons = ",".join(one["code"] for one in shown.get("reasons", ()))
+        self._note(f"{what} {record_id}: {told.status or 'the line broke'} {said} {reasons}".rstrip())
+        return told
+
+    def _note(self, what: str) -> None:
+        self._world.trace.note(self.name, what)
+
+
+_BY = {"operator": "cashier-1"}

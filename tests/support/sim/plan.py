@@ -1,0 +1,132 @@
+"""What does a seed draw? Which faults are on, how often they strike, and how large everything is.
+
+Each class of fault is on or off by itself, so that some worlds have only one and some nearly all. Every
+question is asked of a chance of its own: turning one class off leaves the others as they were.
+"""
+
+import random
+from collections.abc import Collection
+from typing import Any
+
+import msgspec
+
+from sim.template import BEGAN_MS
+
+CLASSES = {
+    "lost_request": "a request is lost on its way",
+    "lost_answer": "an answer is lost on its way",
+    "delay": "a request or answer takes up to 40 s",
+    "copy": "a request arrives twice",
+    "cut": "a line is cut for minutes",
+    "portal": "somebody else answers, with status 200",
+    "crash_agent": "an agent is killed at any statement",
+    "crash_centre": "the centre is killed at any statement",
+    "clock": "a shop's clock is set back, forward or to 1970",
+    "disk": "a shop's disk is full, fails, or is locked by another program",
+    "centre_disk": "the centre's disk is full or fails",
+    "terminal": "a terminal declines, is silent, late, crossed, noisy",
+    "amount": "a terminal takes another amount than was asked",
+    "unplug": "a terminal's plug is pulled",
+    "stop": "the cashier gives up while it is being paid",
+    "hasty": "the till asks again before it was answered, or with a new key",
+    "race": "the same person or serial number at two tills",
+    "again": "a sale is tried again another way after a no",
+    "returns": "goods come back",
+    "phone": "shoppers pay by phone",
+    "wallet": "the wallet declines, is silent, late, or has answers that cannot be believed",
+    "batch": "a terminal closes its batch: voids become refunds",
+    "odd_tills": "a till's own program uses the terminal between two of our sales",
+    "slow_disk": "a statement takes a while: others run in between",
+    "lax_acquirer": "an acquirer gives back what it is asked to, however often",
+    "claims": "the centre's clerk claims, pays, sends back, over midnight",
+    "backup": "an old backup of a shop's host is put back",
+    "clone": "a shop's host is copied to a second one, key and all",
+    "poison": "an entry of a shop cannot be taken",
+    "two_centres": "a second centre is started while the first one still serves",
+    "stale_answer": "a terminal declines and sends the answer to the sale before, of the same amount",
+    "lag": "the wallet charges, does not answer, and knows nothing of it for a while",
+    "rare_sync": "an agent looks at its outbox rarely",
+}
+"""Every class of fault, with what it does."""
+
+
+class Plan(msgspec.Struct, frozen=True):
+    """What one world is like."""
+
+    seed: int
+    on: frozenset[str]
+    began_ms: int
+    funds: str
+    sales: int
+    people: int
+    rates: dict[str, float]
+    sync_every_s: float
+    shops: int = 2
+
+    def chance(self, about: str) -> random.Random:
+        """Return the chance that answers one kind of question."""
+        return random.Random(f"{self.seed}/{about}")
+
+    def rate(self, name: str) -> float:
+        """Return how often a class of faults strikes, from 0 to 1; 0 when it is off."""
+        return self.rates[name] if name in self.on else 0.0
+
+
+def draw(seed: int, off: Collection[str] = (), sales: int | None = None) -> Plan:
+    """Return what `seed` makes of a world, without the classes that are `off`."""
+    # Each class is drawn by a chance of its own: one that is added changes no other.
+    on, rates = set(), {}
+    for name in CLASSES:
+        of_class = random.Random(f"{seed}/class/{name}")
+        if of_class.random() < (_SELDOM if name in _RARE else _USUAL):
+            on.add(name)
+        rates[name] = of_class.choice(_RATES.get(name, _OFTEN))
+    chance = random.Random(f"{seed}/plan")
+    midnight = chance.random() < 0.15 or "claims" in on
+    drawn = chance.randint(12, 16)
+    fields: dict[str, Any] = {
+        "seed": seed,
+        "on": frozenset(on) - frozenset(off),
+        # Some begin shortly before the day ends, the last day of the year among them.
+        "began_ms": BEGAN_MS
+        + (chance.choice((0, 304)) * 86_400_000 + 11 * 3_600_000 + 50 * 60_000) * midnight,
+        "funds": chance.choice(("small", "middle", "large", "large", "large")),
+        "sales": drawn if sales is None else sales,
+        "people": chance.choice((8, 40, 40)),
+        "rates": rates,
+        "sync_every_s": chance.choice((60.0, 300.0)) if "rare_sync" in on else 20.0,
+    }
+    return Plan(**fields)
+
+
+def small(seed: int, shops: int = 1) -> Plan:
+    """Return a world where nothing goes wrong by itself: a sale at each till, and its goods come back."""
+    plan = draw(seed, CLASSES, sales=2 if shops == 1 else 3)
+    return msgspec.structs.replace(
+        plan, on=frozenset({"returns"}), rates={"returns": 1.0}, funds="large", shops=shops
+    )
+
+
+_USUAL, _SELDOM = 0.55, 0.12
+_RARE = ("backup", "clone", "poison", "claims", "two_centres", "stale_answer", "lag")
+_OFTEN = (0.05, 0.15, 0.4)
+_RATES = {
+    "lost_request": (0.02, 0.05, 0.2),
+    "lost_answer": (0.02, 0.05, 0.2),
+    "delay": (0.02, 0.1, 0.3),
+    "copy": (0.05, 0.2, 0.5),
+    "cut": (0.003, 0.01),
+    "portal": (0.01, 0.05),
+    "crash_agent": (0.0005, 0.001, 0.003),
+    "crash_centre": (0.0002, 0.0005, 0.001),
+    "disk": (0.0005, 0.002),
+    "centre_disk": (0.0003, 0.001),
+    "terminal": (0.1, 0.3, 0.6),
+    "amount": (0.05, 0.15),
+    "phone": (0.3, 0.6),
+    "wallet": (0.1, 0.3, 0.6),
+    "unplug": (0.05, 0.2),
+    "slow_disk": (0.002, 0.005, 0.02),
+    "returns": (0.2, 0.5),
+    "clock": (0.05, 0.2),
+}

@@ -1,0 +1,217 @@
+"""What do all worlds begin with? Made once: books with reference data and money, enrolled hosts, packs.
+
+Its chance is its own and its time is fixed, so that every machine begins with the same.
+"""
+
+import atexit
+import functools
+import hashlib
+import os
+import random
+import shutil
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import centre as tests_centre
+import msgspec
+import reference_data as reference
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from story.shop_files import wechat_profile, with_values
+
+from settlement.app import Centre, set_up
+from settlement.config import read_settings
+from settlement.db.connection import writing
+from settlement.devices.enrol import Enrol, device_name
+from settlement.devices.make_code import make_code
+from settlement.funds.top_up import TopUp
+from settlement.system import random_bytes
+from settlement.web import agents
+from settlement.web.edge import PackFiles
+from sim import threads, wallet
+from sim.lend import lent
+from sim.scheduler import Process, Scheduler
+from sim.threads import Here
+from subsidy import seal
+from subsidy.policy.split import Part
+from subsidy.wire import v1
+from terminal_agent import config as agent_config
+from terminal_agent import system
+from terminal_agent.emulators.wechat_signing import Keys as WalletKeys
+from terminal_agent.emulators.wechat_signing import open_keys
+from terminal_agent.journal.journal import SqliteJournal
+from terminal_agent.journal.open import open_journal
+
+BEGAN_MS = 1_772_424_000_000
+"""2026-03-02 12:00 in Shanghai."""
+YEARS = (2026, 2027)
+FUNDS_FEN = {"small": 150_000, "middle": 600_000, "large": 100_000_000}
+"""How much the funders give a year: a handful of grants, a dozen, or more than anybody can take."""
+URL = "http://127.0.0.1:8600"
+
+
+class Shop(msgspec.Struct, frozen=True):
+    """A shop and its terminals; a till stands beside each."""
+
+    shop: str
+    terminals: tuple[str, ...]
+
+    @property
+    def tills(self) -> dict[str, str]:
+        """The shop's tills and the terminal beside each."""
+        return {f"{no:02d}": terminal for no, terminal in enumerate(self.terminals, 1)}
+
+
+SHOPS = (
+    Shop(reference.SHOP, (reference.TERMINAL, reference.OTHER_TERMINAL)),
+    Shop(reference.OTHER_SHOP, (reference.TERMINAL_OF_OTHER_SHOP,)),
+)
+
+
+class Template(msgspec.Struct, frozen=True):
+    """What worlds are copied from: `hosts` has each shop's data folder, `books` the centre's by its funds."""
+
+    folder: Path
+    centre: Centre
+    packs: Mapping[str, PackFiles]
+    hosts: Mapping[str, Path]
+    books: Mapping[str, Path]
+    configs: Mapping[str, agent_config.Config]
+    devices: Mapping[str, str]
+    wallet_keys: WalletKeys
+
+
+# Half as often as shipped: most of what happens here is that nothing has changed.
+_RHYTHM = {"poll_every_ms": 10_000}
+_NOTES_MOVES = (
+    "CREATE TABLE move_of_record (record_id TEXT, before TEXT, after TEXT)",
+    "CREATE TRIGGER note_move AFTER UPDATE OF state ON record WHEN OLD.state <> NEW.state BEGIN "
+    "INSERT INTO move_of_record VALUES (NEW.record_id, OLD.state, NEW.state); END",
+)
+"""A book of the simulator's own: which moves a record made, of those that were committed."""
+
+
+def _now_ms() -> int:
+    return threads.time.time_ns() // 1_000_000
+
+
+@functools.cache
+def template() -> Template:
+    """Return the template of this process, made at the first call."""
+    shm = Path("/dev/shm")
+    folder = Path(tempfile.mkdtemp(prefix="sim-", dir=shm if shm.is_dir() else None))
+    owner = os.getpid()
+    atexit.register(lambda: shutil.rmtree(folder, ignore_errors=True) if os.getpid() == owner else None)
+    made: list[Template] = []
+    scheduler = Scheduler(BEGAN_MS - 86_400_000, random.Random(0), _raise)
+    Here.scheduler, Here.chance = scheduler, random.Random("template")
+    Here.disk_of, Here.at_port = (lambda _process: None), (lambda _what: None)
+    with lent():
+        scheduler.spawn(Process("template"), "make", lambda: made.append(_make(folder)))
+        assert scheduler.run(lambda: bool(made), scheduler.now_ms)
+    return made[0]
+
+
+def _make(folder: Path) -> Template:
+    settings = read_settings(tests_centre.write_config(folder), environment={}).settings
+    centre = set_up(settings, _now_ms)
+    tests_centre.import_all(centre, folder)
+    packs = centre.packs()
+    edge: Any = SimpleNamespace(
+        engine=centre.engine, keys=centre.keys, setting=centre.setting, now_ms=_now_ms
+    )
+    writer = centre.writer(_raise_alone)
+    wallet_keys = open_keys(folder / "wechat-keys")
+    hosts, configs, devices = {}, {}, {}
+    for shop in SHOPS:
+        raw = hashlib.sha256(f"device of {shop.shop}".encode()).digest()
+        key = Ed25519PrivateKey.from_private_bytes(raw)
+        with writing(centre.engine) as connection:
+            code = make_code(connection, shop.shop, centre.keys.kid, 900_000, random_bytes, _now_ms())
+        assert code is not None
+        public = seal.public_text(key.public_key())
+        writer.write_now([Enrol(seal.sha256_hex(code.code.encode()), public, f"host of {shop.shop}")])
+        enrolled = agents._enrolled(edge, device_name(public))
+        devices[shop.shop] = enrolled.device
+        hosts[shop.shop] = _make_host(folder / f"host-{shop.shop}", raw, enrolled, packs)
+        configs[shop.shop] = _config(folder, shop, wallet_keys)
+    with writing(centre.engine) as connection:
+        for statement in _NOTES_MOVES:
+            connection.exec_driver_sql(statement)
+    books = {}
+    _checkpoint(centre)
+    for name, fen in FUNDS_FEN.items():
+        parts = tuple(Part(one.funder, one.fen * fen // 100_000_000) for one in tests_centre.FUNDED)
+        path = folder / f"books-{name}.sqlite3"
+        shutil.copyfile(centre.settings.database.path, path)  # type: ignore[union-attr]
+        books[name] = path
+        # Each from the same beginning: the file behind the engine is put back before the next.
+        for year in YEARS:
+            writer.write_now([TopUp(year, parts, f"培训〔{year}〕1号")])
+        _checkpoint(centre)
+        funded = centre.settings.database.path.read_bytes()  # type: ignore[union-attr]
+        shutil.copyfile(path, centre.settings.database.path)  # type: ignore[union-attr]
+        path.write_bytes(funded)
+    return Template(folder, centre, packs, hosts, books, configs, devices, wallet_keys)
+
+
+def _checkpoint(centre: Centre) -> None:
+    with centre.engine.connect() as connection:
+        connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+def _make_host(data: Path, raw: bytes, enrolled: v1.Enrolled, packs: Mapping[str, PackFiles]) -> Path:
+    (data / "packs").mkdir(parents=True)
+    (data / "device.key").write_text(raw.hex() + "\n")
+    (data / "device.key").chmod(0o600)
+    journal = SqliteJournal(
+        open_journal(data / "journal.db"),
+        system.new_lock(),
+        system.SystemClock(),
+        "",
+        lambda: None,
+        lambda: None,
+    )
+    journal.enrol(enrolled, URL)
+    journal.shut()
+    return data
+
+
+def _config(folder: Path, shop: Shop, keys: WalletKeys) -> agent_config.Config:
+    """Read an agent's configuration as shop IT would have written it."""
+    place = folder / f"config-{shop.shop}"
+    place.mkdir()
+    profile = (tests_centre.REPO / "config/terminals/stx_lrc.yaml").read_text()
+    (place / "stx_lrc.yaml").write_text(with_values(profile, _RHYTHM))
+    terminals = "".join(
+        f'  "{one}":\n    driver: stx_lrc\n    port: "{one}"\n    profile: stx_lrc.yaml\n'
+        for one in shop.terminals
+    )
+    tills = "".join(f'  "{till}": "{terminal}"\n' for till, terminal in shop.tills.items())
+    ready = {
+        "base_url": wallet.URL,
+        "appid": wallet.APPID,
+        "mchid": wallet.MCHID,
+        "merchant_serial": keys.serial,
+        "merchant_key": str(keys.merchant_file),
+        "platform_key_id": keys.platform_id,
+        "platform_key": str(keys.platform_file),
+    }
+    (place / "wechat.yaml").write_text(wechat_profile(ready, _RHYTHM))
+    pin = "$argon2id$v=19$m=32768,t=4,p=1$" + "A" * 22 + "$" + "A" * 43
+    (place / "agent.yaml").write_text(
+        f'centre: "{URL}"\ndata: data\ntraining: true\nwait_s: 25\nterminals:\n{terminals}tills:\n{tills}'
+        f"channels:\n  wechat:\n    profile: wechat.yaml\n"
+        f'supervisors:\n  "manager-1": "{pin}"\n'
+    )
+    return agent_config.read_config(place / "agent.yaml")
+
+
+def _raise(_task: object, wrong: BaseException) -> None:
+    raise wrong
+
+
+def _raise_alone(wrong: BaseException) -> None:
+    raise wrong

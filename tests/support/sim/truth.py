@@ -1,0 +1,67 @@
+"""What has really happened to the money? Only the books of the acquirer and of WeChat Pay say."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from typing import TYPE_CHECKING, NamedTuple
+
+from terminal_agent.emulators.books import Books
+
+if TYPE_CHECKING:
+    from sim.world import World
+
+
+class Charge(NamedTuple):
+    """One time that a shopper was charged: under which order number, how much, what went back of it, when."""
+
+    pay_ref: str
+    fen: int
+    back_fen: int
+    at_ms: int
+
+
+def charges(world: "World") -> Iterator[Charge]:
+    """Yield every charge."""
+    for cable in world.cables.values():
+        for line in cable.books.lines:
+            if line.kind == "sale" and line.pay_ref:
+                yield Charge(line.pay_ref, line.fen, Books.given_back(cable.books, line), _ms(line.at))
+    back: Counter[str] = Counter()
+    for line in world.wallet.books.lines:
+        if line.kind in ("reversal", "refund"):
+            back[line.out_trade_no] += line.fen
+    for line in world.wallet.books.lines:
+        if line.kind == "charge":
+            yield Charge(line.out_trade_no, line.fen, back[line.out_trade_no], _ms(line.at))
+
+
+def _ms(at: str) -> int:
+    return round(datetime.fromisoformat(at).timestamp() * 1000)
+
+
+def taken(world: "World", pay_refs: Iterable[str]) -> dict[str, int]:
+    """Return what was charged, whether or not it went back: fen by pay_ref; none that were never charged."""
+    wanted, found = set(pay_refs), Counter[str]()
+    for one in charges(world):
+        if one.pay_ref in wanted:
+            found[one.pay_ref] += one.fen
+    return dict(found)
+
+
+def standing(world: "World", pay_refs: Iterable[str] | None = None) -> dict[str, int]:
+    """Return what is charged and has not gone back: fen by pay_ref, without those that are nothing."""
+    wanted, found = None if pay_refs is None else set(pay_refs), Counter[str]()
+    for one in charges(world):
+        if (wanted is None or one.pay_ref in wanted) and one.fen != one.back_fen:
+            found[one.pay_ref] += one.fen - one.back_fen
+    return dict(found)
+
+
+def times_charged(world: "World") -> Counter[str]:
+    """Return how often each pay_ref was charged."""
+    return Counter(one.pay_ref for one in charges(world))
+
+
+def overdrawn(world: "World") -> list[str]:
+    """Return the charges of which more was given back than was taken."""
+    return [one.pay_ref for one in charges(world) if one.back_fen > one.fen]

@@ -1,0 +1,416 @@
+"""What happens in the world of one seed, from the first sale until everything has come to rest?"""
+
+import functools
+import random
+import shutil
+from collections import Counter
+from collections.abc import Callable, Collection
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pysqlite3.dbapi2 as sqlite
+from sqlalchemy import Connection
+
+from settlement.db.connection import reading
+from sim import invariants, truth, wallet, watch
+from sim.bugs import planted
+from sim.cable import Cable, CablesHere
+from sim.centre_host import CentreHost
+from sim.clerk import Clerk
+from sim.disk import Disk, real_connect
+from sim.lend import lent
+from sim.misuse import plan_misuse
+from sim.network import Network, NetworkHere, Service, Weather
+from sim.outcome import Buyer, Outcome, Violation
+from sim.people import _GOODS, Cashier
+from sim.plan import Plan, draw
+from sim.rows import is_at_rest
+from sim.scheduler import Dead, Process, Scheduler, Task
+from sim.shop_host import ShopHost
+from sim.strikes import Strikes
+from sim.template import SHOPS, URL, template
+from sim.threads import Here
+from sim.trace import Trace
+from sim.wallet import Wallet
+
+_AT_STATEMENTS = {
+    "agent": {"crash": "crash_agent", "disk": "disk", "slow": "slow_disk"},
+    "centre": {"crash": "crash_centre", "disk": "centre_disk", "slow": "slow_disk"},
+}
+_LAST_ORDERS_MS = 120_000
+_LOOK_EVERY = 4
+_CUT_MS = (20_000, 20_000, 60_000, 60_000, 300_000, 3_600_000)
+_LONGEST_S = 6 * 3600
+_REST_S = 4 * 3600
+
+
+class World:
+    """The world of one plan. Run once."""
+
+    def __init__(
+        self, plan: Plan, keep: bool = False, crash_at: Collection[int] = (), bug: str | None = None
+    ) -> None:
+        self.plan = plan
+        self.bug = bug
+        self.violations: list[Violation] = []
+        self.healed, self._healed_ms = False, 0
+        self.points = self.points_before_healing = self.crashes = 0
+        self.ends: Counter[str] = Counter()
+        self._reader: Any = None
+        self._crash_at = frozenset(crash_at)
+        self._busy = self._commits = 0
+        self._serials = 0
+        self._recent: list[Buyer] = []
+        self._cut_until: dict[str, int] = {}
+        self._faults = plan.chance("faults")
+        self._order = plan.chance("order")
+        self._line_chance = plan.chance("line")
+        self._injected: set[str] = set()
+        self._strikes = {
+            side: Strikes(
+                {what: functools.partial(plan.rate, name) for what, name in kinds.items()}, plan.chance(side)
+            )
+            for side, kinds in _AT_STATEMENTS.items()
+        }
+        self.scheduler = Scheduler(plan.began_ms, plan.chance("who runs next"), self._task_failed)
+        self.trace = Trace(lambda: self.scheduler.now_ms, keep)
+        made = template()
+        self.template = made
+        self.folder = made.folder / f"world-{plan.seed}"
+        self.process = Process("the world")
+        self.network = Network(self._weather, self.trace.note)
+        self.centre: CentreHost
+        self.hosts: list[ShopHost] = []
+        self.cables: dict[str, Cable] = {}
+        self.tills: list[Cashier] = []
+        self.wallet: Wallet
+
+    def run(self) -> Outcome:
+        """Run it and return what came of it."""
+        Here.scheduler, Here.chance = self.scheduler, self.plan.chance("secrets")
+        Here.disk_of, Here.job_failed = self._disk_of, lambda wrong: self.failed("job", wrong)
+        Here.at_port = self._at_port
+        NetworkHere.network, CablesHere.cables = self.network, self.cables
+        self.folder.mkdir()
+        try:
+            with lent(), planted(self.bug):
+                try:
+                    self._build()
+                    self._trade()
+                    self._heal()
+                    invariants.check_at_rest(self)
+                    return self._outcome()
+                finally:
+                    self._end()
+        finally:
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+    # What happens.
+
+    def _build(self) -> None:
+        service = self.network.services[URL] = Service("centre")
+        shutil.copyfile(self.template.books[self.plan.funds], self.folder / "centre.sqlite3")
+        self.centre = CentreHost(
+            self.template, self.folder / "centre.sqlite3", service, self._point, self.trace.note, self.failed
+        )
+        at_wechat = self.network.services[wallet.URL] = Service("wechat")
+        self.wallet = Wallet(self.template.wallet_keys, self.folder, at_wechat, self.trace.note)
+        for shop in SHOPS[: self.plan.shops]:
+            for terminal in shop.terminals:
+                self.cables[terminal] = Cable(
+                    terminal, self.folder, self.trace.note, lax="lax_acquirer" in self.plan.on
+                )
+            host = ShopHost(
+                self.template, shop, self.folder / shop.shop, self._point, self.trace.note, self.failed
+            )
+            host.config = msgspec.structs.replace(host.config, sync_every_s=self.plan.sync_every_s)
+            self.hosts.append(host)
+        plan_misuse(self)
+        self.centre.when_committed = self._after_commit
+        self.network.on_answer = functools.partial(watch.answer_is_durable, self)
+        for one in (self.centre, *self.hosts):
+            self._boot(one)
+
+    def _after_commit(self) -> None:
+        self._commits += 1
+        if self._commits % _LOOK_EVERY == 0:
+            invariants.check_after_a_step(self)
+
+    def _trade(self) -> None:
+        tills = self.tills = [
+            Cashier(self, host, till, self.cables[terminal])
+            for host in self.hosts
+            for till, terminal in host.shop.tills.items()
+        ]
+        self._busy = len(tills)
+        shares = [self.plan.sales // len(tills)] * len(tills)
+        shares[0] += self.plan.sales - sum(shares)
+        if "claims" in self.plan.on:
+            Clerk(self).begin()
+        for till, sales in zip(tills, shares, strict=True):
+            till.begin(sales)
+        self.scheduler.run(lambda: self._busy == 0, self.plan.began_ms + _LONGEST_S * 1000)
+
+    def _heal(self) -> None:
+        """Let nothing go wrong any more, and wait until nothing is under way."""
+        self.trace.note("the world", "heals")
+        self.points_before_healing = self.points
+        self.healed, self._healed_ms = True, self.scheduler.now_ms
+        for strikes in self._strikes.values():
+            strikes.end()
+        for cable in self.cables.values():
+            cable.faults.clear()
+            cable.plug_in()
+        self.wallet.faults.clear()
+        self.centre.skew_ms = 0
+        for host in self.hosts:
+            host.skew_ms = 0
+        until_ms = self.scheduler.now_ms + _REST_S * 1000
+        rounds = 0
+        while self.scheduler.now_ms < until_ms and rounds < 2:
+            # Longer than any message travels, and than a lane pauses between two looks at what is undecided.
+            self.scheduler.run(lambda: False, self.scheduler.now_ms + 130_000)
+            rounds = rounds + 1 if is_at_rest(self) else 0
+        self.trace.note("the world", "rests" if rounds else "does not come to rest")
+
+    def _boot(self, host: CentreHost | ShopHost) -> None:
+        host.boot()
+        self.watch_over(host)
+
+    def watch_over(self, host: CentreHost | ShopHost) -> None:
+        """Start a host's program again when it has died."""
+        assert host.process is not None
+        host.process.when_dead.append(lambda: self._boot_again(host))
+
+    def _boot_again(self, host: CentreHost | ShopHost) -> None:
+        chance = self._faults
+        after_s = 3.0 if self.healed else chance.choice((2.0, 5.0, 20.0, 60.0, 300.0))
+        self.trace.note(
+            "the world", f"{host.process.name if host.process else ''} is dead, back in {after_s:g} s"
+        )
+        self.later(after_s, lambda: self._boot(host))
+
+    def _end(self) -> None:
+        for process in [self.centre.process, *(host.process for host in self.hosts)] if self.hosts else []:
+            if process is not None:
+                process.when_dead = [
+                    one for one in process.when_dead if getattr(one, "__name__", "") == "bury"
+                ]
+                self.scheduler.kill(process)
+        if self._reader is not None:
+            self._reader.close()
+        for books in [
+            *(cable.books for cable in self.cables.values()),
+            *([self.wallet.books] if self.hosts else []),
+        ]:
+            books.close()
+
+    # What goes wrong.
+
+    def hits(self, name: str, chance: random.Random) -> bool:
+        """Whether a class of faults strikes now. Its chance is asked either way."""
+        return chance.random() < (0.0 if self.healed else self.plan.rate(name))
+
+    def _at_port(self, what: str) -> None:
+        """Let a process die where it talks to the outside."""
+        task = self.scheduler.current
+        if task is not None and (task.process.name == "centre" or "agent" in task.process.name):
+            self._die_here(task.process, what)
+
+    def _die_here(self, process: Process, what: str) -> None:
+        self.points += 1
+        strikes = self._strikes["centre" if process is self.centre.process else "agent"]
+        if self.points in self._crash_at or strikes.now("crash"):
+            self.crashes += 1
+            self.trace.note(process.name, f"is killed at {what[:40]!r}")
+            self.scheduler.kill(process)
+
+    def _point(self, process: Process, sql: str) -> None:
+        """Let a process die here, or its disk fail. How many more statements go well is drawn in advance."""
+        strikes = self._strikes["centre" if process is self.centre.process else "agent"]
+        strikes.left -= 1
+        if strikes.left > 0 and not self._crash_at:
+            self.points += 1
+            return
+        strikes.count()
+        if strikes.now("slow"):
+            # Others go on meanwhile.
+            self.scheduler.sleep(self._faults.choice((0.0, 0.001, 0.05)))
+        self._die_here(process, sql)
+        if strikes.now("disk") and sql.startswith(("INSERT", "UPDATE", "COMMIT", "BEGIN IMMEDIATE")):
+            said = self._faults.choice(("database or disk is full", "disk I/O error", "database is locked"))
+            self.trace.note(process.name, f"{said} at {sql[:30]!r}")
+            self._injected.add(said)
+            raise sqlite.OperationalError(said)
+
+    def _weather(self, who: str, _address: str) -> Weather:
+        chance = self._line_chance
+        until_ms = self._cut_until.get(who, 0)
+        if self.hits("cut", chance):
+            until_ms = self._cut_until[who] = self.scheduler.now_ms + chance.choice(_CUT_MS)
+            self.trace.note("the world", f"the line of {who} is cut")
+        there_s, back_s = chance.uniform(0.005, 0.2), chance.uniform(0.005, 0.2)
+        if self.hits("delay", chance):
+            there_s, back_s = chance.choice(((40.0, 0.1), (0.1, 40.0), (6.0, 0.1), (0.1, 6.0), (3.0, 3.0)))
+        return Weather(
+            cut=not self.healed and self.scheduler.now_ms < until_ms,
+            portal=self.hits("portal", chance),
+            lose_request=self.hits("lost_request", chance),
+            lose_answer=self.hits("lost_answer", chance),
+            there_s=there_s,
+            back_s=back_s,
+            copy_s=chance.uniform(0, 40) if self.hits("copy", chance) else None,
+        )
+
+    def set_clock(self, host: ShopHost, chance: random.Random) -> None:
+        """Let a shop's clock be wrong from now on."""
+        now_ms = self.scheduler.now_ms
+        host.skew_ms = chance.choice((0, -3_600_000, 3_600_000, 86_400_000, -now_ms, -200_000, 200_000))
+        self.trace.note("the world", f"the clock of {host.name} is off by {host.skew_ms} ms")
+
+    # What people and programs tell.
+
+    def next_buyer(self, chance: random.Random, *, race: bool) -> Buyer:
+        """Return who comes to a till next; in a race it is somebody whom another till has just seen."""
+        self._serials += 1
+        buyer = Buyer(
+            person=chance.randrange(self.plan.people),
+            goods=chance.choice(_GOODS),
+            serial_no=f"SN{self.plan.seed % 1000:03d}{self._serials:05d}",
+            discount_fen=chance.choice((0, 10_000, 12_345)),
+            trade_in_fen=chance.choice((0, 0, 5_000)),
+        )
+        if race and self._recent:
+            other = chance.choice(self._recent[-3:])
+            buyer = chance.choice(
+                (
+                    other,
+                    buyer._replace(person=other.person, goods=other.goods),
+                    buyer._replace(serial_no=other.serial_no, goods=other.goods),
+                )
+            )
+        self._recent.append(buyer)
+        return buyer
+
+    def add_clone(self, host: ShopHost, folder: Path) -> ShopHost:
+        """Start a second host with the disk of another, and let both be doubtful from now on."""
+        clone = ShopHost(
+            self.template, host.shop, folder, self._point, self.trace.note, self.failed, "clone of agent"
+        )
+        clone.config = msgspec.structs.replace(host.config, data=folder)
+        clone.is_doubtful = host.is_doubtful = True
+        self.hosts.append(clone)
+        self.begins()
+        self._boot(clone)
+        return clone
+
+    def saw(self, host: ShopHost, document: dict[str, Any]) -> None:
+        """Note what a till was shown."""
+        watch.till_answer_is_true(self, host, document)
+
+    def charged(self, attempts: list[dict[str, Any]]) -> dict[str, int]:
+        """Return what was taken for attempts that a till was shown, by pay_ref."""
+        return truth.taken(self, [one["pay_ref"] for one in attempts])
+
+    def standing(self, attempts: list[dict[str, Any]]) -> dict[str, int]:
+        """Return what stands of it."""
+        return truth.standing(self, [one["pay_ref"] for one in attempts])
+
+    def reader(self) -> Any:
+        """Return a connection of nobody in the world, which sees what is committed."""
+        if self._reader is None:
+            self._reader = real_connect(str(self.centre.books))
+        return self._reader
+
+    def audit(self, look: Callable[[Connection], None]) -> None:
+        """Look at the centre's books with its own eyes, as nobody of the world."""
+        done: list[bool] = []
+
+        def work() -> None:
+            with reading(self.template.centre.engine) as connection:
+                look(connection)
+            done.append(True)
+
+        self.scheduler.spawn(Process("auditor"), "audit", work)
+        self.scheduler.run(lambda: bool(done), self.scheduler.now_ms)
+
+    def is_late(self) -> bool:
+        """Whether nobody begins anything any more, so that the world can come to rest."""
+        return self.healed and self.scheduler.now_ms > self._healed_ms + _LAST_ORDERS_MS
+
+    def later(self, seconds: float, run: Callable[[], object]) -> None:
+        """Do something after so long."""
+
+        def go() -> None:
+            run()
+
+        self.scheduler.spawn(self.process, "later", go, seconds)
+
+    def begins(self) -> None:
+        """Note that somebody has something to do before all is quiet."""
+        self._busy += 1
+
+    def done(self) -> None:
+        """Note that it is done."""
+        self._busy -= 1
+
+    def violated(self, claim: str, what: str) -> None:
+        """Note that a claim did not hold."""
+        self.trace.note("VIOLATED", f"{claim}: {what}")
+        self.violations.append(Violation(claim, what))
+
+    def failed(self, where: str, wrong: BaseException | None) -> None:
+        """Note a failure inside a program; it is a fault of ours unless something was made to go wrong."""
+        if isinstance(wrong, Dead):
+            return
+        text = f"{type(wrong).__name__}: {wrong}"
+        self.trace.note("failed", f"{where} {text[:200]}")
+        chain = []
+        one: BaseException | None = wrong
+        while one is not None and len(chain) < 10:
+            chain.append(str(one))
+            one = one.__cause__ or one.__context__
+        if type(wrong).__name__ == "Fenced" and "two_centres" in self.plan.on:
+            return
+        if not any(said in " ".join(chain) for said in self._injected):
+            self.violated("no program fails by itself", f"{where}: {text}")
+
+    def _task_failed(self, task: Task, wrong: BaseException) -> None:
+        self.failed(f"{task.process.name} {task.name}", wrong)
+        if not isinstance(wrong, Exception):
+            raise wrong
+
+    def _disk_of(self, process: Process) -> Disk | None:
+        if process.name == "centre":
+            return self.centre.disk
+        if process.name == "auditor":
+            return Disk(lambda *_: None, self.centre.moved)
+        return next((host.disk for host in self.hosts if host.name == process.name), None)
+
+    def _outcome(self) -> Outcome:
+        moves = watch.moves_taken(self)
+        return Outcome(
+            seed=self.plan.seed,
+            hash=self.trace.hash(),
+            violations=self.violations,
+            moves={" ".join(move): count for move, count in sorted(moves.items())},
+            ends=dict(sorted(self.ends.items())),
+            sales=sum(self.ends.values()),
+            points=self.points_before_healing,
+            steps=self.scheduler.steps,
+            crashes=self.crashes,
+            lines=self.trace.lines,
+        )
+
+
+def run_seed(
+    seed: int,
+    *,
+    keep: bool = False,
+    off: Collection[str] = (),
+    sales: int | None = None,
+    bug: str | None = None,
+) -> Outcome:
+    """Run the world of a seed, with a planted bug if one is named."""
+    return World(draw(seed, off, sales), keep, bug=bug).run()
