@@ -132,6 +132,8 @@ def a_paid_sale_is_granted_once(
             elif record.state not in (*_GRANTED, "KEPT", "AVAILABLE_AGAIN"):
                 yield f"{sale.record_id} is PAID and its record {record.state}"
         elif sale.state == "RETURNED" and record is not None and record.state not in _AFTER_A_RETURN:
+            if record.state == "RELEASED" and _was_released_by_people(world, sale.record_id):
+                continue
             yield f"{sale.record_id} is RETURNED and its record {record.state}"
         elif sale.state in ("CLOSED", "REFUSED") and record is not None and record.state != "RELEASED":
             yield f"{sale.record_id} is {sale.state} and its record {record.state}"
