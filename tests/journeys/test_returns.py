@@ -3,7 +3,6 @@
 What moved is read from the terminal's and WeChat Pay's own books, what was booked from the centre's.
 """
 
-import os
 import uuid
 
 import pytest
@@ -13,6 +12,7 @@ from story.processes import wait_for
 
 from subsidy import ids
 from subsidy.policy.next_action import NextAction
+from terminal_agent.journal.open import open_journal
 
 
 @pytest.fixture(scope="module")
@@ -282,9 +282,8 @@ def test_a_sale_found_paid_late_is_refunded_when_its_goods_never_left(shop):
 
 def open_earlier(shop, sold, by_ms):
     """Let a sale have begun earlier than it has: nobody waits five minutes here."""
-    import pysqlite3.dbapi2 as sqlite
-
-    journal = sqlite.connect(os.fspath(shop.folder / "agent-data" / "journal.db"))
+    journal = open_journal(shop.folder / "agent-data" / "journal.db")
+    journal.execute("BEGIN IMMEDIATE")
     journal.execute(
         "UPDATE sale SET opened_ms = opened_ms - ? WHERE record_id = ?", (by_ms, sold["record_id"])
     )
