@@ -104,7 +104,14 @@ def _writers(edge: Edge) -> Iterator[Metric]:
         yield CounterMetricFamily(f"settlement_{name}", text, value=value)
     for name, text, bounds, counts, total, unit in (
         ("batch_commands", "Commands in a batch.", COMMANDS, numbers.by_commands, numbers.commands, 1),
-        ("commit_seconds", "Time a commit took.", COMMIT_US, numbers.by_commit, numbers.commit_us, _S),
+        (
+            "commit_seconds",
+            "Time it took to write a batch and commit it.",
+            COMMIT_US,
+            numbers.by_commit,
+            numbers.commit_us,
+            _S,
+        ),
     ):
         below = [*accumulate(list(counts))]
         edges = [*(str(bound / unit) for bound in bounds), "+Inf"]

@@ -35,7 +35,7 @@ class Every(msgspec.Struct, frozen=True):
 
     def meets(self, row: Any) -> bool:
         """Whether a row of the kind meets it."""
-        raise NotImplementedError
+        raise AssertionError(f"{type(self).__name__} does not say which rows it asks for")
 
 
 class HeldBy(Every, frozen=True):

@@ -4,6 +4,7 @@ import contextlib
 import threading
 import time
 
+import psycopg
 import pytest
 from books import POSTGRES, Books
 from sqlalchemy import event, text
@@ -170,6 +171,59 @@ def test_a_line_that_ends_between_decision_and_commit_leaves_it_unknown(postgres
     finally:
         writer.stop()
     postgres_books.check()
+
+
+def test_a_line_that_ends_right_after_the_commit_leaves_it_unknown_and_asking_again_tells(
+    postgres_books, monkeypatch
+):
+    writer = Writer(
+        postgres_books.engine, postgres_books.setting, postgres_books.clock.now_ms, lambda _: None
+    )
+    device = postgres_books.enrol()
+    command = hold(postgres_books, device)
+    committed = psycopg.Connection.commit
+
+    def cut_off(connection):
+        sent_together = connection.pgconn.pipeline_status
+        committed(connection)
+        if sent_together:
+            end_other_connections(postgres_books)
+            time.sleep(0.2)
+
+    writer.start()
+    try:
+        with monkeypatch.context() as cut:
+            cut.setattr(psycopg.Connection, "commit", cut_off)
+            with pytest.raises(Unsure):
+                writer.submit(command)
+        before = postgres_books.state_hash()
+        assert writer.submit(command).typ == v1.PROMISE
+        assert postgres_books.state_hash() == before
+    finally:
+        writer.stop()
+    postgres_books.check()
+
+
+def test_what_the_database_refuses_of_a_batch_spoils_no_other_command(any_books, failures, monkeypatch):
+    writer = Writer(any_books.engine, any_books.setting, any_books.clock.now_ms, failures.append)
+    devices = any_books.enrol("one"), any_books.enrol("two")
+    commands = [hold(any_books, one, person=number) for number, one in enumerate(devices, 1)]
+    written, taken = store.write, f"'{devices[1].name}', 1, {commands[1].request.hold_no}, 'another'"
+
+    def interfere(connection, *parts):
+        # The number was free when the writer looked.
+        monkeypatch.setattr(store, "write", written)
+        connection.exec_driver_sql(f"INSERT INTO hold_number VALUES ({taken})")
+        written(connection, *parts)
+
+    monkeypatch.setattr(store, "write", interfere)
+    waiting = [Promised(), Promised()]
+    writer._take(list(zip(commands, waiting, strict=True)))
+    assert store.write is written
+    assert [answer.wait(1).typ for answer in waiting] == [v1.PROMISE, v1.PROMISE]
+    assert failures == []
+    writer._forget()
+    any_books.check()
 
 
 def test_a_server_that_ends_our_connection_is_gone_back_to(any_books, started, failures):

@@ -7,6 +7,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
 
 from sim import crash_points
 from sim.bugs import CAUGHT_BY, known_bugs
@@ -18,6 +19,7 @@ from sim.world import run_seed
 
 _ALL_WELL, _BROKEN = 0, 4
 _SHOWN = 20
+_TELL_EVERY_S = 30
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -105,7 +107,11 @@ def _many(first: int, seeds: int, workers: int, off: list[str], bug: str | None)
     ends, moves, with_end = Counter[str](), Counter[str](), Counter[str]()
     sales = kills = statements = 0
     broken: list[Outcome] = []
-    for outcome in outcomes(range(first, first + seeds), workers, off, bug):
+    told_s = began_s
+    for tried, outcome in enumerate(outcomes(range(first, first + seeds), workers, off, bug), 1):
+        if time.monotonic() - told_s >= _TELL_EVERY_S:
+            told_s = time.monotonic()
+            print(f"{tried} of {seeds} seeds, {len(broken)} broke a claim", file=sys.stderr, flush=True)
         ends.update(outcome.ends)
         moves.update(outcome.moves)
         with_end.update(outcome.ends.keys())
@@ -130,13 +136,15 @@ def _many(first: int, seeds: int, workers: int, off: list[str], bug: str | None)
 
 
 def outcomes(seeds: range, workers: int, off: list[str], bug: str | None = None) -> Iterator[Outcome]:
-    """Yield what came of each seed, in no order."""
+    """Yield what came of each seed, in their order."""
     if workers <= 1:
         for seed in seeds:
             yield run_seed(seed, off=off, bug=bug)
         return
-    with multiprocessing.get_context("spawn").Pool(workers, _begin) as pool:
-        yield from pool.imap_unordered(_Try(off, bug), seeds, chunksize=4)
+    spawn = multiprocessing.get_context("spawn")
+    # A process that cannot begin ends the run: a `multiprocessing.Pool` would start another one for ever.
+    with ProcessPoolExecutor(workers, mp_context=spawn, initializer=_begin) as pool:
+        yield from pool.map(_Try(off, bug), seeds, chunksize=4)
 
 
 class _Try:

@@ -3,14 +3,13 @@
 Its chance is its own and its time is fixed, so that every machine begins with the same.
 """
 
-import atexit
 import functools
 import hashlib
-import os
 import random
 import shutil
 import tempfile
 from collections.abc import Mapping
+from multiprocessing.util import Finalize
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -102,8 +101,8 @@ def template() -> Template:
     """Return the template of this process, made at the first call."""
     shm = Path("/dev/shm")
     folder = Path(tempfile.mkdtemp(prefix="sim-", dir=shm if shm.is_dir() else None))
-    owner = os.getpid()
-    atexit.register(lambda: shutil.rmtree(folder, ignore_errors=True) if os.getpid() == owner else None)
+    # Processes of a pool leave without `atexit`.
+    Finalize(None, shutil.rmtree, (folder,), {"ignore_errors": True}, exitpriority=0)
     made: list[Template] = []
     scheduler = Scheduler(BEGAN_MS - 86_400_000, random.Random(0), _raise)
     Here.scheduler, Here.chance = scheduler, random.Random("template")
