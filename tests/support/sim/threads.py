@@ -132,6 +132,8 @@ class _RLock:
         return True
 
     def release(self) -> None:
+        if self._owner is not Here.scheduler.current:
+            return  # Its task has died while it waited without the lock.
         self._depth -= 1
         if not self._depth:
             self._owner = None

@@ -172,7 +172,9 @@ class World:
             # Longer than any message travels, and than a lane pauses between two looks at what is undecided.
             self.scheduler.run(lambda: False, self.scheduler.now_ms + 130_000)
             rounds = rounds + 1 if is_at_rest(self) else 0
-        self.trace.note("the world", "rests" if rounds else "does not come to rest")
+        if rounds < 2:
+            self.violated("I14 everything comes to rest", f"not within {_REST_S // 3600} hours")
+        self.trace.note("the world", "rests")
 
     def _boot(self, host: CentreHost | ShopHost) -> None:
         host.boot()

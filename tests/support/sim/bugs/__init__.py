@@ -28,7 +28,7 @@ CAUGHT_BY: dict[str, int] = {
     "any_ack_is_believed": 10,
     "approved_amount_not_compared": 1,
     "claim_of_an_unstated_device": 8,
-    "batch_partly_applied": 25,
+    "batch_partly_applied": 51,
     "cloned_key_accepted": 11,
     "fence_not_looked_at": 35,
     "fork_accepted": 56,
