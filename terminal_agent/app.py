@@ -13,7 +13,6 @@ from subsidy.policy.decide import Because
 from subsidy.wire import v1
 from terminal_agent import system
 from terminal_agent.channels.codes import link_name
-from terminal_agent.channels.wechat import open_wechat
 from terminal_agent.checkout.apply_subsidy import Checkout
 from terminal_agent.checkout.attempt import Paying
 from terminal_agent.checkout.give_back_goods import Refunding, Returns
@@ -34,8 +33,6 @@ from terminal_agent.sync.enrol import centre_keys
 from terminal_agent.sync.line import Line
 from terminal_agent.sync.upload import Uploader
 from terminal_agent.system import Changes, Mailbox, SystemClock
-from terminal_agent.terminals.link_serial import open_serial
-from terminal_agent.terminals.serial_ecr import DrivenTerminal
 from terminal_agent.till import app as till_app
 from terminal_agent.till.routes import Till
 
@@ -195,10 +192,9 @@ class Agent:
         """Return every way of taking money, by the name under which its attempts are stored."""
         links: dict[str, Payment] = {}
         for number, terminal in self._config.terminals.items():
-            open_link = partial(open_serial, terminal.port, terminal.profile.line)
-            links[number] = DrivenTerminal(terminal.profile, open_link, self._clock)
-            for wallet, profile in self._config.channels.items():
-                links[link_name(wallet, number)] = open_wechat(profile, self._clock, system.random_bytes)
+            links[number] = terminal.payment(self._clock)
+            for wallet, channel in self._config.channels.items():
+                links[link_name(wallet, number)] = channel.payment(self._clock, system.random_bytes)
         return links
 
     def _lane(self, link: str) -> Lane:

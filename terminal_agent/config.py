@@ -15,29 +15,20 @@ from catalog_sync.packs import read_text
 from subsidy.masking import scrub
 from subsidy.strict import yaml_text
 from subsidy.strict.yaml_text import Node
-from terminal_agent.channels import profile as channel_profile
 from terminal_agent.channels.codes import Wallet
-from terminal_agent.channels.profile import Profile as ChannelProfile
+from terminal_agent.channels.wallets import READERS, Channel
 from terminal_agent.checkout.supervisor import LONGEST_NAME, problem_of_hash
-from terminal_agent.terminals.profile import FAMILY, Profile, read_profile
+from terminal_agent.terminals.drivers import DRIVERS, Terminal
 
 _TERMINAL_NO = re.compile(r"[0-9A-Z]{8}", re.ASCII)
 _LOOPBACK = ("127.0.0.1", "localhost")
 _EMULATOR = "EMU"
 
 
-class TerminalConfig(msgspec.Struct, frozen=True):
-    """A card terminal: the serial port it is on, and how it behaves."""
-
-    terminal_no: str
-    port: str
-    profile: Profile
-
-
 class Config(msgspec.Struct, frozen=True):
     """The agent's configuration. `tills` maps a till to the terminal beside it.
 
-    `channels` has the profile of each wallet whose payment codes this shop takes, `supervisors` the hash of
+    `channels` has each wallet whose payment codes this shop takes, `supervisors` the hash of
     each supervisor's PIN: without one nobody can allow a return.
     """
 
@@ -49,9 +40,9 @@ class Config(msgspec.Struct, frozen=True):
     hold_budget_s: float
     wait_s: int
     sync_every_s: float
-    terminals: dict[str, TerminalConfig]
+    terminals: dict[str, Terminal]
     tills: dict[str, str]
-    channels: dict[Wallet, ChannelProfile]
+    channels: dict[Wallet, Channel]
     supervisors: dict[str, str]
 
     @property
@@ -105,9 +96,9 @@ def read_config(path: Path) -> Config:
     )
 
 
-def _terminal(path: Path, number: str, node: Node, *, training: bool) -> TerminalConfig:
+def _terminal(path: Path, number: str, node: Node, *, training: bool) -> Terminal:
     keys = node.mapping(required=("driver", "port", "profile"))
-    keys["driver"].choice((FAMILY,))
+    driver = DRIVERS[keys["driver"].choice(tuple(DRIVERS))]
     if _TERMINAL_NO.fullmatch(number) is None:
         raise node.wrong(f"{number!r} is no terminal number", "Write the 8 characters on the terminal")
     if number.startswith(_EMULATOR) and not training:
@@ -115,20 +106,19 @@ def _terminal(path: Path, number: str, node: Node, *, training: bool) -> Termina
             f"{number} is an emulator", "Name a real terminal, or set `training: true` where no money moves"
         )
     file = path.parent / keys["profile"].text()
-    return TerminalConfig(
-        terminal_no=number, port=keys["port"].text(), profile=read_profile(read_text(file), str(file))
-    )
+    return driver(keys["port"].text(), read_text(file), str(file))
 
 
-def _channels(path: Path, node: Node, *, training: bool) -> dict[Wallet, ChannelProfile]:
-    found: dict[Wallet, ChannelProfile] = {}
+def _channels(path: Path, node: Node, *, training: bool) -> dict[Wallet, Channel]:
+    found: dict[Wallet, Channel] = {}
+    known = {wallet.value: wallet for wallet in READERS}
     for name, channel in node.items():
-        if name != Wallet.WECHAT.value:
-            raise channel.wrong(f"{name!r} is no channel that this version knows", "Write `wechat`")
+        if name not in known:
+            raise channel.wrong(
+                f"{name!r} is no channel that this version knows", f"Write one of: {', '.join(known)}"
+            )
         file = path.parent / channel.mapping(required=("profile",))["profile"].text()
-        found[Wallet.WECHAT] = channel_profile.read_profile(
-            read_text(file), str(file), file.parent, training=training
-        )
+        found[known[name]] = READERS[known[name]](read_text(file), str(file), file.parent, training)
     return found
 
 
@@ -168,7 +158,7 @@ def _listen(node: Node) -> tuple[str, int]:
     return host, int(port)
 
 
-def _known(node: Node, terminals: dict[str, TerminalConfig]) -> str:
+def _known(node: Node, terminals: dict[str, Terminal]) -> str:
     number = node.code()
     if number not in terminals:
         raise node.wrong(f"no terminal {number} above", "Name one of `terminals`")

@@ -1,7 +1,6 @@
 """Is this host fit to sell? Each check says what it found and, when it is not well, what to do."""
 
 import shutil
-from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -9,17 +8,16 @@ import pysqlite3.dbapi2 as sqlite
 
 from subsidy.strict.yaml_text import FileError
 from terminal_agent.channels.codes import Wallet
-from terminal_agent.channels.key_files import KeyFiles, KeyTrouble
-from terminal_agent.channels.profile import Profile as ChannelProfile
+from terminal_agent.channels.key_files import KeyTrouble
+from terminal_agent.channels.wallets import Channel
 from terminal_agent.checkout.ports import Ask
-from terminal_agent.config import Config, TerminalConfig
+from terminal_agent.config import Config
 from terminal_agent.journal.mend import look
 from terminal_agent.journal.open import JournalDown
 from terminal_agent.sync.device_key import read_key
 from terminal_agent.sync.line import NO_ANSWER, answers
 from terminal_agent.system import SystemClock
-from terminal_agent.terminals.link_serial import open_serial
-from terminal_agent.terminals.serial_ecr import DrivenTerminal
+from terminal_agent.terminals.drivers import Terminal
 
 _LEAST_FREE = 256 << 20
 _WITHIN_S = 3.0
@@ -52,8 +50,8 @@ def examine(config: Config, *, agent_runs: bool) -> list[Finding]:
     ]
     if not agent_runs:
         findings += _journal(config.journal)
-        findings += [_terminal(one) for one in config.terminals.values()]
-    findings += [_channel(wallet, profile) for wallet, profile in config.channels.items()]
+        findings += [_terminal(number, one) for number, one in config.terminals.items()]
+    findings += [_channel(wallet, channel) for wallet, channel in config.channels.items()]
     return findings
 
 
@@ -89,25 +87,22 @@ def _centre(url: str) -> Finding:
     return Finding("centre", said == "yes", f"{url}: {said}", "Check network, proxy and address")
 
 
-def _channel(wallet: Wallet, profile: ChannelProfile) -> Finding:
+def _channel(wallet: Wallet, channel: Channel) -> Finding:
     """Look whether the channel's keys can be read and somebody answers at its address, whatever he says."""
-    keys = KeyFiles(profile.serial, profile.private_key, profile.platform_keys)
     try:
-        keys.current()
+        channel.try_keys()
     except KeyTrouble as wrong:
         return Finding(f"channel {wallet}", False, str(wrong), "Look at the channel's profile")
-    said = answers(profile.base_url, _WITHIN_S)
+    said = answers(channel.base_url, _WITHIN_S)
     there = not said.startswith(NO_ANSWER)
-    found = f"keys are readable, {profile.base_url} " + ("answers" if there else f"gives {said}")
+    found = f"keys are readable, {channel.base_url} " + ("answers" if there else f"gives {said}")
     return Finding(f"channel {wallet}", there, found, "Check network, proxy and address")
 
 
-def _terminal(terminal: TerminalConfig) -> Finding:
-    open_link = partial(open_serial, terminal.port, terminal.profile.line)
-    driven = DrivenTerminal(terminal.profile, open_link, SystemClock())
-    trace = driven.prepare(Ask(pay_ref="", amount_fen=1, operator="", till_no=""))
+def _terminal(number: str, terminal: Terminal) -> Finding:
+    trace = terminal.payment(SystemClock()).prepare(Ask(pay_ref="", amount_fen=1, operator="", till_no=""))
     return Finding(
-        f"terminal {terminal.terminal_no}",
+        f"terminal {number}",
         trace is not None,
         f"last trace {trace}" if trace is not None else f"no answer on {terminal.port}",
         "Check cable, port and that the terminal is in MIS mode",

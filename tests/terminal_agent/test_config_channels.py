@@ -53,9 +53,9 @@ def refused(path):
 
 
 def test_a_shop_takes_the_codes_of_the_channels_it_names(written, tmp_path):
-    profile = read_config(written()).channels[Wallet.WECHAT]
-    assert profile.base_url == "https://api.mch.weixin.qq.com"
-    assert profile.private_key == tmp_path / "keys" / "apiclient_key.pem"
+    channel = read_config(written()).channels[Wallet.WECHAT]
+    assert channel.base_url == "https://api.mch.weixin.qq.com"
+    assert channel.profile.private_key == tmp_path / "keys" / "apiclient_key.pem"
 
 
 def test_a_shop_that_names_none_takes_cards_only(written):
@@ -92,7 +92,7 @@ def test_an_emulated_channel_is_taken_for_training_only(written, tmp_path):
     (tmp_path / "wechat.yaml").write_text(text, encoding="utf-8")
     assert "training: true" in refused(written()).remedy
     path = written(rest=REST.replace("training: false", "training: true"))
-    assert read_config(path).channels[Wallet.WECHAT].mchid == "EMU00000001"
+    assert read_config(path).channels[Wallet.WECHAT].profile.mchid == "EMU00000001"
 
 
 def examined(path):

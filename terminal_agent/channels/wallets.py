@@ -1,0 +1,64 @@
+"""Which wallets can this version take money from, and how does a profile become a way to take it?
+
+A channel is one row of `READERS`: whose payment codes it takes, and a function that reads its profile.
+"""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Protocol
+
+import msgspec
+
+from terminal_agent.channels import profile as wechat_profile
+from terminal_agent.channels.codes import Wallet
+from terminal_agent.channels.key_files import KeyFiles
+from terminal_agent.channels.wechat import open_wechat
+from terminal_agent.checkout.ports import Clock, Payment
+
+
+class Channel(Protocol):
+    """A wallet as the shop has configured it."""
+
+    @property
+    def base_url(self) -> str:
+        """Where it answers."""
+
+    def payment(self, clock: Clock, random_bytes: Callable[[int], bytes]) -> Payment:
+        """Return the way to take money with it. Opens no line yet, and never fails."""
+
+    def try_keys(self) -> None:
+        """Read every key file once. Raises KeyTrouble."""
+
+
+class WechatChannel(msgspec.Struct, frozen=True):
+    """WeChat Pay with one merchant's profile."""
+
+    profile: wechat_profile.Profile
+
+    @property
+    def base_url(self) -> str:
+        """Where it answers."""
+        return self.profile.base_url
+
+    def payment(self, clock: Clock, random_bytes: Callable[[int], bytes]) -> Payment:
+        """Return the way to take money with it."""
+        return open_wechat(self.profile, clock, random_bytes)
+
+    def try_keys(self) -> None:
+        """Read every key file once. Raises KeyTrouble."""
+        keys = KeyFiles(self.profile.serial, self.profile.private_key, self.profile.platform_keys)
+        keys.current()
+
+
+ReadChannel = Callable[[str, str, Path, bool], Channel]
+"""Make a channel of (text of the profile, its file's name, the folder of its keys, training).
+
+Raises FileError.
+"""
+
+
+def _wechat(text: str, file_name: str, folder: Path, training: bool) -> Channel:
+    return WechatChannel(wechat_profile.read_profile(text, file_name, folder, training=training))
+
+
+READERS: Mapping[Wallet, ReadChannel] = {Wallet.WECHAT: _wechat}
