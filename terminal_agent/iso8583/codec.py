@@ -13,10 +13,8 @@ from subsidy.masking import mask_pan, scrub
 from terminal_agent.iso8583 import field_codecs, tlv
 from terminal_agent.iso8583.dialect import MAC_FIELD, Dialect, Field
 from terminal_agent.iso8583.faults import MessageFault, shape
+from terminal_agent.iso8583.mac import Seal
 from terminal_agent.iso8583.parts import MTI, PARTS, Parts, Read, Write
-
-Seal = Callable[[bytes], bytes]
-"""Make the 8 bytes of field 64 from what the MAC is made over."""
 
 _START = 10  # MTI and bitmap
 _MOST_PLANS = 1024
