@@ -15,7 +15,7 @@ Values = dict[int, str]
 
 _TPDU_AND_HEADER = 11
 _MAC = 64
-_CALM, _SIGN_IN_AGAIN = "603100310001", "603100330001"
+_CALM, _SIGN_IN_AGAIN = "603100310001", "603103310001"
 
 # Fixed: how many digits ("n"), characters ("a") or bytes ("b"). Variable: how many digits its length has.
 _FIXED = {

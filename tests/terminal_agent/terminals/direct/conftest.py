@@ -5,6 +5,7 @@ from pathlib import Path
 import msgspec
 import pytest
 from acquirer import EmulatedAcquirer, direct_terminal
+from wechat import RealClock
 
 from subsidy import ids
 from terminal_agent.checkout.ports import Answer, Ask, Back, Say
@@ -77,3 +78,8 @@ def begin_return(driver: DirectTerminal) -> Callable[..., Back]:
         return Back(ids.refund_no(ask.pay_ref), fen or ask.amount_fen, paid.evidence, mark)
 
     return back
+
+
+@pytest.fixture
+def clock() -> RealClock:
+    return RealClock()
