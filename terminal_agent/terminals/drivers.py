@@ -10,9 +10,15 @@ from typing import Protocol
 
 import msgspec
 
+from subsidy.strict.yaml_text import FileError
 from terminal_agent.checkout.ports import Clock, Payment
 from terminal_agent.terminals import profile as stx_lrc
 from terminal_agent.terminals.link_serial import open_serial
+from terminal_agent.terminals.relay import profile as relay
+from terminal_agent.terminals.relay.forward import Forwarder
+from terminal_agent.terminals.relay.observer import Observer
+from terminal_agent.terminals.relay.payment import WatchedTerminal
+from terminal_agent.terminals.relay.understand import Reader
 from terminal_agent.terminals.serial_ecr import DrivenTerminal
 
 
@@ -38,6 +44,22 @@ class SerialTerminal(msgspec.Struct, frozen=True):
         return DrivenTerminal(self.profile, partial(open_serial, self.port, self.profile.line), clock)
 
 
+class RelayTerminal(msgspec.Struct, frozen=True):
+    """A terminal that talks to its acquirer through us: `port` is where it finds us, as in "0.0.0.0:9101"."""
+
+    port: str
+    listen: tuple[str, int]
+    profile: relay.Profile
+
+    def payment(self, clock: Clock) -> Payment:
+        """Return the way to take money at it: arm an amount and watch."""
+        profile = self.profile
+        understand = Reader(profile.dialect, profile.codes).understand
+        observer = Observer(understand, profile.no_original_ms, clock)
+        line = Forwarder(self.listen, profile.acquirer, observer, clock)
+        return WatchedTerminal(profile.clocks, profile.armed_for_s, observer, line)
+
+
 ReadTerminal = Callable[[str, str, str], Terminal]
 """Make a terminal of (port, text of the profile, name of the profile's file). Raises FileError."""
 
@@ -46,4 +68,18 @@ def _stx_lrc(port: str, text: str, file_name: str) -> Terminal:
     return SerialTerminal(port, stx_lrc.read_profile(text, file_name))
 
 
-DRIVERS: Mapping[str, ReadTerminal] = {stx_lrc.FAMILY: _stx_lrc}
+def _relay(port: str, text: str, file_name: str) -> Terminal:
+    profile = relay.read_profile(text, file_name)
+    listen = relay.address_of(port)
+    if listen is None:
+        raise FileError(
+            file_name,
+            1,
+            "port",
+            f"the terminal using this profile has {port!r}",
+            'Write "0.0.0.0:9101", where it finds us',
+        )
+    return RelayTerminal(port, listen, profile)
+
+
+DRIVERS: Mapping[str, ReadTerminal] = {stx_lrc.FAMILY: _stx_lrc, relay.FAMILY: _relay}
