@@ -1,0 +1,1 @@
+"""ISO 8583 messages: pure, no socket, clock or file."""

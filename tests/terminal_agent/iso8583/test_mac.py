@@ -1,0 +1,52 @@
+import pytest
+from iso8583_messages import SALE, codec
+
+from terminal_agent.iso8583.faults import KeyFault, MessageFault
+from terminal_agent.iso8583.mac import MACS, cut_mac, fits
+
+# A message that was published to explain the MAC, and the key that goes with it.
+PUBLISHED = bytes.fromhex(
+    "0200302004C020C0981100000000000000005100183402100006324392260009942820D13121011200843931363638383031"
+    "34303030303030303030303030303031313536ACF46E73838A82F92600000000000000000822000001"
+)
+SINGLE = bytes.fromhex("C24A8FB57AA20123")
+DOUBLE = bytes.fromhex("0123456789ABCDEFFEDCBA9876543210")
+
+
+@pytest.mark.parametrize(
+    ("name", "key", "data", "mac"),
+    [
+        ("cup", SINGLE, PUBLISHED, b"8A9E91B8"),
+        ("cup_3des", DOUBLE, PUBLISHED, b"84C8B241"),
+        ("cup_sm4", DOUBLE, PUBLISHED, b"D0656CDC"),
+        ("x919", DOUBLE, b"Now is the time for all ", bytes.fromhex("A1C72E74EA3FA9B6")),
+    ],
+    ids=["cup", "cup_3des", "cup_sm4", "x919"],
+)
+def test_published_macs_come_out(name, key, data, mac):
+    assert MACS[name](key, data) == mac
+
+
+@pytest.mark.parametrize("name", MACS)
+def test_a_key_of_another_size_is_refused_and_not_shown(name):
+    with pytest.raises(KeyFault) as refused:
+        MACS[name](bytes.fromhex("0A0B0C"), b"x")
+    assert "0a0b0c" not in str(refused.value).lower()
+
+
+@pytest.mark.parametrize(("name", "key"), [("cup", SINGLE), ("x919", DOUBLE)])
+def test_one_changed_bit_anywhere_spoils_the_mac(name, key):
+    body = codec().encode("0200", SALE, seal=lambda data: MACS[name](key, data))
+    assert fits(MACS[name], key, body)
+    for at in range(len(body)):
+        if at == 9:
+            continue  # where bit 64 itself stands
+        changed = bytearray(body)
+        changed[at] ^= 0x10
+        assert not fits(MACS[name], key, bytes(changed))
+
+
+def test_a_message_without_a_mac_says_so():
+    body = codec().encode("0200", {key: text for key, text in SALE.items() if key != "64"})
+    with pytest.raises(MessageFault, match="carries no MAC"):
+        cut_mac(body)
