@@ -1,9 +1,9 @@
 """How does the emulated terminal that calls its acquirer itself write and read its frames?
 
-Written from the protocol and from nothing else, on purpose: the agent reads what this file writes, and if both used
-the same code, every test would agree with the mistake.
+Written from the protocol and from nothing else, on purpose: the agent reads what this file writes, and if
+both used the same code, every test would agree with the mistake.
 
-    two bytes, count of the rest | TPDU, 5 bytes | header, 6 bytes | type, 2 bytes BCD | bitmap, 8 bytes | fields
+    two bytes, count of the rest | TPDU, 5 bytes | header, 6 bytes | type, 2 bytes | bitmap, 8 bytes | fields
 """
 
 from collections.abc import Mapping
@@ -11,8 +11,8 @@ from collections.abc import Mapping
 TPDU = "6000030000"
 HEADER = "603100311001"
 
-# Field: (kind, size). n: digits in BCD, fixed; n2 and n3: with a length of two or three digits before them; z2: a
-# track; a: text, fixed; a2 and a3: text with a length; b: bytes as hex, fixed; b3: with a length.
+# Field: (kind, size). n: digits in BCD, fixed; n2 and n3: with a length of two or three digits before them;
+# z2: a track; a: text, fixed; a2 and a3: text with a length; b: bytes as hex, fixed; b3: with a length.
 _FIELDS: Mapping[int, tuple[str, int]] = {
     2: ("n2", 19),
     3: ("n", 6),

@@ -1,8 +1,8 @@
 """How does a card terminal behave that calls its acquirer itself, as the unchanged terminal of a shop does?
 
-A person keys in an amount; the terminal sends the sale, waits for the answer, and sends a reversal when none comes.
-It keeps its slips, so that a test can compare what the shopper was told. Its MAC is made up: whoever only passes
-bytes on cannot check one.
+A person keys in an amount; the terminal sends the sale, waits for the answer, and sends a reversal when
+none comes. It keeps its slips, so that a test can compare what the shopper was told. Its MAC is made up:
+whoever only passes bytes on cannot check one.
 """
 
 import socket
@@ -74,7 +74,7 @@ class LineTerminal:
     def reverse(self, trace: str, *, wait_s: float = 5.0) -> Slip:
         """Reverse a sale or void whose answer did not come."""
         slip = self.slip(trace)
-        mti, fields = self.request(slip.kind, trace, slip.fen, slip.original)
+        _, fields = self.request(slip.kind, trace, slip.fen, slip.original)
         kept = {no: text for no, text in fields.items() if no not in (2, 35, 52, 53)}
         back = Slip("reversal", trace, self.batch, slip.fen, original=trace)
         return self._do(back, "0400", kept | {39: _TIMED_OUT}, wait_s)

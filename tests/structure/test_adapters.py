@@ -45,12 +45,14 @@ MAY = {
     "terminal_agent/journal/read_return.py": ("database", "a return from its row"),
     "terminal_agent/journal/moves.py": ("database", "what every part of the journal has from the whole"),
     "terminal_agent/journal/write_return.py": ("database", "a return into its row, one call one transaction"),
+    "terminal_agent/journal/write_sighting.py": ("database", "what was seen at a terminal, into its rows"),
     "terminal_agent/journal/pin_tries.py": ("database", "tries of PINs, in the caller's transaction"),
     "terminal_agent/sync/line.py": ("network", "the one line to the centre"),
     "terminal_agent/sync/centre.py": ("files", "keeps fetched packs by their hash"),
     "terminal_agent/sync/device_key.py": ("files", "the device's key, readable by its user only"),
     "terminal_agent/sync/schedule.py": ("threads", "APScheduler's triggers run beside the workers"),
     "terminal_agent/terminals/link_serial.py": ("serial", "the one serial line"),
+    "terminal_agent/terminals/relay/forward.py": ("network", "passes a terminal's bytes on to its acquirer"),
     "terminal_agent/till/app.py": (
         "threads network",
         "serves the till API, with room for requests that wait",
@@ -76,6 +78,7 @@ MAY = {
         "clock network process randomness threads",
         "serves the channel's addresses, with their faults",
     ),
+    "terminal_agent/emulators/line_terminal.py": ("network", "a terminal that calls its acquirer itself"),
     "terminal_agent/emulators/wechat_signing.py": (
         "clock files randomness",
         "keys that this emulator makes for itself, and signatures under them",

@@ -12,6 +12,7 @@ import threading
 from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from terminal_agent.emulators import line_frames
 
@@ -31,7 +32,7 @@ class Booked:
 
 @dataclass
 class Next:
-    """What becomes of the next request: `code` instead of 00, `fen` instead of the amount, no answer, a pause."""
+    """What becomes of the next request: another `code`, another amount, no answer, a pause."""
 
     code: str = "00"
     fen: int | None = None
@@ -115,8 +116,7 @@ class CardHost:
         if fen is not None:
             told[4] = f"{fen:012d}"
         frame = line_frames.write(ANSWERS[mti], told) if step.raw is None else step.raw
-        cuts = (0, *step.pieces, len(frame))
-        for start, end in zip(cuts, cuts[1:], strict=False):
+        for start, end in pairwise((0, *step.pieces, len(frame))):
             line.sendall(frame[start:end])
         if step.twice:
             line.sendall(frame)

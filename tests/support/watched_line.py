@@ -12,6 +12,7 @@ import itertools
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -131,8 +132,15 @@ class WatchedLine:
         self.logged.append((event, told))
 
 
+class _Dead:
+    """What a process that was killed has left of its journal."""
+
+    def __getattr__(self, name: str) -> Any:
+        raise SystemExit
+
+
 class WatchedShop(UnitShop):
-    """The checkout of one shop whose terminal is only watched. `restart` is a new process on the same journal."""
+    """A shop whose terminal is only watched. `restart` is a new process on the same journal."""
 
     def __init__(self, folder: Path, **times_ms: int) -> None:
         self.host = CardHost()
@@ -141,6 +149,11 @@ class WatchedShop(UnitShop):
         self.line: WatchedLine | None = None
         self.logged: list[tuple[str, dict[str, Any]]] = []
         super().__init__(folder, channel=object())  # type: ignore[arg-type]
+
+    def restart(self) -> None:
+        """Die and start again: whatever still runs of the last run ends at its next look at the journal."""
+        self.journal._journal = self.sightings._journal = _Dead()  # type: ignore[assignment]
+        super().restart()
 
     def _begin(self) -> None:
         slips, trace = (self.terminal.slips, self.terminal._trace) if self.line else ([], 0)
@@ -167,7 +180,12 @@ class WatchedShop(UnitShop):
 
     def begin(self, sale: Sale) -> threading.Thread:
         """Let the terminal's worker begin; it is armed when this returns."""
-        worker = threading.Thread(target=self.work, args=(sale,), daemon=True)
+
+        def work() -> None:
+            with suppress(SystemExit):  # as a process that was killed
+                self.work(sale)
+
+        worker = threading.Thread(target=work, daemon=True)
         worker.start()
         assert self.line is not None
         eventually(lambda: self.line and self.line.observer.armed)

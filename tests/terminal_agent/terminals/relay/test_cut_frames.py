@@ -1,4 +1,4 @@
-"""Frames come out of any bytes as they went in, however the line cut them; everything else is told, never guessed."""
+"""Frames come out as they went in, however the line cut them; everything else is told, never guessed."""
 
 import random
 
@@ -32,7 +32,9 @@ def test_half_a_frame_is_known_to_be_half():
         assert cutter.lost is None
 
 
-@pytest.mark.parametrize("record", [b"\x16\x03\x01\x02\x00\x01", b"\x15\x03\x03", b"\x17\x03\x04", b"\x16\x03"])
+@pytest.mark.parametrize(
+    "record", [b"\x16\x03\x01\x02\x00\x01", b"\x15\x03\x03", b"\x17\x03\x04", b"\x16\x03"]
+)
 def test_a_line_that_the_terminal_encrypts_is_called_so(record):
     cutter = Cutter()
     assert cutter.feed(record) == []
