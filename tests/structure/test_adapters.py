@@ -78,6 +78,7 @@ MAY = {
         "clock network process randomness threads",
         "serves the channel's addresses, with their faults",
     ),
+    "terminal_agent/emulators/run_line_terminal.py": ("log process threads", "puts that terminal together"),
     "terminal_agent/emulators/line_terminal.py": ("network", "a terminal that calls its acquirer itself"),
     "terminal_agent/emulators/wechat_signing.py": (
         "clock files randomness",

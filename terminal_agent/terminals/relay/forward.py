@@ -117,3 +117,12 @@ def _set_up(line: socket.socket) -> None:
     for name, value in _KEEP_ALIVE:
         if hasattr(socket, name):  # not on every system
             line.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
+
+
+def reaches(address: Address) -> bool:
+    """Whether somebody takes a connection there now."""
+    try:
+        socket.create_connection(address, _CONNECT_S).close()
+    except OSError:
+        return False
+    return True
