@@ -121,7 +121,7 @@ def _terminal(number: str, terminal: Terminal) -> Finding:
 def _watched(number: str, terminal: RelayTerminal) -> Finding:
     """Look whether a terminal will find us, and we its acquirer. Whether its line can be read shows later."""
     acquirer = f"{terminal.profile.acquirer[0]}:{terminal.profile.acquirer[1]}"
-    problem = port_problem(*terminal.listen)
+    problem = port_problem(*terminal.listen) if terminal.listen is not None else None
     if problem is None and not reaches(terminal.profile.acquirer):
         problem = f"no answer from the acquirer at {acquirer}"
     found = problem or f"{terminal.port} is free for it, and its acquirer answers at {acquirer}"

@@ -16,6 +16,7 @@ from terminal_agent.terminals import profile as stx_lrc
 from terminal_agent.terminals.link_serial import open_serial
 from terminal_agent.terminals.relay import profile as relay
 from terminal_agent.terminals.relay.forward import Forwarder
+from terminal_agent.terminals.relay.hand_over import HandOver
 from terminal_agent.terminals.relay.observer import Observer
 from terminal_agent.terminals.relay.payment import WatchedTerminal
 from terminal_agent.terminals.relay.understand import Reader
@@ -45,10 +46,13 @@ class SerialTerminal(msgspec.Struct, frozen=True):
 
 
 class RelayTerminal(msgspec.Struct, frozen=True):
-    """A terminal that talks to its acquirer through us: `port` is where it finds us, as in "0.0.0.0:9101"."""
+    """A terminal that talks to its acquirer through us: `port` is where it finds us, as in "0.0.0.0:9101".
+
+    `listen` is None where it is a serial port, over which the terminal hands us its frames.
+    """
 
     port: str
-    listen: tuple[str, int]
+    listen: tuple[str, int] | None
     profile: relay.Profile
 
     def payment(self, clock: Clock) -> Payment:
@@ -56,7 +60,14 @@ class RelayTerminal(msgspec.Struct, frozen=True):
         profile = self.profile
         understand = Reader(profile.dialect, profile.codes).understand
         observer = Observer(understand, profile.no_original_ms, clock)
-        line = Forwarder(self.listen, profile.acquirer, observer, clock)
+        line: Forwarder | HandOver
+        if self.listen is not None:
+            line = Forwarder(self.listen, profile.acquirer, observer, clock)
+        else:
+            assert profile.line is not None
+            open_link = partial(open_serial, self.port, profile.line)
+            wait_s = profile.clocks.host_timeout_s
+            line = HandOver(open_link, profile.acquirer, wait_s, observer, clock)
         return WatchedTerminal(profile.clocks, profile.armed_for_s, observer, line)
 
 
@@ -71,13 +82,13 @@ def _stx_lrc(port: str, text: str, file_name: str) -> Terminal:
 def _relay(port: str, text: str, file_name: str) -> Terminal:
     profile = relay.read_profile(text, file_name)
     listen = relay.address_of(port)
-    if listen is None:
+    if listen is None and profile.line is None:
         raise FileError(
             file_name,
             1,
-            "port",
-            f"the terminal using this profile has {port!r}",
-            'Write "0.0.0.0:9101", where it finds us',
+            "line",
+            f"is missing, and {port!r} is no address that a terminal could call",
+            'Write `port: "0.0.0.0:9101"`, or `line` here when it is a serial port',
         )
     return RelayTerminal(port, listen, profile)
 

@@ -53,6 +53,10 @@ MAY = {
     "terminal_agent/sync/schedule.py": ("threads", "APScheduler's triggers run beside the workers"),
     "terminal_agent/terminals/link_serial.py": ("serial", "the one serial line"),
     "terminal_agent/terminals/relay/forward.py": ("network", "passes a terminal's bytes on to its acquirer"),
+    "terminal_agent/terminals/relay/hand_over.py": (
+        "network",
+        "carries a frame that came over a serial line",
+    ),
     "terminal_agent/till/app.py": (
         "threads network",
         "serves the till API, with room for requests that wait",

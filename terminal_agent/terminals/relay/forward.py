@@ -15,7 +15,7 @@ from terminal_agent.terminals.relay.observer import Log, Observer, Way
 
 MOST_CONNECTIONS = 32
 _MOST_AT_ONCE = 65_536
-_CONNECT_S = 3.0
+CONNECT_S = 3.0
 _AGAIN_S = 1.0
 _A_WHILE_S = 60.0
 _KEEP_ALIVE = (("TCP_KEEPIDLE", 15), ("TCP_KEEPINTVL", 5), ("TCP_KEEPCNT", 3))
@@ -70,7 +70,7 @@ class Forwarder:
         """Carry one connection from its beginning to its end."""
         try:
             try:
-                acquirer = socket.create_connection(self._acquirer, _CONNECT_S)
+                acquirer = socket.create_connection(self._acquirer, CONNECT_S)
             except OSError:
                 # Before it hears of it: from then on it may go another way, unseen.
                 self._observer.not_connected()
@@ -78,7 +78,7 @@ class Forwarder:
                 return
             with terminal, acquirer:
                 for one in (terminal, acquirer):
-                    _set_up(one)
+                    set_up(one)
                 self._observer.opened(number)
                 ended: system.Mailbox[bool] = system.Mailbox()
 
@@ -110,7 +110,8 @@ class Forwarder:
                     one.shutdown(socket.SHUT_RDWR)
 
 
-def _set_up(line: socket.socket) -> None:
+def set_up(line: socket.socket) -> None:
+    """Have a line send at once, and notice when its other end is dead."""
     line.settimeout(None)
     line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     line.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
@@ -122,7 +123,7 @@ def _set_up(line: socket.socket) -> None:
 def reaches(address: Address) -> bool:
     """Whether somebody takes a connection there now."""
     try:
-        socket.create_connection(address, _CONNECT_S).close()
+        socket.create_connection(address, CONNECT_S).close()
     except OSError:
         return False
     return True

@@ -13,6 +13,7 @@ from subsidy.strict import yaml_text
 from subsidy.strict.yaml_text import Node
 from terminal_agent.checkout.ports import Clocks
 from terminal_agent.iso8583.dialect import Dialect, place_of, read_dialect
+from terminal_agent.terminals.profile import Line, read_line
 from terminal_agent.terminals.relay.seen import Said
 
 FAMILY = "relay"
@@ -23,13 +24,17 @@ _CODES = {"approved": Said.YES, "partial": Said.YES, "unclear": Said.UNSURE, "no
 
 
 class Profile(msgspec.Struct, frozen=True):
-    """One kind of line. `acquirer` is the host and port that the terminal called before."""
+    """One kind of line. `acquirer` is the host and port that the terminal called before.
+
+    `line` is how a serial port is set over which the terminal hands us its frames, None without one.
+    """
 
     acquirer: tuple[str, int]
     dialect: Dialect
     armed_for_s: float
     clocks: Clocks
     codes: Mapping[str, Said]
+    line: Line | None = None
 
     @property
     def no_original_ms(self) -> int:
@@ -40,7 +45,7 @@ class Profile(msgspec.Struct, frozen=True):
 def read_profile(text: str, file_name: str) -> Profile:
     """Return the profile that `text` describes, or raise an error with file, line and remedy."""
     root = yaml_text.read(text, file_name).mapping(
-        required=("family", "acquirer", "dialect", "armed_for_ms", "clocks", "codes")
+        required=("family", "acquirer", "dialect", "armed_for_ms", "clocks", "codes"), optional=("line",)
     )
     root["family"].choice((FAMILY,))
     armed_for_ms = root["armed_for_ms"].integer(1, _MOST_ARMED_MS)
@@ -50,6 +55,7 @@ def read_profile(text: str, file_name: str) -> Profile:
         armed_for_s=armed_for_ms / 1000,
         clocks=_read_clocks(root["clocks"], armed_for_ms),
         codes=_read_codes(root["codes"]),
+        line=read_line(root["line"]) if "line" in root else None,
     )
 
 
