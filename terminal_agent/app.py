@@ -34,8 +34,10 @@ from terminal_agent.sync.enrol import centre_keys
 from terminal_agent.sync.line import Line
 from terminal_agent.sync.upload import Uploader
 from terminal_agent.system import Changes, Mailbox, SystemClock
+from terminal_agent.terminals.drivers import Recordable, Terminal
 from terminal_agent.till import app as till_app
 from terminal_agent.till.routes import Till
+from terminal_agent.traces.write_trace import Note, TraceFile
 
 _A_WHILE_S = 60.0
 
@@ -200,10 +202,18 @@ class Agent:
         """Return every way of taking money, by the name under which its attempts are stored."""
         links: dict[str, Payment] = {}
         for number, terminal in self._config.terminals.items():
-            links[number] = terminal.payment(self._clock)
+            links[number] = self._traced(number, terminal).payment(self._clock)
             for wallet, channel in self._config.channels.items():
                 links[link_name(wallet, number)] = channel.payment(self._clock, system.random_bytes)
         return links
+
+    def _traced(self, number: str, terminal: Terminal) -> Terminal:
+        """Return a terminal that writes down what passes on its line, where shop IT has asked for that."""
+        folder = self._config.traces
+        if folder is None or not isinstance(terminal, Recordable):
+            return terminal
+        file = TraceFile(folder / f"{number}.trace", self._clock, self._log)
+        return terminal.recorded(partial(Note, file, self._clock, number))
 
     def _line_of(self, link: str) -> Mapping[str, object] | None:
         """Return how a line is that passes through us, None for one that we drive."""

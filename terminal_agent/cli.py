@@ -20,6 +20,7 @@ from terminal_agent import system
 from terminal_agent.app import Agent, NotEnrolled
 from terminal_agent.checkout.ports import CentreDenied, CentreUnreachable, Secret
 from terminal_agent.checkout.supervisor import hash_of
+from terminal_agent.cli_trace import app as trace_app
 from terminal_agent.config import Config, read_config
 from terminal_agent.emulators.cli import app as emulate_app
 from terminal_agent.journal.journal import SqliteJournal
@@ -38,6 +39,7 @@ app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, help="Th
 outbox_app = typer.Typer(no_args_is_help=True, help="What waits for the centre.")
 app.add_typer(outbox_app, name="outbox")
 app.add_typer(emulate_app, name="emulate")
+app.add_typer(trace_app, name="trace")
 
 ConfigOption = Annotated[Path, typer.Option("--config", help="The agent's YAML file.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]

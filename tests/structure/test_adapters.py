@@ -57,6 +57,8 @@ MAY = {
         "network",
         "carries a frame that came over a serial line",
     ),
+    "terminal_agent/traces/write_trace.py": ("files", "what passed on a link, masked, while it is asked for"),
+    "terminal_agent/cli_trace.py": ("files", "writes a case file, and never over another"),
     "terminal_agent/till/app.py": (
         "threads network",
         "serves the till API, with room for requests that wait",

@@ -16,6 +16,7 @@ from terminal_agent.system import BoundedBox, Mailbox
 from terminal_agent.terminals.relay.cut_frames import Cutter, Unreadable
 from terminal_agent.terminals.relay.seen import Understand
 from terminal_agent.terminals.relay.watch import UNCLEAR, Watch
+from terminal_agent.traces.write_trace import Note
 
 MOST_BYTES = 1 << 20
 _WAIT_S = 1.0
@@ -72,8 +73,10 @@ class Observer:
         no_original_ms: int,
         clock: Clock,
         most_bytes: int = MOST_BYTES,
+        note: Note | None = None,
     ) -> None:
         self._understand = understand
+        self._note = note
         self._clock = clock
         self._box: BoundedBox[_Event] = BoundedBox(most_bytes, _Lost())
         self._cutters: dict[int, dict[Way, Cutter]] = {}
@@ -183,9 +186,11 @@ class Observer:
             case _Opened(connection):
                 self._cutters[connection] = {way: Cutter() for way in Way}
                 watch.opened(connection)
+                self._say(connection, "opened")
             case _Closed(connection):
                 self._cutters.pop(connection, None)
                 watch.closed(connection)
+                self._say(connection, "closed")
             case _Broken():
                 self._break(watch)
             case _Lost():
@@ -200,8 +205,11 @@ class Observer:
             self._break(watch)
             return
         cutter = cutters[event.way]
+        was_lost = cutter.lost is not None
         for frame in cutter.feed(event.content):
             self.frames_seen += 1
+            if self._note is not None:
+                self._note.frame(event.way.name.lower(), event.connection, frame)
             seen = self._understand(frame)
             if seen is None or seen.is_answer is (event.way is Way.TO_ACQUIRER):
                 self.frames_not_understood += 1
@@ -210,8 +218,16 @@ class Observer:
                 self.unreadable = None
                 watch.message(event.connection, seen, event.at_ms)
         if cutter.lost is not None:
+            if self._note is not None:
+                self._note.unread(event.way.name.lower(), event.connection, len(event.content))
+                if not was_lost:
+                    self._note.said(event.way.name.lower(), event.connection, cutter.lost.value)
             self.unreadable = cutter.lost
             self._break(watch)
+
+    def _say(self, connection: int, what: str) -> None:
+        if self._note is not None:
+            self._note.said("", connection, what)
 
     def _inside(self) -> list[int]:
         return [no for no, cutters in self._cutters.items() if cutters[Way.TO_ACQUIRER].is_inside]
