@@ -29,7 +29,8 @@ class Config(msgspec.Struct, frozen=True):
     """The agent's configuration. `tills` maps a till to the terminal beside it.
 
     `channels` has each wallet whose payment codes this shop takes, `supervisors` the hash of
-    each supervisor's PIN: without one nobody can allow a return.
+    each supervisor's PIN: without one nobody can allow a return. `traces` is the folder in which what passes
+    on the terminals' lines is written down, masked; None, and nothing is.
     """
 
     centre: str
@@ -44,6 +45,7 @@ class Config(msgspec.Struct, frozen=True):
     tills: dict[str, str]
     channels: dict[Wallet, Channel]
     supervisors: dict[str, str]
+    traces: Path | None = None
 
     @property
     def journal(self) -> Path:
@@ -68,6 +70,7 @@ def read_config(path: Path) -> Config:
             "wait_s",
             "sync_every_ms",
             "supervisors",
+            "traces",
         ),
     )
     training = keys["training"].flag() if "training" in keys else False
@@ -93,6 +96,7 @@ def read_config(path: Path) -> Config:
         tills=tills,
         channels=_channels(path, keys["channels"], training=training) if "channels" in keys else {},
         supervisors=_supervisors(keys["supervisors"]) if "supervisors" in keys else {},
+        traces=path.parent / keys["traces"].text() if "traces" in keys else None,
     )
 
 

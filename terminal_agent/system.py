@@ -6,6 +6,7 @@ import queue
 import secrets
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 from typing import Generic, TypeVar
@@ -65,6 +66,45 @@ class Mailbox(Generic[T]):
             return self._waiting.get(timeout=timeout_s)
         except queue.Empty:
             return None
+
+
+class BoundedBox(Generic[T]):
+    """What waits for one worker, up to so many bytes: whoever puts something in never waits for it.
+
+    What does not fit is left out, and a `lost` stands in its place, once for all that is left out in a row.
+    """
+
+    def __init__(self, most_bytes: int, lost: T) -> None:
+        self._most = most_bytes
+        self._lost = lost
+        self._held = 0
+        self._waiting: deque[tuple[T, int]] = deque()
+        self._losing = False
+        self._changed = threading.Condition()
+
+    def put(self, one: T, size: int = 0) -> None:
+        """Add to the end; what has a size is left out when the box is full."""
+        with self._changed:
+            if size and self._held + size > self._most:
+                if not self._losing:
+                    self._waiting.append((self._lost, 0))
+                self._losing = True
+            else:
+                self._losing = self._losing and not size
+                self._held += size
+                self._waiting.append((one, size))
+            self._changed.notify()
+
+    def take(self, timeout_s: float) -> T | None:
+        """Return the next one, or None when none came in time."""
+        with self._changed:
+            if not self._waiting:
+                self._changed.wait(timeout_s)
+            if not self._waiting:
+                return None
+            one, size = self._waiting.popleft()
+            self._held -= size
+            return one
 
 
 class Changes:

@@ -53,6 +53,7 @@ def ask_of(sale: Sale, attempt: Attempt, pay_code: Secret | None = None) -> Ask:
         till_no=sale.request.till_no,
         mark=attempt.mark,
         pay_code=pay_code,
+        given_up=sale.stop,
     )
 
 

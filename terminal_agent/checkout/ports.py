@@ -4,9 +4,9 @@ The checkout knows only these protocols. Terminals and channels implement `Payme
 `Journal`, the sync `Centre`; `system.py` implements the rest.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from enum import StrEnum
-from typing import NoReturn, Protocol
+from typing import NoReturn, Protocol, runtime_checkable
 
 import msgspec
 
@@ -15,6 +15,7 @@ from subsidy.policy.refusals import Refusal
 from subsidy.records.payment import Evidence
 from subsidy.wire import v1
 from terminal_agent.checkout.sale import Held, Sale
+from terminal_agent.checkout.sighting import Tell
 
 
 class Say(StrEnum):
@@ -69,6 +70,7 @@ class Ask(msgspec.Struct, frozen=True):
     till_no: str
     mark: str | None = None  # what `prepare` returned, once it is stored
     pay_code: Secret | None = None
+    given_up: bool = False  # the cashier has stopped the sale: a link that waits for a shopper ends the wait
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -159,6 +161,20 @@ class Payment(Protocol):
         it; DECLINED that it was certainly not given back under this number; everything else, ask again.
         A driven terminal voids while the batch is open, and refunds after.
         """
+
+
+@runtime_checkable
+class Listening(Protocol):
+    """A way of taking money that works from the agent's start on, not only while it is asked.
+
+    A card terminal whose line passes through us is one: bytes must pass whether or not anything is sold.
+    """
+
+    def workers(self, link: str, tell: Tell, log: Callable[..., None]) -> Mapping[str, Callable[[], None]]:
+        """Return what must run until the process ends, by name. `tell` takes what is seen unasked."""
+
+    def state(self) -> Mapping[str, object]:
+        """Return how the line is, for the till and for shop IT."""
 
 
 class CentreUnreachable(Exception):

@@ -18,6 +18,8 @@ from terminal_agent.checkout.states import (
 )
 
 FOUND_LATE_MS = 5 * 60 * 1000
+WATCHED = "watched"
+"""The mark of a link that only watches: the cashier charges, voids and refunds at the terminal itself."""
 
 
 class Request(msgspec.Struct, frozen=True):
@@ -57,6 +59,11 @@ class Attempt(msgspec.Struct, frozen=True):
     def is_open(self) -> bool:
         """Whether money may still move for it."""
         return self.state in OPEN_ATTEMPTS
+
+    @property
+    def is_watched(self) -> bool:
+        """Whether it is made at the terminal by hand, while we only watch."""
+        return self.mark == WATCHED
 
     @property
     def is_lost(self) -> bool:

@@ -14,6 +14,8 @@ from terminal_agent.emulators.faults import KNOWN, FaultRefused
 from terminal_agent.emulators.host_faults import KNOWN as HOST_KNOWN
 from terminal_agent.emulators.run_host import Settings as HostSettings
 from terminal_agent.emulators.run_host import run_host
+from terminal_agent.emulators.run_line_terminal import Settings as LineSettings
+from terminal_agent.emulators.run_line_terminal import run_line_terminal
 from terminal_agent.emulators.run_terminal import Settings, run_terminal
 from terminal_agent.emulators.run_wechat import Settings as WechatSettings
 from terminal_agent.emulators.run_wechat import run_wechat
@@ -26,6 +28,7 @@ _MCHID = re.compile(r"EMU[0-9A-Z]{1,29}", re.ASCII)
 _APPID = re.compile(r"[0-9A-Za-z]{8,32}", re.ASCII)
 _TMK = re.compile(r"[0-9A-Fa-f]{32}", re.ASCII)
 _TRAINING_TMK = "0123456789ABCDEFFEDCBA9876543210"
+_ADDRESS = re.compile(r"([0-9A-Za-z.-]+):([1-9][0-9]{0,4})", re.ASCII)
 _USAGE_ERROR = 2
 
 app = typer.Typer(
@@ -161,6 +164,37 @@ def wechat(
     except (BooksUnusable, KeysUnusable, OSError) as trouble:
         typer.echo(f"The emulator cannot go on: {trouble}", err=True)
         raise typer.Exit(1 if isinstance(trouble, OSError) else _USAGE_ERROR) from None
+
+
+@app.command("line-terminal")
+def line_terminal(
+    acquirer: Annotated[str, typer.Option(help="Host and port that it calls: an agent's, or a host's.")],
+    control: Annotated[int, typer.Option(min=0, max=65_535, help="Port of the control address; 0: any.")] = 0,
+    terminal_no: Annotated[str, typer.Option(help="Eight characters that begin with EMU.")] = "EMU00001",
+    wait_ms: Annotated[
+        int, typer.Option(min=1, max=600_000, help="How long it waits for its host.")
+    ] = 60_000,
+) -> None:
+    """Be a card terminal that calls its acquirer itself, for a line that passes through an agent.
+
+    Prints one JSON line when it is ready and ends on SIGTERM or Ctrl-C. Example:
+
+        terminal-agent emulate line-terminal --acquirer 127.0.0.1:9101
+
+    While it runs, its control address takes what a person would key in, and answers with the slip: POST
+    /sale {"fen": 85000}, /void {"trace": "000001"}, /refund, /reverse; POST /noise {"hex": "00ff"}, /drop,
+    /settle; GET /slips.
+    """
+    address = _ADDRESS.fullmatch(acquirer)
+    if address is None or int(address[2]) > 65_535:
+        raise typer.BadParameter("host and port, as in 127.0.0.1:9101", param_hint="--acquirer")
+    if _TERMINAL_NO.fullmatch(terminal_no) is None:
+        raise typer.BadParameter("eight characters that begin with EMU", param_hint="--terminal-no")
+    try:
+        run_line_terminal(LineSettings((address[1], int(address[2])), control, terminal_no, wait_ms))
+    except OSError as trouble:
+        typer.echo(f"The emulator cannot go on: {trouble}", err=True)
+        raise typer.Exit(1) from None
 
 
 if __name__ == "__main__":

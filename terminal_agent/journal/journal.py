@@ -20,13 +20,12 @@ from terminal_agent.checkout.sale import Held, Sale
 from terminal_agent.checkout.states import OPEN_SALES, SaleState
 from terminal_agent.journal import outbox, read_sale
 from terminal_agent.journal.connection import explained
-from terminal_agent.journal.write_attempt import AttemptMoves
-from terminal_agent.journal.write_return import ReturnMoves
+from terminal_agent.journal.write_sighting import SightingMoves
 
 _UNFINISHED = ("NEW", *OPEN_SALES, SaleState.RETURNING)
 
 
-class SqliteJournal(AttemptMoves, ReturnMoves):
+class SqliteJournal(SightingMoves):
     """The journal of one device. See `checkout.ports.Journal` for what each move promises."""
 
     def __init__(

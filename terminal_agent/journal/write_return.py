@@ -165,21 +165,23 @@ class ReturnMoves(Moves):
             sale = read_sale.must(db, record_id)
             if sale.state is not SaleState.RETURNING or sale.returns[-1].state not in before:
                 return sale
-            now = self._clock.wall_ms()
-            back = replace(
-                sale.returns[-1],
-                state=after,
-                evidence=evidence if evidence != Evidence() else sale.returns[-1].evidence,
-            )
-            db.execute(
-                "UPDATE goods_return SET state = ?, evidence = ?, ended_ms = ? "
-                "WHERE record_id = ? AND no = ?",
-                (after.value, _json(back.evidence), now, record_id, back.no),
-            )
-            to = SaleState.RETURNED if after is ReturnState.REFUNDED else SaleState.PAID
-            db.execute("UPDATE sale SET state = ? WHERE record_id = ?", (to.value, record_id))
-            self._append(db, entries.returned_entry(sale, back, now))
+            self._end_one(db, sale, after, evidence)
             return read_sale.must(db, record_id)
+
+    def _end_one(self, db: sqlite.Connection, sale: Sale, after: ReturnState, evidence: Evidence) -> None:
+        now = self._clock.wall_ms()
+        back = replace(
+            sale.returns[-1],
+            state=after,
+            evidence=evidence if evidence != Evidence() else sale.returns[-1].evidence,
+        )
+        db.execute(
+            "UPDATE goods_return SET state = ?, evidence = ?, ended_ms = ? WHERE record_id = ? AND no = ?",
+            (after.value, _json(back.evidence), now, sale.record_id, back.no),
+        )
+        to = SaleState.RETURNED if after is ReturnState.REFUNDED else SaleState.PAID
+        db.execute("UPDATE sale SET state = ? WHERE record_id = ?", (to.value, sale.record_id))
+        self._append(db, entries.returned_entry(sale, back, now))
 
 
 def _json(value: object) -> str:

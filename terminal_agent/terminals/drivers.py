@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 import msgspec
+from msgspec.structs import replace
 
 from catalog_sync.packs import read_text
 from subsidy.strict.yaml_text import FileError
@@ -24,7 +25,17 @@ from terminal_agent.terminals.direct.line import LineProfile, dial, trusting
 from terminal_agent.terminals.direct.session import Session
 from terminal_agent.terminals.direct.training_pinpad import TrainingPinpad
 from terminal_agent.terminals.link_serial import open_serial
+from terminal_agent.terminals.link_serial import OpenLink, open_serial
+from terminal_agent.terminals.relay import profile as relay
+from terminal_agent.terminals.relay.forward import Forwarder
+from terminal_agent.terminals.relay.hand_over import HandOver
+from terminal_agent.terminals.relay.observer import Observer
+from terminal_agent.terminals.relay.payment import WatchedTerminal
+from terminal_agent.terminals.relay.understand import Reader
 from terminal_agent.terminals.serial_ecr import DrivenTerminal
+from terminal_agent.traces.mask_frames import ISO8583, STX_LRC, iso8583_mask, mask_stx_lrc
+from terminal_agent.traces.serial_link import recorded
+from terminal_agent.traces.write_trace import Recorder
 
 
 class Terminal(Protocol):
@@ -38,15 +49,65 @@ class Terminal(Protocol):
         """Return the way to take money at it. Opens no line yet, and never fails."""
 
 
+@runtime_checkable
+class Recordable(Protocol):
+    """A terminal whose line can be written down, masked, for shop IT."""
+
+    def recorded(self, recorder: Recorder) -> Terminal:
+        """Return the same terminal, whose payments note what passes."""
+
+
 class SerialTerminal(msgspec.Struct, frozen=True):
     """A terminal that is driven over a serial line by an STX/LEN/ETX/LRC profile."""
 
     port: str
     profile: stx_lrc.Profile
+    recorder: Recorder | None = None
 
     def payment(self, clock: Clock) -> Payment:
         """Return the way to take money at it."""
-        return DrivenTerminal(self.profile, partial(open_serial, self.port, self.profile.line), clock)
+        open_link: OpenLink = partial(open_serial, self.port, self.profile.line)
+        if self.recorder is not None:
+            open_link = recorded(open_link, self.recorder(STX_LRC, stx_lrc.FAMILY, mask_stx_lrc))
+        return DrivenTerminal(self.profile, open_link, clock)
+
+    def recorded(self, recorder: Recorder) -> Terminal:
+        """Return the same terminal, whose payments note what passes."""
+        return replace(self, recorder=recorder)
+
+
+class RelayTerminal(msgspec.Struct, frozen=True):
+    """A terminal that talks to its acquirer through us: `port` is where it finds us, as in "0.0.0.0:9101".
+
+    `listen` is None where it is a serial port, over which the terminal hands us its frames.
+    """
+
+    port: str
+    listen: tuple[str, int] | None
+    profile: relay.Profile
+    recorder: Recorder | None = None
+
+    def payment(self, clock: Clock) -> Payment:
+        """Return the way to take money at it: arm an amount and watch."""
+        profile = self.profile
+        understand = Reader(profile.dialect, profile.codes).understand
+        note = None
+        if self.recorder is not None:
+            note = self.recorder(ISO8583, profile.dialect.name, iso8583_mask(profile.dialect))
+        observer = Observer(understand, profile.no_original_ms, clock, note=note)
+        line: Forwarder | HandOver
+        if self.listen is not None:
+            line = Forwarder(self.listen, profile.acquirer, observer, clock)
+        else:
+            assert profile.line is not None
+            open_link = partial(open_serial, self.port, profile.line)
+            wait_s = profile.clocks.host_timeout_s
+            line = HandOver(open_link, profile.acquirer, wait_s, observer, clock)
+        return WatchedTerminal(profile.clocks, profile.armed_for_s, observer, line)
+
+    def recorded(self, recorder: Recorder) -> Terminal:
+        """Return the same terminal, whose line is noted."""
+        return replace(self, recorder=recorder)
 
 
 @runtime_checkable
@@ -132,3 +193,18 @@ DRIVERS: Mapping[str, ReadTerminal] = {
     stx_lrc.FAMILY: _stx_lrc,
     direct.FAMILY: _iso8583_direct,
 }
+def _relay(port: str, text: str, file_name: str) -> Terminal:
+    profile = relay.read_profile(text, file_name)
+    listen = relay.address_of(port)
+    if listen is None and profile.line is None:
+        raise FileError(
+            file_name,
+            1,
+            "line",
+            f"is missing, and {port!r} is no address that a terminal could call",
+            'Write `port: "0.0.0.0:9101"`, or `line` here when it is a serial port',
+        )
+    return RelayTerminal(port, listen, profile)
+
+
+DRIVERS: Mapping[str, ReadTerminal] = {stx_lrc.FAMILY: _stx_lrc, relay.FAMILY: _relay}

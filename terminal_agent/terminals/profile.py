@@ -79,7 +79,7 @@ def read_profile(text: str, file_name: str) -> Profile:
     root["family"].choice((FAMILY,))
     codes = root["codes"].mapping(required=[*(one.value for one in _NAMED), _UNSURE_BACK])
     return Profile(
-        line=_read_line(root["line"]),
+        line=read_line(root["line"]),
         manners=_read_manners(root["exchange"]),
         clocks=read_clocks(root["clocks"]),
         codes=_read_codes(codes),
@@ -87,7 +87,8 @@ def read_profile(text: str, file_name: str) -> Profile:
     )
 
 
-def _read_line(node: yaml_text.Node) -> Line:
+def read_line(node: yaml_text.Node) -> Line:
+    """Return how a serial port is set."""
     keys = node.mapping(required=("baud", "parity", "stop_bits"))
     return Line(
         baud=keys["baud"].integer(300, _MOST_BAUD),

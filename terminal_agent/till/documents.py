@@ -106,8 +106,12 @@ def next_action(sale: Sale) -> NextAction:
     """Return what the cashier can do next."""
     match till_state(sale):
         case "paying":
-            return NextAction.WAIT
+            waits = [one for one in sale.attempts if one.state is AttemptState.INTENDED]
+            by_hand = bool(waits) and all(one.is_watched and not one.evidence.trace for one in waits)
+            return NextAction.CHARGE_AT_TERMINAL if by_hand else NextAction.WAIT
         case "unknown":
+            if any(one.is_watched and one.state is AttemptState.REVERSING for one in sale.attempts):
+                return NextAction.VOID_AT_TERMINAL
             another = may_pay_another_way(sale)
             return NextAction.PAY_ANOTHER_WAY if another else NextAction.DO_NOT_CHARGE
         case "paid":

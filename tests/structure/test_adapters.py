@@ -45,6 +45,7 @@ MAY = {
     "terminal_agent/journal/read_return.py": ("database", "a return from its row"),
     "terminal_agent/journal/moves.py": ("database", "what every part of the journal has from the whole"),
     "terminal_agent/journal/write_return.py": ("database", "a return into its row, one call one transaction"),
+    "terminal_agent/journal/write_sighting.py": ("database", "what was seen at a terminal, into its rows"),
     "terminal_agent/journal/pin_tries.py": ("database", "tries of PINs, in the caller's transaction"),
     "terminal_agent/sync/line.py": ("network", "the one line to the centre"),
     "terminal_agent/sync/centre.py": ("files", "keeps fetched packs by their hash"),
@@ -53,6 +54,13 @@ MAY = {
     "terminal_agent/terminals/link_serial.py": ("serial", "the one serial line"),
     "terminal_agent/terminals/direct/line.py": ("network", "the line to an acquirer's host"),
     "terminal_agent/terminals/direct/training_pinpad.py": ("files", "the training pinpad's counter"),
+    "terminal_agent/terminals/relay/forward.py": ("network", "passes a terminal's bytes on to its acquirer"),
+    "terminal_agent/terminals/relay/hand_over.py": (
+        "network",
+        "carries a frame that came over a serial line",
+    ),
+    "terminal_agent/traces/write_trace.py": ("files", "what passed on a link, masked, while it is asked for"),
+    "terminal_agent/cli_trace.py": ("files", "writes a case file, and never over another"),
     "terminal_agent/till/app.py": (
         "threads network",
         "serves the till API, with room for requests that wait",
@@ -85,6 +93,8 @@ MAY = {
         "clock network process randomness threads",
         "serves the channel's addresses, with their faults",
     ),
+    "terminal_agent/emulators/run_line_terminal.py": ("log process threads", "puts that terminal together"),
+    "terminal_agent/emulators/line_terminal.py": ("network", "a terminal that calls its acquirer itself"),
     "terminal_agent/emulators/wechat_signing.py": (
         "clock files randomness",
         "keys that this emulator makes for itself, and signatures under them",
