@@ -11,7 +11,7 @@ import typer
 
 from terminal_agent.emulators.books import BooksUnusable
 from terminal_agent.emulators.faults import KNOWN, FaultRefused
-from terminal_agent.emulators.run_terminal import Settings, run_terminal
+from terminal_agent.emulators.run_terminal import SERIAL_KINDS, Settings, run_terminal
 from terminal_agent.emulators.run_wechat import Settings as WechatSettings
 from terminal_agent.emulators.run_wechat import run_wechat
 from terminal_agent.emulators.wechat_faults import KNOWN as WECHAT_KNOWN
@@ -51,6 +51,7 @@ def terminal(
         ),
     ] = None,
     transcript: Annotated[Path | None, typer.Option(help="Write every byte here, as JSON lines.")] = None,
+    kind: Annotated[str, typer.Option(help=f"How it writes: {', '.join(SERIAL_KINDS)}.")] = "allinpay",
 ) -> None:
     """Be a card terminal and its acquirer on a pseudo serial port.
 
@@ -67,7 +68,11 @@ def terminal(
         raise typer.BadParameter("eight characters that begin with EMU", param_hint="--terminal-no")
     if _MERCHANT_NO.fullmatch(merchant_no) is None:
         raise typer.BadParameter("fifteen digits or capital letters", param_hint="--merchant-no")
-    settings = Settings(link, books, control, terminal_no, merchant_no, work_ms, fault or [], transcript)
+    if kind not in SERIAL_KINDS:
+        raise typer.BadParameter(f"one of {', '.join(SERIAL_KINDS)}", param_hint="--kind")
+    settings = Settings(
+        link, books, control, terminal_no, merchant_no, work_ms, fault or [], transcript, kind
+    )
     try:
         run_terminal(settings)
     except FaultRefused as refusal:

@@ -3,7 +3,7 @@
 import json
 import signal
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -16,7 +16,11 @@ from terminal_agent.emulators.faults import KNOWN, Faults, read_wish
 from terminal_agent.emulators.loop import Loop
 from terminal_agent.emulators.pty_link import PtyLink
 from terminal_agent.emulators.terminal import Terminal
-from terminal_agent.emulators.wire import Listener
+from terminal_agent.emulators.wire import TAGGED, Hears, Wire
+from terminal_agent.emulators.wire_separated import CHECKED, SEPARATED
+
+SERIAL_KINDS: Mapping[str, Wire] = {"allinpay": TAGGED, "separated": SEPARATED, "separated_7f": CHECKED}
+"""Ways of writing on a serial line, by the name on the command line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,16 +35,17 @@ class Settings:
     work_ms: int
     faults: Sequence[str]
     transcript: Path | None
+    kind: str = "allinpay"
 
 
 class Line:
     """The terminal's end of the cable, with its transcript."""
 
-    def __init__(self, link: PtyLink, loop: Loop, transcript: IO[str] | None) -> None:
+    def __init__(self, link: PtyLink, loop: Loop, transcript: IO[str] | None, listener: Hears) -> None:
         self._link = link
         self._loop = loop
         self._transcript = transcript
-        self._listener = Listener()
+        self._listener = listener
 
     def write(self, data: bytes) -> None:
         """Send to the till."""
@@ -81,7 +86,8 @@ def run_terminal(settings: Settings) -> None:
         loop = Loop()
         stack.callback(loop.close)
         link = PtyLink(settings.link)
-        line = Line(link, loop, transcript)
+        spoken = SERIAL_KINDS[settings.kind]
+        line = Line(link, loop, transcript, spoken.new_listener())
         terminal = Terminal(
             settings.terminal_no,
             settings.merchant_no,
@@ -91,6 +97,7 @@ def run_terminal(settings: Settings) -> None:
             line,
             loop.later,
             settings.work_ms / 1000,
+            spoken,
         )
 
         def hear() -> None:

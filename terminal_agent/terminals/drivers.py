@@ -11,7 +11,7 @@ from typing import Protocol
 import msgspec
 
 from terminal_agent.checkout.ports import Clock, Payment
-from terminal_agent.terminals import profile as stx_lrc
+from terminal_agent.terminals import profile as serial_ecr
 from terminal_agent.terminals.link_serial import open_serial
 from terminal_agent.terminals.serial_ecr import DrivenTerminal
 
@@ -31,7 +31,7 @@ class SerialTerminal(msgspec.Struct, frozen=True):
     """A terminal that is driven over a serial line by an STX/LEN/ETX/LRC profile."""
 
     port: str
-    profile: stx_lrc.Profile
+    profile: serial_ecr.Profile
 
     def payment(self, clock: Clock) -> Payment:
         """Return the way to take money at it."""
@@ -42,8 +42,8 @@ ReadTerminal = Callable[[str, str, str], Terminal]
 """Make a terminal of (port, text of the profile, name of the profile's file). Raises FileError."""
 
 
-def _stx_lrc(port: str, text: str, file_name: str) -> Terminal:
-    return SerialTerminal(port, stx_lrc.read_profile(text, file_name))
+def _serial_ecr(port: str, text: str, file_name: str) -> Terminal:
+    return SerialTerminal(port, serial_ecr.read_profile(text, file_name))
 
 
-DRIVERS: Mapping[str, ReadTerminal] = {stx_lrc.FAMILY: _stx_lrc}
+DRIVERS: Mapping[str, ReadTerminal] = dict.fromkeys(serial_ecr.FAMILIES, _serial_ecr)

@@ -7,12 +7,15 @@ clear is logged or put into an error.
 
 import re
 import unicodedata
+from collections.abc import Callable
 
 import msgspec
 
 from subsidy.masking import mask_pan, scrub
 from subsidy.records.payment import Evidence
 from terminal_agent.terminals.framing import FramingFault, unpack
+
+_Unpack = Callable[[bytes], dict[int, bytes]]
 
 SALE, VOID, REFUND, PROGRESS, LAST_TRANSACTION = 2, 3, 4, 7, 15
 
@@ -65,7 +68,7 @@ class Said(msgspec.Struct, frozen=True):
     evidence: Evidence
 
 
-def read_answer(data: bytes) -> Said:
+def read_answer(data: bytes, unpack: _Unpack = unpack) -> Said:
     """Return what DATA says, masked. Raises FramingFault when it does not consist of fields."""
     fields = unpack(data)
     kind = fields.get(TYPE, b"")

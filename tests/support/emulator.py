@@ -28,18 +28,26 @@ SHORT_MS = {
 }
 
 
-def short_profile_text(**changes_ms: int) -> str:
-    """Return the shipped profile with waits that a test can afford."""
-    text = PROFILE_FILE.read_text(encoding="utf-8")
+# Each way of writing that the emulator knows on a serial line, and the shipped profile for it.
+PROFILE_FILES = {
+    "allinpay": PROFILE_FILE,
+    "separated": REPO / "config/terminals/separated.yaml",
+    "separated_7f": REPO / "config/terminals/separated_7f.yaml",
+}
+
+
+def short_profile_text(kind: str = "allinpay", **changes_ms: int) -> str:
+    """Return a shipped profile with waits that a test can afford."""
+    text = PROFILE_FILES[kind].read_text(encoding="utf-8")
     for key, value in {**SHORT_MS, **changes_ms}.items():
         text, found = re.subn(rf"^(  {key}: )[0-9]+", rf"\g<1>{value}", text, flags=re.MULTILINE)
         assert found == 1, key
     return text
 
 
-def short_profile(**changes_ms: int) -> Profile:
-    """Return the shipped profile, read, with waits that a test can afford."""
-    return read_profile(short_profile_text(**changes_ms), PROFILE_FILE.name)
+def short_profile(kind: str = "allinpay", **changes_ms: int) -> Profile:
+    """Return a shipped profile, read, with waits that a test can afford."""
+    return read_profile(short_profile_text(kind, **changes_ms), PROFILE_FILES[kind].name)
 
 
 class EmulatedTerminal:

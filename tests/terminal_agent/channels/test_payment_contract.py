@@ -1,10 +1,12 @@
 """Both links that take money keep the same promises."""
 
 import secrets
+from contextlib import ExitStack
+from functools import cache
 from types import MappingProxyType
 
 import pytest
-from emulator import EmulatedTerminal, short_profile
+from emulator import PROFILE_FILES, EmulatedTerminal, short_profile
 from payment_contract import (
     REFUNDS,
     REVERSALS,
@@ -42,10 +44,10 @@ class Card:
         }
     )
 
-    def __init__(self, emulator):
+    def __init__(self, emulator, kind):
         self.emulator = emulator
         self.calls = {"take": "sale", "reverse": "void", "refund": "void"}
-        profile = short_profile()
+        profile = short_profile(kind)
         self.payment = DrivenTerminal(
             profile, lambda: open_serial(str(emulator.link), profile.line), RealClock()
         )
@@ -106,17 +108,24 @@ class Side:
 
 
 @pytest.fixture(scope="module")
-def terminal(tmp_path_factory):
-    with EmulatedTerminal.start(tmp_path_factory.mktemp("terminal"), work_ms=0) as running:
-        yield running
+def terminals(tmp_path_factory):
+    """Return the emulated terminal that writes in a certain way, started when it is first asked for."""
+    with ExitStack() as running:
+
+        @cache
+        def start(kind):
+            folder = tmp_path_factory.mktemp(kind)
+            return running.enter_context(EmulatedTerminal.start(folder, work_ms=0, kind=kind))
+
+        yield start
 
 
-@pytest.fixture(params=["card", "wechat"])
+@pytest.fixture(params=[*PROFILE_FILES, "wechat"])
 def side(request):
-    if request.param == "card":
-        emulator = request.getfixturevalue("terminal")
+    if request.param in PROFILE_FILES:
+        emulator = request.getfixturevalue("terminals")(request.param)
         emulator.clear_faults()
-        return Side(Card(emulator))
+        return Side(Card(emulator, request.param))
     return Side(Wechat(request.getfixturevalue("wechat")))
 
 
