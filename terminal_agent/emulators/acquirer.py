@@ -79,7 +79,14 @@ def _book_void(books: Books, current: Transaction) -> Line:
     fen = 0 if sale is None else sale.fen
     kind = "void" if done else "declined"
     return books.write(
-        kind, wire.VOID, fen, current.order, current.nonce, code, orig_trace=current.orig_trace
+        kind,
+        wire.VOID,
+        fen,
+        current.order.removesuffix("R"),
+        current.nonce,
+        code,
+        orig_trace=current.orig_trace,
+        refund_no=current.order if current.order.endswith("R") else "",
     )
 
 

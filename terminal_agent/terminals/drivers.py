@@ -4,6 +4,7 @@ A driver is one row of `DRIVERS`: the name that stands in the shop's configurati
 a profile for it.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Protocol
@@ -13,7 +14,14 @@ import msgspec
 from terminal_agent.checkout.ports import Clock, Payment
 from terminal_agent.terminals import profile as serial_ecr
 from terminal_agent.terminals.link_serial import open_serial
+from terminal_agent.terminals.link_tcp import open_tcp
+from terminal_agent.terminals.nexo_profile import FAMILY as NEXO
+from terminal_agent.terminals.nexo_profile import NexoProfile, read_nexo_profile
+from terminal_agent.terminals.nexo_tcp import NexoTerminal
 from terminal_agent.terminals.serial_ecr import DrivenTerminal
+
+_MOST_PORT = 65_535
+_NEXO_PORT = re.compile(r"([0-9A-Za-z.-]{1,253}):([0-9]{1,5})/([0-9A-Za-z.-]{1,40})", re.ASCII)
 
 
 class Terminal(Protocol):
@@ -38,12 +46,48 @@ class SerialTerminal(msgspec.Struct, frozen=True):
         return DrivenTerminal(self.profile, partial(open_serial, self.port, self.profile.line), clock)
 
 
+class NetworkTerminal(msgspec.Struct, frozen=True):
+    """A terminal that speaks nexo Sale-to-POI over TCP."""
+
+    port: str
+    host: str
+    tcp_port: int
+    poi_id: str
+    profile: NexoProfile
+
+    def payment(self, clock: Clock) -> Payment:
+        """Return the way to take money at it."""
+        link = partial(open_tcp, self.host, self.tcp_port, self.profile.connect_s)
+        return NexoTerminal(self.profile, self.poi_id, link, clock)
+
+
+class PortRefused(Exception):
+    """The `port` of a terminal cannot be one. Says what is wrong and what to write."""
+
+    def __init__(self, problem: str, remedy: str) -> None:
+        super().__init__(f"{problem}. {remedy}")
+        self.problem = problem
+        self.remedy = remedy
+
+
 ReadTerminal = Callable[[str, str, str], Terminal]
-"""Make a terminal of (port, text of the profile, name of the profile's file). Raises FileError."""
+"""Make a terminal of (port, text of the profile, name of its file). Raises FileError, PortRefused."""
 
 
 def _serial_ecr(port: str, text: str, file_name: str) -> Terminal:
     return SerialTerminal(port, serial_ecr.read_profile(text, file_name))
 
 
-DRIVERS: Mapping[str, ReadTerminal] = dict.fromkeys(serial_ecr.FAMILIES, _serial_ecr)
+def _nexo_tcp(port: str, text: str, file_name: str) -> Terminal:
+    found = _NEXO_PORT.fullmatch(port)
+    if found is None or not 0 < int(found[2]) <= _MOST_PORT:
+        raise PortRefused(
+            "not the address and POIID of a terminal", 'Write it as in "192.168.1.20:4000/P400-123456789"'
+        )
+    return NetworkTerminal(port, found[1], int(found[2]), found[3], read_nexo_profile(text, file_name))
+
+
+DRIVERS: Mapping[str, ReadTerminal] = {
+    **dict.fromkeys(serial_ecr.FAMILIES, _serial_ecr),
+    NEXO: _nexo_tcp,
+}

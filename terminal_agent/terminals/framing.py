@@ -4,9 +4,9 @@
 
 Some families have no LEN, start the LRC at another value, or end an ACK with a check of its own: `Rules`.
 
-DATA is a row of fields: tag (2 bytes, 9Fxx) | length (2 bytes) | value, text in GBK; fields by position are in
-`separated.py`. We write lengths as binary, big endian. Terminals of this family write them so or as BCD; what
-does not tile DATA in the first reading is read in the second.
+DATA is a row of fields: tag (2 bytes, 9Fxx) | length (2 bytes) | value, text in GBK; fields by position are
+in `separated.py`. We write lengths as binary, big endian. Terminals of this family write them so or as BCD;
+what does not tile DATA in the first reading is read in the second.
 
 Everything here is pure. Nothing raises but `FramingFault`, which never carries what was received:
 a terminal may send a card number where none belongs.

@@ -90,7 +90,7 @@ def read_answer(data: bytes, unpack: _Unpack = unpack) -> Said:
             trace=_shaped(fields, TRACE),
             rrn=_shaped(fields, RRN),
             auth=_shaped(fields, AUTH),
-            masked_pan=_masked_pan(fields.get(PAN, b"")),
+            masked_pan=masked_pan(fields.get(PAN, b"")),
             host_date=_shaped(fields, DATE),
             host_time=_shaped(fields, TIME),
         ),
@@ -102,7 +102,8 @@ def _shaped(fields: dict[int, bytes], tag: int) -> str:
     return text if _SHAPES[tag].fullmatch(text) else ""
 
 
-def _masked_pan(value: bytes) -> str:
+def masked_pan(value: bytes) -> str:
+    """Return a card number with first six and last four digits, or nothing when it does not look like one."""
     masked = mask_pan(value.decode("ascii", errors="replace"))
     return masked if _MASKED_PAN.fullmatch(masked) else ""
 

@@ -51,6 +51,7 @@ MAY = {
     "terminal_agent/sync/device_key.py": ("files", "the device's key, readable by its user only"),
     "terminal_agent/sync/schedule.py": ("threads", "APScheduler's triggers run beside the workers"),
     "terminal_agent/terminals/link_serial.py": ("serial", "the one serial line"),
+    "terminal_agent/terminals/link_tcp.py": ("network", "the one connection to a terminal on the network"),
     "terminal_agent/till/app.py": (
         "threads network",
         "serves the till API, with room for requests that wait",
@@ -69,6 +70,9 @@ MAY = {
     "terminal_agent/emulators/loop.py": ("clock files network threads", "bytes, due times and questions"),
     "terminal_agent/emulators/pty_link.py": ("serial files process", "a pseudo-terminal behind a link"),
     "terminal_agent/emulators/run_terminal.py": ("clock files process log", "puts it together, transcript"),
+    "terminal_agent/emulators/run_network.py": ("clock files log", "the same for one on the network"),
+    "terminal_agent/emulators/tcp_link.py": ("network", "its connections"),
+    "terminal_agent/emulators/nexo.py": ("process", "the fault that kills the agent at a point"),
     "terminal_agent/emulators/terminal.py": ("process", "the fault that kills the agent at a point"),
     "terminal_agent/emulators/run_wechat.py": ("log process threads", "puts WeChat's side together"),
     "terminal_agent/emulators/wechat_books.py": ("clock", "the channel's books, in its own time"),

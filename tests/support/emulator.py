@@ -36,6 +36,18 @@ PROFILE_FILES = {
 }
 
 
+NEXO_FILE = REPO / "config/terminals/nexo_tcp.yaml"
+NETWORK_MS = {"connect_ms": 500, "abort_wait_ms": 150}
+
+
+def short_text(file: Path, **changes_ms: int) -> str:
+    """Return a shipped profile of any driver with waits that a test can afford."""
+    text = file.read_text(encoding="utf-8")
+    for key, value in {**SHORT_MS, **NETWORK_MS, **changes_ms}.items():
+        text = re.sub(rf"^(  {key}: )[0-9]+", rf"\g<1>{value}", text, flags=re.MULTILINE)
+    return text
+
+
 def short_profile_text(kind: str = "allinpay", **changes_ms: int) -> str:
     """Return a shipped profile with waits that a test can afford."""
     text = PROFILE_FILES[kind].read_text(encoding="utf-8")
@@ -89,7 +101,7 @@ class EmulatedTerminal:
             raise RuntimeError(f"the emulator did not start: {complaint}")
         ready = json.loads(line)
         assert ready["ready"] is True
-        return cls(process, Path(str(settings["link"])), Path(str(settings["books"])), ready["control"])
+        return cls(process, Path(ready["link"]), Path(str(settings["books"])), ready["control"])
 
     @property
     def pid(self) -> int:
