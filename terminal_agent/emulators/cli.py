@@ -17,6 +17,8 @@ from terminal_agent.emulators.run_host import run_host
 from terminal_agent.emulators.run_line_terminal import Settings as LineSettings
 from terminal_agent.emulators.run_line_terminal import run_line_terminal
 from terminal_agent.emulators.run_terminal import Settings, run_terminal
+from terminal_agent.emulators.run_network import NETWORK_KINDS, run_network
+from terminal_agent.emulators.run_terminal import SERIAL_KINDS, Settings, run_terminal
 from terminal_agent.emulators.run_wechat import Settings as WechatSettings
 from terminal_agent.emulators.run_wechat import run_wechat
 from terminal_agent.emulators.wechat_faults import KNOWN as WECHAT_KNOWN
@@ -29,6 +31,8 @@ _APPID = re.compile(r"[0-9A-Za-z]{8,32}", re.ASCII)
 _TMK = re.compile(r"[0-9A-Fa-f]{32}", re.ASCII)
 _TRAINING_TMK = "0123456789ABCDEFFEDCBA9876543210"
 _ADDRESS = re.compile(r"([0-9A-Za-z.-]+):([1-9][0-9]{0,4})", re.ASCII)
+_ADDRESS = re.compile(r"127\.0\.0\.1:[0-9]{1,5}", re.ASCII)
+_KINDS = (*SERIAL_KINDS, *NETWORK_KINDS)
 _USAGE_ERROR = 2
 
 app = typer.Typer(
@@ -46,7 +50,7 @@ def emulate() -> None:
 
 @app.command("terminal")
 def terminal(
-    link: Annotated[Path, typer.Option(help="Where the serial port shall stand; the agent opens this path.")],
+    link: Annotated[Path, typer.Option(help="Path of the serial port; on the network, 127.0.0.1:PORT.")],
     books: Annotated[Path, typer.Option(help="The acquirer's books, one JSON line per transaction.")],
     control: Annotated[int, typer.Option(min=0, max=65_535, help="Port of the control address; 0: any.")] = 0,
     terminal_no: Annotated[str, typer.Option(help="Eight characters that begin with EMU.")] = "EMU00001",
@@ -59,8 +63,9 @@ def terminal(
         ),
     ] = None,
     transcript: Annotated[Path | None, typer.Option(help="Write every byte here, as JSON lines.")] = None,
+    kind: Annotated[str, typer.Option(help=f"How it speaks: {', '.join(_KINDS)}.")] = "allinpay",
 ) -> None:
-    """Be a card terminal and its acquirer on a pseudo serial port.
+    """Be a card terminal and its acquirer on a pseudo serial port, or on the network.
 
     Prints one JSON line when it is ready and ends on SIGTERM or Ctrl-C. Example:
 
@@ -75,11 +80,19 @@ def terminal(
         raise typer.BadParameter("eight characters that begin with EMU", param_hint="--terminal-no")
     if _MERCHANT_NO.fullmatch(merchant_no) is None:
         raise typer.BadParameter("fifteen digits or capital letters", param_hint="--merchant-no")
-    settings = Settings(link, books, control, terminal_no, merchant_no, work_ms, fault or [], transcript)
+    if kind not in _KINDS:
+        raise typer.BadParameter(f"one of {', '.join(_KINDS)}", param_hint="--kind")
+    known = NETWORK_KINDS[kind][1] if kind in NETWORK_KINDS else KNOWN
+    if kind in NETWORK_KINDS and _ADDRESS.fullmatch(str(link)) is None:
+        raise typer.BadParameter('write it as in "127.0.0.1:4000", port 0: any', param_hint="--link")
+    settings = Settings(
+        link, books, control, terminal_no, merchant_no, work_ms, fault or [], transcript, kind
+    )
+    run = run_network if kind in NETWORK_KINDS else run_terminal
     try:
-        run_terminal(settings)
+        run(settings)
     except FaultRefused as refusal:
-        raise typer.BadParameter(f"{refusal}. Known: {', '.join(KNOWN)}", param_hint="--fault") from None
+        raise typer.BadParameter(f"{refusal}. Known: {', '.join(known)}", param_hint="--fault") from None
     except (BooksUnusable, OSError) as trouble:
         typer.echo(f"The emulator cannot go on: {trouble}", err=True)
         raise typer.Exit(_USAGE_ERROR if isinstance(trouble, BooksUnusable) else 1) from None

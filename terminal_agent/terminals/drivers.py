@@ -32,10 +32,19 @@ from terminal_agent.terminals.relay.hand_over import HandOver
 from terminal_agent.terminals.relay.observer import Observer
 from terminal_agent.terminals.relay.payment import WatchedTerminal
 from terminal_agent.terminals.relay.understand import Reader
+from terminal_agent.terminals import profile as serial_ecr
+from terminal_agent.terminals.link_serial import open_serial
+from terminal_agent.terminals.link_tcp import open_tcp
+from terminal_agent.terminals.nexo_profile import FAMILY as NEXO
+from terminal_agent.terminals.nexo_profile import NexoProfile, read_nexo_profile
+from terminal_agent.terminals.nexo_tcp import NexoTerminal
 from terminal_agent.terminals.serial_ecr import DrivenTerminal
 from terminal_agent.traces.mask_frames import ISO8583, STX_LRC, iso8583_mask, mask_stx_lrc
 from terminal_agent.traces.serial_link import recorded
 from terminal_agent.traces.write_trace import Recorder
+
+_MOST_PORT = 65_535
+_NEXO_PORT = re.compile(r"([0-9A-Za-z.-]{1,253}):([0-9]{1,5})/([0-9A-Za-z.-]{1,40})", re.ASCII)
 
 
 class Terminal(Protocol):
@@ -63,6 +72,7 @@ class SerialTerminal(msgspec.Struct, frozen=True):
     port: str
     profile: stx_lrc.Profile
     recorder: Recorder | None = None
+    profile: serial_ecr.Profile
 
     def payment(self, clock: Clock) -> Payment:
         """Return the way to take money at it."""
@@ -151,12 +161,36 @@ class HostTerminal(msgspec.Struct, frozen=True):
         return DirectTerminal(self.profile, session, pinpad, clock)
 
 
+class NetworkTerminal(msgspec.Struct, frozen=True):
+    """A terminal that speaks nexo Sale-to-POI over TCP."""
+
+    port: str
+    host: str
+    tcp_port: int
+    poi_id: str
+    profile: NexoProfile
+
+    def payment(self, clock: Clock) -> Payment:
+        """Return the way to take money at it."""
+        link = partial(open_tcp, self.host, self.tcp_port, self.profile.connect_s)
+        return NexoTerminal(self.profile, self.poi_id, link, clock)
+
+
+class PortRefused(Exception):
+    """The `port` of a terminal cannot be one. Says what is wrong and what to write."""
+
+    def __init__(self, problem: str, remedy: str) -> None:
+        super().__init__(f"{problem}. {remedy}")
+        self.problem = problem
+        self.remedy = remedy
+
+
 ReadTerminal = Callable[[str, str, str], Terminal]
-"""Make a terminal of (port, text of the profile, name of the profile's file). Raises FileError."""
+"""Make a terminal of (port, text of the profile, name of its file). Raises FileError, PortRefused."""
 
 
-def _stx_lrc(port: str, text: str, file_name: str) -> Terminal:
-    return SerialTerminal(port, stx_lrc.read_profile(text, file_name))
+def _serial_ecr(port: str, text: str, file_name: str) -> Terminal:
+    return SerialTerminal(port, serial_ecr.read_profile(text, file_name))
 
 
 def _iso8583_direct(port: str, text: str, file_name: str) -> Terminal:
@@ -208,3 +242,16 @@ def _relay(port: str, text: str, file_name: str) -> Terminal:
 
 
 DRIVERS: Mapping[str, ReadTerminal] = {stx_lrc.FAMILY: _stx_lrc, relay.FAMILY: _relay}
+def _nexo_tcp(port: str, text: str, file_name: str) -> Terminal:
+    found = _NEXO_PORT.fullmatch(port)
+    if found is None or not 0 < int(found[2]) <= _MOST_PORT:
+        raise PortRefused(
+            "not the address and POIID of a terminal", 'Write it as in "192.168.1.20:4000/P400-123456789"'
+        )
+    return NetworkTerminal(port, found[1], int(found[2]), found[3], read_nexo_profile(text, file_name))
+
+
+DRIVERS: Mapping[str, ReadTerminal] = {
+    **dict.fromkeys(serial_ecr.FAMILIES, _serial_ecr),
+    NEXO: _nexo_tcp,
+}

@@ -61,6 +61,7 @@ MAY = {
     ),
     "terminal_agent/traces/write_trace.py": ("files", "what passed on a link, masked, while it is asked for"),
     "terminal_agent/cli_trace.py": ("files", "writes a case file, and never over another"),
+    "terminal_agent/terminals/link_tcp.py": ("network", "the one connection to a terminal on the network"),
     "terminal_agent/till/app.py": (
         "threads network",
         "serves the till API, with room for requests that wait",
@@ -79,6 +80,9 @@ MAY = {
     "terminal_agent/emulators/loop.py": ("clock files network threads", "bytes, due times and questions"),
     "terminal_agent/emulators/pty_link.py": ("serial files process", "a pseudo-terminal behind a link"),
     "terminal_agent/emulators/run_terminal.py": ("clock files process log", "puts it together, transcript"),
+    "terminal_agent/emulators/run_network.py": ("clock files log", "the same for one on the network"),
+    "terminal_agent/emulators/tcp_link.py": ("network", "its connections"),
+    "terminal_agent/emulators/nexo.py": ("process", "the fault that kills the agent at a point"),
     "terminal_agent/emulators/terminal.py": ("process", "the fault that kills the agent at a point"),
     "terminal_agent/emulators/run_host.py": ("log process threads", "puts the acquirer's host together"),
     "terminal_agent/emulators/host.py": ("clock randomness", "session keys, and the host's own time"),

@@ -1,10 +1,12 @@
 """Both links that take money keep the same promises."""
 
 import secrets
+from contextlib import ExitStack
+from functools import cache
 from types import MappingProxyType
 
 import pytest
-from emulator import EmulatedTerminal, short_profile
+from emulator import NEXO_FILE, PROFILE_FILES, EmulatedTerminal, short_profile, short_text
 from payment_contract import (
     REFUNDS,
     REVERSALS,
@@ -17,6 +19,7 @@ from payment_contract import (
 )
 from wechat import RealClock, new_ask
 
+from terminal_agent.terminals.drivers import DRIVERS
 from terminal_agent.terminals.link_serial import open_serial
 from terminal_agent.terminals.serial_ecr import DrivenTerminal
 
@@ -42,16 +45,34 @@ class Card:
         }
     )
 
-    def __init__(self, emulator):
+    def __init__(self, emulator, kind):
         self.emulator = emulator
         self.calls = {"take": "sale", "reverse": "void", "refund": "void"}
-        profile = short_profile()
+        profile = short_profile(kind)
         self.payment = DrivenTerminal(
             profile, lambda: open_serial(str(emulator.link), profile.line), RealClock()
         )
 
     def end_day(self):
         """Close the batch: then a refund gives back."""
+        self.emulator.settle()
+        self.calls["refund"] = "refund"
+
+
+class Nexo:
+    """A nexo terminal and its emulator."""
+
+    kinds = Card.kinds
+    faults = MappingProxyType({**Card.faults, "broken_answer": ("torn_answer", {})})
+
+    def __init__(self, emulator):
+        self.emulator = emulator
+        self.calls = {"take": "sale", "reverse": "void", "refund": "void"}
+        port = f"{emulator.link}/EMU00001"
+        self.payment = DRIVERS["nexo_tcp"](port, short_text(NEXO_FILE), NEXO_FILE.name).payment(RealClock())
+
+    def end_day(self):
+        """Close the batch: then a reversal is a refund."""
         self.emulator.settle()
         self.calls["refund"] = "refund"
 
@@ -86,6 +107,9 @@ class Wechat:
         """Change nothing: a refund is the same on every day."""
 
 
+NETWORK = {"nexo": Nexo}
+
+
 class Side:
     """One link as the contract sees it."""
 
@@ -106,17 +130,29 @@ class Side:
 
 
 @pytest.fixture(scope="module")
-def terminal(tmp_path_factory):
-    with EmulatedTerminal.start(tmp_path_factory.mktemp("terminal"), work_ms=0) as running:
-        yield running
+def terminals(tmp_path_factory):
+    """Return the emulated terminal that writes in a certain way, started when it is first asked for."""
+    with ExitStack() as running:
+
+        @cache
+        def start(kind):
+            folder = tmp_path_factory.mktemp(kind)
+            link = {} if kind in PROFILE_FILES else {"link": "127.0.0.1:0"}
+            return running.enter_context(EmulatedTerminal.start(folder, work_ms=0, kind=kind, **link))
+
+        yield start
 
 
-@pytest.fixture(params=["card", "wechat"])
+@pytest.fixture(params=[*PROFILE_FILES, *NETWORK, "wechat"])
 def side(request):
-    if request.param == "card":
-        emulator = request.getfixturevalue("terminal")
+    if request.param in PROFILE_FILES:
+        emulator = request.getfixturevalue("terminals")(request.param)
         emulator.clear_faults()
-        return Side(Card(emulator))
+        return Side(Card(emulator, request.param))
+    if request.param in NETWORK:
+        emulator = request.getfixturevalue("terminals")(request.param)
+        emulator.clear_faults()
+        return Side(NETWORK[request.param](emulator))
     return Side(Wechat(request.getfixturevalue("wechat")))
 
 
