@@ -34,7 +34,7 @@ from terminal_agent.sync.enrol import centre_keys
 from terminal_agent.sync.line import Line
 from terminal_agent.sync.upload import Uploader
 from terminal_agent.system import Changes, Mailbox, SystemClock
-from terminal_agent.terminals.drivers import Recordable, Terminal
+from terminal_agent.terminals.terminal import Recordable, Terminal
 from terminal_agent.till import app as till_app
 from terminal_agent.till.routes import Till
 from terminal_agent.traces.write_trace import Note, TraceFile

@@ -16,7 +16,6 @@ from terminal_agent.emulators.run_host import Settings as HostSettings
 from terminal_agent.emulators.run_host import run_host
 from terminal_agent.emulators.run_line_terminal import Settings as LineSettings
 from terminal_agent.emulators.run_line_terminal import run_line_terminal
-from terminal_agent.emulators.run_terminal import Settings, run_terminal
 from terminal_agent.emulators.run_network import NETWORK_KINDS, run_network
 from terminal_agent.emulators.run_terminal import SERIAL_KINDS, Settings, run_terminal
 from terminal_agent.emulators.run_wechat import Settings as WechatSettings
@@ -31,7 +30,7 @@ _APPID = re.compile(r"[0-9A-Za-z]{8,32}", re.ASCII)
 _TMK = re.compile(r"[0-9A-Fa-f]{32}", re.ASCII)
 _TRAINING_TMK = "0123456789ABCDEFFEDCBA9876543210"
 _ADDRESS = re.compile(r"([0-9A-Za-z.-]+):([1-9][0-9]{0,4})", re.ASCII)
-_ADDRESS = re.compile(r"127\.0\.0\.1:[0-9]{1,5}", re.ASCII)
+_LOOPBACK = re.compile(r"127\.0\.0\.1:[0-9]{1,5}", re.ASCII)
 _KINDS = (*SERIAL_KINDS, *NETWORK_KINDS)
 _USAGE_ERROR = 2
 
@@ -83,7 +82,7 @@ def terminal(
     if kind not in _KINDS:
         raise typer.BadParameter(f"one of {', '.join(_KINDS)}", param_hint="--kind")
     known = NETWORK_KINDS[kind][1] if kind in NETWORK_KINDS else KNOWN
-    if kind in NETWORK_KINDS and _ADDRESS.fullmatch(str(link)) is None:
+    if kind in NETWORK_KINDS and _LOOPBACK.fullmatch(str(link)) is None:
         raise typer.BadParameter('write it as in "127.0.0.1:4000", port 0: any', param_hint="--link")
     settings = Settings(
         link, books, control, terminal_no, merchant_no, work_ms, fault or [], transcript, kind

@@ -100,7 +100,7 @@ def read_answer(data: bytes, unpack: _Unpack = unpack) -> Said:
 def kept_as_sent(tag: int, value: bytes) -> bool:
     """Whether a field may be written down as it came: it is allowed, and has the shape it should have."""
     if tag == PAN:
-        return _masked_pan(value) == value.decode("ascii", errors="replace")
+        return masked_pan(value) == value.decode("ascii", errors="replace")
     shape = _SHAPES.get(tag)
     return shape is not None and shape.fullmatch(value.decode("ascii", errors="replace")) is not None
 

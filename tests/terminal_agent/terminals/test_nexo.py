@@ -13,7 +13,7 @@ from subsidy import ids
 from subsidy.records.payment import Evidence
 from subsidy.strict.yaml_text import FileError
 from terminal_agent.checkout.ports import Back, Say
-from terminal_agent.terminals.drivers import DRIVERS, PortRefused
+from terminal_agent.terminals.drivers import DRIVERS
 from terminal_agent.terminals.nexo_messages import (
     Address,
     Decoder,
@@ -25,6 +25,7 @@ from terminal_agent.terminals.nexo_messages import (
 )
 from terminal_agent.terminals.nexo_profile import read_nexo_profile
 from terminal_agent.terminals.profile import CodeClass
+from terminal_agent.terminals.terminal import PortRefused
 
 HERE = Address("SUBSIDY", "EMU00001")
 REF = "AGLMKZ4NPFZQ3B5KX6ZQ2LTD7E01"
