@@ -13,6 +13,7 @@ from terminal_agent.channels import profile as wechat_profile
 from terminal_agent.channels.codes import Wallet
 from terminal_agent.channels.key_files import KeyFiles
 from terminal_agent.channels.wechat import open_wechat
+from terminal_agent.channels.wechat_native import open_wechat_native
 from terminal_agent.checkout.ports import Clock, Payment
 
 
@@ -25,6 +26,9 @@ class Channel(Protocol):
 
     def payment(self, clock: Clock, random_bytes: Callable[[int], bytes]) -> Payment:
         """Return the way to take money with it. Opens no line yet, and never fails."""
+
+    def showing(self, clock: Clock, random_bytes: Callable[[int], bytes]) -> Payment | None:
+        """Return the way to take money by a code that we show, None where the profile has none."""
 
     def try_keys(self) -> None:
         """Read every key file once. Raises KeyTrouble."""
@@ -43,6 +47,12 @@ class WechatChannel(msgspec.Struct, frozen=True):
     def payment(self, clock: Clock, random_bytes: Callable[[int], bytes]) -> Payment:
         """Return the way to take money with it."""
         return open_wechat(self.profile, clock, random_bytes)
+
+    def showing(self, clock: Clock, random_bytes: Callable[[int], bytes]) -> Payment | None:
+        """Return the way to take money by a code that we show, None where the profile has none."""
+        if self.profile.shown is None:
+            return None
+        return open_wechat_native(self.profile, self.profile.shown, clock, random_bytes)
 
     def try_keys(self) -> None:
         """Read every key file once. Raises KeyTrouble."""

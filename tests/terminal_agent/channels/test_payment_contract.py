@@ -1,6 +1,5 @@
-"""Both links that take money keep the same promises."""
+"""All links that take money keep the same promises, whichever side shows the code."""
 
-import secrets
 from types import MappingProxyType
 
 import pytest
@@ -9,13 +8,16 @@ from payment_contract import (
     REFUNDS,
     REVERSALS,
     SCENARIOS,
+    SHOWN,
     check,
+    check_close,
     check_nothing_to_give_back,
     check_part,
     check_refund,
     check_reversal,
+    check_shown,
 )
-from wechat import RealClock, new_ask
+from wechat import RealClock, new_ask, new_shown_ask
 
 from terminal_agent.terminals.link_serial import open_serial
 from terminal_agent.terminals.serial_ecr import DrivenTerminal
@@ -50,6 +52,9 @@ class Card:
             profile, lambda: open_serial(str(emulator.link), profile.line), RealClock()
         )
 
+    def new_ask(self, fen):
+        return new_ask(fen)
+
     def end_day(self):
         """Close the batch: then a refund gives back."""
         self.emulator.settle()
@@ -81,9 +86,21 @@ class Wechat:
     def __init__(self, emulator):
         self.emulator = emulator
         self.payment = emulator.channel()
+        self.new_ask = new_ask
 
     def end_day(self):
         """Change nothing: a refund is the same on every day."""
+
+
+class WechatShown(Wechat):
+    """WeChat Pay by codes that are shown."""
+
+    calls = MappingProxyType({"take": "native", "reverse": "close", "refund": "refund"})
+
+    def __init__(self, emulator):
+        self.emulator = emulator
+        self.payment = emulator.showing()
+        self.new_ask = new_shown_ask
 
 
 class Side:
@@ -93,9 +110,10 @@ class Side:
         self._side = side
         self.payment = side.payment
         self.end_day = side.end_day
+        self.new_ask = side.new_ask
 
-    def new_ask(self, fen):
-        return new_ask(fen, f"13{secrets.randbelow(10**16):016d}")
+    def scan(self, code):
+        return self._side.emulator.scan(code)
 
     def arm(self, call, fault):
         name, options = self._side.faults[fault]
@@ -147,3 +165,18 @@ def test_a_part_is_given_back_once(day_ended, side):
 @pytest.mark.parametrize("fault", ["", "declined", "lost_request"])
 def test_what_was_never_paid_is_not_given_back(fault, side):
     check_nothing_to_give_back(side, fault)
+
+
+@pytest.fixture(params=["wechat"])
+def shown_side(request):
+    return Side(WechatShown(request.getfixturevalue("wechat")))
+
+
+@pytest.mark.parametrize("scenario", SHOWN, ids=lambda one: one.name)
+def test_a_code_that_is_shown_is_paid_once_or_never_can_be(scenario, shown_side):
+    check_shown(scenario, shown_side)
+
+
+@pytest.mark.parametrize("reversal", REVERSALS, ids=lambda one: one.name)
+def test_a_disturbed_close_is_repeated_until_nobody_can_pay(reversal, shown_side):
+    check_close(reversal, shown_side)
