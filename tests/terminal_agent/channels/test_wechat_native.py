@@ -10,8 +10,8 @@ from wechat import PROFILE_FILE, EmulatedWechat, RealClock, new_shown_ask
 
 from subsidy import calendar
 from subsidy.records.payment import Evidence
-from terminal_agent.channels.profile import read_profile
 from terminal_agent.channels.one_exchange import Silence
+from terminal_agent.channels.profile import read_profile
 from terminal_agent.channels.signed_client import Reply
 from terminal_agent.channels.wallets import WechatChannel
 from terminal_agent.channels.wechat_native import WechatNative
