@@ -29,6 +29,8 @@ main{display:flex;gap:5vw;align-items:center;justify-content:center;min-height:1
 .sale{flex:1;max-width:640px}.row{display:flex;justify-content:space-between;gap:1em;padding:.3em 0}
 .row small,.big small{display:block;font-size:.6em;color:#5a6b7b}.off b{color:#b42318}
 .pay{border-top:2px solid #16202a;margin-top:.4em;font-size:1.5em}.left b{font-variant-numeric:tabular-nums}
+.row b{white-space:nowrap}
+@media (orientation:portrait){main{flex-direction:column}.sale{flex:none;width:100%}}
 .big{text-align:center;font-size:2em}
 """
 _SCRIPT = """
