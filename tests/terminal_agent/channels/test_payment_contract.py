@@ -17,6 +17,7 @@ from payment_contract import (
     check_reversal,
     check_shown,
 )
+from unionpay import new_unionpay_ask, new_unionpay_shown_ask
 from wechat import RealClock, new_ask, new_shown_ask
 
 from terminal_agent.terminals.link_serial import open_serial
@@ -103,6 +104,41 @@ class WechatShown(Wechat):
         self.new_ask = new_shown_ask
 
 
+class UnionPay:
+    """UnionPay QR and its emulator."""
+
+    kinds = Wechat.kinds
+    calls = MappingProxyType({"take": "pay", "reverse": "reverse", "refund": "refund"})
+    faults = MappingProxyType(
+        {
+            **Wechat.faults,
+            "declined": ("declined", {"code": "64"}),
+            "unclear_charged": ("unclear_code", {"charged": True}),
+            "unclear_not_charged": ("unclear_code", {"charged": False}),
+        }
+    )
+
+    def __init__(self, emulator):
+        self.emulator = emulator
+        self.payment = emulator.channel()
+        self.new_ask = new_unionpay_ask
+
+    def end_day(self):
+        """Close the settlement day: nothing is reversed after it."""
+        self.emulator.settle()
+
+
+class UnionPayShown(UnionPay):
+    """UnionPay QR by codes that are shown."""
+
+    calls = MappingProxyType({"take": "show", "reverse": "reverse", "refund": "refund"})
+
+    def __init__(self, emulator):
+        self.emulator = emulator
+        self.payment = emulator.showing()
+        self.new_ask = new_unionpay_shown_ask
+
+
 class Side:
     """One link as the contract sees it."""
 
@@ -111,6 +147,7 @@ class Side:
         self.payment = side.payment
         self.end_day = side.end_day
         self.new_ask = side.new_ask
+        self.says_at_once = not isinstance(side, UnionPay)
 
     def scan(self, code):
         return self._side.emulator.scan(code)
@@ -129,12 +166,14 @@ def terminal(tmp_path_factory):
         yield running
 
 
-@pytest.fixture(params=["card", "wechat"])
+@pytest.fixture(params=["card", "wechat", "unionpay"])
 def side(request):
     if request.param == "card":
         emulator = request.getfixturevalue("terminal")
         emulator.clear_faults()
         return Side(Card(emulator))
+    if request.param == "unionpay":
+        return Side(UnionPay(request.getfixturevalue("unionpay")))
     return Side(Wechat(request.getfixturevalue("wechat")))
 
 
@@ -167,8 +206,10 @@ def test_what_was_never_paid_is_not_given_back(fault, side):
     check_nothing_to_give_back(side, fault)
 
 
-@pytest.fixture(params=["wechat"])
+@pytest.fixture(params=["wechat", "unionpay"])
 def shown_side(request):
+    if request.param == "unionpay":
+        return Side(UnionPayShown(request.getfixturevalue("unionpay")))
     return Side(WechatShown(request.getfixturevalue("wechat")))
 
 
