@@ -72,7 +72,7 @@ MAY = {
     ),
     "terminal_agent/till/local.py": ("network", "is an agent running here, is the port free?"),
     "terminal_agent/bounded_http.py": ("network", "bounds an exchange on its sockets, head and body"),
-    "terminal_agent/channels/signed_client.py": ("network", "signed requests to a channel"),
+    "terminal_agent/channels/one_exchange.py": ("network", "one request to a channel and its answer"),
     "terminal_agent/channels/key_files.py": ("files", "a merchant's keys, read again when they change"),
     # The other side of each link: a program of its own, which shares nothing with the agent's adapters.
     "terminal_agent/emulators/books.py": ("files clock", "the acquirer's books, on disk before the answer"),
@@ -102,6 +102,16 @@ MAY = {
     "terminal_agent/emulators/wechat_signing.py": (
         "clock files randomness",
         "keys that this emulator makes for itself, and signatures under them",
+    ),
+    "terminal_agent/emulators/run_unionpay.py": ("log process threads", "puts UnionPay's side together"),
+    "terminal_agent/emulators/unionpay_books.py": ("clock", "the channel's books, in its own time"),
+    "terminal_agent/emulators/unionpay_http.py": (
+        "clock network process threads",
+        "serves the channel's addresses, with their faults",
+    ),
+    "terminal_agent/emulators/unionpay_signing.py": (
+        "clock files",
+        "certificates that this emulator makes for itself, and signatures under them",
     ),
     # The centre.
     "settlement/system.py": (

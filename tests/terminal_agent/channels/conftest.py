@@ -1,6 +1,7 @@
 from collections.abc import Callable, Iterator
 
 import pytest
+from unionpay import EmulatedUnionPay
 from wechat import EmulatedWechat, RealClock, new_ask
 
 from terminal_agent.channels.wechat import WechatPay
@@ -22,6 +23,18 @@ def wechat(shared_wechat: EmulatedWechat) -> EmulatedWechat:
 @pytest.fixture
 def channel(wechat: EmulatedWechat) -> WechatPay:
     return wechat.channel()
+
+
+@pytest.fixture(scope="package")
+def shared_unionpay(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmulatedUnionPay]:
+    with EmulatedUnionPay.start(tmp_path_factory.mktemp("unionpay")) as running:
+        yield running
+
+
+@pytest.fixture
+def unionpay(shared_unionpay: EmulatedUnionPay) -> EmulatedUnionPay:
+    shared_unionpay.clear_faults()
+    return shared_unionpay
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Both links that take money keep the same promises."""
+"""All links that take money keep the same promises, whichever side shows the code."""
 
 import secrets
 from contextlib import ExitStack
@@ -11,13 +11,17 @@ from payment_contract import (
     REFUNDS,
     REVERSALS,
     SCENARIOS,
+    SHOWN,
     check,
+    check_close,
     check_nothing_to_give_back,
     check_part,
     check_refund,
     check_reversal,
+    check_shown,
 )
-from wechat import RealClock, new_ask
+from unionpay import new_unionpay_ask, new_unionpay_shown_ask
+from wechat import RealClock, new_ask, new_shown_ask
 
 from terminal_agent.terminals.drivers import DRIVERS
 from terminal_agent.terminals.link_serial import open_serial
@@ -52,6 +56,9 @@ class Card:
         self.payment = DrivenTerminal(
             profile, lambda: open_serial(str(emulator.link), profile.line), RealClock()
         )
+
+    def new_ask(self, fen):
+        return new_ask(fen)
 
     def end_day(self):
         """Close the batch: then a refund gives back."""
@@ -102,12 +109,57 @@ class Wechat:
     def __init__(self, emulator):
         self.emulator = emulator
         self.payment = emulator.channel()
+        self.new_ask = new_ask
 
     def end_day(self):
         """Change nothing: a refund is the same on every day."""
 
 
 NETWORK = {"nexo": Nexo}
+class WechatShown(Wechat):
+    """WeChat Pay by codes that are shown."""
+
+    calls = MappingProxyType({"take": "native", "reverse": "close", "refund": "refund"})
+
+    def __init__(self, emulator):
+        self.emulator = emulator
+        self.payment = emulator.showing()
+        self.new_ask = new_shown_ask
+
+
+class UnionPay:
+    """UnionPay QR and its emulator."""
+
+    kinds = Wechat.kinds
+    calls = MappingProxyType({"take": "pay", "reverse": "reverse", "refund": "refund"})
+    faults = MappingProxyType(
+        {
+            **Wechat.faults,
+            "declined": ("declined", {"code": "64"}),
+            "unclear_charged": ("unclear_code", {"charged": True}),
+            "unclear_not_charged": ("unclear_code", {"charged": False}),
+        }
+    )
+
+    def __init__(self, emulator):
+        self.emulator = emulator
+        self.payment = emulator.channel()
+        self.new_ask = new_unionpay_ask
+
+    def end_day(self):
+        """Close the settlement day: nothing is reversed after it."""
+        self.emulator.settle()
+
+
+class UnionPayShown(UnionPay):
+    """UnionPay QR by codes that are shown."""
+
+    calls = MappingProxyType({"take": "show", "reverse": "reverse", "refund": "refund"})
+
+    def __init__(self, emulator):
+        self.emulator = emulator
+        self.payment = emulator.showing()
+        self.new_ask = new_unionpay_shown_ask
 
 
 class Side:
@@ -117,9 +169,11 @@ class Side:
         self._side = side
         self.payment = side.payment
         self.end_day = side.end_day
+        self.new_ask = side.new_ask
+        self.says_at_once = not isinstance(side, UnionPay)
 
-    def new_ask(self, fen):
-        return new_ask(fen, f"13{secrets.randbelow(10**16):016d}")
+    def scan(self, code):
+        return self._side.emulator.scan(code)
 
     def arm(self, call, fault):
         name, options = self._side.faults[fault]
@@ -144,6 +198,7 @@ def terminals(tmp_path_factory):
 
 
 @pytest.fixture(params=[*PROFILE_FILES, *NETWORK, "wechat"])
+@pytest.fixture(params=["card", "wechat", "unionpay"])
 def side(request):
     if request.param in PROFILE_FILES:
         emulator = request.getfixturevalue("terminals")(request.param)
@@ -153,6 +208,9 @@ def side(request):
         emulator = request.getfixturevalue("terminals")(request.param)
         emulator.clear_faults()
         return Side(NETWORK[request.param](emulator))
+        return Side(Card(emulator))
+    if request.param == "unionpay":
+        return Side(UnionPay(request.getfixturevalue("unionpay")))
     return Side(Wechat(request.getfixturevalue("wechat")))
 
 
@@ -183,3 +241,20 @@ def test_a_part_is_given_back_once(day_ended, side):
 @pytest.mark.parametrize("fault", ["", "declined", "lost_request"])
 def test_what_was_never_paid_is_not_given_back(fault, side):
     check_nothing_to_give_back(side, fault)
+
+
+@pytest.fixture(params=["wechat", "unionpay"])
+def shown_side(request):
+    if request.param == "unionpay":
+        return Side(UnionPayShown(request.getfixturevalue("unionpay")))
+    return Side(WechatShown(request.getfixturevalue("wechat")))
+
+
+@pytest.mark.parametrize("scenario", SHOWN, ids=lambda one: one.name)
+def test_a_code_that_is_shown_is_paid_once_or_never_can_be(scenario, shown_side):
+    check_shown(scenario, shown_side)
+
+
+@pytest.mark.parametrize("reversal", REVERSALS, ids=lambda one: one.name)
+def test_a_disturbed_close_is_repeated_until_nobody_can_pay(reversal, shown_side):
+    check_close(reversal, shown_side)
