@@ -9,7 +9,9 @@ from typing import Protocol
 
 import msgspec
 
+from terminal_agent.channels import alipay_profile
 from terminal_agent.channels import profile as wechat_profile
+from terminal_agent.channels.alipay import open_alipay
 from terminal_agent.channels.codes import Wallet
 from terminal_agent.channels.key_files import KeyFiles
 from terminal_agent.channels.wechat import open_wechat
@@ -50,6 +52,25 @@ class WechatChannel(msgspec.Struct, frozen=True):
         keys.current()
 
 
+class AlipayChannel(msgspec.Struct, frozen=True):
+    """Alipay with one application's profile."""
+
+    profile: alipay_profile.Profile
+
+    @property
+    def base_url(self) -> str:
+        """Where it answers."""
+        return self.profile.gateway
+
+    def payment(self, clock: Clock, random_bytes: Callable[[int], bytes]) -> Payment:
+        """Return the way to take money with it. Nothing of it needs randomness."""
+        return open_alipay(self.profile, clock)
+
+    def try_keys(self) -> None:
+        """Read every key file once. Raises KeyTrouble."""
+        self.profile.keys.reread().current()
+
+
 ReadChannel = Callable[[str, str, Path, bool], Channel]
 """Make a channel of (text of the profile, its file's name, the folder of its keys, training).
 
@@ -61,4 +82,8 @@ def _wechat(text: str, file_name: str, folder: Path, training: bool) -> Channel:
     return WechatChannel(wechat_profile.read_profile(text, file_name, folder, training=training))
 
 
-READERS: Mapping[Wallet, ReadChannel] = {Wallet.WECHAT: _wechat}
+def _alipay(text: str, file_name: str, folder: Path, training: bool) -> Channel:
+    return AlipayChannel(alipay_profile.read_profile(text, file_name, folder, training=training))
+
+
+READERS: Mapping[Wallet, ReadChannel] = {Wallet.WECHAT: _wechat, Wallet.ALIPAY: _alipay}

@@ -14,14 +14,14 @@ import msgspec
 from subsidy import ids
 from subsidy.records.payment import Evidence
 from terminal_agent.bounded_http import BoundedSession
-from terminal_agent.channels.key_files import KeyFiles, Keys, KeyTrouble
+from terminal_agent.channels.key_files import KeyFiles, Keys
 from terminal_agent.channels.one_exchange import Silence
 from terminal_agent.channels.profile import Profile
 from terminal_agent.channels.read_answer import CURRENCY, RefundSaid, Trade, code_of, evidence_of, read
+from terminal_agent.channels.shared_answers import NO_KEYS, NO_PAY_CODE, mark_with, unclear
 from terminal_agent.channels.signed_client import Reply, SignedClient
 from terminal_agent.checkout.ports import Answer, Ask, Back, Clock, Say
 
-_NOTHING_TO_STORE = "-"
 _ORDERS = "/v3/pay/transactions/out-trade-no/"
 _REFUNDS = "/v3/refund/domestic/refunds"
 
@@ -39,22 +39,14 @@ class WechatPay:
         self._keys = keys
 
     def prepare(self, ask: Ask) -> str | None:
-        """Return "-": nothing must be stored before money may move. None when we have no keys to sign with.
-
-        Whether WeChat Pay can be reached is not asked here.
-        """
-        try:
-            self._keys()
-        except KeyTrouble:
-            return None
-        return _NOTHING_TO_STORE
+        """Return "-": nothing must be stored before money may move. None when we have no keys."""
+        return mark_with(self._keys)
 
     def take(self, ask: Ask) -> Answer:
         """Take the amount from the wallet whose code was shown. This moves money; sent once."""
         assert ask.amount_fen > 0
         if ask.pay_code is None:
-            # A code lives for a minute and is stored nowhere: a restart has none, and sends nothing.
-            return Answer(Say.DECLINED, evidence=Evidence(code="NO_PAY_CODE", text="请重新扫付款码"))
+            return NO_PAY_CODE
         heard = self._post(
             "/v3/pay/transactions/codepay",
             {
@@ -71,7 +63,7 @@ class WechatPay:
             },
         )
         if heard is Silence.NO_KEYS:
-            return Answer(Say.DECLINED, evidence=Evidence(code=heard, text="密钥不可用，未发出任何请求"))
+            return NO_KEYS
         if isinstance(heard, Reply) and 400 <= heard.status < 500:
             code = code_of(heard)
             if code in self._profile.refused:
@@ -96,7 +88,7 @@ class WechatPay:
             f"{_order_path(ask)}/reverse", {"appid": self._profile.appid, "mchid": self._profile.mchid}
         )
         if isinstance(heard, Silence):
-            return _unclear(heard)
+            return unclear(heard)
         code = code_of(heard)
         if code in self._profile.pending:
             return Answer(Say.PENDING, evidence=evidence_of(code=code))
@@ -104,10 +96,10 @@ class WechatPay:
         if found.say is Say.DECLINED:
             # Only together with the confirmation: what is merely unpaid could still be paid.
             done = self._is_confirmed(ask, heard) or found.evidence.code in ("REVOKED", "CLOSED", "REFUND")
-            return msgspec.structs.replace(found, say=Say.APPROVED) if done else _unclear(code)
+            return msgspec.structs.replace(found, say=Say.APPROVED) if done else unclear(code)
         if found.say is Say.APPROVED:
             never = 400 <= heard.status < 500 and code in self._profile.cannot_reverse
-            return Answer(Say.DECLINED, evidence=found.evidence) if never else _unclear(code)
+            return Answer(Say.DECLINED, evidence=found.evidence) if never else unclear(code)
         return found
 
     def refund(self, ask: Ask, back: Back) -> Answer:
@@ -133,7 +125,7 @@ class WechatPay:
                 no = Answer(Say.DECLINED, evidence=evidence_of(code=code))
                 return no if found.say is Say.NOT_FOUND else found
             # "No such order" is seen here for paid ones too.
-            return _unclear(code)
+            return unclear(code)
         return self._judge_refund(ask, back.refund_no, heard)
 
     def refund_query(self, ask: Ask, refund_no: str) -> Answer:
@@ -145,16 +137,16 @@ class WechatPay:
 
     def _judge(self, ask: Ask, heard: Reply | Silence) -> Answer:
         if isinstance(heard, Silence):
-            return _unclear(heard)
+            return unclear(heard)
         if heard.status not in (200, 202):
             code = code_of(heard)
             if code in self._profile.pending:
                 return Answer(Say.PENDING, evidence=evidence_of(code=code))
-            return _unclear(code)
+            return unclear(code)
         trade = read(heard, Trade)
         if trade is None or not self._is_ours(ask, trade):
             # Somebody else's order, so its numbers are not ours to keep either.
-            return _unclear("")
+            return unclear("")
         evidence = evidence_of(
             code=trade.trade_state,
             merchant_no=self._profile.mchid,
@@ -186,12 +178,12 @@ class WechatPay:
 
     def _judge_refund(self, ask: Ask, refund_no: str, heard: Reply | Silence) -> Answer:
         if isinstance(heard, Silence):
-            return _unclear(heard)
+            return unclear(heard)
         if heard.status != 200:
-            return _unclear(code_of(heard))
+            return unclear(code_of(heard))
         said = read(heard, RefundSaid)
         if said is None or (said.out_refund_no, said.out_trade_no) != (refund_no, ask.pay_ref):
-            return _unclear("")
+            return unclear("")
         evidence = evidence_of(
             code=said.status,
             merchant_no=self._profile.mchid,
@@ -238,8 +230,3 @@ def open_wechat(profile: Profile, clock: Clock, random_bytes: Callable[[int], by
 
 def _order_path(ask: Ask) -> str:
     return _ORDERS + quote(ask.pay_ref, safe="")
-
-
-def _unclear(code: str) -> Answer:
-    """Return that nothing is clear. The code is ours or has the shape of one; it proves nothing."""
-    return Answer(Say.UNCLEAR, evidence=Evidence(code=str(code)))

@@ -1,9 +1,9 @@
-"""Both links that take money keep the same promises."""
+"""All links that take money keep the same promises."""
 
-import secrets
 from types import MappingProxyType
 
 import pytest
+from alipay import new_ask as new_alipay_ask
 from emulator import EmulatedTerminal, short_profile
 from payment_contract import (
     REFUNDS,
@@ -50,6 +50,9 @@ class Card:
             profile, lambda: open_serial(str(emulator.link), profile.line), RealClock()
         )
 
+    def new_ask(self, fen):
+        return new_ask(fen)
+
     def end_day(self):
         """Close the batch: then a refund gives back."""
         self.emulator.settle()
@@ -81,9 +84,31 @@ class Wechat:
     def __init__(self, emulator):
         self.emulator = emulator
         self.payment = emulator.channel()
+        self.new_ask = new_ask
 
     def end_day(self):
         """Change nothing: a refund is the same on every day."""
+
+
+class Alipay(Wechat):
+    """Alipay and its emulator."""
+
+    kinds = MappingProxyType({"pay": "taken", "cancel": "given back", "refund": "given back"})
+    calls = MappingProxyType({"take": "pay", "reverse": "cancel", "refund": "refund"})
+    faults = MappingProxyType(
+        {
+            **Wechat.faults,
+            "declined": ("declined", {}),
+            ("refund", "declined"): ("declined", {"code": "ACQ.SELLER_BALANCE_NOT_ENOUGH"}),
+            "strangers_answer": ("previous_answer", {}),
+        }
+    )
+
+    def __init__(self, emulator):
+        super().__init__(emulator)
+        self.new_ask = new_alipay_ask
+        # Whoever asks first has heard nothing of another's.
+        self.payment.query(new_alipay_ask())
 
 
 class Side:
@@ -93,12 +118,11 @@ class Side:
         self._side = side
         self.payment = side.payment
         self.end_day = side.end_day
-
-    def new_ask(self, fen):
-        return new_ask(fen, f"13{secrets.randbelow(10**16):016d}")
+        self.new_ask = side.new_ask
 
     def arm(self, call, fault):
-        name, options = self._side.faults[fault]
+        faults = self._side.faults
+        name, options = faults.get((call, fault)) or faults[fault]
         self._side.emulator.fault(name, on=self._side.calls[call], **options)
 
     def moved(self, pay_ref):
@@ -111,12 +135,14 @@ def terminal(tmp_path_factory):
         yield running
 
 
-@pytest.fixture(params=["card", "wechat"])
+@pytest.fixture(params=["card", "wechat", "alipay"])
 def side(request):
     if request.param == "card":
         emulator = request.getfixturevalue("terminal")
         emulator.clear_faults()
         return Side(Card(emulator))
+    if request.param == "alipay":
+        return Side(Alipay(request.getfixturevalue("alipay")))
     return Side(Wechat(request.getfixturevalue("wechat")))
 
 
