@@ -118,6 +118,7 @@ MAY = {
         "looks whether a register's file is there: it is never made empty",
     ),
     "settlement/reconcile/incoming.py": ("files", "reads what channels and acquirers have sent"),
+    "settlement/reconcile/sources/zip_members.py": ("files", "unpacks a zip, in memory"),
     "settlement/reconcile/lock.py": ("files", "keeps one night from another, until its process ends"),
     "settlement/reconcile/schedule.py": ("threads", "APScheduler's triggers run beside the service"),
     "settlement/reconcile/wiring.py": ("files", "reads the file of the night's sources"),
