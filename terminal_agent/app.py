@@ -12,7 +12,7 @@ from litestar import Litestar
 from subsidy.policy.decide import Because
 from subsidy.wire import v1
 from terminal_agent import system
-from terminal_agent.channels.codes import link_name
+from terminal_agent.channels.codes import link_name, shown_link_name
 from terminal_agent.checkout.apply_subsidy import Checkout
 from terminal_agent.checkout.attempt import Paying
 from terminal_agent.checkout.give_back_goods import Refunding, Returns
@@ -34,6 +34,7 @@ from terminal_agent.sync.line import Line
 from terminal_agent.sync.upload import Uploader
 from terminal_agent.system import Changes, Mailbox, SystemClock
 from terminal_agent.till import app as till_app
+from terminal_agent.till.board import Board
 from terminal_agent.till.routes import Till
 
 
@@ -49,6 +50,7 @@ class Agent:
         self._log = log
         self._clock = SystemClock()
         self._changes = Changes()
+        self._board = Board(self._changes.announce)
         boot = system.random_bytes(8).hex()
         self._sync_box: Mailbox[None] = Mailbox()
         self.journal = SqliteJournal(
@@ -111,7 +113,8 @@ class Agent:
             key=key,
             changes=self._changes,
             terminals_of_tills=config.tills,
-            wallets=frozenset(config.channels),
+            links=frozenset(self._payments),
+            board=self._board,
             wait_s=config.wait_s,
             status=self.status,
             returns=returns,
@@ -169,8 +172,9 @@ class Agent:
                 {
                     "channel": wallet,
                     "open_attempts": sum(
-                        len(self.journal.open_attempts(link_name(wallet, number)))
+                        len(self.journal.open_attempts(name(wallet, number)))
                         for number in self._config.terminals
+                        for name in (link_name, shown_link_name)
                     ),
                 }
                 for wallet in self._config.channels
@@ -195,11 +199,14 @@ class Agent:
             links[number] = terminal.payment(self._clock)
             for wallet, channel in self._config.channels.items():
                 links[link_name(wallet, number)] = channel.payment(self._clock, system.random_bytes)
+                showing = channel.showing(self._clock, system.random_bytes)
+                if showing is not None:
+                    links[shown_link_name(wallet, number)] = showing
         return links
 
     def _lane(self, link: str) -> Lane:
         payment = self._payments[link]
-        paying = Paying(self.journal, payment, self._clock, self.checkout.hold_is_over)
+        paying = Paying(self.journal, payment, self._clock, self.checkout.hold_is_over, self._board)
         resolver = Resolver(self.journal, payment, self._clock, paying)
         refunding = Refunding(self.journal, payment, self._clock)
         return Lane(link, self.journal, payment, paying, resolver, refunding)

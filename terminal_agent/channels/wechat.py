@@ -16,7 +16,7 @@ from subsidy.records.payment import Evidence
 from terminal_agent.bounded_http import BoundedSession
 from terminal_agent.channels.key_files import KeyFiles, Keys
 from terminal_agent.channels.one_exchange import Silence
-from terminal_agent.channels.profile import Profile
+from terminal_agent.channels.profile import Profile, States
 from terminal_agent.channels.read_answer import CURRENCY, RefundSaid, Trade, code_of, evidence_of, read
 from terminal_agent.channels.shared_answers import NO_KEYS, NO_PAY_CODE, mark_with, unclear
 from terminal_agent.channels.signed_client import Reply, SignedClient
@@ -32,9 +32,12 @@ class WechatPay:
     not_found_is_no = False
     reverses_blind = True
 
-    def __init__(self, profile: Profile, client: SignedClient, keys: Callable[[], Keys]) -> None:
+    def __init__(
+        self, profile: Profile, client: SignedClient, keys: Callable[[], Keys], states: States
+    ) -> None:
         self.clocks = profile.clocks
         self._profile = profile
+        self._states = states
         self._client = client
         self._keys = keys
 
@@ -62,17 +65,11 @@ class WechatPay:
                 },
             },
         )
-        if heard is Silence.NO_KEYS:
-            return NO_KEYS
-        if isinstance(heard, Reply) and 400 <= heard.status < 500:
-            code = code_of(heard)
-            if code in self._profile.refused:
-                return Answer(Say.DECLINED, evidence=evidence_of(code=code, text=self._profile.refused[code]))
-        return self._judge(ask, heard)
+        return self._refused(heard) or self._judge(ask, heard)
 
     def query(self, ask: Ask) -> Answer:
         """Say what became of the attempt. "No such order" is NOT_FOUND, and never a no."""
-        path = f"{_order_path(ask)}?{urlencode({'mchid': self._profile.mchid})}"
+        path = f"{order_path(ask)}?{urlencode({'mchid': self._profile.mchid})}"
         heard = self._client.call("GET", path)
         if isinstance(heard, Reply) and heard.status == 404 and code_of(heard) in self._profile.not_found:
             return Answer(Say.NOT_FOUND, evidence=evidence_of(code=code_of(heard)))
@@ -85,7 +82,7 @@ class WechatPay:
         looked up, and counts when the order itself says so.
         """
         heard = self._post(
-            f"{_order_path(ask)}/reverse", {"appid": self._profile.appid, "mchid": self._profile.mchid}
+            f"{order_path(ask)}/reverse", {"appid": self._profile.appid, "mchid": self._profile.mchid}
         )
         if isinstance(heard, Silence):
             return unclear(heard)
@@ -135,6 +132,16 @@ class WechatPay:
             return Answer(Say.NOT_FOUND, evidence=evidence_of(code=code_of(heard)))
         return self._judge_refund(ask, refund_no, heard)
 
+    def _refused(self, heard: Reply | Silence) -> Answer | None:
+        """Return the sure no that an answer to a payment is, None when it is none."""
+        if heard is Silence.NO_KEYS:
+            return NO_KEYS
+        if isinstance(heard, Reply) and 400 <= heard.status < 500:
+            code = code_of(heard)
+            if code in self._profile.refused:
+                return Answer(Say.DECLINED, evidence=evidence_of(code=code, text=self._profile.refused[code]))
+        return None
+
     def _judge(self, ask: Ask, heard: Reply | Silence) -> Answer:
         if isinstance(heard, Silence):
             return unclear(heard)
@@ -154,11 +161,11 @@ class WechatPay:
             success_time=trade.success_time,
         )
         state = trade.trade_state
-        if state in self._profile.pending_states:
+        if state in self._states.pending:
             return Answer(Say.PENDING, evidence=evidence)
         if heard.status != 200:
             return Answer(Say.UNCLEAR, evidence=evidence)
-        if state in self._profile.no_states:
+        if state in self._states.not_paid:
             return Answer(Say.DECLINED, evidence=evidence)
         if state == "REFUND":
             return self._judge_given_back(ask, trade, evidence)
@@ -215,6 +222,14 @@ class WechatPay:
 
 def open_wechat(profile: Profile, clock: Clock, random_bytes: Callable[[int], bytes]) -> WechatPay:
     """Return WeChat Pay as `profile` describes it, over the network."""
+    client, keys = client_of(profile, clock, random_bytes)
+    return WechatPay(profile, client, keys, profile.states)
+
+
+def client_of(
+    profile: Profile, clock: Clock, random_bytes: Callable[[int], bytes]
+) -> tuple[SignedClient, Callable[[], Keys]]:
+    """Return the line of one merchant over the network, and the keys that hold at present."""
     keys = KeyFiles(profile.serial, profile.private_key, profile.platform_keys)
     client = SignedClient(
         session=BoundedSession(clock),
@@ -225,8 +240,9 @@ def open_wechat(profile: Profile, clock: Clock, random_bytes: Callable[[int], by
         random_bytes=random_bytes,
         limits=profile.limits,
     )
-    return WechatPay(profile, client, keys.current)
+    return client, keys.current
 
 
-def _order_path(ask: Ask) -> str:
+def order_path(ask: Ask) -> str:
+    """Return the address of an attempt's order."""
     return _ORDERS + quote(ask.pay_ref, safe="")

@@ -16,14 +16,19 @@ from terminal_agent.emulators.faults import KNOWN, FaultRefused
 from terminal_agent.emulators.run_alipay import Settings as AlipaySettings
 from terminal_agent.emulators.run_alipay import run_alipay
 from terminal_agent.emulators.run_terminal import Settings, run_terminal
+from terminal_agent.emulators.run_unionpay import Settings as UnionPaySettings
+from terminal_agent.emulators.run_unionpay import run_unionpay
 from terminal_agent.emulators.run_wechat import Settings as WechatSettings
 from terminal_agent.emulators.run_wechat import run_wechat
+from terminal_agent.emulators.unionpay_faults import KNOWN as UNIONPAY_KNOWN
+from terminal_agent.emulators.unionpay_signing import KeysUnusable as UnionPayKeysUnusable
 from terminal_agent.emulators.wechat_faults import KNOWN as WECHAT_KNOWN
 from terminal_agent.emulators.wechat_signing import KeysUnusable
 
 _TERMINAL_NO = re.compile(r"EMU[0-9A-Z]{5}", re.ASCII)
 _MERCHANT_NO = re.compile(r"[0-9A-Z]{15}", re.ASCII)
 _MCHID = re.compile(r"EMU[0-9A-Z]{1,29}", re.ASCII)
+_UNIONPAY_NO = re.compile(r"EMU[0-9A-Z]{12}", re.ASCII)
 _APPID = re.compile(r"[0-9A-Za-z]{8,32}", re.ASCII)
 _APP_ID = re.compile(r"EMU[0-9]{13}", re.ASCII)
 _ACCOUNT = re.compile(r"EMU[0-9]{6,29}", re.ASCII)
@@ -176,6 +181,49 @@ def alipay(
             f"{refusal}. Known: {', '.join(ALIPAY_KNOWN)}", param_hint="--fault"
         ) from None
     except (BooksUnusable, AlipayKeysUnusable, OSError) as trouble:
+        typer.echo(f"The emulator cannot go on: {trouble}", err=True)
+        raise typer.Exit(1 if isinstance(trouble, OSError) else _USAGE_ERROR) from None
+
+
+@app.command("unionpay")
+def unionpay(
+    books: Annotated[Path, typer.Option(help="UnionPay's books, one JSON line per event.")],
+    keys: Annotated[Path, typer.Option(help="Folder of both sides' certificates, made at the first start.")],
+    port: Annotated[int, typer.Option(min=0, max=65_535, help="Port of the interface here; 0: any.")] = 0,
+    control: Annotated[int, typer.Option(min=0, max=65_535, help="Port of the control address; 0: any.")] = 0,
+    mer_id: Annotated[str, typer.Option(help="The merchant's 15 characters, beginning with EMU.")] = (
+        "EMU000000000001"
+    ),
+    password_ms: Annotated[
+        int, typer.Option(min=0, max=600_000, help="How long a password takes, asked over 1000 yuan.")
+    ] = 3000,
+    fault: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Go wrong at the next request: NAME or NAME:key=value,... "
+            f"Known: {', '.join(UNIONPAY_KNOWN)}"
+        ),
+    ] = None,
+) -> None:
+    """Be UnionPay QR (online interface 5.1.0) for one merchant, on plain http on this host.
+
+    Prints one JSON line when it is ready, with addresses and keys, and ends on SIGTERM or Ctrl-C. Example:
+
+        terminal-agent emulate unionpay --books /tmp/unionpay.jsonl --keys /tmp/unionpay --fault lost_answer
+
+    While it runs, its control address takes POST, GET and DELETE /faults, GET /books, POST /scan, POST
+    /settle, POST /certificate and GET /file?date=2026-01-31, the settlement files of a day.
+    """
+    if _UNIONPAY_NO.fullmatch(mer_id) is None:
+        raise typer.BadParameter("15 capital letters and digits that begin with EMU", param_hint="--mer-id")
+    settings = UnionPaySettings(port, books, keys, control, mer_id, password_ms, fault or [])
+    try:
+        run_unionpay(settings)
+    except FaultRefused as refusal:
+        raise typer.BadParameter(
+            f"{refusal}. Known: {', '.join(UNIONPAY_KNOWN)}", param_hint="--fault"
+        ) from None
+    except (BooksUnusable, UnionPayKeysUnusable, OSError) as trouble:
         typer.echo(f"The emulator cannot go on: {trouble}", err=True)
         raise typer.Exit(1 if isinstance(trouble, OSError) else _USAGE_ERROR) from None
 

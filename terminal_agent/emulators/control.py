@@ -84,6 +84,14 @@ def read_unplug(body: Body) -> int:
     return ms
 
 
+def read_text(body: Body, name: str) -> str:
+    """Return the one text that a body has."""
+    text = body.get(name)
+    if set(body) != {name} or not isinstance(text, str):
+        raise BodyRefused(f'write {{"{name}": "..."}}')
+    return text
+
+
 def read_nothing(body: Body) -> None:
     """Expect an empty body, for what takes no options."""
     if body:

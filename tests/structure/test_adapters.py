@@ -90,6 +90,16 @@ MAY = {
         "clock files randomness",
         "keys that this emulator makes for itself, and signatures under them",
     ),
+    "terminal_agent/emulators/run_unionpay.py": ("log process threads", "puts UnionPay's side together"),
+    "terminal_agent/emulators/unionpay_books.py": ("clock", "the channel's books, in its own time"),
+    "terminal_agent/emulators/unionpay_http.py": (
+        "clock network process threads",
+        "serves the channel's addresses, with their faults",
+    ),
+    "terminal_agent/emulators/unionpay_signing.py": (
+        "clock files",
+        "certificates that this emulator makes for itself, and signatures under them",
+    ),
     # The centre.
     "settlement/system.py": (
         "clock randomness threads",

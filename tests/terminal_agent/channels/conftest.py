@@ -2,6 +2,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from alipay import EmulatedAlipay
+from unionpay import EmulatedUnionPay
 from wechat import EmulatedWechat, RealClock, new_ask
 
 from terminal_agent.channels.wechat import WechatPay
@@ -35,6 +36,18 @@ def alipay(shared_alipay: EmulatedAlipay) -> EmulatedAlipay:
 @pytest.fixture
 def channel(wechat: EmulatedWechat) -> WechatPay:
     return wechat.channel()
+
+
+@pytest.fixture(scope="package")
+def shared_unionpay(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmulatedUnionPay]:
+    with EmulatedUnionPay.start(tmp_path_factory.mktemp("unionpay")) as running:
+        yield running
+
+
+@pytest.fixture
+def unionpay(shared_unionpay: EmulatedUnionPay) -> EmulatedUnionPay:
+    shared_unionpay.clear_faults()
+    return shared_unionpay
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""All links that take money keep the same promises."""
+"""All links that take money keep the same promises, whichever side shows the code."""
 
 from types import MappingProxyType
 
@@ -9,13 +9,17 @@ from payment_contract import (
     REFUNDS,
     REVERSALS,
     SCENARIOS,
+    SHOWN,
     check,
+    check_close,
     check_nothing_to_give_back,
     check_part,
     check_refund,
     check_reversal,
+    check_shown,
 )
-from wechat import RealClock, new_ask
+from unionpay import new_unionpay_ask, new_unionpay_shown_ask
+from wechat import RealClock, new_ask, new_shown_ask
 
 from terminal_agent.terminals.link_serial import open_serial
 from terminal_agent.terminals.serial_ecr import DrivenTerminal
@@ -90,6 +94,17 @@ class Wechat:
         """Change nothing: a refund is the same on every day."""
 
 
+class WechatShown(Wechat):
+    """WeChat Pay by codes that are shown."""
+
+    calls = MappingProxyType({"take": "native", "reverse": "close", "refund": "refund"})
+
+    def __init__(self, emulator):
+        self.emulator = emulator
+        self.payment = emulator.showing()
+        self.new_ask = new_shown_ask
+
+
 class Alipay(Wechat):
     """Alipay and its emulator."""
 
@@ -111,6 +126,41 @@ class Alipay(Wechat):
         self.payment.query(new_alipay_ask())
 
 
+class UnionPay:
+    """UnionPay QR and its emulator."""
+
+    kinds = Wechat.kinds
+    calls = MappingProxyType({"take": "pay", "reverse": "reverse", "refund": "refund"})
+    faults = MappingProxyType(
+        {
+            **Wechat.faults,
+            "declined": ("declined", {"code": "64"}),
+            "unclear_charged": ("unclear_code", {"charged": True}),
+            "unclear_not_charged": ("unclear_code", {"charged": False}),
+        }
+    )
+
+    def __init__(self, emulator):
+        self.emulator = emulator
+        self.payment = emulator.channel()
+        self.new_ask = new_unionpay_ask
+
+    def end_day(self):
+        """Close the settlement day: nothing is reversed after it."""
+        self.emulator.settle()
+
+
+class UnionPayShown(UnionPay):
+    """UnionPay QR by codes that are shown."""
+
+    calls = MappingProxyType({"take": "show", "reverse": "reverse", "refund": "refund"})
+
+    def __init__(self, emulator):
+        self.emulator = emulator
+        self.payment = emulator.showing()
+        self.new_ask = new_unionpay_shown_ask
+
+
 class Side:
     """One link as the contract sees it."""
 
@@ -119,6 +169,10 @@ class Side:
         self.payment = side.payment
         self.end_day = side.end_day
         self.new_ask = side.new_ask
+        self.says_at_once = not isinstance(side, UnionPay)
+
+    def scan(self, code):
+        return self._side.emulator.scan(code)
 
     def arm(self, call, fault):
         faults = self._side.faults
@@ -135,7 +189,7 @@ def terminal(tmp_path_factory):
         yield running
 
 
-@pytest.fixture(params=["card", "wechat", "alipay"])
+@pytest.fixture(params=["card", "wechat", "alipay", "unionpay"])
 def side(request):
     if request.param == "card":
         emulator = request.getfixturevalue("terminal")
@@ -143,6 +197,8 @@ def side(request):
         return Side(Card(emulator))
     if request.param == "alipay":
         return Side(Alipay(request.getfixturevalue("alipay")))
+    if request.param == "unionpay":
+        return Side(UnionPay(request.getfixturevalue("unionpay")))
     return Side(Wechat(request.getfixturevalue("wechat")))
 
 
@@ -173,3 +229,20 @@ def test_a_part_is_given_back_once(day_ended, side):
 @pytest.mark.parametrize("fault", ["", "declined", "lost_request"])
 def test_what_was_never_paid_is_not_given_back(fault, side):
     check_nothing_to_give_back(side, fault)
+
+
+@pytest.fixture(params=["wechat", "unionpay"])
+def shown_side(request):
+    if request.param == "unionpay":
+        return Side(UnionPayShown(request.getfixturevalue("unionpay")))
+    return Side(WechatShown(request.getfixturevalue("wechat")))
+
+
+@pytest.mark.parametrize("scenario", SHOWN, ids=lambda one: one.name)
+def test_a_code_that_is_shown_is_paid_once_or_never_can_be(scenario, shown_side):
+    check_shown(scenario, shown_side)
+
+
+@pytest.mark.parametrize("reversal", REVERSALS, ids=lambda one: one.name)
+def test_a_disturbed_close_is_repeated_until_nobody_can_pay(reversal, shown_side):
+    check_close(reversal, shown_side)
