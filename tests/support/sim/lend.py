@@ -22,6 +22,7 @@ import terminal_agent.checkout.supervisor
 import terminal_agent.emulators.books
 import terminal_agent.emulators.wechat_books
 import terminal_agent.emulators.wechat_signing
+import terminal_agent.journal.watch
 import terminal_agent.sync.centre
 import terminal_agent.sync.device_key
 import terminal_agent.sync.line
@@ -76,6 +77,7 @@ def _read_once(texts: dict[str, str]) -> dict[str, Pack]:
 
 _private = functools.cache(terminal_agent.channels.key_files._private)
 _public = functools.cache(terminal_agent.channels.key_files._public)
+_triggers_on = functools.cache(terminal_agent.journal.watch._triggers_on)
 
 
 @contextmanager
@@ -98,6 +100,7 @@ def lent() -> Iterator[None]:
         (terminal_agent.emulators.wechat_books, "time", threads.time),
         (terminal_agent.emulators.wechat_signing, "time", threads.time),
         (terminal_agent.emulators.wechat_signing, "secrets", threads.secrets),
+        (terminal_agent.journal.watch, "_triggers_on", _triggers_on),
         (writer, "CHECKPOINT_EVERY_S", _CHECKPOINT_S),
         (os, "_exit", threads.end_process),
         *((GrowingFile, name, _may_die_at(getattr(GrowingFile, name))) for name in ("append", "sync")),
