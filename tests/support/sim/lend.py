@@ -110,7 +110,6 @@ def lent() -> Iterator[None]:
             for name in ("time", "threading", "queue", "secrets")
         ),
     ]
-    signatures.forget()
     before = [(place, name, getattr(place, name)) for place, name, _ in places]
     try:
         for place, name, value in places:

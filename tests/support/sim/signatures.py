@@ -1,19 +1,17 @@
-"""Was this signature made in this world? Then it is known to be right: to reckon it again is dear.
+"""What stands for Ed25519 in a world? A hash under the private key: to reckon curves is most of a message's cost.
 
-The keys are the library's. What none of them has made here is verified as ever.
+Keys are the library's and look the same; whoever has no private key made here signs nothing that one of them
+verifies. The real signatures are tried where messages are (tests/subsidy).
 """
 
 import functools
+import hashlib
 
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-_made: dict[tuple[bytes, bytes], bytes] = {}
-"""What was signed, by public key and signature."""
-
-
-def forget() -> None:
-    """Forget every signature: another world begins."""
-    _made.clear()
+_private_of: dict[bytes, bytes] = {}
+"""The private key of each public one that was made here."""
 
 
 class Public:
@@ -35,16 +33,21 @@ class Public:
 
     def verify(self, signature: bytes, message: bytes) -> None:
         """Raise InvalidSignature unless this key signed the message so."""
-        if _made.get((self._raw, signature)) != message:
+        private = _private_of.get(self._raw)
+        if private is None:
             self._key.verify(signature, message)
+        elif signature != _signature(private, message):
+            raise InvalidSignature
 
 
 class Private:
     """Stands for `Ed25519PrivateKey`."""
 
     def __init__(self, raw: bytes) -> None:
-        self._key = Ed25519PrivateKey.from_private_bytes(raw)
-        self._public_raw = self._key.public_key().public_bytes_raw()
+        self._raw = raw
+        public = Ed25519PrivateKey.from_private_bytes(raw).public_key().public_bytes_raw()
+        self._public = Public.from_public_bytes(public)
+        _private_of[public] = raw
 
     @staticmethod
     @functools.cache
@@ -54,10 +57,12 @@ class Private:
 
     def public_key(self) -> Public:
         """Return the key that verifies."""
-        return Public.from_public_bytes(self._public_raw)
+        return self._public
 
     def sign(self, message: bytes) -> bytes:
         """Return the signature of a message."""
-        signature = self._key.sign(message)
-        _made[self._public_raw, signature] = message
-        return signature
+        return _signature(self._raw, message)
+
+
+def _signature(private: bytes, message: bytes) -> bytes:
+    return hashlib.blake2b(message, key=private).digest()
