@@ -7,6 +7,7 @@ numbers as text, booleans as numbers, unknown fields, nesting beyond 32, NUL, bo
 import json
 import re
 from collections.abc import Callable
+from collections import Counter
 from typing import Any, NoReturn, TypeVar
 
 import msgspec
@@ -77,6 +78,7 @@ def _read_plain(raw: bytes, most_bytes: int, read_fraction: Callable[[str], Any]
             parse_int=_small_int,
             parse_constant=_no_float,
         )
+        _PLAIN.decode(text)
     except json.JSONDecodeError as wrong:
         place = f"line {wrong.lineno}, character {wrong.colno}"
         raise NotStrict("$", f"not JSON at {place}", "Send one JSON value in UTF-8") from None
@@ -97,11 +99,10 @@ def _refuse_depth(text: str) -> None:
 
 
 def _no_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for key, value in pairs:
-        if key in found:
-            raise NotStrict(f"$.{_shown(key)}", "the key stands twice", "Send each field once")
-        found[key] = value
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        twice = next(name for name, times in Counter(name for name, _ in pairs).items() if times > 1)
+        raise NotStrict(f"$.{_shown(twice)}", "the key stands twice", "Send each field once")
     return found
 
 
@@ -123,3 +124,8 @@ def _small_int(text: str) -> int:
 def _without_content(wrong: Exception) -> str:
     found = re.search(r"byte (\d+)", str(wrong))
     return f"at byte {found[1]}" if found else "malformed"
+
+
+_PLAIN = json.JSONDecoder(
+    object_pairs_hook=_no_repeats, parse_float=_no_float, parse_int=_small_int, parse_constant=_no_float
+)

@@ -7,7 +7,7 @@ in `checkout/states.py`; the database refuses any other move.
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from typing import Any
+from typing import Any, NoReturn
 
 import msgspec
 import pysqlite3.dbapi2 as sqlite
@@ -48,16 +48,19 @@ class SqliteJournal(SightingMoves):
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite.Connection]:
-        with self._lock, _explained():
-            self._connection.execute("BEGIN IMMEDIATE")
-            self._wrote_entry = False
+        with self._lock:
             try:
-                yield self._connection
-                self._connection.commit()
-            except BaseException:
-                # Not the statement: after a disk that is full SQLite may have rolled back by itself.
-                self._connection.rollback()
-                raise
+                self._connection.execute("BEGIN IMMEDIATE")
+                self._wrote_entry = False
+                try:
+                    yield self._connection
+                    self._connection.commit()
+                except BaseException:
+                    # Not the statement: after a disk that is full SQLite may have rolled back by itself.
+                    self._connection.rollback()
+                    raise
+            except (sqlite.Error, OSError) as wrong:
+                _explain(wrong)
             wrote_entry = self._wrote_entry
         self._changed()
         if wrote_entry:
@@ -65,8 +68,11 @@ class SqliteJournal(SightingMoves):
 
     @contextmanager
     def _looking(self) -> Iterator[sqlite.Connection]:
-        with self._lock, _explained():
-            yield self._connection
+        with self._lock:
+            try:
+                yield self._connection
+            except (sqlite.Error, OSError) as wrong:
+                _explain(wrong)
 
     def shut(self) -> None:
         """Close the journal."""
@@ -236,6 +242,11 @@ class SqliteJournal(SightingMoves):
         with self._looking() as db:
             return outbox.waiting(db, most)
 
+    def depth(self) -> int:
+        """Return how many entries are not acknowledged."""
+        with self._looking() as db:
+            return outbox.depth(db)
+
     def acknowledged_since(self, since_ms: int) -> int:
         """Return how many entries made since an instant are acknowledged."""
         with self._looking() as db:
@@ -290,15 +301,11 @@ class SqliteJournal(SightingMoves):
         )
 
 
-@contextmanager
-def _explained() -> Iterator[None]:
-    """Turn a fault of disk or file into JournalDown: what to do, instead of what SQLite calls it."""
-    try:
-        yield
-    except (sqlite.Error, OSError) as wrong:
-        if (meant := explained(wrong)) is None:
-            raise
-        raise meant from wrong
+def _explain(wrong: sqlite.Error | OSError) -> NoReturn:
+    """Raise JournalDown for a fault of disk or file: what to do, instead of what SQLite calls it."""
+    if (meant := explained(wrong)) is None:
+        raise wrong
+    raise meant from wrong
 
 
 def _json(value: object) -> str:

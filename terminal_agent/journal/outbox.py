@@ -85,6 +85,11 @@ def waiting(connection: sqlite.Connection, most: int) -> tuple[Waiting, ...]:
     return tuple(Waiting(*row) for row in found)
 
 
+def depth(connection: sqlite.Connection) -> int:
+    """Return how many entries are not acknowledged."""
+    return int(connection.execute("SELECT count(*) FROM outbox WHERE answer IS NULL").fetchone()[0])
+
+
 def acknowledged_since(connection: sqlite.Connection, since_ms: int) -> int:
     """Return how many entries made since an instant are acknowledged."""
     row = connection.execute(

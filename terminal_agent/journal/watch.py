@@ -43,16 +43,23 @@ class Table(msgspec.Struct, frozen=True):
 
 def tables_of(db: sqlite.Connection) -> tuple[Table, ...]:
     """Return the tables whose rows are the journal."""
-    names = db.execute(
-        "SELECT name FROM main.sqlite_schema WHERE type = 'table' AND name <> 'black_box' "
-        "AND substr(name, 1, 1) <> '_' AND substr(name, 1, 7) <> 'sqlite_' ORDER BY name"
-    ).fetchall()
-    found = []
-    for (name,) in names:
-        columns = db.execute("SELECT name, type FROM pragma_table_info(?) ORDER BY cid", (name,)).fetchall()
-        blobs = frozenset(column for column, kind in columns if kind == "BLOB")
-        found.append(Table(name, tuple(column for column, _ in columns), blobs))
-    return tuple(found)
+    found = db.execute(
+        "SELECT made.name, part.name, part.type FROM main.sqlite_schema AS made "
+        "JOIN pragma_table_info(made.name) AS part "
+        "WHERE made.type = 'table' AND made.name <> 'black_box' AND substr(made.name, 1, 1) <> '_' "
+        "AND substr(made.name, 1, 7) <> 'sqlite_' ORDER BY made.name, part.cid"
+    )
+    return tuple(
+        Table(name, tuple(columns), frozenset(column for column, kind in columns.items() if kind == "BLOB"))
+        for name, columns in _by_table(found).items()
+    )
+
+
+def _by_table(found: Iterable[tuple[str, str, str]]) -> dict[str, dict[str, str]]:
+    tables: dict[str, dict[str, str]] = {}
+    for table, column, kind in found:
+        tables.setdefault(table, {})[column] = kind
+    return tables
 
 
 def total_of(db: sqlite.Connection) -> int:
@@ -77,17 +84,22 @@ def watch(db: sqlite.Connection) -> None:
         "CREATE TEMP TABLE changed (no INTEGER PRIMARY KEY, what TEXT, row INTEGER, before TEXT, after TEXT)"
     )
     for table in tables_of(db):
-        new, old = table.image("NEW"), table.image("OLD")
+        for trigger in _triggers_on(table):
+            db.execute(trigger)
+
+
+def _triggers_on(table: Table) -> list[str]:
+    name, new, old = table.name, table.image("NEW"), table.image("OLD")
+    return [
+        f"CREATE TEMP TRIGGER {name}_{event} AFTER {event} ON main.{name} BEGIN "  # noqa: S608
+        "INSERT INTO changed (what, row, before, after) "
+        f"VALUES ('{name}', {row}._rowid_, {before}, {after}); END"
         for event, row, before, after in (
             ("INSERT", "NEW", "NULL", new),
             ("UPDATE", "NEW", old, new),
             ("DELETE", "OLD", old, "NULL"),
-        ):
-            db.execute(
-                f"CREATE TEMP TRIGGER {table.name}_{event} AFTER {event} ON main.{table.name} BEGIN "  # noqa: S608
-                "INSERT INTO changed (what, row, before, after) "
-                f"VALUES ('{table.name}', {row}._rowid_, {before}, {after}); END"
-            )
+        )
+    ]
 
 
 def take_changes(db: sqlite.Connection) -> tuple[tuple[Change, ...], int]:

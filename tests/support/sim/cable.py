@@ -59,7 +59,7 @@ class Cable:
 
     def write(self, data: bytes) -> None:
         """Bring bytes to the terminal."""
-        Here.scheduler.spawn(self.process, "hears", lambda: self._hear(data), len(data) / 960)
+        Here.scheduler.step(self.process, "hears", lambda: self._hear(data), len(data) / 960)
 
     def read(self, wait_s: float) -> bytes:
         """Return what the terminal has said, waiting for its first byte. Raises OSError when unplugged."""
@@ -104,7 +104,7 @@ class Cable:
             step()
             self._note_books()
 
-        Here.scheduler.spawn(self.process, "works", go, seconds)
+        Here.scheduler.step(self.process, "works", go, seconds)
 
     def _note_books(self) -> None:
         for line in self.books.lines[self._noted :]:
