@@ -1,6 +1,6 @@
 """An agent that is killed at any moment, and one in whose outbox very much waits.
 
-Small sizes; `scripts/campaign.py` has the large ones: 1,000 kills, 100,000 entries, 30 days.
+Small sizes; `scripts/simulate.py --campaign` has the large ones: 1,000 kills, 100,000 entries, 30 days.
 """
 
 import time
