@@ -142,10 +142,11 @@ def _that_fit(entries: tuple[Waiting, ...]) -> tuple[Waiting, ...]:
 
 def _statement(connection: sqlite.Connection, upload_no: int) -> v1.Statement:
     still_open = connection.execute(
-        "SELECT record_id, hold_no FROM sale WHERE hold_no IS NOT NULL "
-        "AND (state IN ('ASKING', 'HELD', 'PAYING', 'PARKED') OR record_id IN ("
-        "SELECT record_id FROM outbox WHERE answer IS NULL AND kind IN ('paid', 'closed'))) "
-        "ORDER BY hold_no"
+        "SELECT record_id, hold_no FROM ("
+        "SELECT record_id FROM sale WHERE state IN ('ASKING', 'HELD', 'PAYING', 'PARKED') UNION "
+        "SELECT record_id FROM outbox WHERE answer IS NULL AND kind IN ('paid', 'closed')) "
+        "CROSS JOIN sale USING (record_id) WHERE hold_no IS NOT NULL ORDER BY hold_no LIMIT ?",
+        (_MOST_STATED + 1,),
     ).fetchall()
     upto = number(connection, "hold_no")
     stated = connection.execute("SELECT value FROM counter WHERE name = 'stated_hold_no'").fetchone()

@@ -12,6 +12,7 @@ from sqlite_utils.migrations import Migrations
 migrations = Migrations("terminal_agent.journal")
 
 _OPEN_SALES = "('ASKING', 'HELD', 'PAYING', 'PARKED')"
+_OPEN_ATTEMPTS = "('INTENDED', 'UNKNOWN', 'REVERSING', 'GIVING_BACK')"
 
 _SALE_MOVES = (
     "NEW>REFUSED",
@@ -244,3 +245,18 @@ def black_box(database: Database) -> None:
         "size INTEGER NOT NULL, head TEXT, total INTEGER NOT NULL, own INTEGER NOT NULL) STRICT"
     )
     database.execute("INSERT INTO black_box VALUES (1, 0, 0, NULL, 0, ?)", (zlib.crc32(b"0 0 None 0"),))
+
+
+@migrations()
+def what_is_open_by_index(database: Database) -> None:
+    """Let each start, status and upload be answered from what is open, not from all there was."""
+    for statement in (
+        "DROP INDEX outbox_waiting",
+        # With the answer, NULL as it is, so that SQLite does not look for it in the row.
+        "CREATE INDEX outbox_waiting ON outbox (seq, made_ms, answer) WHERE answer IS NULL",
+        "CREATE INDEX outbox_open ON outbox (kind, record_id, answer) WHERE answer IS NULL",
+        "CREATE INDEX outbox_quarantined ON outbox (seq) WHERE answer = 'quarantined'",
+        f"CREATE INDEX attempt_open ON attempt (terminal_no, record_id) WHERE state IN {_OPEN_ATTEMPTS}",
+        "CREATE INDEX hold_of_sale ON sale (record_id, hold_no) WHERE hold_no IS NOT NULL",
+    ):
+        database.execute(statement)
