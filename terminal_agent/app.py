@@ -36,6 +36,8 @@ from terminal_agent.system import Changes, Mailbox, SystemClock
 from terminal_agent.till import app as till_app
 from terminal_agent.till.routes import Till
 
+_CHECKED_FOR_MS = 86_400_000
+
 
 class NotEnrolled(Exception):
     """This host is no device yet."""
@@ -51,6 +53,7 @@ class Agent:
         self._changes = Changes()
         boot = system.random_bytes(8).hex()
         self._sync_box: Mailbox[None] = Mailbox()
+        self._next_check_ms = 0
         self.journal = SqliteJournal(
             open_journal(config.journal),
             system.new_lock(),
@@ -125,7 +128,12 @@ class Agent:
         for link, box in self._boxes.items():
             self._spawn(f"lane-{link}", partial(self._lane(link).run, box))
         self._spawn("sync", self._sync)
-        schedule.start(self._config.sync_every_s, self._nudge_sync, self.checkout.close_overdue)
+        schedule.start(
+            self._config.sync_every_s,
+            self._nudge_sync,
+            self.checkout.close_overdue,
+            self._guarded("check", self._check_journal),
+        )
         for link in self._links_missing():
             self._log("link.missing", link=link)
         self._log("agent.started", device=self.device.device, shop=self.device.shop)
@@ -223,7 +231,17 @@ class Agent:
     def _nudge_sync(self) -> None:
         self._sync_box.put(None)
 
+    def _check_journal(self) -> None:
+        """Look at the whole journal once a day, when nobody is being served: nothing is sold meanwhile."""
+        if self._clock.steady_ms() < self._next_check_ms or self.journal.unfinished():
+            return
+        self.journal.check()
+        self._next_check_ms = self._clock.steady_ms() + _CHECKED_FOR_MS
+
     def _spawn(self, name: str, run: Callable[[], None]) -> None:
+        system.spawn(name, self._guarded(name, run))
+
+    def _guarded(self, name: str, run: Callable[[], None]) -> Callable[[], None]:
         def guarded() -> None:
             try:
                 run()
@@ -233,7 +251,7 @@ class Agent:
                 self._log("worker.failed", worker=name, error=repr(wrong), exc_info=wrong)
                 system.end_process()
 
-        system.spawn(name, guarded)
+        return guarded
 
 
 def _put(box: Mailbox[Job], record_id: str, no: int, pay_code: Secret | None) -> None:

@@ -5,12 +5,14 @@ report. Nothing is ever taken out: an acknowledged entry is marked with its sign
 """
 
 from collections.abc import Iterable
+from typing import Any
 
 import msgspec
 import pysqlite3.dbapi2 as sqlite
 
 from subsidy.wire import v1
 from subsidy.wire.chain import GENESIS, entry_hash
+from terminal_agent.journal.connection import JournalConnection
 
 # The centre takes a mebibyte. In an upload a body takes 16 bytes for 9, a stated hold a hundred.
 _MOST_BODY_BYTES = 300 << 10
@@ -75,14 +77,14 @@ def append(connection: sqlite.Connection, device: str, epoch: int, entry: v1.Ent
     )
 
 
-def waiting(connection: sqlite.Connection, most: int) -> tuple[Waiting, ...]:
+def waiting(connection: JournalConnection, most: int) -> tuple[Waiting, ...]:
     """Return the oldest entries that are not acknowledged."""
     found = connection.execute(
         "SELECT seq, record_id, kind, prev, hash, body, made_ms FROM outbox "
         "WHERE answer IS NULL ORDER BY seq LIMIT ?",
         (most,),
     )
-    return tuple(Waiting(*row) for row in found)
+    return tuple(_trusted(connection, row) for row in found)
 
 
 def acknowledged_since(connection: sqlite.Connection, since_ms: int) -> int:
@@ -101,17 +103,17 @@ def wait_again(connection: sqlite.Connection, since_ms: int) -> None:
     connection.execute("UPDATE outbox SET answer = NULL, ack = NULL WHERE made_ms >= ?", (since_ms,))
 
 
-def close_waiting(connection: sqlite.Connection, record_id: str) -> Waiting | None:
+def close_waiting(connection: JournalConnection, record_id: str) -> Waiting | None:
     """Return the `closed` entry of a sale when it is not acknowledged."""
     row = connection.execute(
         "SELECT seq, record_id, kind, prev, hash, body, made_ms FROM outbox "
         "WHERE record_id = ? AND kind = 'closed' AND answer IS NULL",
         (record_id,),
     ).fetchone()
-    return Waiting(*row) if row else None
+    return _trusted(connection, row) if row else None
 
 
-def cut_batch(connection: sqlite.Connection, most: int) -> Batch:
+def cut_batch(connection: JournalConnection, most: int) -> Batch:
     """Number an upload and cut its entries and statement from one state of the journal.
 
     A hold is open from the moment its number exists until its `paid` or `closed` entry is
@@ -128,6 +130,12 @@ def cut_batch(connection: sqlite.Connection, most: int) -> Batch:
         head_hash=head[1],
         statement=_statement(connection, upload_no),
     )
+
+
+def _trusted(connection: JournalConnection, row: tuple[Any, ...]) -> Waiting:
+    found = Waiting(*row)
+    connection.trust(found.record_id)
+    return found
 
 
 def _that_fit(entries: tuple[Waiting, ...]) -> tuple[Waiting, ...]:

@@ -260,3 +260,18 @@ def what_is_open_by_index(database: Database) -> None:
         "CREATE INDEX hold_of_sale ON sale (record_id, hold_no) WHERE hold_no IS NOT NULL",
     ):
         database.execute(statement)
+
+
+@migrations()
+def sums_by_sale(database: Database) -> None:
+    """Keep what the rows of each sale come to, so that a sale is looked at when it is used.
+
+    `_kept_sum` is filled when the next black box is begun. A journal that was found damaged is doubted: its
+    next start looks at all of it.
+    """
+    for statement in (
+        "CREATE TABLE _kept_sum (whose TEXT PRIMARY KEY, total INTEGER NOT NULL) STRICT, WITHOUT ROWID",
+        "CREATE INDEX key_of_record ON idempotency_key (record_id)",
+        "ALTER TABLE black_box ADD COLUMN doubted INTEGER NOT NULL DEFAULT 0",
+    ):
+        database.execute(statement)
