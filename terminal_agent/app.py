@@ -42,6 +42,8 @@ from terminal_agent.traces.write_trace import Note, TraceFile
 
 _A_WHILE_S = 60.0
 
+_CHECKED_FOR_MS = 86_400_000
+
 
 class NotEnrolled(Exception):
     """This host is no device yet."""
@@ -58,6 +60,7 @@ class Agent:
         self._board = Board(self._changes.announce)
         boot = system.random_bytes(8).hex()
         self._sync_box: Mailbox[None] = Mailbox()
+        self._next_check_ms = 0
         self.journal = SqliteJournal(
             open_journal(config.journal),
             system.new_lock(),
@@ -134,7 +137,12 @@ class Agent:
             self._spawn(f"lane-{link}", partial(self._lane(link).run, box))
             self._listen(link)
         self._spawn("sync", self._sync)
-        schedule.start(self._config.sync_every_s, self._nudge_sync, self.checkout.close_overdue)
+        schedule.start(
+            self._config.sync_every_s,
+            self._nudge_sync,
+            self.checkout.close_overdue,
+            self._guarded("check", self._check_journal),
+        )
         for link in self._links_missing():
             self._log("link.missing", link=link)
         self._log("agent.started", device=self.device.device, shop=self.device.shop)
@@ -263,7 +271,17 @@ class Agent:
     def _nudge_sync(self) -> None:
         self._sync_box.put(None)
 
+    def _check_journal(self) -> None:
+        """Look at the whole journal once a day, when nobody is being served: nothing is sold meanwhile."""
+        if self._clock.steady_ms() < self._next_check_ms or self.journal.unfinished():
+            return
+        self.journal.check()
+        self._next_check_ms = self._clock.steady_ms() + _CHECKED_FOR_MS
+
     def _spawn(self, name: str, run: Callable[[], None]) -> None:
+        system.spawn(name, self._guarded(name, run))
+
+    def _guarded(self, name: str, run: Callable[[], None]) -> Callable[[], None]:
         def guarded() -> None:
             try:
                 run()
@@ -273,7 +291,7 @@ class Agent:
                 self._log("worker.failed", worker=name, error=repr(wrong), exc_info=wrong)
                 system.end_process()
 
-        system.spawn(name, guarded)
+        return guarded
 
 
 def _put(box: Mailbox[Job], record_id: str, no: int, pay_code: Secret | None) -> None:
