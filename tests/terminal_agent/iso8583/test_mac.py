@@ -1,17 +1,12 @@
 from functools import partial
 
 import pytest
-from iso8583_messages import SALE, codec
+from iso8583_messages import PUBLISHED, PUBLISHED_KEY, SALE, codec
 
 from terminal_agent.iso8583.faults import KeyFault, MessageFault
 from terminal_agent.iso8583.mac import MACS, cut_mac, fits
 
-# A message that was published to explain the MAC, and the key that goes with it.
-PUBLISHED = bytes.fromhex(
-    "0200302004C020C0981100000000000000005100183402100006324392260009942820D13121011200843931363638383031"
-    "34303030303030303030303030303031313536ACF46E73838A82F92600000000000000000822000001"
-)
-SINGLE = bytes.fromhex("C24A8FB57AA20123")
+SINGLE = PUBLISHED_KEY
 DOUBLE = bytes.fromhex("0123456789ABCDEFFEDCBA9876543210")
 
 
