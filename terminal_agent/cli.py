@@ -23,6 +23,7 @@ from terminal_agent.checkout.supervisor import hash_of
 from terminal_agent.cli_trace import app as trace_app
 from terminal_agent.config import Config, read_config
 from terminal_agent.emulators.cli import app as emulate_app
+from terminal_agent.iso8583_cli import app as iso8583_app
 from terminal_agent.journal.journal import SqliteJournal
 from terminal_agent.journal.mend import look as look_at_journal
 from terminal_agent.journal.mend import mend as mend_journal
@@ -40,6 +41,7 @@ outbox_app = typer.Typer(no_args_is_help=True, help="What waits for the centre."
 app.add_typer(outbox_app, name="outbox")
 app.add_typer(emulate_app, name="emulate")
 app.add_typer(trace_app, name="trace")
+app.add_typer(iso8583_app, name="iso8583")
 
 ConfigOption = Annotated[Path, typer.Option("--config", help="The agent's YAML file.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]

@@ -18,7 +18,7 @@ from subsidy.strict.yaml_text import Node
 from terminal_agent.channels.codes import Wallet
 from terminal_agent.channels.wallets import READERS, Channel
 from terminal_agent.checkout.supervisor import LONGEST_NAME, problem_of_hash
-from terminal_agent.terminals.drivers import DRIVERS, Terminal
+from terminal_agent.terminals.drivers import DRIVERS, Numbered, Terminal
 
 _TERMINAL_NO = re.compile(r"[0-9A-Z]{8}", re.ASCII)
 _LOOPBACK = ("127.0.0.1", "localhost")
@@ -110,7 +110,18 @@ def _terminal(path: Path, number: str, node: Node, *, training: bool) -> Termina
             f"{number} is an emulator", "Name a real terminal, or set `training: true` where no money moves"
         )
     file = path.parent / keys["profile"].text()
-    return driver(keys["port"].text(), read_text(file), str(file))
+    terminal = driver(keys["port"].text(), read_text(file), str(file))
+    if isinstance(terminal, Numbered):
+        if terminal.number != number:
+            raise keys["profile"].wrong(
+                f"the profile is of terminal {terminal.number}", f"Give {number} a profile of its own"
+            )
+        if terminal.for_training_only and not training:
+            raise keys["profile"].wrong(
+                "the profile's pinpad is for training",
+                "Name a real one, or set `training: true` where no money moves",
+            )
+    return terminal
 
 
 def _channels(path: Path, node: Node, *, training: bool) -> dict[Wallet, Channel]:

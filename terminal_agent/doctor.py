@@ -110,11 +110,14 @@ def _terminal(number: str, terminal: Terminal) -> Finding:
     if isinstance(terminal, RelayTerminal):
         return _watched(number, terminal)
     trace = terminal.payment(SystemClock()).prepare(Ask(pay_ref="", amount_fen=1, operator="", till_no=""))
+    # As for giving back: no shopper is asked for a card.
+    ask = Ask(pay_ref="", amount_fen=1, operator="", till_no="", mark="")
+    trace = terminal.payment(SystemClock()).prepare(ask)
     return Finding(
         f"terminal {number}",
         trace is not None,
-        f"last trace {trace}" if trace is not None else f"no answer on {terminal.port}",
-        "Check cable, port and that the terminal is in MIS mode",
+        f"answers: {trace}" if trace is not None else f"no answer on {terminal.port}",
+        "Check cable or network, port, and that the terminal is in MIS mode",
     )
 
 

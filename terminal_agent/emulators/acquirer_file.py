@@ -18,17 +18,18 @@ from collections.abc import Iterable
 
 from terminal_agent.emulators.books import Line
 from terminal_agent.emulators.control import Body, BodyRefused
+from terminal_agent.emulators.host_books import HostLine
 
 _KINDS = ("sale", "void", "refund")
 HEADER = ("settle_date", "mid", "tid", "batch", "trace", "rrn", "auth", "kind", "fen", "pay_ref")
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 
 
-def settlement_file(lines: Iterable[Line], day: str) -> str:
+def settlement_file(lines: Iterable[Line | HostLine], day: str) -> str:
     """Return the file of a day (Shanghai, 2026-01-31) as text."""
     # By terminal and trace, as of each line: a counter that has reached its last number begins anew.
     pay_refs: dict[tuple[str, str], str] = {}
-    moved: list[tuple[Line, str]] = []
+    moved: list[tuple[Line | HostLine, str]] = []
     for line in lines:
         if line.kind == "sale":
             pay_refs[line.tid, line.trace] = line.pay_ref

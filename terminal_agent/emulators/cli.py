@@ -13,6 +13,9 @@ from terminal_agent.emulators.books import BooksUnusable
 from terminal_agent.emulators.faults import KNOWN, FaultRefused
 from terminal_agent.emulators.run_line_terminal import Settings as LineSettings
 from terminal_agent.emulators.run_line_terminal import run_line_terminal
+from terminal_agent.emulators.host_faults import KNOWN as HOST_KNOWN
+from terminal_agent.emulators.run_host import Settings as HostSettings
+from terminal_agent.emulators.run_host import run_host
 from terminal_agent.emulators.run_terminal import Settings, run_terminal
 from terminal_agent.emulators.run_wechat import Settings as WechatSettings
 from terminal_agent.emulators.run_wechat import run_wechat
@@ -24,6 +27,8 @@ _MERCHANT_NO = re.compile(r"[0-9A-Z]{15}", re.ASCII)
 _MCHID = re.compile(r"EMU[0-9A-Z]{1,29}", re.ASCII)
 _APPID = re.compile(r"[0-9A-Za-z]{8,32}", re.ASCII)
 _ADDRESS = re.compile(r"([0-9A-Za-z.-]+):([1-9][0-9]{0,4})", re.ASCII)
+_TMK = re.compile(r"[0-9A-Fa-f]{32}", re.ASCII)
+_TRAINING_TMK = "0123456789ABCDEFFEDCBA9876543210"
 _USAGE_ERROR = 2
 
 app = typer.Typer(
@@ -75,6 +80,43 @@ def terminal(
         run_terminal(settings)
     except FaultRefused as refusal:
         raise typer.BadParameter(f"{refusal}. Known: {', '.join(KNOWN)}", param_hint="--fault") from None
+    except (BooksUnusable, OSError) as trouble:
+        typer.echo(f"The emulator cannot go on: {trouble}", err=True)
+        raise typer.Exit(_USAGE_ERROR if isinstance(trouble, BooksUnusable) else 1) from None
+
+
+@app.command("acquirer")
+def acquirer(
+    books: Annotated[Path, typer.Option(help="The acquirer's books, one JSON line per transaction.")],
+    port: Annotated[int, typer.Option(min=0, max=65_535, help="TCP port on this host; 0: any.")] = 0,
+    control: Annotated[int, typer.Option(min=0, max=65_535, help="Port of the control address; 0: any.")] = 0,
+    tmk: Annotated[str, typer.Option(help="The terminals' master key: 32 hex digits, of no real one.")] = (
+        _TRAINING_TMK
+    ),
+    work_ms: Annotated[int, typer.Option(min=0, max=600_000, help="How long the host takes.")] = 50,
+    fault: Annotated[
+        list[str] | None,
+        typer.Option(
+            help=f"Go wrong at the next request: NAME or NAME:key=value,... Known: {', '.join(HOST_KNOWN)}"
+        ),
+    ] = None,
+) -> None:
+    """Be an acquirer's ISO 8583 host for terminals that begin with EMU, on a plain TCP line on this host.
+
+    Prints one JSON line when it is ready, and ends on SIGTERM or Ctrl-C. Example:
+
+        terminal-agent emulate acquirer --books /tmp/acquirer.jsonl --port 8583 --fault lost_answer
+
+    While it runs, its control address takes POST, GET and DELETE /faults, GET /books, POST /settle, which
+    closes a terminal's batch, and GET /file?date=2026-01-31, the settlement file of a day.
+    """
+    if _TMK.fullmatch(tmk) is None:
+        raise typer.BadParameter("32 hex digits", param_hint="--tmk")
+    settings = HostSettings(port, books, control, bytes.fromhex(tmk), work_ms, fault or [])
+    try:
+        run_host(settings)
+    except FaultRefused as refusal:
+        raise typer.BadParameter(f"{refusal}. Known: {', '.join(HOST_KNOWN)}", param_hint="--fault") from None
     except (BooksUnusable, OSError) as trouble:
         typer.echo(f"The emulator cannot go on: {trouble}", err=True)
         raise typer.Exit(_USAGE_ERROR if isinstance(trouble, BooksUnusable) else 1) from None

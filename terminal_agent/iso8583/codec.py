@@ -13,10 +13,8 @@ from subsidy.masking import mask_pan, scrub
 from terminal_agent.iso8583 import field_codecs, tlv
 from terminal_agent.iso8583.dialect import MAC_FIELD, Dialect, Field
 from terminal_agent.iso8583.faults import MessageFault, shape
+from terminal_agent.iso8583.mac import Seal
 from terminal_agent.iso8583.parts import MTI, PARTS, Parts, Read, Write
-
-Seal = Callable[[bytes], bytes]
-"""Make the 8 bytes of field 64 from what the MAC is made over."""
 
 _START = 10  # MTI and bitmap
 _MOST_PLANS = 1024
@@ -97,6 +95,13 @@ class Codec:
         if not clear_test_card:
             _mask(fields, parts, plan)
         return Message(mti, fields, parts)
+
+    def keys_of(self, body: bytes) -> bytes:
+        """Return field 62 of a sign-in's answer as it is, for the pinpad alone: keys under its master key.
+
+        Raises MessageFault.
+        """
+        return bytes.fromhex(self.decode(body, clear_test_card=True).fields.get("62", ""))
 
     def encode(
         self, mti: str, fields: Mapping[str, str | Mapping[str, str]], seal: Seal | None = None

@@ -18,6 +18,9 @@ from terminal_agent.iso8583.faults import KeyFault, MessageFault
 
 MacOf = Callable[[bytes, bytes], bytes]
 
+Seal = Callable[[bytes], bytes]
+"""Make the 8 bytes of field 64 from what the MAC is made over, with a key that only it knows."""
+
 _MAC_BYTES = 8
 _FIRST_BYTE_OF_64, _BIT_64 = 9, 1  # the last byte of the bitmap, and the bit in it
 
@@ -65,10 +68,10 @@ def cut_mac(body: bytes) -> tuple[bytes, bytes]:
     return body[:-_MAC_BYTES], body[-_MAC_BYTES:]
 
 
-def fits(mac_of: MacOf, key: bytes, body: bytes) -> bool:
-    """Whether the MAC that a message carries is the right one. Raises KeyFault and MessageFault."""
+def fits(seal: Seal, body: bytes) -> bool:
+    """Whether the MAC that a message carries is the one that `seal` makes. Raises MessageFault."""
     data, mac = cut_mac(body)
-    return hmac.compare_digest(mac_of(key, data), mac)
+    return hmac.compare_digest(seal(data), mac)
 
 
 def _of_hex_text(encipher: Callable[[bytes], bytes], data: bytes, size: int) -> bytes:

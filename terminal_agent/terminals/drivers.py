@@ -4,15 +4,20 @@ A driver is one row of `DRIVERS`: the name that stands in the shop's configurati
 a profile for it.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from functools import partial
+from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 import msgspec
 from msgspec.structs import replace
 
+from catalog_sync.packs import read_text
 from subsidy.strict.yaml_text import FileError
 from terminal_agent.checkout.ports import Clock, Payment
+from terminal_agent.iso8583.codec import Codec
+from terminal_agent.iso8583.dialect import Dialect, read_dialect
 from terminal_agent.terminals import profile as stx_lrc
 from terminal_agent.terminals.link_serial import OpenLink, open_serial
 from terminal_agent.terminals.relay import profile as relay
@@ -21,6 +26,12 @@ from terminal_agent.terminals.relay.hand_over import HandOver
 from terminal_agent.terminals.relay.observer import Observer
 from terminal_agent.terminals.relay.payment import WatchedTerminal
 from terminal_agent.terminals.relay.understand import Reader
+from terminal_agent.terminals.direct import profile as direct
+from terminal_agent.terminals.direct.driver import DirectTerminal
+from terminal_agent.terminals.direct.line import LineProfile, dial, trusting
+from terminal_agent.terminals.direct.session import Session
+from terminal_agent.terminals.direct.training_pinpad import TrainingPinpad
+from terminal_agent.terminals.link_serial import open_serial
 from terminal_agent.terminals.serial_ecr import DrivenTerminal
 from terminal_agent.traces.mask_frames import ISO8583, STX_LRC, iso8583_mask, mask_stx_lrc
 from terminal_agent.traces.serial_link import recorded
@@ -99,6 +110,47 @@ class RelayTerminal(msgspec.Struct, frozen=True):
         return replace(self, recorder=recorder)
 
 
+@runtime_checkable
+class Numbered(Protocol):
+    """A terminal whose profile names its number: it must be the one in the shop's configuration."""
+
+    @property
+    def number(self) -> str:
+        """Which terminal it is to its acquirer."""
+
+    @property
+    def for_training_only(self) -> bool:
+        """Whether it may be used only where no money moves."""
+
+
+class HostTerminal(msgspec.Struct, frozen=True):
+    """A terminal that we are ourselves to its acquirer's host, over ISO 8583."""
+
+    port: str
+    address: tuple[str, int]
+    profile: direct.Profile
+    dialect: Dialect
+    line: LineProfile
+    memory: Path
+
+    @property
+    def number(self) -> str:
+        """Which terminal it is to its acquirer."""
+        return self.profile.terminal_no
+
+    @property
+    def for_training_only(self) -> bool:
+        """Whether it may be used only where no money moves."""
+        return self.profile.pinpad == direct.TRAINING
+
+    def payment(self, clock: Clock) -> Payment:
+        """Return the way to take money at it."""
+        pinpad = TrainingPinpad(self.memory, self.dialect.mac)
+        line = partial(dial, self.address, self.line)
+        session = Session(self.profile, Codec(self.dialect), pinpad, line, clock)
+        return DirectTerminal(self.profile, session, pinpad, clock)
+
+
 ReadTerminal = Callable[[str, str, str], Terminal]
 """Make a terminal of (port, text of the profile, name of the profile's file). Raises FileError."""
 
@@ -122,3 +174,37 @@ def _relay(port: str, text: str, file_name: str) -> Terminal:
 
 
 DRIVERS: Mapping[str, ReadTerminal] = {stx_lrc.FAMILY: _stx_lrc, relay.FAMILY: _relay}
+def _iso8583_direct(port: str, text: str, file_name: str) -> Terminal:
+    profile = direct.read_profile(text, file_name)
+    folder = Path(file_name).parent
+    dialect_file = folder / profile.dialect
+    tls = None
+    if profile.authorities:
+        try:
+            tls = trusting(read_text(folder / profile.authorities))
+        except ValueError as wrong:
+            place = str(folder / profile.authorities)
+            raise FileError(place, 1, "", str(wrong), "Write certificates in PEM form") from None
+    return HostTerminal(
+        port=port,
+        address=_address(port, file_name),
+        profile=profile,
+        dialect=read_dialect(read_text(dialect_file), str(dialect_file)),
+        line=LineProfile(profile.connect_s, tls, profile.server_name),
+        memory=folder / profile.memory,
+    )
+
+
+def _address(port: str, file_name: str) -> tuple[str, int]:
+    host, _, number = port.rpartition(":")
+    if not host or not re.fullmatch(r"[1-9][0-9]{0,4}", number, re.ASCII) or int(number) > 65_535:
+        raise FileError(
+            file_name, 1, "port", f"{port!r} is no host and port", 'Write it as in "10.0.0.1:8583"'
+        )
+    return host, int(number)
+
+
+DRIVERS: Mapping[str, ReadTerminal] = {
+    stx_lrc.FAMILY: _stx_lrc,
+    direct.FAMILY: _iso8583_direct,
+}

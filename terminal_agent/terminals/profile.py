@@ -81,7 +81,7 @@ def read_profile(text: str, file_name: str) -> Profile:
     return Profile(
         line=read_line(root["line"]),
         manners=_read_manners(root["exchange"]),
-        clocks=_read_clocks(root["clocks"]),
+        clocks=read_clocks(root["clocks"]),
         codes=_read_codes(codes),
         unsure_back=_read_unsure_back(codes),
     )
@@ -108,7 +108,8 @@ def _read_manners(node: yaml_text.Node) -> Manners:
     )
 
 
-def _read_clocks(node: yaml_text.Node) -> Clocks:
+def read_clocks(node: yaml_text.Node) -> Clocks:
+    """Return the clocks of a profile, whole milliseconds there and seconds here. Raises FileError."""
     names = [field.removesuffix("_s") for field in Clocks.__struct_fields__]
     keys = node.mapping(required=[f"{name}_ms" for name in names])
     # A reversal may follow at once; every other wait must be one.

@@ -59,6 +59,8 @@ MAY = {
     ),
     "terminal_agent/traces/write_trace.py": ("files", "what passed on a link, masked, while it is asked for"),
     "terminal_agent/cli_trace.py": ("files", "writes a case file, and never over another"),
+    "terminal_agent/terminals/direct/line.py": ("network", "the line to an acquirer's host"),
+    "terminal_agent/terminals/direct/training_pinpad.py": ("files", "the training pinpad's counter"),
     "terminal_agent/till/app.py": (
         "threads network",
         "serves the till API, with room for requests that wait",
@@ -78,6 +80,13 @@ MAY = {
     "terminal_agent/emulators/pty_link.py": ("serial files process", "a pseudo-terminal behind a link"),
     "terminal_agent/emulators/run_terminal.py": ("clock files process log", "puts it together, transcript"),
     "terminal_agent/emulators/terminal.py": ("process", "the fault that kills the agent at a point"),
+    "terminal_agent/emulators/run_host.py": ("log process threads", "puts the acquirer's host together"),
+    "terminal_agent/emulators/host.py": ("clock randomness", "session keys, and the host's own time"),
+    "terminal_agent/emulators/host_books.py": ("clock", "the host's books, in its own time"),
+    "terminal_agent/emulators/host_line.py": (
+        "clock network process threads",
+        "serves the host's line, with its faults",
+    ),
     "terminal_agent/emulators/run_wechat.py": ("log process threads", "puts WeChat's side together"),
     "terminal_agent/emulators/wechat_books.py": ("clock", "the channel's books, in its own time"),
     "terminal_agent/emulators/wechat_http.py": (

@@ -253,7 +253,9 @@ def _undo(side: Side, ask: Ask, evidence: Evidence, taken: tuple[int, ...]) -> N
     # Later askers, such as a restarted agent, no longer have the payment code.
     late = msgspec.structs.replace(ask, pay_code=None)
     if taken or side.payment.reverses_blind:
-        _until(lambda: side.payment.reverse(late, evidence), frozenset({Say.APPROVED}))
+        # Of what was never taken the other side may as well say that it knows of no such payment.
+        undone = frozenset({Say.APPROVED} if taken else {Say.APPROVED, Say.NOT_FOUND})
+        _until(lambda: side.payment.reverse(late, evidence), undone)
         assert side.payment.reverse(late, evidence).say is not Say.DECLINED
         assert side.payment.query(late).say is not Say.APPROVED
     else:

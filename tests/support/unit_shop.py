@@ -253,20 +253,21 @@ class LoggedJournal:
 class UnitShop:
     """One till, one terminal. `restart` is what the agent does when it starts on the same journal."""
 
-    def __init__(self, folder: Path, channel: Payment | None = None) -> None:
-        """Open a shop; with a real `channel` its clocks go at the host's pace."""
+    def __init__(self, folder: Path, channel: Payment | None = None, terminal: Payment | None = None) -> None:
+        """Open a shop; with a real `channel` or `terminal` its clocks go at the host's pace."""
         self.log: list[str] = []
-        self.clock = TwoClocks() if channel is None else RealWaits()
+        all_scripted = channel is None and terminal is None
+        self.clock = TwoClocks() if all_scripted else RealWaits()
         self.centre = ScriptedCentre(self.clock, self.log)
-        self.payment = ScriptedPayment(self.clock, self.log)
+        self.payment: Any = ScriptedPayment(self.clock, self.log) if terminal is None else terminal
         scripted = ScriptedPayment(self.clock, self.log, "phone ")
         scripted.not_found_is_no, scripted.reverses_blind = False, True
         scripted.clocks = CHANNEL_CLOCKS
         scripted.mark = "-"
         self.channel: Any = scripted if channel is None else channel
         self.connection = open_journal(folder / "journal.db")
-        # A real channel knows the orders of every test before.
-        seed = b"" if channel is None else secrets.token_bytes(8)
+        # A real link knows the orders of every test before.
+        seed = b"" if all_scripted else secrets.token_bytes(8)
         self._random = (hashlib.sha256(b"%s%d" % (seed, n)).digest() for n in itertools.count())
         self._numbers = itertools.count(1)
         self._boots = itertools.count(1)

@@ -1,15 +1,12 @@
+from functools import partial
+
 import pytest
-from iso8583_messages import SALE, codec
+from iso8583_messages import PUBLISHED, PUBLISHED_KEY, SALE, codec
 
 from terminal_agent.iso8583.faults import KeyFault, MessageFault
 from terminal_agent.iso8583.mac import MACS, cut_mac, fits
 
-# A message that was published to explain the MAC, and the key that goes with it.
-PUBLISHED = bytes.fromhex(
-    "0200302004C020C0981100000000000000005100183402100006324392260009942820D13121011200843931363638383031"
-    "34303030303030303030303030303031313536ACF46E73838A82F92600000000000000000822000001"
-)
-SINGLE = bytes.fromhex("C24A8FB57AA20123")
+SINGLE = PUBLISHED_KEY
 DOUBLE = bytes.fromhex("0123456789ABCDEFFEDCBA9876543210")
 
 
@@ -36,14 +33,15 @@ def test_a_key_of_another_size_is_refused_and_not_shown(name):
 
 @pytest.mark.parametrize(("name", "key"), [("cup", SINGLE), ("x919", DOUBLE)])
 def test_one_changed_bit_anywhere_spoils_the_mac(name, key):
-    body = codec().encode("0200", SALE, seal=lambda data: MACS[name](key, data))
-    assert fits(MACS[name], key, body)
+    seal = partial(MACS[name], key)
+    body = codec().encode("0200", SALE, seal)
+    assert fits(seal, body)
     for at in range(len(body)):
         if at == 9:
             continue  # where bit 64 itself stands
         changed = bytearray(body)
         changed[at] ^= 0x10
-        assert not fits(MACS[name], key, bytes(changed))
+        assert not fits(seal, bytes(changed))
 
 
 def test_a_message_without_a_mac_says_so():

@@ -9,6 +9,7 @@ import time
 
 from iso8583_messages import APPROVAL, SALE, codec
 
+from terminal_agent.iso8583.dialect import Frame
 from terminal_agent.iso8583.faults import Iso8583Fault
 from terminal_agent.iso8583.framing import FrameReader, close_frame, open_frame
 
@@ -47,7 +48,11 @@ def test_mutated_frames_raise_nothing_but_our_faults_and_take_no_time():
     slowest = 0.0
     for no in range(COUNT):
         one, frame = frames[no % len(frames)]
+        # Half of them with a length that fits: then what is read is the message.
         line = mutated(chance, frame)
+        if no % 8 < 4:
+            width = 2 if one.dialect.frame.length == "bin2" else 4
+            line = close_frame(Frame(one.dialect.frame.length, "", ""), line[width:])
         before = time.process_time()
         try:
             for content in FrameReader(one.dialect.frame).feed(line):
@@ -58,4 +63,5 @@ def test_mutated_frames_raise_nothing_but_our_faults_and_take_no_time():
         slowest = max(slowest, time.process_time() - before)
     print(f"{COUNT} frames: {read} read, {refused} refused, the slowest took {slowest * 1000:.2f} ms of CPU")
     assert slowest < MOST_CPU_S
-    assert refused > COUNT / 4
+    assert refused > COUNT / 2
+    assert read > COUNT / 20

@@ -1,0 +1,222 @@
+"""How is money taken, undone and given back by speaking ISO 8583 to the acquirer ourselves?
+
+The host has no question "what became of it?". It has the reversal: what is not known is undone by the numbers
+in the mark, again and again until the host says so. A yes is one only when its MAC is right. What is
+remembered here may be lost at any moment: without it the driver only asks once more.
+"""
+
+from enum import Enum, auto
+
+from subsidy.calendar import day_of_ms
+from subsidy.records.payment import Evidence
+from terminal_agent.checkout.ports import Answer, Ask, Back, Clock, Say
+from terminal_agent.terminals.direct import messages
+from terminal_agent.terminals.direct.line import NoLine
+from terminal_agent.terminals.direct.messages import BackMark, Fields, SaleMark
+from terminal_agent.terminals.direct.pinpad import Pinpad, PinpadFault, Use
+from terminal_agent.terminals.direct.profile import CodeClass, Profile
+from terminal_agent.terminals.direct.session import Heard, Session
+
+UNCLEAR = Answer(Say.UNCLEAR)
+_TAKEN = (CodeClass.APPROVED, CodeClass.PARTIAL)
+
+
+class _Void(Enum):
+    """Where the void of one return stands."""
+
+    READY = auto()
+    SENT = auto()
+    OVER = auto()  # it certainly does not stand
+    DONE = auto()
+
+
+class DirectTerminal:
+    """A pinpad and an acquirer's line. Fits `checkout.ports.Payment`."""
+
+    not_found_is_no = False
+    reverses_blind = True
+
+    def __init__(self, profile: Profile, session: Session, pinpad: Pinpad, clock: Clock) -> None:
+        self.clocks = profile.clocks
+        self._profile = profile
+        self._session = session
+        self._pinpad = pinpad
+        self._clock = clock
+        self._unconfirmed: dict[str, tuple[Fields, str]] = {}  # reversals that no host has answered, by trace
+        self._voids: dict[str, tuple[_Void, int]] = {}  # by trace, with when it was first seen
+
+    def prepare(self, ask: Ask) -> str | None:
+        """Read the shopper's card, or set numbers aside for giving back; return the mark.
+
+        None when host or pinpad are not there, no card came, or a reversal waits that the host does not
+        answer: it must hear that before anything else. Moves no money.
+        """
+        try:
+            if not self._session.is_there() or not self._are_reversals_confirmed():
+                return None
+            if ask.mark is not None:
+                back = BackMark(self._session.batch, self._pinpad.next_trace(), self._pinpad.next_trace())
+                self._voids[back.void_trace] = (_Void.READY, self._clock.steady_ms())
+                return str(back)
+            card = self._pinpad.read_card(ask.amount_fen, self._profile.card_wait_s)
+            if card is None:
+                return None
+            day = day_of_ms(self._clock.wall_ms())
+            trace = self._pinpad.next_trace()
+        except PinpadFault:
+            return None
+        return str(SaleMark(self._session.batch, trace, f"{day:%m%d}", card.token))
+
+    def take(self, ask: Ask) -> Answer:
+        """Take the amount. This moves money; the request leaves once."""
+        mark = messages.read_sale_mark(ask.mark)
+        assert mark is not None
+        fields = messages.sale(self._profile, mark, ask.amount_fen, ask.pay_ref)
+        try:
+            heard = self._session.ask_money("0200", fields, self._pinpad.card_data(mark.token, Use.SALE))
+        except (NoLine, PinpadFault):
+            return Answer(Say.DECLINED, evidence=messages.NO_LINE)
+        return UNCLEAR if heard is None else self._judge(heard)
+
+    def query(self, ask: Ask) -> Answer:
+        """Say UNCLEAR: the host cannot be asked."""
+        return UNCLEAR
+
+    def reverse(self, ask: Ask, evidence: Evidence) -> Answer:
+        """Reverse the attempt whole, by the numbers in its mark. May be repeated.
+
+        APPROVED: the host confirms. DECLINED: too late, the payment stands. NOT_FOUND: the host knows no
+        such payment, yet. Everything else is UNCLEAR, and comes before the terminal's next sale.
+        """
+        mark = messages.read_sale_mark(ask.mark)
+        if mark is None:
+            return UNCLEAR
+        fields = messages.reversal(self._profile, mark, ask.amount_fen, ask.pay_ref, evidence)
+        heard = self._reverse(fields, mark.trace, mark.token)
+        return UNCLEAR if heard is None else self._judge_reversal(heard)
+
+    def refund(self, ask: Ask, back: Back) -> Answer:
+        """Give back `back.fen`: by a void while the batch is open, else by a refund. Moves money once.
+
+        A void without an answer is reversed before the refund goes out. The refund is an advice under one
+        number, which the host does once however often it hears it.
+        """
+        original, mark = messages.read_sale_mark(ask.mark), messages.read_back_mark(back.mark)
+        if original is None or mark is None:
+            return UNCLEAR
+        try:
+            if not self._session.is_signed_in():
+                return UNCLEAR
+            if back.fen == ask.amount_fen:
+                answer = self._void_first(ask, back, mark, original)
+                if answer is not None:
+                    return answer
+            return self._refund(ask, back, mark, original)
+        except (NoLine, PinpadFault):
+            return UNCLEAR
+
+    def _are_reversals_confirmed(self) -> bool:
+        return all(
+            self._reverse(fields, trace, token) is not None
+            for trace, (fields, token) in list(self._unconfirmed.items())
+        )
+
+    def _reverse(self, fields: Fields, trace: str, token: str) -> Heard | None:
+        """Send a reversal; one that no verified answer comes to stands in the way of the next sale."""
+        self._unconfirmed[trace] = (fields, token)
+        try:
+            if not self._session.is_signed_in():
+                return None
+            heard = self._session.ask_money("0400", fields, self._pinpad.card_data(token, Use.UNDO))
+        except (NoLine, PinpadFault):
+            return None
+        if heard is None or not heard.verified:
+            return None
+        del self._unconfirmed[trace]
+        return heard
+
+    def _void_first(self, ask: Ask, back: Back, mark: BackMark, original: SaleMark) -> Answer | None:
+        """Void, or make sure that an earlier void does not stand; None when a refund is what is left."""
+        trace = mark.void_trace
+        now_ms = self._clock.steady_ms()
+        state, since_ms = self._voids.setdefault(trace, (_Void.SENT, now_ms))
+        if state is _Void.DONE:
+            return Answer(Say.APPROVED, approved_fen=back.fen, evidence=back.evidence)
+        if state is _Void.OVER:
+            return None
+        if state is _Void.READY:
+            if original.batch != self._session.batch:
+                return None
+            self._voids[trace] = (_Void.SENT, now_ms)
+            return self._void(ask, back, mark, original)
+        fields = messages.reversal_of_void(self._profile, mark, original, back.fen, ask.pay_ref)
+        heard = self._reverse(fields, trace, original.token)
+        if heard is None:
+            return UNCLEAR
+        said = self._judge_reversal(heard).say
+        if said is Say.DECLINED:
+            # Its batch is closed with the void in it: the money is with the shopper.
+            return Answer(Say.APPROVED, approved_fen=back.fen, evidence=messages.evidence_of(heard.message))
+        waited_ms = self._clock.steady_ms() - since_ms
+        over = said is Say.NOT_FOUND and waited_ms >= 2000 * self.clocks.host_timeout_s
+        if said is not Say.APPROVED and not over:
+            return UNCLEAR
+        self._voids[trace] = (_Void.OVER, since_ms)
+        return None
+
+    def _void(self, ask: Ask, back: Back, mark: BackMark, original: SaleMark) -> Answer | None:
+        fields = messages.void(self._profile, mark, original, back.fen, ask.pay_ref)
+        try:
+            heard = self._session.ask_money("0200", fields, self._pinpad.card_data(original.token, Use.UNDO))
+        except (NoLine, PinpadFault):
+            self._voids[mark.void_trace] = (_Void.READY, self._clock.steady_ms())
+            raise
+        if heard is None or not heard.verified:
+            return UNCLEAR
+        if self._profile.class_of(heard.code) is CodeClass.APPROVED:
+            answer = self._approved(heard)
+            if answer.approved_fen == back.fen:
+                self._voids[mark.void_trace] = (_Void.DONE, self._clock.steady_ms())
+            return answer
+        if not self._profile.refuses(heard.code):
+            return UNCLEAR
+        self._voids[mark.void_trace] = (_Void.OVER, self._clock.steady_ms())
+        return None
+
+    def _refund(self, ask: Ask, back: Back, mark: BackMark, original: SaleMark) -> Answer:
+        fields = messages.refund(self._profile, mark, original, back.fen, back.refund_no, back.evidence)
+        heard = self._session.ask_money("0220", fields, self._pinpad.card_data(original.token, Use.UNDO))
+        if heard is None or not heard.verified:
+            return UNCLEAR
+        if heard.code in self._profile.repeated_refund or self._profile.class_of(heard.code) in _TAKEN:
+            return self._approved(heard)
+        evidence = messages.evidence_of(heard.message)
+        return Answer(Say.DECLINED if self._profile.refuses(heard.code) else Say.UNCLEAR, evidence=evidence)
+
+    def _judge(self, heard: Heard) -> Answer:
+        """Say what the answer to a sale means."""
+        state = self._profile.class_of(heard.code)
+        carries_mac = "64" in heard.message.fields
+        if not heard.verified and (state in _TAKEN or carries_mac):
+            return Answer(Say.UNCLEAR, evidence=messages.MAC_WRONG)
+        if state in _TAKEN:
+            return self._approved(heard)
+        sure = state is not CodeClass.UNCLEAR
+        evidence = messages.evidence_of(heard.message)
+        return Answer(Say.DECLINED if sure else Say.UNCLEAR, evidence=evidence)
+
+    def _judge_reversal(self, heard: Heard) -> Answer:
+        say = {
+            CodeClass.APPROVED: Say.APPROVED,
+            CodeClass.NO_ORIGINAL: Say.NOT_FOUND,
+            CodeClass.SETTLED: Say.DECLINED,
+        }.get(self._profile.class_of(heard.code), Say.UNCLEAR)
+        return Answer(say, evidence=messages.evidence_of(heard.message))
+
+    def _approved(self, heard: Heard) -> Answer:
+        """Return a yes to the amount that the host names; to none, or for another merchant, it is none."""
+        evidence = messages.evidence_of(heard.message)
+        amount = heard.message.fields.get("4", "")
+        if not amount or evidence.merchant_no != self._profile.merchant_no:
+            return Answer(Say.UNCLEAR, evidence=evidence)
+        return Answer(Say.APPROVED, approved_fen=int(amount), evidence=evidence)

@@ -1,0 +1,153 @@
+"""An emulated acquirer host as a process of its own, and a direct driver that talks to it."""
+
+import itertools
+import json
+import re
+import signal
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+from wechat import RealClock
+
+from terminal_agent.terminals.direct.driver import DirectTerminal
+from terminal_agent.terminals.drivers import DRIVERS
+
+REPO = Path(__file__).resolve().parents[2]
+PROFILE_FILE = REPO / "config/terminals/iso8583_direct.yaml"
+
+# Long enough for a busy machine, short enough for a test of every fault.
+SHORT_MS = {
+    "connect_ms": 1000,
+    "status_wait_ms": 1500,
+    "answer_wait_ms": 600,
+    "answer_cap_ms": 600,
+    "host_timeout_ms": 200,
+    "poll_every_ms": 100,
+    "resolver_ms": 2000,
+}
+_terminals = itertools.count(1)
+
+
+def new_number() -> str:
+    """Return a terminal number that no test has had before."""
+    return f"EMU{next(_terminals):05d}"
+
+
+def profile_text(number: str, **values: object) -> str:
+    """Return the shipped profile for another terminal, with waits that a test can afford."""
+    text = PROFILE_FILE.read_text(encoding="utf-8")
+    text = text.replace('number: "EMU00001"', f'number: "{number}"')
+    text = text.replace("../iso8583/", f"{REPO}/config/iso8583/")
+    for key, value in {**SHORT_MS, **values}.items():
+        text, found = re.subn(rf"^( *{key}: )[^ \n]+", rf"\g<1>{value}", text, flags=re.MULTILINE)
+        assert found == 1, key
+    return text
+
+
+def direct_terminal(
+    address: str, folder: Path, number: str | None = None, clock: object = None, **values: object
+) -> DirectTerminal:
+    """Return the driver of a terminal at a host; its pinpad's memory lies in `folder`."""
+    number = number or new_number()
+    values = {"memory": f"{folder}/{number}.trace", **values}
+    file = str(folder / f"{number}.yaml")
+    terminal = DRIVERS["iso8583_direct"](address, profile_text(number, **values), file)
+    payment = terminal.payment(clock or RealClock())
+    assert isinstance(payment, DirectTerminal)
+    return payment
+
+
+class EmulatedAcquirer:
+    """A running `terminal-agent emulate acquirer`. Use as a context, or stop it."""
+
+    def __init__(self, process: subprocess.Popen[str], address: str, control: str, books_file: Path) -> None:
+        self._process = process
+        self.address = address
+        self.control = control
+        self.books_file = books_file
+
+    @classmethod
+    def start(cls, folder: Path, **options: object) -> "EmulatedAcquirer":
+        """Start one whose files lie in `folder`. Options are those of the command: `work_ms=0`."""
+        settings: dict[str, object] = {"books": folder / "acquirer.jsonl", "work_ms": 0, **options}
+        command = [sys.executable, "-m", "terminal_agent.emulators.cli", "acquirer"]
+        for key, value in settings.items():
+            for one in value if isinstance(value, list) else [value]:
+                command += [f"--{key.replace('_', '-')}", str(one)]
+        process = subprocess.Popen(
+            command, cwd=REPO, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        if not line:
+            _, complaint = process.communicate()
+            raise RuntimeError(f"the emulator did not start: {complaint}")
+        ready = json.loads(line)
+        return cls(process, ready["address"], ready["control"], Path(str(settings["books"])))
+
+    def books(self) -> list[dict[str, Any]]:
+        """Return what it has booked."""
+        found = self.call("GET", "/books")
+        assert isinstance(found, list)
+        return found
+
+    def moved(self, pay_ref: str) -> list[tuple[str, int]]:
+        """Return (kind, fen) of what moved money under `pay_ref`; a void that was itself reversed did not."""
+        lines = [line for line in self.books() if line["pay_ref"] == pay_ref]
+        undone = {(one["orig_batch"], one["orig_trace"]) for one in lines if one["kind"] == "reversal"}
+        voids = {(one["batch"], one["trace"]) for one in lines if one["kind"] == "void"} & undone
+        return [
+            (one["kind"], one["fen"])
+            for one in lines
+            if one["kind"] in ("sale", "void", "refund", "reversal")
+            and (one["batch"], one["trace"]) not in voids
+        ]
+
+    def fault(self, name: str, **options: object) -> None:
+        """Arm a fault for what comes next."""
+        self.call("POST", "/faults", {"fault": name, **options})
+
+    def clear_faults(self) -> None:
+        """Let nothing go wrong any more."""
+        self.call("DELETE", "/faults")
+
+    def settle(self, terminal_no: str) -> None:
+        """Close a terminal's batch."""
+        self.call("POST", "/settle", {"terminal_no": terminal_no})
+
+    def file(self, day: str) -> str:
+        """Return the settlement file of a day."""
+        with urllib.request.urlopen(f"{self.control}/file?date={day}", timeout=5) as answer:
+            return answer.read().decode()
+
+    def call(self, method: str, path: str, body: object = None) -> Any:
+        """Ask its control address. An answer other than 200 raises urllib's HTTPError."""
+        request = urllib.request.Request(
+            self.control + path,
+            method=method,
+            data=None if body is None else json.dumps(body).encode(),
+            headers={"Content-Type": "application/json"},
+        )
+        with urllib.request.urlopen(request, timeout=5) as answer:
+            return json.load(answer)
+
+    def stop(self) -> None:
+        """End it as an operator would, and expect it to go in order."""
+        if self._process.returncode is None:
+            self._process.send_signal(signal.SIGTERM)
+            _, complaint = self._process.communicate(timeout=10)
+            assert (self._process.returncode, complaint) == (0, "")
+
+    def kill(self) -> None:
+        """End it as a power cut would."""
+        self._process.kill()
+        self._process.communicate()
+
+    def __enter__(self) -> "EmulatedAcquirer":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
