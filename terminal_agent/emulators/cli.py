@@ -11,11 +11,11 @@ import typer
 
 from terminal_agent.emulators.books import BooksUnusable
 from terminal_agent.emulators.faults import KNOWN, FaultRefused
-from terminal_agent.emulators.run_line_terminal import Settings as LineSettings
-from terminal_agent.emulators.run_line_terminal import run_line_terminal
 from terminal_agent.emulators.host_faults import KNOWN as HOST_KNOWN
 from terminal_agent.emulators.run_host import Settings as HostSettings
 from terminal_agent.emulators.run_host import run_host
+from terminal_agent.emulators.run_line_terminal import Settings as LineSettings
+from terminal_agent.emulators.run_line_terminal import run_line_terminal
 from terminal_agent.emulators.run_terminal import Settings, run_terminal
 from terminal_agent.emulators.run_wechat import Settings as WechatSettings
 from terminal_agent.emulators.run_wechat import run_wechat

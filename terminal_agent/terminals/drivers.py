@@ -19,6 +19,11 @@ from terminal_agent.checkout.ports import Clock, Payment
 from terminal_agent.iso8583.codec import Codec
 from terminal_agent.iso8583.dialect import Dialect, read_dialect
 from terminal_agent.terminals import profile as stx_lrc
+from terminal_agent.terminals.direct import profile as direct
+from terminal_agent.terminals.direct.driver import DirectTerminal
+from terminal_agent.terminals.direct.line import LineProfile, dial, trusting
+from terminal_agent.terminals.direct.session import Session
+from terminal_agent.terminals.direct.training_pinpad import TrainingPinpad
 from terminal_agent.terminals.link_serial import OpenLink, open_serial
 from terminal_agent.terminals.relay import profile as relay
 from terminal_agent.terminals.relay.forward import Forwarder
@@ -26,12 +31,6 @@ from terminal_agent.terminals.relay.hand_over import HandOver
 from terminal_agent.terminals.relay.observer import Observer
 from terminal_agent.terminals.relay.payment import WatchedTerminal
 from terminal_agent.terminals.relay.understand import Reader
-from terminal_agent.terminals.direct import profile as direct
-from terminal_agent.terminals.direct.driver import DirectTerminal
-from terminal_agent.terminals.direct.line import LineProfile, dial, trusting
-from terminal_agent.terminals.direct.session import Session
-from terminal_agent.terminals.direct.training_pinpad import TrainingPinpad
-from terminal_agent.terminals.link_serial import open_serial
 from terminal_agent.terminals.serial_ecr import DrivenTerminal
 from terminal_agent.traces.mask_frames import ISO8583, STX_LRC, iso8583_mask, mask_stx_lrc
 from terminal_agent.traces.serial_link import recorded
@@ -173,7 +172,6 @@ def _relay(port: str, text: str, file_name: str) -> Terminal:
     return RelayTerminal(port, listen, profile)
 
 
-DRIVERS: Mapping[str, ReadTerminal] = {stx_lrc.FAMILY: _stx_lrc, relay.FAMILY: _relay}
 def _iso8583_direct(port: str, text: str, file_name: str) -> Terminal:
     profile = direct.read_profile(text, file_name)
     folder = Path(file_name).parent
@@ -207,4 +205,5 @@ def _address(port: str, file_name: str) -> tuple[str, int]:
 DRIVERS: Mapping[str, ReadTerminal] = {
     stx_lrc.FAMILY: _stx_lrc,
     direct.FAMILY: _iso8583_direct,
+    relay.FAMILY: _relay,
 }
