@@ -12,7 +12,8 @@ import msgspec
 from subsidy.records.payment import Evidence
 from subsidy.strict import json_bytes
 from subsidy.strict.json_bytes import NotStrict
-from terminal_agent.channels.signed_client import MOST_BYTES, Reply
+from terminal_agent.channels.one_exchange import MOST_BYTES
+from terminal_agent.channels.signed_client import Reply
 
 CURRENCY = "CNY"
 

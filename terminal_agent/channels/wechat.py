@@ -15,9 +15,10 @@ from subsidy import ids
 from subsidy.records.payment import Evidence
 from terminal_agent.bounded_http import BoundedSession
 from terminal_agent.channels.key_files import KeyFiles, Keys, KeyTrouble
+from terminal_agent.channels.one_exchange import Silence
 from terminal_agent.channels.profile import Profile
 from terminal_agent.channels.read_answer import CURRENCY, RefundSaid, Trade, code_of, evidence_of, read
-from terminal_agent.channels.signed_client import Reply, SignedClient, Silence
+from terminal_agent.channels.signed_client import Reply, SignedClient
 from terminal_agent.checkout.ports import Answer, Ask, Back, Clock, Say
 
 _NOTHING_TO_STORE = "-"

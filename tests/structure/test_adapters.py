@@ -71,7 +71,7 @@ MAY = {
     ),
     "terminal_agent/till/local.py": ("network", "is an agent running here, is the port free?"),
     "terminal_agent/bounded_http.py": ("network", "bounds an exchange on its sockets, head and body"),
-    "terminal_agent/channels/signed_client.py": ("network", "signed requests to a channel"),
+    "terminal_agent/channels/one_exchange.py": ("network", "one request to a channel and its answer"),
     "terminal_agent/channels/key_files.py": ("files", "a merchant's keys, read again when they change"),
     # The other side of each link: a program of its own, which shares nothing with the agent's adapters.
     "terminal_agent/emulators/books.py": ("files clock", "the acquirer's books, on disk before the answer"),

@@ -11,8 +11,9 @@ from wechat import PROFILE_FILE, RealClock, new_ask
 
 from subsidy import ids
 from subsidy.records.payment import Evidence
+from terminal_agent.channels.one_exchange import Silence
 from terminal_agent.channels.profile import read_profile
-from terminal_agent.channels.signed_client import Reply, Silence
+from terminal_agent.channels.signed_client import Reply
 from terminal_agent.channels.wechat import WechatPay, open_wechat
 from terminal_agent.checkout.ports import Answer, Back, Payment, Say
 
