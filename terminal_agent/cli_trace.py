@@ -33,7 +33,7 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON documen
 @app.command()
 def show(file: FileArgument, as_json: JsonOption = False) -> None:
     """List what passed, line by line. Example: terminal-agent trace show traces/12345678.trace"""
-    passed = _read(file)
+    passed = _read(file, as_json)
     if as_json:
         typer.echo(json.dumps({"passed": msgspec.to_builtins(passed)}))
         return
@@ -55,12 +55,12 @@ def to_test(
     Example: terminal-agent trace to-test traces/12345678.trace --out void.json --why "the void was not seen"
     """
     try:
-        case = make_case(_read(file), scrub(why), _dialect_text)
+        case = make_case(_read(file, as_json), scrub(why), _dialect_text)
     except (TraceUnreadable, FileError) as wrong:
-        _leave(str(wrong))
+        _leave(str(wrong), as_json)
     if not dry_run:
         if out.exists():
-            _leave(f"{out} is there already. Name another file: a case is never written over")
+            _leave(f"{out} is there already. Name another file: a case is never written over", as_json)
         out.write_bytes(msgspec.json.format(msgspec.json.encode(case), indent=1) + b"\n")
     unread = sum(step.understood is None for step in case.steps)
     words = f"{len(case.steps)} frames of {case.kind} ({case.dialect}), {unread} of them not understood"
@@ -77,9 +77,9 @@ def check(
         try:
             told[str(file)] = replay(msgspec.json.decode(read_text(file), type=Case), _dialect_text)
         except (msgspec.DecodeError, ValueError):
-            _leave(f"{file} is no case file. Make it with `terminal-agent trace to-test`")
+            _leave(f"{file} is no case file. Make it with `terminal-agent trace to-test`", as_json)
         except (TraceUnreadable, FileError) as wrong:
-            _leave(str(wrong))
+            _leave(str(wrong), as_json)
     lines = [f"{file}: {one}" for file, found in told.items() for one in found]
     _print({"differs": told}, as_json, "\n".join(lines) or "all are understood as they were")
     raise typer.Exit(_LOOK_AT_IT if lines else 0)
@@ -91,11 +91,11 @@ def _what(one: Passed) -> str:
     return one.frame or f"{one.size} bytes that could not be read"
 
 
-def _read(file: Path) -> list[Passed]:
+def _read(file: Path, as_json: bool) -> list[Passed]:
     try:
         return read_trace(read_text(file).encode(), file.name)
     except (TraceUnreadable, FileError) as wrong:
-        _leave(str(wrong))
+        _leave(str(wrong), as_json)
 
 
 def _dialect_text(name: str) -> str:
@@ -106,6 +106,8 @@ def _print(document: object, as_json: bool, text: str) -> None:
     typer.echo(json.dumps(document) if as_json else text)
 
 
-def _leave(sentence: str) -> NoReturn:
+def _leave(sentence: str, as_json: bool) -> NoReturn:
     typer.echo(sentence, err=True)
+    if as_json:
+        typer.echo(json.dumps({"error": sentence, "exit_code": _DATA_INVALID}, ensure_ascii=False))
     raise typer.Exit(_DATA_INVALID)

@@ -110,7 +110,6 @@ def _channel(wallet: Wallet, channel: Channel) -> Finding:
 def _terminal(number: str, terminal: Terminal) -> Finding:
     if isinstance(terminal, RelayTerminal):
         return _watched(number, terminal)
-    trace = terminal.payment(SystemClock()).prepare(Ask(pay_ref="", amount_fen=1, operator="", till_no=""))
     # As for giving back: no shopper is asked for a card.
     ask = Ask(pay_ref="", amount_fen=1, operator="", till_no="", mark="")
     trace = terminal.payment(SystemClock()).prepare(ask)
