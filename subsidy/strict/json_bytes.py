@@ -6,8 +6,8 @@ numbers as text, booleans as numbers, unknown fields, nesting beyond 32, NUL, bo
 
 import json
 import re
-from collections.abc import Callable
 from collections import Counter
+from collections.abc import Callable
 from typing import Any, NoReturn, TypeVar
 
 import msgspec

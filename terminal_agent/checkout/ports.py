@@ -186,6 +186,8 @@ class Listening(Protocol):
 
     def state(self) -> Mapping[str, object]:
         """Return how the line is, for the till and for shop IT."""
+
+
 class Board(Protocol):
     """Where the codes stand that shoppers are to scan. In memory: a restart takes all down."""
 

@@ -14,15 +14,14 @@ from terminal_agent.emulators.alipay_signing import KeysUnusable as AlipayKeysUn
 from terminal_agent.emulators.books import BooksUnusable
 from terminal_agent.emulators.faults import KNOWN, FaultRefused
 from terminal_agent.emulators.host_faults import KNOWN as HOST_KNOWN
+from terminal_agent.emulators.run_alipay import Settings as AlipaySettings
+from terminal_agent.emulators.run_alipay import run_alipay
 from terminal_agent.emulators.run_host import Settings as HostSettings
 from terminal_agent.emulators.run_host import run_host
 from terminal_agent.emulators.run_line_terminal import Settings as LineSettings
 from terminal_agent.emulators.run_line_terminal import run_line_terminal
 from terminal_agent.emulators.run_network import NETWORK_KINDS, run_network
 from terminal_agent.emulators.run_terminal import SERIAL_KINDS, Settings, run_terminal
-from terminal_agent.emulators.run_alipay import Settings as AlipaySettings
-from terminal_agent.emulators.run_alipay import run_alipay
-from terminal_agent.emulators.run_terminal import Settings, run_terminal
 from terminal_agent.emulators.run_unionpay import Settings as UnionPaySettings
 from terminal_agent.emulators.run_unionpay import run_unionpay
 from terminal_agent.emulators.run_wechat import Settings as WechatSettings
@@ -219,6 +218,8 @@ def line_terminal(
     except OSError as trouble:
         typer.echo(f"The emulator cannot go on: {trouble}", err=True)
         raise typer.Exit(1) from None
+
+
 @app.command("alipay")
 def alipay(
     books: Annotated[Path, typer.Option(help="Alipay's books, one JSON line per event.")],

@@ -7,7 +7,7 @@ in `checkout/states.py`; the database refuses any other move.
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from typing import Any, NoReturn
+from typing import Any
 
 import msgspec
 import pysqlite3.dbapi2 as sqlite
@@ -18,13 +18,9 @@ from terminal_agent.checkout import entries
 from terminal_agent.checkout.ports import Clock, KeyMacs, KeyReused, Opening
 from terminal_agent.checkout.sale import Held, Sale
 from terminal_agent.checkout.states import OPEN_SALES, SaleState
-from terminal_agent.journal import outbox, read_sale
-from terminal_agent.journal.connection import explained
-from terminal_agent.journal.write_sighting import SightingMoves
 from terminal_agent.journal import check, outbox, read_sale
 from terminal_agent.journal.connection import JournalConnection, JournalDamaged, explained
-from terminal_agent.journal.write_attempt import AttemptMoves
-from terminal_agent.journal.write_return import ReturnMoves
+from terminal_agent.journal.write_sighting import SightingMoves
 
 _UNFINISHED = ("NEW", *OPEN_SALES, SaleState.RETURNING)
 
@@ -51,36 +47,23 @@ class SqliteJournal(SightingMoves):
         self._device: v1.Enrolled | None = None
 
     @contextmanager
-    def _transaction(self) -> Iterator[sqlite.Connection]:
-        with self._lock:
     def _transaction(self) -> Iterator[JournalConnection]:
         with self._lock, self._explained():
             self._connection.execute("BEGIN IMMEDIATE")
             self._wrote_entry = False
             try:
-                self._connection.execute("BEGIN IMMEDIATE")
-                self._wrote_entry = False
-                try:
-                    yield self._connection
-                    self._connection.commit()
-                except BaseException:
-                    # Not the statement: after a disk that is full SQLite may have rolled back by itself.
-                    self._connection.rollback()
-                    raise
-            except (sqlite.Error, OSError) as wrong:
-                _explain(wrong)
+                yield self._connection
+                self._connection.commit()
+            except BaseException:
+                # Not the statement: after a disk that is full SQLite may have rolled back by itself.
+                self._connection.rollback()
+                raise
             wrote_entry = self._wrote_entry
         self._changed()
         if wrote_entry:
             self._entry_written()
 
     @contextmanager
-    def _looking(self) -> Iterator[sqlite.Connection]:
-        with self._lock:
-            try:
-                yield self._connection
-            except (sqlite.Error, OSError) as wrong:
-                _explain(wrong)
     def _looking(self) -> Iterator[JournalConnection]:
         with self._lock, self._explained():
             yield self._connection
@@ -330,13 +313,6 @@ class SqliteJournal(SightingMoves):
             "UPDATE sale SET state = 'CLOSING', why = ?, reasons = ? WHERE record_id = ?",
             (why, _json(reasons or sale.reasons), sale.record_id),
         )
-
-
-def _explain(wrong: sqlite.Error | OSError) -> NoReturn:
-    """Raise JournalDown for a fault of disk or file: what to do, instead of what SQLite calls it."""
-    if (meant := explained(wrong)) is None:
-        raise wrong
-    raise meant from wrong
 
 
 def _json(value: object) -> str:

@@ -58,29 +58,16 @@ def tables_of(db: sqlite.Connection) -> tuple[Table, ...]:
         "WHERE made.type = 'table' AND made.name <> 'black_box' AND substr(made.name, 1, 1) <> '_' "
         "AND substr(made.name, 1, 7) <> 'sqlite_' ORDER BY made.name, part.cid"
     )
-    return tuple(
-        Table(name, tuple(columns), frozenset(column for column, kind in columns.items() if kind == "BLOB"))
-        for name, columns in _by_table(found).items()
-    )
-
-
-def _by_table(found: Iterable[tuple[str, str, str]]) -> dict[str, dict[str, str]]:
-    tables: dict[str, dict[str, str]] = {}
+    columns: dict[str, dict[str, str]] = {}
     for table, column, kind in found:
-        tables.setdefault(table, {})[column] = kind
-    return tables
-    names = db.execute(
-        "SELECT name FROM main.sqlite_schema WHERE type = 'table' AND name <> 'black_box' "
-        "AND substr(name, 1, 1) <> '_' AND substr(name, 1, 7) <> 'sqlite_' ORDER BY name"
-    ).fetchall()
-    found = []
-    for (name,) in names:
-        columns = db.execute("SELECT name, type FROM pragma_table_info(?) ORDER BY cid", (name,)).fetchall()
-        blobs = frozenset(column for column, kind in columns if kind == "BLOB")
-        of_table = tuple(column for column, _ in columns)
-        # Nobody reads the moves of a sale but whoever asks what happened.
-        found.append(Table(name, of_table, blobs, "record_id" in of_table and name != "move"))
-    return tuple(found)
+        columns.setdefault(table, {})[column] = kind
+    return tuple(_table(name, kinds) for name, kinds in columns.items())
+
+
+def _table(name: str, kinds: Mapping[str, str]) -> Table:
+    blobs = frozenset(column for column, kind in kinds.items() if kind == "BLOB")
+    # Nobody reads the moves of a sale but whoever asks what happened.
+    return Table(name, tuple(kinds), blobs, "record_id" in kinds and name != "move")
 
 
 def total_of(db: sqlite.Connection, sums: Mapping[str, int]) -> int:
@@ -157,25 +144,12 @@ def watch(db: sqlite.Connection, tables: Iterable[Table]) -> None:
         "CREATE TEMP TABLE changed "
         "(no INTEGER PRIMARY KEY, what TEXT, row INTEGER, whose TEXT, before TEXT, after TEXT)"
     )
-    for table in tables_of(db):
-        for trigger in _triggers_on(table):
-            db.execute(trigger)
-
-
-def _triggers_on(table: Table) -> list[str]:
-    name, new, old = table.name, table.image("NEW"), table.image("OLD")
-    return [
-        f"CREATE TEMP TRIGGER {name}_{event} AFTER {event} ON main.{name} BEGIN "  # noqa: S608
-        "INSERT INTO changed (what, row, before, after) "
-        f"VALUES ('{name}', {row}._rowid_, {before}, {after}); END"
     for table in tables:
         new, old = table.image("NEW"), table.image("OLD")
         for event, row, before, after in (
             ("INSERT", "NEW", "NULL", new),
             ("UPDATE", "NEW", old, new),
             ("DELETE", "OLD", old, "NULL"),
-        )
-    ]
         ):
             db.execute(
                 f"CREATE TEMP TRIGGER {table.name}_{event} AFTER {event} ON main.{table.name} BEGIN "  # noqa: S608

@@ -160,7 +160,7 @@ class AttemptMoves(Moves):
 
     def _end_unpaid(
         self,
-        db: sqlite.Connection,
+        db: JournalConnection,
         sale: Sale,
         no: int,
         after: AttemptState,

@@ -168,7 +168,7 @@ class ReturnMoves(Moves):
             self._end_one(db, sale, after, evidence)
             return read_sale.must(db, record_id)
 
-    def _end_one(self, db: sqlite.Connection, sale: Sale, after: ReturnState, evidence: Evidence) -> None:
+    def _end_one(self, db: JournalConnection, sale: Sale, after: ReturnState, evidence: Evidence) -> None:
         now = self._clock.wall_ms()
         back = replace(
             sale.returns[-1],

@@ -92,6 +92,7 @@ MAY = {
     "terminal_agent/emulators/host_line.py": (
         "clock network process threads",
         "serves the host's line, with its faults",
+    ),
     "terminal_agent/emulators/run_alipay.py": ("log process threads", "puts Alipay's side together"),
     "terminal_agent/emulators/alipay_books.py": ("clock", "the channel's books, in its own time"),
     "terminal_agent/emulators/alipay_http.py": (

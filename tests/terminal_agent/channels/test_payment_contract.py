@@ -1,14 +1,12 @@
 """All links that take money keep the same promises, whichever side shows the code."""
 
-import secrets
 from contextlib import ExitStack
 from functools import cache
 from types import MappingProxyType
 
 import pytest
-from emulator import NEXO_FILE, PROFILE_FILES, EmulatedTerminal, short_profile, short_text
 from alipay import new_ask as new_alipay_ask
-from emulator import EmulatedTerminal, short_profile
+from emulator import NEXO_FILE, PROFILE_FILES, EmulatedTerminal, short_profile, short_text
 from payment_contract import (
     REFUNDS,
     REVERSALS,
@@ -118,6 +116,8 @@ class Wechat:
 
 
 NETWORK = {"nexo": Nexo}
+
+
 class WechatShown(Wechat):
     """WeChat Pay by codes that are shown."""
 
