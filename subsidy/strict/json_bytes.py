@@ -6,6 +6,7 @@ numbers as text, booleans as numbers, unknown fields, nesting beyond 32, NUL, bo
 
 import json
 import re
+from collections.abc import Callable
 from typing import Any, NoReturn, TypeVar
 
 import msgspec
@@ -35,9 +36,14 @@ class NotStrict(Exception):
         self.remedy = remedy
 
 
-def decode(raw: bytes, as_type: type[T], most_bytes: int = MOST_BYTES) -> T:
-    """Read `raw` as one JSON value of type `as_type`. Raises NotStrict, and nothing else."""
-    _read_plain(raw, most_bytes)
+def decode(
+    raw: bytes, as_type: type[T], most_bytes: int = MOST_BYTES, *, fractions_elsewhere: bool = False
+) -> T:
+    """Read `raw` as one JSON value of type `as_type`. Raises NotStrict, and nothing else.
+
+    With `fractions_elsewhere` numbers such as 1.5 may stand in fields that `as_type` does not have.
+    """
+    _read_plain(raw, most_bytes, str if fractions_elsewhere else _no_float)
     try:
         found = msgspec.json.decode(raw, type=as_type, strict=True)
     except msgspec.ValidationError as wrong:
@@ -53,7 +59,7 @@ def decode(raw: bytes, as_type: type[T], most_bytes: int = MOST_BYTES) -> T:
     return found
 
 
-def _read_plain(raw: bytes, most_bytes: int) -> None:
+def _read_plain(raw: bytes, most_bytes: int, read_fraction: Callable[[str], Any]) -> None:
     if len(raw) > most_bytes:
         raise NotStrict("$", f"{len(raw)} bytes are more than {most_bytes}", "Send less at once")
     try:
@@ -67,7 +73,7 @@ def _read_plain(raw: bytes, most_bytes: int) -> None:
         json.loads(
             text,
             object_pairs_hook=_no_repeats,
-            parse_float=_no_float,
+            parse_float=read_fraction,
             parse_int=_small_int,
             parse_constant=_no_float,
         )

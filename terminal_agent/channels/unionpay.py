@@ -15,6 +15,7 @@ from subsidy.strict.digits import read_count
 from terminal_agent.bounded_http import BoundedSession
 from terminal_agent.channels.key_files import KeyTrouble
 from terminal_agent.channels.one_exchange import Silence
+from terminal_agent.channels.shared_answers import NO_KEYS, NO_PAY_CODE
 from terminal_agent.channels.unionpay_client import Said, UnionPayClient
 from terminal_agent.channels.unionpay_keys import UnionPayKeyFiles, UnionPayKeys
 from terminal_agent.channels.unionpay_profile import Profile
@@ -62,8 +63,7 @@ class UnionPay:
     def take(self, ask: Ask) -> Answer:
         """Have the amount taken from the wallet whose code was shown. This moves money; sent once."""
         if ask.pay_code is None:
-            # A code lives for a minute and is stored nowhere: a restart has none, and sends nothing.
-            return Answer(Say.DECLINED, evidence=Evidence(code="NO_PAY_CODE", text="请重新扫付款码"))
+            return NO_PAY_CODE
         heard = self._order(ask, {"txnSubType": _BY_THEIR_CODE, "qrNo": ask.pay_code.reveal()})
         if (no := self._refused(heard)) is not None:
             return no
@@ -164,7 +164,7 @@ class UnionPay:
     def _refused(self, heard: Said | Silence) -> Answer | None:
         """Return the sure no that an answer to a payment is, None when it is none."""
         if heard is Silence.NO_KEYS:
-            return Answer(Say.DECLINED, evidence=Evidence(code=heard, text="密钥不可用，未发出任何请求"))
+            return NO_KEYS
         if isinstance(heard, Said) and heard.get("respCode") in self._profile.refused:
             code = heard.get("respCode")
             return Answer(Say.DECLINED, evidence=Evidence(code=code, text=self._profile.refused[code]))

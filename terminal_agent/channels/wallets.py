@@ -9,8 +9,9 @@ from typing import Protocol
 
 import msgspec
 
+from terminal_agent.channels import alipay_profile, unionpay_profile
 from terminal_agent.channels import profile as wechat_profile
-from terminal_agent.channels import unionpay_profile
+from terminal_agent.channels.alipay import open_alipay
 from terminal_agent.channels.codes import Wallet
 from terminal_agent.channels.key_files import KeyFiles
 from terminal_agent.channels.unionpay import open_unionpay, open_unionpay_shown
@@ -63,6 +64,29 @@ class WechatChannel(msgspec.Struct, frozen=True):
         keys.current()
 
 
+class AlipayChannel(msgspec.Struct, frozen=True):
+    """Alipay with one application's profile."""
+
+    profile: alipay_profile.Profile
+
+    @property
+    def base_url(self) -> str:
+        """Where it answers."""
+        return self.profile.gateway
+
+    def payment(self, clock: Clock, random_bytes: Callable[[int], bytes]) -> Payment:
+        """Return the way to take money with it. Nothing of it needs randomness."""
+        return open_alipay(self.profile, clock)
+
+    def showing(self, clock: Clock, random_bytes: Callable[[int], bytes]) -> Payment | None:
+        """Return None: no code of Alipay's is shown yet."""
+        return None
+
+    def try_keys(self) -> None:
+        """Read every key file once. Raises KeyTrouble."""
+        self.profile.keys.reread().current()
+
+
 class UnionPayChannel(msgspec.Struct, frozen=True):
     """UnionPay QR with one merchant's profile."""
 
@@ -97,8 +121,16 @@ def _wechat(text: str, file_name: str, folder: Path, training: bool) -> Channel:
     return WechatChannel(wechat_profile.read_profile(text, file_name, folder, training=training))
 
 
+def _alipay(text: str, file_name: str, folder: Path, training: bool) -> Channel:
+    return AlipayChannel(alipay_profile.read_profile(text, file_name, folder, training=training))
+
+
 def _unionpay(text: str, file_name: str, folder: Path, training: bool) -> Channel:
     return UnionPayChannel(unionpay_profile.read_profile(text, file_name, folder, training=training))
 
 
-READERS: Mapping[Wallet, ReadChannel] = {Wallet.WECHAT: _wechat, Wallet.UNIONPAY: _unionpay}
+READERS: Mapping[Wallet, ReadChannel] = {
+    Wallet.WECHAT: _wechat,
+    Wallet.ALIPAY: _alipay,
+    Wallet.UNIONPAY: _unionpay,
+}

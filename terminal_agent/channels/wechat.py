@@ -14,14 +14,14 @@ import msgspec
 from subsidy import ids
 from subsidy.records.payment import Evidence
 from terminal_agent.bounded_http import BoundedSession
-from terminal_agent.channels.key_files import KeyFiles, Keys, KeyTrouble
+from terminal_agent.channels.key_files import KeyFiles, Keys
 from terminal_agent.channels.one_exchange import Silence
 from terminal_agent.channels.profile import Profile, States
 from terminal_agent.channels.read_answer import CURRENCY, RefundSaid, Trade, code_of, evidence_of, read
+from terminal_agent.channels.shared_answers import NO_KEYS, NO_PAY_CODE, mark_with, unclear
 from terminal_agent.channels.signed_client import Reply, SignedClient
 from terminal_agent.checkout.ports import Answer, Ask, Back, Clock, Say
 
-_NOTHING_TO_STORE = "-"
 _ORDERS = "/v3/pay/transactions/out-trade-no/"
 _REFUNDS = "/v3/refund/domestic/refunds"
 
@@ -42,22 +42,14 @@ class WechatPay:
         self._keys = keys
 
     def prepare(self, ask: Ask) -> str | None:
-        """Return "-": nothing must be stored before money may move. None when we have no keys to sign with.
-
-        Whether WeChat Pay can be reached is not asked here.
-        """
-        try:
-            self._keys()
-        except KeyTrouble:
-            return None
-        return _NOTHING_TO_STORE
+        """Return "-": nothing must be stored before money may move. None when we have no keys."""
+        return mark_with(self._keys)
 
     def take(self, ask: Ask) -> Answer:
         """Take the amount from the wallet whose code was shown. This moves money; sent once."""
         assert ask.amount_fen > 0
         if ask.pay_code is None:
-            # A code lives for a minute and is stored nowhere: a restart has none, and sends nothing.
-            return Answer(Say.DECLINED, evidence=Evidence(code="NO_PAY_CODE", text="请重新扫付款码"))
+            return NO_PAY_CODE
         heard = self._post(
             "/v3/pay/transactions/codepay",
             {
@@ -143,7 +135,7 @@ class WechatPay:
     def _refused(self, heard: Reply | Silence) -> Answer | None:
         """Return the sure no that an answer to a payment is, None when it is none."""
         if heard is Silence.NO_KEYS:
-            return Answer(Say.DECLINED, evidence=Evidence(code=heard, text="密钥不可用，未发出任何请求"))
+            return NO_KEYS
         if isinstance(heard, Reply) and 400 <= heard.status < 500:
             code = code_of(heard)
             if code in self._profile.refused:
@@ -254,8 +246,3 @@ def client_of(
 def order_path(ask: Ask) -> str:
     """Return the address of an attempt's order."""
     return _ORDERS + quote(ask.pay_ref, safe="")
-
-
-def unclear(code: str) -> Answer:
-    """Return that nothing is clear. The code is ours or has the shape of one; it proves nothing."""
-    return Answer(Say.UNCLEAR, evidence=Evidence(code=str(code)))

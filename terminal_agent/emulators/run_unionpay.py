@@ -5,11 +5,12 @@ import signal
 import threading
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 from terminal_agent.emulators.acquirer_file import read_date
 from terminal_agent.emulators.control import Body, BodyRefused, Control, Route, Text, read_nothing, read_text
+from terminal_agent.emulators.control_routes import shared_routes
 from terminal_agent.emulators.faults import Faults, read_wish
 from terminal_agent.emulators.unionpay_books import UnionPayBooks
 from terminal_agent.emulators.unionpay_faults import KNOWN, QUESTIONS, TARGETS
@@ -69,21 +70,6 @@ def run_unionpay(settings: Settings) -> None:
 def _routes(
     server: UnionPayServer, faults: Faults, books: UnionPayBooks, orders: Orders
 ) -> dict[tuple[str, str], Route]:
-    def show_faults(_: Body) -> object:
-        known = {name: kind.does for name, kind in KNOWN.items()}
-        return {"faults": server.alone(faults.show), "known": known}
-
-    def arm(body: Body) -> object:
-        server.alone(lambda: faults.arm(body))
-        return {"faults": server.alone(faults.show)}
-
-    def clear(_: Body) -> object:
-        server.alone(faults.clear)
-        return {"faults": []}
-
-    def show_books(_: Body) -> object:
-        return server.alone(lambda: [asdict(one) for one in books.lines])
-
     def scan(body: Body) -> object:
         code = read_text(body, "code")
         try:
@@ -106,10 +92,7 @@ def _routes(
         return Text(content or "", "text/plain; charset=us-ascii")
 
     return {
-        ("GET", "/faults"): show_faults,
-        ("POST", "/faults"): arm,
-        ("DELETE", "/faults"): clear,
-        ("GET", "/books"): show_books,
+        **shared_routes(KNOWN, server, faults, lambda: books.lines),
         ("POST", "/scan"): scan,
         ("POST", "/settle"): settle,
         ("POST", "/certificate"): change_certificate,

@@ -70,6 +70,16 @@ MAY = {
     "terminal_agent/emulators/pty_link.py": ("serial files process", "a pseudo-terminal behind a link"),
     "terminal_agent/emulators/run_terminal.py": ("clock files process log", "puts it together, transcript"),
     "terminal_agent/emulators/terminal.py": ("process", "the fault that kills the agent at a point"),
+    "terminal_agent/emulators/run_alipay.py": ("log process threads", "puts Alipay's side together"),
+    "terminal_agent/emulators/alipay_books.py": ("clock", "the channel's books, in its own time"),
+    "terminal_agent/emulators/alipay_http.py": (
+        "clock network process randomness threads",
+        "serves the gateway, with its faults",
+    ),
+    "terminal_agent/emulators/alipay_signing.py": (
+        "clock files",
+        "keys and certificates that this emulator makes for itself, and signatures under them",
+    ),
     "terminal_agent/emulators/run_wechat.py": ("log process threads", "puts WeChat's side together"),
     "terminal_agent/emulators/wechat_books.py": ("clock", "the channel's books, in its own time"),
     "terminal_agent/emulators/wechat_http.py": (
@@ -118,6 +128,7 @@ MAY = {
         "looks whether a register's file is there: it is never made empty",
     ),
     "settlement/reconcile/incoming.py": ("files", "reads what channels and acquirers have sent"),
+    "settlement/reconcile/sources/zip_members.py": ("files", "unpacks a zip, in memory"),
     "settlement/reconcile/lock.py": ("files", "keeps one night from another, until its process ends"),
     "settlement/reconcile/schedule.py": ("threads", "APScheduler's triggers run beside the service"),
     "settlement/reconcile/wiring.py": ("files", "reads the file of the night's sources"),

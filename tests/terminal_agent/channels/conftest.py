@@ -1,6 +1,7 @@
 from collections.abc import Callable, Iterator
 
 import pytest
+from alipay import EmulatedAlipay
 from unionpay import EmulatedUnionPay
 from wechat import EmulatedWechat, RealClock, new_ask
 
@@ -18,6 +19,18 @@ def shared_wechat(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulated
 def wechat(shared_wechat: EmulatedWechat) -> EmulatedWechat:
     shared_wechat.clear_faults()
     return shared_wechat
+
+
+@pytest.fixture(scope="package")
+def shared_alipay(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmulatedAlipay]:
+    with EmulatedAlipay.start(tmp_path_factory.mktemp("alipay")) as running:
+        yield running
+
+
+@pytest.fixture
+def alipay(shared_alipay: EmulatedAlipay) -> EmulatedAlipay:
+    shared_alipay.clear_faults()
+    return shared_alipay
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from types import MappingProxyType
 
 import pytest
+from alipay import new_ask as new_alipay_ask
 from emulator import EmulatedTerminal, short_profile
 from payment_contract import (
     REFUNDS,
@@ -104,6 +105,27 @@ class WechatShown(Wechat):
         self.new_ask = new_shown_ask
 
 
+class Alipay(Wechat):
+    """Alipay and its emulator."""
+
+    kinds = MappingProxyType({"pay": "taken", "cancel": "given back", "refund": "given back"})
+    calls = MappingProxyType({"take": "pay", "reverse": "cancel", "refund": "refund"})
+    faults = MappingProxyType(
+        {
+            **Wechat.faults,
+            "declined": ("declined", {}),
+            ("refund", "declined"): ("declined", {"code": "ACQ.SELLER_BALANCE_NOT_ENOUGH"}),
+            "strangers_answer": ("previous_answer", {}),
+        }
+    )
+
+    def __init__(self, emulator):
+        super().__init__(emulator)
+        self.new_ask = new_alipay_ask
+        # Whoever asks first has heard nothing of another's.
+        self.payment.query(new_alipay_ask())
+
+
 class UnionPay:
     """UnionPay QR and its emulator."""
 
@@ -153,7 +175,8 @@ class Side:
         return self._side.emulator.scan(code)
 
     def arm(self, call, fault):
-        name, options = self._side.faults[fault]
+        faults = self._side.faults
+        name, options = faults.get((call, fault)) or faults[fault]
         self._side.emulator.fault(name, on=self._side.calls[call], **options)
 
     def moved(self, pay_ref):
@@ -166,12 +189,14 @@ def terminal(tmp_path_factory):
         yield running
 
 
-@pytest.fixture(params=["card", "wechat", "unionpay"])
+@pytest.fixture(params=["card", "wechat", "alipay", "unionpay"])
 def side(request):
     if request.param == "card":
         emulator = request.getfixturevalue("terminal")
         emulator.clear_faults()
         return Side(Card(emulator))
+    if request.param == "alipay":
+        return Side(Alipay(request.getfixturevalue("alipay")))
     if request.param == "unionpay":
         return Side(UnionPay(request.getfixturevalue("unionpay")))
     return Side(Wechat(request.getfixturevalue("wechat")))
