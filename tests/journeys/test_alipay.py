@@ -114,6 +114,17 @@ def test_a_shopper_who_walks_off_while_typing_has_paid_nothing(shop):
     assert shop.moved_by_alipay(sale["record_id"]) == []
 
 
+def test_what_is_too_late_to_be_cancelled_is_refunded(shop):
+    """Another amount was taken, and Alipay does not cancel it any more."""
+    shop.alipay.fault("wrong_amount", fen=100)
+    shop.alipay.fault("declined", on="cancel", code="ACQ.TRADE_CANCEL_TIME_OUT")
+    sale = shop.sell(tender=shop.by_alipay())
+    over = shop.wait_for_sale(sale["record_id"], lambda one: one["attempts"][0]["state"] == "GIVEN_BACK")
+    assert shop.moved_by_alipay(over["record_id"]) == ["pay", "refund"]
+    sold = shop.pay(over["record_id"])
+    assert (sold["state"], shop.charges(sold["record_id"])) == ("paid", 1)
+
+
 def test_a_code_that_the_till_shows_is_scanned_paid_and_refunded(shop):
     sale = shop.sell(tender=shop.by_shown_code("alipay"))
     code = shop.wait_for_code(sale["record_id"])
