@@ -75,9 +75,9 @@ def _read_once(texts: dict[str, str]) -> dict[str, Pack]:
     return _packs(tuple(texts.items()))
 
 
-_private = functools.cache(terminal_agent.channels.key_files._private)
-_public = functools.cache(terminal_agent.channels.key_files._public)
 _triggers_on = functools.cache(terminal_agent.journal.watch._triggers_on)
+_private = functools.cache(terminal_agent.channels.key_files.private_key)
+_public = functools.cache(terminal_agent.channels.key_files.public_key)
 
 
 @contextmanager
@@ -93,8 +93,8 @@ def lent() -> Iterator[None]:
         (settlement.keys, "Ed25519PrivateKey", signatures.Private),
         (terminal_agent.sync.device_key, "Ed25519PrivateKey", signatures.Private),
         (subsidy.seal, "Ed25519PublicKey", signatures.Public),
-        (terminal_agent.channels.key_files, "_private", _private),
-        (terminal_agent.channels.key_files, "_public", _public),
+        (terminal_agent.channels.key_files, "private_key", _private),
+        (terminal_agent.channels.key_files, "public_key", _public),
         (terminal_agent.checkout.supervisor, "_fits", lambda _known, pin: pin.reveal() == PIN),
         (terminal_agent.emulators.books, "datetime", threads.datetime),
         (terminal_agent.emulators.wechat_books, "time", threads.time),
