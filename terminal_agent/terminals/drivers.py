@@ -15,11 +15,16 @@ from terminal_agent.checkout.ports import Clock, Payment
 from terminal_agent.terminals import profile as serial_ecr
 from terminal_agent.terminals.link_serial import open_serial
 from terminal_agent.terminals.link_tcp import open_tcp
+from terminal_agent.terminals.mis_call import call_child, child_command
+from terminal_agent.terminals.mis_fixed import MisTerminal
+from terminal_agent.terminals.mis_profile import FAMILY as MIS
+from terminal_agent.terminals.mis_profile import MisProfile, read_mis_profile
 from terminal_agent.terminals.nexo_profile import FAMILY as NEXO
 from terminal_agent.terminals.nexo_profile import NexoProfile, read_nexo_profile
 from terminal_agent.terminals.nexo_tcp import NexoTerminal
 from terminal_agent.terminals.serial_ecr import DrivenTerminal
 
+_TCP_PORT = re.compile(r"tcp:([0-9A-Za-z.-]{1,253}):([0-9]{1,5})", re.ASCII)
 _MOST_PORT = 65_535
 _NEXO_PORT = re.compile(r"([0-9A-Za-z.-]{1,253}):([0-9]{1,5})/([0-9A-Za-z.-]{1,40})", re.ASCII)
 
@@ -61,6 +66,19 @@ class NetworkTerminal(msgspec.Struct, frozen=True):
         return NexoTerminal(self.profile, self.poi_id, link, clock)
 
 
+class MisClientTerminal(msgspec.Struct, frozen=True):
+    """A terminal behind its vendor's MIS client."""
+
+    port: str
+    arguments: tuple[str, ...]
+    profile: MisProfile
+
+    def payment(self, clock: Clock) -> Payment:
+        """Return the way to take money at it."""
+        command = child_command(self.profile.python, self.arguments)
+        return MisTerminal(self.profile, partial(call_child, command), clock)
+
+
 class PortRefused(Exception):
     """The `port` of a terminal cannot be one. Says what is wrong and what to write."""
 
@@ -87,7 +105,20 @@ def _nexo_tcp(port: str, text: str, file_name: str) -> Terminal:
     return NetworkTerminal(port, found[1], int(found[2]), found[3], read_nexo_profile(text, file_name))
 
 
+def _mis_fixed(port: str, text: str, file_name: str) -> Terminal:
+    profile = read_mis_profile(text, file_name)
+    found = _TCP_PORT.fullmatch(port)
+    if found is not None and 0 < int(found[2]) <= _MOST_PORT:
+        return MisClientTerminal(port, ("tcp", found[1], found[2]), profile)
+    path = port.removeprefix("dll:")
+    if path == port or not path.strip():
+        remedy = 'Write it as in "dll:C:/ums/posinf.dll" or "tcp:192.168.1.30:7000"'
+        raise PortRefused("not the library or address of a MIS client", remedy)
+    return MisClientTerminal(port, ("dll", path, profile.function), profile)
+
+
 DRIVERS: Mapping[str, ReadTerminal] = {
     **dict.fromkeys(serial_ecr.FAMILIES, _serial_ecr),
     NEXO: _nexo_tcp,
+    MIS: _mis_fixed,
 }

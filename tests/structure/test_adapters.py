@@ -21,6 +21,7 @@ KINDS = {
     "files": "anything on disk",
     "database": "SQLite",
     "log": "what is written for people: logs, standard output",
+    "library": "a vendor's library, called by its binary interface",
 }
 
 MAY = {
@@ -51,6 +52,11 @@ MAY = {
     "terminal_agent/sync/device_key.py": ("files", "the device's key, readable by its user only"),
     "terminal_agent/sync/schedule.py": ("threads", "APScheduler's triggers run beside the workers"),
     "terminal_agent/terminals/link_serial.py": ("serial", "the one serial line"),
+    "terminal_agent/terminals/mis_call.py": ("process", "calls the MIS client in a child process"),
+    "terminal_agent/terminals/mis_child.py": (
+        "environment library log network",
+        "that child: a program of its own, ended after one call of the vendor's client",
+    ),
     "terminal_agent/terminals/link_tcp.py": ("network", "the one connection to a terminal on the network"),
     "terminal_agent/till/app.py": (
         "threads network",
@@ -72,6 +78,7 @@ MAY = {
     "terminal_agent/emulators/run_terminal.py": ("clock files process log", "puts it together, transcript"),
     "terminal_agent/emulators/run_network.py": ("clock files log", "the same for one on the network"),
     "terminal_agent/emulators/tcp_link.py": ("network", "its connections"),
+    "terminal_agent/emulators/mis.py": ("process", "the fault that kills the agent at a point"),
     "terminal_agent/emulators/nexo.py": ("process", "the fault that kills the agent at a point"),
     "terminal_agent/emulators/terminal.py": ("process", "the fault that kills the agent at a point"),
     "terminal_agent/emulators/run_wechat.py": ("log process threads", "puts WeChat's side together"),
@@ -282,6 +289,7 @@ FOUND = {
         "from sqlalchemy import create_engine as make",
         "import sqlalchemy\nsqlalchemy.create_engine('sqlite://')",
     ),
+    "library": ("import ctypes", "from ctypes import CDLL", "import ctypes.util"),
     "log": (
         "import logging",
         "import structlog",
@@ -309,7 +317,6 @@ FOUND = {
         "__builtins__['open']('a')",
         "import sys\nsys.modules['time'].time()",
         "import runpy",
-        "import ctypes",
         "import os\nvars(os)['urandom'](1)",
         "import os\nmine = [os]",
     ),
