@@ -100,10 +100,11 @@ def _channel(wallet: Wallet, channel: Channel) -> Finding:
 
 
 def _terminal(number: str, terminal: Terminal) -> Finding:
-    trace = terminal.payment(SystemClock()).prepare(Ask(pay_ref="", amount_fen=1, operator="", till_no=""))
+    mark = terminal.payment(SystemClock()).prepare(Ask(pay_ref="", amount_fen=1, operator="", till_no=""))
     return Finding(
         f"terminal {number}",
-        trace is not None,
-        f"last trace {trace}" if trace is not None else f"no answer on {terminal.port}",
-        "Check cable, port and that the terminal is in MIS mode",
+        mark is not None,
+        (f"answers ({mark})" if mark is not None else f"no answer on {terminal.port}")
+        + f"; {terminal.can.in_words()}",
+        "Check cable, network, port and that the terminal is in MIS mode",
     )

@@ -29,12 +29,40 @@ _MOST_PORT = 65_535
 _NEXO_PORT = re.compile(r"([0-9A-Za-z.-]{1,253}):([0-9]{1,5})/([0-9A-Za-z.-]{1,40})", re.ASCII)
 
 
+class Can(msgspec.Struct, frozen=True):
+    """What becomes of a lost answer and of a return at one kind of terminal."""
+
+    status_by_number: bool
+    """Whether it tells what became of any payment by our number. If not, only its last transaction."""
+    names_our_number: bool
+    """Whether what it tells of its last transaction has our number in it, so that it is certainly ours."""
+    refund_later: bool
+    """Whether it gives money back after the day's batch was closed."""
+
+    def in_words(self) -> str:
+        """Return for shop IT what to expect."""
+        found = (
+            "asked by our number"
+            if self.status_by_number
+            else "asked for its last transaction"
+            if self.names_our_number
+            else "asked for its last transaction, which fits or parks"
+        )
+        return f"a lost answer is {found}; " + (
+            "returns on any day" if self.refund_later else "returns until the batch is closed"
+        )
+
+
 class Terminal(Protocol):
     """A card terminal as the shop has configured it."""
 
     @property
     def port(self) -> str:
         """Where it is, in the words of the configuration."""
+
+    @property
+    def can(self) -> Can:
+        """What it can do, as driver and profile say."""
 
     def payment(self, clock: Clock) -> Payment:
         """Return the way to take money at it. Opens no line yet, and never fails."""
@@ -45,6 +73,11 @@ class SerialTerminal(msgspec.Struct, frozen=True):
 
     port: str
     profile: serial_ecr.Profile
+
+    @property
+    def can(self) -> Can:
+        """What it can do: whether it refunds is the profile's."""
+        return Can(status_by_number=False, names_our_number=True, refund_later=self.profile.refunds)
 
     def payment(self, clock: Clock) -> Payment:
         """Return the way to take money at it."""
@@ -60,6 +93,11 @@ class NetworkTerminal(msgspec.Struct, frozen=True):
     poi_id: str
     profile: NexoProfile
 
+    @property
+    def can(self) -> Can:
+        """What it can do."""
+        return Can(status_by_number=True, names_our_number=True, refund_later=True)
+
     def payment(self, clock: Clock) -> Payment:
         """Return the way to take money at it."""
         link = partial(open_tcp, self.host, self.tcp_port, self.profile.connect_s)
@@ -72,6 +110,11 @@ class MisClientTerminal(msgspec.Struct, frozen=True):
     port: str
     arguments: tuple[str, ...]
     profile: MisProfile
+
+    @property
+    def can(self) -> Can:
+        """What it can do."""
+        return Can(status_by_number=False, names_our_number=False, refund_later=True)
 
     def payment(self, clock: Clock) -> Payment:
         """Return the way to take money at it."""

@@ -13,6 +13,7 @@ import msgspec
 from subsidy.strict import yaml_text
 from terminal_agent.checkout.ports import Clocks
 from terminal_agent.terminals.dialect import TAGGED, Dialect, read_dialect
+from terminal_agent.terminals.read_answer import REFUND
 
 FAMILIES = ("serial_ecr", "stx_lrc")
 """Names of the one family; the second is the older."""
@@ -79,6 +80,11 @@ class Profile(Codes, frozen=True, kw_only=True):
     manners: Manners
     clocks: Clocks
     dialect: Dialect = TAGGED
+
+    @property
+    def refunds(self) -> bool:
+        """Whether the terminal has a refund, beside the void of an open batch."""
+        return self.dialect.separated is None or REFUND in self.dialect.separated.messages
 
 
 def read_profile(text: str, file_name: str) -> Profile:

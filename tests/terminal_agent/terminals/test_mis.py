@@ -105,7 +105,7 @@ def test_an_answer_of_another_size_is_a_fault_without_its_content(size):
 
 
 # Digits that fill a field of digits exactly, as 15 in the merchant's place, cannot be told from its own.
-@pytest.mark.parametrize("at", [at for at in range(148 - 18) if not 78 < at < 90])
+@pytest.mark.parametrize("at", [at for at in range(148 - 18) if not 74 < at < 94])
 def test_a_card_number_at_any_place_is_not_kept(at):
     leaking = ANSWER[:at] + CARD.encode() + ANSWER[at + len(CARD) :]
     shown = str(msgspec.to_builtins(read_answer(leaking)))
