@@ -3,7 +3,21 @@
 import random
 
 CARD = b"6299998473651209384"
-_LIKELY = (b"\x02", b"\x03", b"\x06", b"\x15", b"\x01", b"\x04", b"|", b'"', b"{", b"[", b"\\u0000", b"\xff", CARD)
+_LIKELY = (
+    b"\x02",
+    b"\x03",
+    b"\x06",
+    b"\x15",
+    b"\x01",
+    b"\x04",
+    b"|",
+    b'"',
+    b"{",
+    b"[",
+    b"\\u0000",
+    b"\xff",
+    CARD,
+)
 
 
 def mutate(chance: random.Random, right: bytes) -> bytes:
