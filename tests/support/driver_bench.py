@@ -153,7 +153,7 @@ def bench_of(kind: str, folder: Path, clock: Clock) -> Iterator[Bench]:
 
             yield Bench(kind, emulator, nexo)
         else:
-            text = short_text(MIS_FILE, answer_wait_ms=600, status_wait_ms=2000)
+            text = short_text(MIS_FILE, answer_wait_ms=4000, answer_cap_ms=4000, status_wait_ms=4000)
             proxy = CutProxy(str(emulator.link))
 
             def mis(cut: Cut) -> Payment:

@@ -81,7 +81,14 @@ class Nexo:
 class Mis:
     """A terminal behind a MIS client, and its emulator."""
 
-    faults = MappingProxyType({**Card.faults, "broken_answer": ("torn_answer", {})})
+    faults = MappingProxyType(
+        {
+            **Card.faults,
+            "broken_answer": ("torn_answer", {}),
+            "late_answer": ("late_answer", {"ms": 3000}),
+            "at_work": ("progress", {"n": 10, "every_ms": 300}),
+        }
+    )
     kinds = Card.kinds
     # The client tells the last transaction that went through, and only of the amount asked for is it ours.
     silent = MappingProxyType(
@@ -112,7 +119,7 @@ class Mis:
 
 def mis_text():
     """Return the shipped profile with waits in which a child can start on a busy machine."""
-    return short_text(MIS_FILE, answer_wait_ms=600, status_wait_ms=2000)
+    return short_text(MIS_FILE, answer_wait_ms=2000, answer_cap_ms=2000, status_wait_ms=3000)
 
 
 class Wechat:

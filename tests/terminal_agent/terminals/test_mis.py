@@ -52,7 +52,7 @@ def emulator(mis):
 
 @pytest.fixture
 def driver(emulator, clock):
-    text = short_text(MIS_FILE, answer_wait_ms=600, status_wait_ms=2000)
+    text = short_text(MIS_FILE, answer_wait_ms=1500, answer_cap_ms=1500, status_wait_ms=3000)
     return DRIVERS["mis_fixed"](f"tcp:{emulator.link}", text, "x.yaml").payment(clock)
 
 
@@ -188,7 +188,7 @@ def test_a_client_that_hangs_is_ended_at_its_time_and_the_next_call_works(emulat
     emulator.fault("hung")
     began = time.monotonic()
     assert driver.take(ask).say is Say.UNCLEAR
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 5
     assert driver.query(ask).say is Say.NOT_FOUND
     assert len(emulator.books()) == lines
     assert children_of_ours() == []
@@ -229,29 +229,29 @@ def test_a_fault_is_answered_as_it_is(fault, options, took, found, emulator, dri
 
 
 def test_a_refund_in_doubt_is_sent_again_only_when_it_is_certainly_over(emulator, clock, ask_for):
-    text = short_text(MIS_FILE, answer_wait_ms=300, status_wait_ms=2000, host_timeout_ms=1000)
+    text = short_text(MIS_FILE, answer_wait_ms=1000, status_wait_ms=3000, host_timeout_ms=1000)
     driver = DRIVERS["mis_fixed"](f"tcp:{emulator.link}", text, "x.yaml").payment(clock)
     ask, paid = sold(driver, ask_for(FEN))
     back = Back(ids.refund_no(ask.pay_ref), FEN - 1, paid.evidence, driver.prepare(ask))
     before = len(emulator.books())
-    emulator.fault("progress", on="refund", n=1, every_ms=900)
+    emulator.fault("progress", on="refund", n=1, every_ms=2000)
     began = time.monotonic()
     assert driver.refund(ask, back).say is Say.UNCLEAR
     while (answer := driver.refund(ask, back)).say is not Say.APPROVED:
-        assert time.monotonic() < began + 6
+        assert time.monotonic() < began + 12
     again = DRIVERS["mis_fixed"](f"tcp:{emulator.link}", text, "x.yaml").payment(clock)
     assert again.refund(ask, back) == answer
     assert [(one["kind"], one["fen"]) for one in emulator.books()[before:]] == [("refund", FEN - 1)]
 
 
 def test_after_a_restart_a_refund_waits_until_an_earlier_one_is_over(emulator, clock, ask_for):
-    text = short_text(MIS_FILE, answer_wait_ms=600, status_wait_ms=2000, host_timeout_ms=500)
+    text = short_text(MIS_FILE, answer_wait_ms=1400, status_wait_ms=3000, host_timeout_ms=1500)
     first = DRIVERS["mis_fixed"](f"tcp:{emulator.link}", text, "x.yaml").payment(clock)
     ask, paid = sold(first, ask_for(FEN))
     back = Back(ids.refund_no(ask.pay_ref), FEN, paid.evidence, first.prepare(ask))
     restarted = DRIVERS["mis_fixed"](f"tcp:{emulator.link}", text, "x.yaml").payment(clock)
     assert restarted.refund(ask, back).say is Say.UNCLEAR
-    time.sleep(1.1)
+    time.sleep(3.1)
     assert restarted.refund(ask, back).say is Say.APPROVED
 
 
