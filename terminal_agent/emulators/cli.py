@@ -22,7 +22,8 @@ _TERMINAL_NO = re.compile(r"EMU[0-9A-Z]{5}", re.ASCII)
 _MERCHANT_NO = re.compile(r"[0-9A-Z]{15}", re.ASCII)
 _MCHID = re.compile(r"EMU[0-9A-Z]{1,29}", re.ASCII)
 _APPID = re.compile(r"[0-9A-Za-z]{8,32}", re.ASCII)
-_ADDRESS = re.compile(r"127\.0\.0\.1:[0-9]{1,5}", re.ASCII)
+_ADDRESS = re.compile(r"127\.0\.0\.1:([0-9]{1,5})", re.ASCII)
+_MOST_PORT = 65_535
 _KINDS = (*SERIAL_KINDS, *NETWORK_KINDS)
 _USAGE_ERROR = 2
 
@@ -74,7 +75,8 @@ def terminal(
     if kind not in _KINDS:
         raise typer.BadParameter(f"one of {', '.join(_KINDS)}", param_hint="--kind")
     known = NETWORK_KINDS[kind][1] if kind in NETWORK_KINDS else KNOWN
-    if kind in NETWORK_KINDS and _ADDRESS.fullmatch(str(link)) is None:
+    address = _ADDRESS.fullmatch(str(link))
+    if kind in NETWORK_KINDS and (address is None or int(address[1]) > _MOST_PORT):
         raise typer.BadParameter('write it as in "127.0.0.1:4000", port 0: any', param_hint="--link")
     settings = Settings(
         link, books, control, terminal_no, merchant_no, work_ms, fault or [], transcript, kind
