@@ -112,11 +112,12 @@ def _terminal(number: str, terminal: Terminal) -> Finding:
         return _watched(number, terminal)
     # As for giving back: no shopper is asked for a card.
     ask = Ask(pay_ref="", amount_fen=1, operator="", till_no="", mark="")
-    trace = terminal.payment(SystemClock()).prepare(ask)
+    mark = terminal.payment(SystemClock()).prepare(ask)
     return Finding(
         f"terminal {number}",
-        trace is not None,
-        f"answers: {trace}" if trace is not None else f"no answer on {terminal.port}",
+        mark is not None,
+        (f"answers ({mark})" if mark is not None else f"no answer on {terminal.port}")
+        + f"; {terminal.can.in_words()}",
         "Check cable or network, port, and that the terminal is in MIS mode",
     )
 

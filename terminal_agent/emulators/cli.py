@@ -39,7 +39,8 @@ _APPID = re.compile(r"[0-9A-Za-z]{8,32}", re.ASCII)
 _TMK = re.compile(r"[0-9A-Fa-f]{32}", re.ASCII)
 _TRAINING_TMK = "0123456789ABCDEFFEDCBA9876543210"
 _ADDRESS = re.compile(r"([0-9A-Za-z.-]+):([1-9][0-9]{0,4})", re.ASCII)
-_LOOPBACK = re.compile(r"127\.0\.0\.1:[0-9]{1,5}", re.ASCII)
+_LOOPBACK = re.compile(r"127\.0\.0\.1:([0-9]{1,5})", re.ASCII)
+_MOST_PORT = 65_535
 _KINDS = (*SERIAL_KINDS, *NETWORK_KINDS)
 _APP_ID = re.compile(r"EMU[0-9]{13}", re.ASCII)
 _ACCOUNT = re.compile(r"EMU[0-9]{6,29}", re.ASCII)
@@ -93,7 +94,8 @@ def terminal(
     if kind not in _KINDS:
         raise typer.BadParameter(f"one of {', '.join(_KINDS)}", param_hint="--kind")
     known = NETWORK_KINDS[kind][1] if kind in NETWORK_KINDS else KNOWN
-    if kind in NETWORK_KINDS and _LOOPBACK.fullmatch(str(link)) is None:
+    address = _LOOPBACK.fullmatch(str(link))
+    if kind in NETWORK_KINDS and (address is None or int(address[1]) > _MOST_PORT):
         raise typer.BadParameter('write it as in "127.0.0.1:4000", port 0: any', param_hint="--link")
     settings = Settings(
         link, books, control, terminal_no, merchant_no, work_ms, fault or [], transcript, kind

@@ -27,15 +27,26 @@ _ALIKE = (
     "kill",
 )
 
+_LINE = {
+    "torn_answer": Kind("sends half of the answer and hangs up"),
+    "unplug_after_ack": Kind(
+        "hangs up and is away for `ms` when the request is there", options={"ms": Number(500, 1, 600_000)}
+    ),
+}
+
 NEXO_KNOWN: Mapping[str, Kind] = {
     **{name: SERIAL[name] for name in _ALIKE},
+    **_LINE,
     "wrong_nonce": Kind("answers under another ServiceID"),
-    "torn_answer": Kind("sends half of the answer and hangs up"),
     "noise": Kind("sends bytes that are no message before the answer"),
     "slow_card": Kind(
         "waits for the card for `ms`; can be aborted until then", "sale", {"ms": Number(None, 1, 600_000)}
     ),
-    "unplug_after_ack": Kind(
-        "hangs up and is away for `ms` when the request is there", options={"ms": Number(500, 1, 600_000)}
-    ),
+}
+
+MIS_KNOWN: Mapping[str, Kind] = {
+    **{name: SERIAL[name] for name in _ALIKE},
+    **_LINE,
+    "wrong_nonce": Kind("answers with other three digits"),
+    "hung": Kind("takes the request and hangs, which keeps the caller waiting; not charged"),
 }

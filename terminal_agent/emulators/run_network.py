@@ -10,7 +10,8 @@ from terminal_agent.emulators.books import Books
 from terminal_agent.emulators.control import Control
 from terminal_agent.emulators.faults import Faults, Kind, read_wish
 from terminal_agent.emulators.loop import Loop
-from terminal_agent.emulators.network_faults import NEXO_KNOWN
+from terminal_agent.emulators.mis import MisClient
+from terminal_agent.emulators.network_faults import MIS_KNOWN, NEXO_KNOWN
 from terminal_agent.emulators.nexo import Network, NexoTerminal
 from terminal_agent.emulators.run_terminal import Settings, routes, stopped_by_signals
 from terminal_agent.emulators.tcp_link import TcpLink
@@ -27,7 +28,15 @@ def _nexo(settings: Settings, books: Books, faults: Faults, network: Network, lo
     return NexoTerminal(settings.terminal_no, books, faults, network, loop.later, settings.work_ms / 1000)
 
 
-NETWORK_KINDS: Mapping[str, tuple[Callable[..., Brain], Mapping[str, Kind]]] = {"nexo": (_nexo, NEXO_KNOWN)}
+def _mis(settings: Settings, books: Books, faults: Faults, network: Network, loop: Loop) -> Brain:
+    own = (settings.terminal_no, settings.merchant_no)
+    return MisClient(own, books, faults, network, loop.later, settings.work_ms / 1000)
+
+
+NETWORK_KINDS: Mapping[str, tuple[Callable[..., Brain], Mapping[str, Kind]]] = {
+    "nexo": (_nexo, NEXO_KNOWN),
+    "mis": (_mis, MIS_KNOWN),
+}
 """Terminals on the network, by the name on the command line, with the faults that each knows."""
 
 

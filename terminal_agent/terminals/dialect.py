@@ -100,12 +100,16 @@ def _read_rules(node: Node) -> Rules:
 
 
 def _read_messages(node: Node) -> Separated:
-    keys = node.mapping(required=("separator", *_KINDS))
+    keys = node.mapping(
+        required=("separator", *(name for name in _KINDS if name != "refund")), optional=("refund",)
+    )
     separator = keys["separator"].code()
     if len(separator) != 1 or not separator.isascii() or separator.isalnum():
         raise keys["separator"].wrong("no separator", 'Write one sign, as in "|"')
     found: dict[int, Message] = {}
     for name, kind in _KINDS.items():
+        if name not in keys:
+            continue
         message = _read_message(keys[name], name)
         if message.answer in (one.answer for one in found.values()):
             raise keys[name].wrong("another message has the same answer", "Give each its own")

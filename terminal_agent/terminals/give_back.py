@@ -17,6 +17,7 @@ from terminal_agent.terminals.read_answer import REFUND, Said
 UNCLEAR = Answer(Say.UNCLEAR)
 _REFUND_MEMO = f"{REFUND:02d}"
 _NO_ORIGINAL = Evidence(code="NO_ORIGINAL", text="原交易缺少参考号或日期，未发出退货")
+_NO_REFUND = Evidence(code="NO_REFUND", text="终端不支持退货，未发出")
 _TAKEN = (CodeClass.APPROVED, CodeClass.PARTIAL)
 
 
@@ -38,7 +39,7 @@ def next_step(last: Said, ask: Ask, back: Back, profile: Profile) -> Answer | St
             return after_void(last, ask, back, profile)
         if moved and not directly_follows(last.evidence.trace, back.mark or ""):
             return UNCLEAR
-        return _refund_of(back.evidence) if _stands(back.evidence, last, profile) else UNCLEAR
+        return _refund_of(back.evidence, profile) if _stands(back.evidence, last, profile) else UNCLEAR
     if last.order == back.refund_no and (moved or not refused):
         return after_refund(last, back, profile) if last.memo in ("", _REFUND_MEMO) else UNCLEAR
     # A refused refund that stood there when this return was prepared belongs to an earlier return.
@@ -46,7 +47,7 @@ def next_step(last: Said, ask: Ask, back: Back, profile: Profile) -> Answer | St
         return UNCLEAR
     # By its trace alone a sale of a closed batch could be somebody else's in the open one.
     is_open = back.evidence.batch != "" and back.evidence.batch == last.evidence.batch
-    return Step.VOID if is_open and _is_whole(ask, back) else _refund_of(back.evidence)
+    return Step.VOID if is_open and _is_whole(ask, back) else _refund_of(back.evidence, profile)
 
 
 def after_void(said: Said, ask: Ask, back: Back, profile: Profile) -> Answer | Step:
@@ -56,7 +57,7 @@ def after_void(said: Said, ask: Ask, back: Back, profile: Profile) -> Answer | S
     if profile.class_of(said.evidence.code) is CodeClass.APPROVED and _is_whole(ask, back):
         fen = back.fen if said.amount_fen is None else said.amount_fen
         return Answer(Say.APPROVED, approved_fen=fen, evidence=said.evidence)
-    return _refund_of(back.evidence) if profile.refuses_back(said.evidence.code) else UNCLEAR
+    return _refund_of(back.evidence, profile) if profile.refuses_back(said.evidence.code) else UNCLEAR
 
 
 def after_refund(said: Said, back: Back, profile: Profile) -> Answer:
@@ -80,7 +81,9 @@ def _is_whole(ask: Ask, back: Back) -> bool:
     return back.fen == ask.amount_fen
 
 
-def _refund_of(sale: Evidence) -> Answer | Step:
+def _refund_of(sale: Evidence, profile: Profile) -> Answer | Step:
+    if not profile.refunds:
+        return Answer(Say.DECLINED, evidence=_NO_REFUND)
     if sale.rrn == "" or sale.host_date == "":
         return Answer(Say.DECLINED, evidence=_NO_ORIGINAL)
     return Step.REFUND

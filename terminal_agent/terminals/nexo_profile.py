@@ -23,6 +23,7 @@ class NexoProfile(msgspec.Struct, frozen=True):
     connect_s: float
     status_wait_s: float
     abort_wait_s: float
+    remembers_h: int
     clocks: Clocks
     declined: frozenset[str]
     busy: frozenset[str]
@@ -54,7 +55,8 @@ def read_nexo_profile(text: str, file_name: str) -> NexoProfile:
     sale_id = root["sale_id"].code()
     if _ID.fullmatch(sale_id) is None:
         raise root["sale_id"].wrong("no SaleID", "Write up to 40 letters, digits, dots and hyphens")
-    exchange = root["exchange"].mapping(required=("connect_ms", "status_wait_ms", "abort_wait_ms"))
+    waits = ("connect_ms", "status_wait_ms", "abort_wait_ms")
+    exchange = root["exchange"].mapping(required=(*waits, "remembers_h"))
     conditions = root["conditions"].mapping(required=("declined", "busy", "unsure_back"))
     declined, busy, unsure = (_conditions(conditions[one]) for one in ("declined", "busy", "unsure_back"))
     if declined & busy:
@@ -67,6 +69,7 @@ def read_nexo_profile(text: str, file_name: str) -> NexoProfile:
         connect_s=seconds(exchange["connect_ms"]),
         status_wait_s=seconds(exchange["status_wait_ms"]),
         abort_wait_s=seconds(exchange["abort_wait_ms"]),
+        remembers_h=exchange["remembers_h"].integer(1, 48),
         clocks=read_clocks(root["clocks"]),
         declined=declined,
         busy=busy,

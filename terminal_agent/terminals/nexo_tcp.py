@@ -2,7 +2,7 @@
 
 Every message has a ServiceID that follows from what it is for, so whoever asks later, after a restart too,
 can ask the terminal what became of it (TransactionStatus). A message is sent again, under the same
-ServiceID, only when the terminal says that it knows none.
+ServiceID, only when the terminal says that it knows none, and would know it still: it forgets.
 """
 
 import base64
@@ -33,6 +33,7 @@ from terminal_agent.terminals.nexo_profile import NexoProfile
 from terminal_agent.terminals.profile import CodeClass
 
 UNCLEAR = Answer(Say.UNCLEAR)
+_HOUR_MS = 3_600_000
 _MOST_FEN = 10**12 - 1
 _SAYS = {
     CodeClass.APPROVED: Say.APPROVED,
@@ -118,6 +119,8 @@ class NexoTerminal:
                 sale = found.evidence if found.say is Say.APPROVED else evidence
                 if sale.channel_no == "":
                     return found if found.say is Say.NOT_FOUND else UNCLEAR
+                if not self._remembers(ask.mark):
+                    return UNCLEAR
                 said = self._undo(link, _reversal_id(ask), ask.pay_ref, ask.operator, sale, None)
         except (LinkFault, NexoFault):
             return UNCLEAR
@@ -142,6 +145,8 @@ class NexoTerminal:
                         known = found.say in (Say.DECLINED, Say.NOT_FOUND)
                         return Answer(Say.DECLINED, evidence=_NO_ORIGINAL) if known else UNCLEAR
                     sale = found.evidence
+                if not self._remembers(back.mark):
+                    return UNCLEAR
                 service_id = _service_id("R", back.refund_no + (back.mark or ""))
                 said = self._undo(link, service_id, back.refund_no, ask.operator, sale, back.fen)
         except (LinkFault, NexoFault):
@@ -179,7 +184,7 @@ class NexoTerminal:
         if said is None:
             return UNCLEAR
         if said.result != SUCCESS and said.condition == _NOT_FOUND:
-            return Answer(Say.NOT_FOUND)
+            return Answer(Say.NOT_FOUND) if self._remembers(ask.mark) else UNCLEAR
         return self._judge(said, ask)
 
     def _ask_status(self, link: Link, category: str, service_id: str) -> Said | None:
@@ -232,6 +237,12 @@ class NexoTerminal:
                 elif said.category == category and said.service_id == service_id:
                     return said
         return None
+
+    def _remembers(self, mark: str | None) -> bool:
+        """Whether the terminal still knows whatever it was told since `mark`."""
+        if mark is None:
+            return False
+        return 0 <= self._clock.wall_ms() - int(mark, 16) < self._profile.remembers_h * _HOUR_MS
 
     def _is_well(self, link: Link, category: str, body: Tree, mark: str) -> bool:
         own = _service_id(category[0], mark)

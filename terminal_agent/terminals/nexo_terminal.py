@@ -9,7 +9,7 @@ from terminal_agent.checkout.ports import Clock, Payment
 from terminal_agent.terminals.link_tcp import open_tcp
 from terminal_agent.terminals.nexo_profile import NexoProfile, read_nexo_profile
 from terminal_agent.terminals.nexo_tcp import NexoTerminal
-from terminal_agent.terminals.terminal import PortRefused, Terminal
+from terminal_agent.terminals.terminal import Can, LostAnswer, PortRefused, Terminal
 
 _MOST_PORT = 65_535
 _PORT = re.compile(r"([0-9A-Za-z.-]{1,253}):([0-9]{1,5})/([0-9A-Za-z.-]{1,40})", re.ASCII)
@@ -23,6 +23,11 @@ class NetworkTerminal(msgspec.Struct, frozen=True):
     tcp_port: int
     poi_id: str
     profile: NexoProfile
+
+    @property
+    def can(self) -> Can:
+        """What it can do."""
+        return Can(LostAnswer.BY_NUMBER, refund_later=True)
 
     def payment(self, clock: Clock) -> Payment:
         """Return the way to take money at it."""

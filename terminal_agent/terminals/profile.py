@@ -13,6 +13,7 @@ import msgspec
 from subsidy.strict import yaml_text
 from terminal_agent.checkout.ports import Clocks
 from terminal_agent.terminals.dialect import TAGGED, Dialect, read_dialect
+from terminal_agent.terminals.read_answer import REFUND
 
 FAMILIES = ("serial_ecr", "stx_lrc")
 """Names of the one family; the second is the older."""
@@ -55,15 +56,11 @@ class Manners(msgspec.Struct, frozen=True):
     status_wait_s: float
 
 
-class Profile(msgspec.Struct, frozen=True):
-    """One kind of terminal."""
+class Codes(msgspec.Struct, frozen=True, kw_only=True):
+    """What the response codes of one kind of terminal mean."""
 
-    line: Line
-    manners: Manners
-    clocks: Clocks
     codes: Mapping[str, CodeClass]
     unsure_back: frozenset[str]
-    dialect: Dialect = TAGGED
 
     def class_of(self, code: str) -> CodeClass:
         """Return what `code`, which the terminal gave, says. No code at all says nothing clear."""
@@ -76,19 +73,33 @@ class Profile(msgspec.Struct, frozen=True):
         return self.class_of(code) is CodeClass.DECLINED and code not in self.unsure_back
 
 
+class Profile(Codes, frozen=True, kw_only=True):
+    """One kind of terminal."""
+
+    line: Line
+    manners: Manners
+    clocks: Clocks
+    dialect: Dialect = TAGGED
+
+    @property
+    def refunds(self) -> bool:
+        """Whether the terminal has a refund, beside the void of an open batch."""
+        return self.dialect.separated is None or REFUND in self.dialect.separated.messages
+
+
 def read_profile(text: str, file_name: str) -> Profile:
     """Return the profile that `text` describes, or raise an error with file, line and remedy."""
     root = yaml_text.read(text, file_name).mapping(
         required=("family", "line", "exchange", "clocks", "codes"), optional=("frame", "messages")
     )
     root["family"].choice(FAMILIES)
-    codes = root["codes"].mapping(required=[*(one.value for one in _NAMED), _UNSURE_BACK])
+    codes = read_codes(root["codes"])
     return Profile(
         line=read_line(root["line"]),
         manners=_read_manners(root["exchange"]),
         clocks=read_clocks(root["clocks"]),
-        codes=_read_codes(codes),
-        unsure_back=_read_unsure_back(codes),
+        codes=codes.codes,
+        unsure_back=codes.unsure_back,
         dialect=read_dialect(root.get("frame"), root.get("messages")),
     )
 
@@ -126,6 +137,12 @@ def read_clocks(node: yaml_text.Node) -> Clocks:
     if clocks.answer_cap_s < clocks.answer_wait_s:
         raise keys["answer_cap_ms"].wrong("shorter than answer_wait_ms", "Write at least as much")
     return clocks
+
+
+def read_codes(node: yaml_text.Node) -> Codes:
+    """Return what a profile says of response codes. Raises FileError."""
+    keys = node.mapping(required=[*(one.value for one in _NAMED), _UNSURE_BACK])
+    return Codes(codes=_read_codes(keys), unsure_back=_read_unsure_back(keys))
 
 
 def _read_codes(keys: Mapping[str, yaml_text.Node]) -> dict[str, CodeClass]:

@@ -83,7 +83,7 @@ def read_answer(data: bytes, unpack: _Unpack = unpack) -> Said:
         amount_fen=int(amount) if amount else None,
         evidence=Evidence(
             code=_shaped(fields, CODE),
-            text=_free_text(fields.get(TEXT, b"")),
+            text=free_text(fields.get(TEXT, b"")),
             terminal_no=_shaped(fields, TERMINAL_NO),
             merchant_no=_shaped(fields, MERCHANT_NO),
             batch=_shaped(fields, BATCH),
@@ -116,7 +116,7 @@ def masked_pan(value: bytes) -> str:
     return masked if _MASKED_PAN.fullmatch(masked) else ""
 
 
-def _free_text(value: bytes) -> str:
+def free_text(value: bytes) -> str:
     """Return what a person may read, or nothing when it could hide a number."""
     value = value.strip(b" \0")
     if len(value) > 2 * _LONGEST_TEXT or _PACKED_DIGITS.search(value):

@@ -9,7 +9,7 @@ from terminal_agent.checkout.ports import Clock, Payment
 from terminal_agent.terminals.link_serial import OpenLink, open_serial
 from terminal_agent.terminals.profile import FAMILIES, Profile, read_profile
 from terminal_agent.terminals.serial_ecr import DrivenTerminal
-from terminal_agent.terminals.terminal import Terminal
+from terminal_agent.terminals.terminal import Can, LostAnswer, Terminal
 from terminal_agent.traces.mask_frames import STX_LRC, mask_nothing_readable, mask_stx_lrc
 from terminal_agent.traces.serial_link import recorded
 from terminal_agent.traces.write_trace import Recorder
@@ -21,6 +21,11 @@ class SerialTerminal(msgspec.Struct, frozen=True):
     port: str
     profile: Profile
     recorder: Recorder | None = None
+
+    @property
+    def can(self) -> Can:
+        """What it can do: whether it refunds is the profile's."""
+        return Can(LostAnswer.LAST_WITH_NUMBER, refund_later=self.profile.refunds)
 
     def payment(self, clock: Clock) -> Payment:
         """Return the way to take money at it."""

@@ -1,14 +1,44 @@
 """What is a card terminal to the shop's configuration, whatever drives it?"""
 
 from collections.abc import Callable
+from enum import StrEnum
 from typing import Protocol, runtime_checkable
+
+import msgspec
 
 from terminal_agent.checkout.ports import Clock, Payment
 from terminal_agent.traces.write_trace import Recorder
 
 
+class LostAnswer(StrEnum):
+    """What becomes of an answer that was lost on the way, in words for shop IT."""
+
+    BY_NUMBER = "asked by our number"
+    LAST_WITH_NUMBER = "asked for its last transaction"
+    LAST_THAT_FITS = "asked for its last transaction, which fits or parks"
+    REVERSED = "reversed before the next sale"
+    WATCHED = "seen when it passes, or left to the night's files"
+
+
+class Can(msgspec.Struct, frozen=True):
+    """What becomes of a lost answer and of a return at one kind of terminal."""
+
+    lost_answer: LostAnswer
+    refund_later: bool
+    """Whether it gives money back after the day's batch was closed."""
+
+    def in_words(self) -> str:
+        """Return for shop IT what to expect."""
+        days = "returns on any day" if self.refund_later else "returns until the batch is closed"
+        return f"a lost answer is {self.lost_answer.value}; {days}"
+
+
 class Terminal(Protocol):
     """A card terminal as the shop has configured it."""
+
+    @property
+    def can(self) -> Can:
+        """What it can do, as driver and profile say."""
 
     @property
     def port(self) -> str:

@@ -409,5 +409,5 @@ def test_without_masking_the_card_number_is_found(tmp_path, monkeypatch):
     [("text", {"card number", "phone number", "identity number"}), ("bcd", {"card number"})],
 )
 def test_without_the_filter_of_texts_what_they_hide_is_found(tmp_path, monkeypatch, form, found):
-    monkeypatch.setattr(reading, "_free_text", lambda value: value.decode("latin-1"))
+    monkeypatch.setattr(reading, "free_text", lambda value: value.decode("latin-1"))
     assert {name for where, name in left_by(tmp_path, form) if where == "journal.db"} == found

@@ -21,6 +21,7 @@ KINDS = {
     "files": "anything on disk",
     "database": "SQLite",
     "log": "what is written for people: logs, standard output",
+    "library": "a vendor's library, called by its binary interface",
 }
 
 MAY = {
@@ -63,6 +64,11 @@ MAY = {
     ),
     "terminal_agent/traces/write_trace.py": ("files", "what passed on a link, masked, while it is asked for"),
     "terminal_agent/cli_trace.py": ("files", "writes a case file, and never over another"),
+    "terminal_agent/terminals/mis_call.py": ("process", "calls the MIS client in a child process"),
+    "terminal_agent/terminals/mis_child.py": (
+        "environment library log network",
+        "that child: a program of its own, ended after one call of the vendor's client",
+    ),
     "terminal_agent/terminals/link_tcp.py": ("network", "the one connection to a terminal on the network"),
     "terminal_agent/till/app.py": (
         "threads network",
@@ -84,6 +90,7 @@ MAY = {
     "terminal_agent/emulators/run_terminal.py": ("clock files process log", "puts it together, transcript"),
     "terminal_agent/emulators/run_network.py": ("clock files log", "the same for one on the network"),
     "terminal_agent/emulators/tcp_link.py": ("network", "its connections"),
+    "terminal_agent/emulators/mis.py": ("process", "the fault that kills the agent at a point"),
     "terminal_agent/emulators/nexo.py": ("process", "the fault that kills the agent at a point"),
     "terminal_agent/emulators/terminal.py": ("process", "the fault that kills the agent at a point"),
     "terminal_agent/emulators/run_host.py": ("log process threads", "puts the acquirer's host together"),
@@ -324,6 +331,7 @@ FOUND = {
         "from sqlalchemy import create_engine as make",
         "import sqlalchemy\nsqlalchemy.create_engine('sqlite://')",
     ),
+    "library": ("import ctypes", "from ctypes import CDLL", "import ctypes.util"),
     "log": (
         "import logging",
         "import structlog",
@@ -351,7 +359,6 @@ FOUND = {
         "__builtins__['open']('a')",
         "import sys\nsys.modules['time'].time()",
         "import runpy",
-        "import ctypes",
         "import os\nvars(os)['urandom'](1)",
         "import os\nmine = [os]",
     ),

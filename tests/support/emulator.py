@@ -37,6 +37,7 @@ PROFILE_FILES = {
 
 
 NEXO_FILE = REPO / "config/terminals/nexo_tcp.yaml"
+MIS_FILE = REPO / "config/terminals/mis_fixed.yaml"
 NETWORK_MS = {"connect_ms": 500, "abort_wait_ms": 150}
 
 

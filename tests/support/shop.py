@@ -23,7 +23,7 @@ import reference_data as reference
 import requests
 from alipay import MOVES, EmulatedAlipay
 from alipay import new_code as new_alipay_code
-from emulator import EmulatedTerminal, short_profile_text
+from emulator import NEXO_FILE, PROFILE_FILES, EmulatedTerminal, short_profile_text, short_text
 from killing_proxy import Proxy
 from real_centre import RealCentre
 from shop_journal import JournalSeen, Move
@@ -106,11 +106,13 @@ class Shop:
         work_ms: int = 30,
         phones: bool = False,
         alipay: bool = False,
+        kinds: tuple[str, str] = ("allinpay", "allinpay"),
         **clocks_ms: int,
     ) -> Iterator["Shop"]:
         """Start a shop with two terminals and close it at the end, when its books must be true.
 
         With `phones` it takes WeChat Pay's payment codes too, and with `alipay` besides those Alipay's.
+        `kinds` are the terminals', as the emulator calls them.
 
         The moves that its journal has seen are added to `moves`.
         """
@@ -125,14 +127,18 @@ class Shop:
                         terminal_no=one,
                         work_ms=work_ms,
                         transcript=folder / f"{one}.transcript",
+                        kind=kind,
+                        **({} if kind in PROFILE_FILES else {"link": "127.0.0.1:0"}),
                     )
-                    for one in shop_files.TERMINALS
+                    for one, kind in zip(shop_files.TERMINALS, kinds, strict=True)
                 ]
                 terminals = [stack.enter_context(one.result()) for one in started]
             wechat = stack.enter_context(EmulatedWechat.start(folder, password_ms=100)) if phones else None
             other = stack.enter_context(EmulatedAlipay.start(folder, password_ms=100)) if alipay else None
             shop = cls(folder, centre, proxy, terminals, wechat, other)
             shop.write_files(hold_budget_ms, **clocks_ms)
+            for terminal, kind in zip(terminals, kinds, strict=True):
+                shop.drive(terminal, kind, **clocks_ms)
             run(folder, ["terminal-agent", "enrol", centre.make_code(), "--config", "agent.yaml"])
             stack.callback(shop._tills.shutdown)
             stack.callback(shop.agent.stop)
@@ -158,6 +164,25 @@ class Shop:
             (self.folder / "demo-alipay.yaml").write_text(profile, encoding="utf-8")
             text = text.replace("channels:\n", "channels:\n  alipay:\n    profile: demo-alipay.yaml\n")
         config.write_text(re.sub(r"(?m)^sync_every_ms: .*$", "sync_every_ms: 200", text), encoding="utf-8")
+
+    def drive(self, terminal: EmulatedTerminal, kind: str, **clocks_ms: int) -> None:
+        """Let the agent drive a terminal of another kind than `write_files` has written down."""
+        if kind == "allinpay":
+            return
+        waits = {**CLOCKS_MS, **clocks_ms}
+        no = shop_files.TERMINALS[self.terminals.index(terminal)]
+        if kind in PROFILE_FILES:
+            driver, port, profile = "serial_ecr", str(terminal.link), short_profile_text(kind, **waits)
+        else:
+            driver, port = "nexo_tcp", f"{terminal.link}/{no}"
+            profile = short_text(NEXO_FILE, **waits, abort_wait_ms=300)
+        (self.folder / f"{kind}.yaml").write_text(profile, encoding="utf-8")
+        config = self.folder / "agent.yaml"
+        lines = rf'(?m)^  "{no}":\n    driver: .*\n    port: .*\n    profile: .*\n'
+        block = f'  "{no}":\n    driver: {driver}\n    port: "{port}"\n    profile: {kind}.yaml\n'
+        text, found = re.subn(lines, block, config.read_text(encoding="utf-8"))
+        assert found == 1
+        config.write_text(text, encoding="utf-8")
 
     # The agent's life.
 

@@ -42,7 +42,8 @@ _MODULES: Mapping[str, str] = {
     **dict.fromkeys(("shutil", "tempfile", "glob", "fcntl", "mmap", "fileinput", "linecache"), "files"),
     **dict.fromkeys(("pysqlite3", "sqlite_utils"), "database"),
     **dict.fromkeys(("logging", "structlog"), "log"),
-    **dict.fromkeys(("importlib", "runpy", "pkgutil", "zipimport", "ctypes", "pickle", "marshal"), "code"),
+    **dict.fromkeys(("importlib", "runpy", "pkgutil", "zipimport", "pickle", "marshal"), "code"),
+    "ctypes": "library",
     "sqlite3": "sqlite3",
 }
 _HARMLESS = ("importlib.metadata",)

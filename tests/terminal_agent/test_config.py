@@ -325,3 +325,36 @@ def test_a_supervisor_who_cannot_be_one_is_refused_with_the_line(written, line, 
     assert remedy in wrong.remedy
     assert "13987650412" not in str(wrong)
     assert '"246813"' not in str(wrong)
+
+
+def test_every_driver_is_configured_by_name_port_and_profile(written):
+    for driver, port, profile in (
+        ("serial_ecr", "/dev/ttyUSB0", "separated"),
+        ("nexo_tcp", "192.168.1.20:4000/P400-123456789", "nexo_tcp"),
+        ("mis_fixed", "dll:C:/ums/posinf.dll", "mis_fixed"),
+        ("mis_fixed", "tcp:192.168.1.30:7000", "mis_fixed"),
+    ):
+        text = GOOD.replace("stx_lrc", driver).replace("/dev/ttyUSB0", port)
+        file = ROOT / "config" / "terminals" / f"{profile}.yaml"
+        config = read_config(written(text.replace("profile.yaml", f'"{file}"')))
+        assert config.terminals["12345678"].port == port
+
+
+@pytest.mark.parametrize(
+    ("driver", "port", "says"),
+    [
+        ("nexo_tcp", "/dev/ttyUSB0", 'as in "192.168.1.20:4000/P400-123456789"'),
+        ("mis_fixed", "/dev/ttyUSB0", 'as in "dll:C:/ums/posinf.dll"'),
+    ],
+)
+def test_a_port_of_another_driver_is_refused_where_it_stands(driver, port, says, written):
+    file = ROOT / "config" / "terminals" / f"{driver}.yaml"
+    text = GOOD.replace("stx_lrc", driver).replace("/dev/ttyUSB0", port).replace("profile.yaml", f'"{file}"')
+    wrong = refused(written(text))
+    assert (wrong.line, wrong.where) == (11, "terminals.12345678.port")
+    assert says in wrong.remedy
+
+
+def test_a_profile_of_another_family_is_refused(written):
+    wrong = refused(written(GOOD.replace("stx_lrc", "mis_fixed").replace("/dev/ttyUSB0", "dll:x")))
+    assert wrong.file.endswith("profile.yaml")

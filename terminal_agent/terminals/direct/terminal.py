@@ -16,7 +16,7 @@ from terminal_agent.terminals.direct.line import LineProfile, dial, trusting
 from terminal_agent.terminals.direct.profile import TRAINING, Profile, read_profile
 from terminal_agent.terminals.direct.session import Session
 from terminal_agent.terminals.direct.training_pinpad import TrainingPinpad
-from terminal_agent.terminals.terminal import PortRefused, Terminal
+from terminal_agent.terminals.terminal import Can, LostAnswer, PortRefused, Terminal
 
 _MOST_PORT = 65_535
 
@@ -40,6 +40,11 @@ class HostTerminal(msgspec.Struct, frozen=True):
     def for_training_only(self) -> bool:
         """Whether it may be used only where no money moves."""
         return self.profile.pinpad == TRAINING
+
+    @property
+    def can(self) -> Can:
+        """What it can do."""
+        return Can(LostAnswer.REVERSED, refund_later=True)
 
     def payment(self, clock: Clock) -> Payment:
         """Return the way to take money at it."""

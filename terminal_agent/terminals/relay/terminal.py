@@ -14,7 +14,7 @@ from terminal_agent.terminals.relay.observer import Observer
 from terminal_agent.terminals.relay.payment import WatchedTerminal
 from terminal_agent.terminals.relay.profile import Profile, address_of, read_profile
 from terminal_agent.terminals.relay.understand import Reader
-from terminal_agent.terminals.terminal import Terminal
+from terminal_agent.terminals.terminal import Can, LostAnswer, Terminal
 from terminal_agent.traces.mask_frames import ISO8583, iso8583_mask
 from terminal_agent.traces.write_trace import Recorder
 
@@ -29,6 +29,11 @@ class RelayTerminal(msgspec.Struct, frozen=True):
     listen: tuple[str, int] | None
     profile: Profile
     recorder: Recorder | None = None
+
+    @property
+    def can(self) -> Can:
+        """What it can do."""
+        return Can(LostAnswer.WATCHED, refund_later=True)
 
     def payment(self, clock: Clock) -> Payment:
         """Return the way to take money at it: arm an amount and watch."""

@@ -7,7 +7,7 @@ from types import MappingProxyType
 import pytest
 from alipay import new_ask as new_alipay_ask
 from alipay import new_shown_ask as new_alipay_shown_ask
-from emulator import NEXO_FILE, PROFILE_FILES, EmulatedTerminal, short_profile, short_text
+from emulator import MIS_FILE, NEXO_FILE, PROFILE_FILES, EmulatedTerminal, short_profile, short_text
 from payment_contract import (
     REFUNDS,
     REVERSALS,
@@ -24,6 +24,7 @@ from payment_contract import (
 from unionpay import new_unionpay_ask, new_unionpay_shown_ask
 from wechat import RealClock, new_ask, new_shown_ask
 
+from terminal_agent.checkout.ports import Say
 from terminal_agent.terminals.drivers import DRIVERS
 from terminal_agent.terminals.link_serial import open_serial
 from terminal_agent.terminals.serial_ecr import DrivenTerminal
@@ -85,6 +86,50 @@ class Nexo:
         self.calls["refund"] = "refund"
 
 
+class Mis:
+    """A terminal behind a MIS client, and its emulator."""
+
+    faults = MappingProxyType(
+        {
+            **Card.faults,
+            "broken_answer": ("torn_answer", {}),
+            "late_answer": ("late_answer", {"ms": 3000}),
+            "at_work": ("progress", {"n": 10, "every_ms": 300}),
+        }
+    )
+    kinds = Card.kinds
+    # The client tells the last transaction that went through, and only of the amount asked for is it ours.
+    silent = MappingProxyType(
+        {
+            "declined": {Say.NOT_FOUND},
+            "wrong_amount": {Say.UNCLEAR},
+            "unclear_not_charged": {Say.NOT_FOUND},
+            "unclear_charged": {Say.APPROVED},
+        }
+    )
+
+    def __init__(self, emulator):
+        self.emulator = emulator
+        self.calls = {"take": "sale", "reverse": "void", "refund": "void"}
+        self.payment = DRIVERS["mis_fixed"](f"tcp:{emulator.link}", mis_text(), "x.yaml").payment(RealClock())
+        self.before = len(emulator.books())
+
+    def moved(self, _):
+        """Return all that moved in this test: the record has no place for a pay_ref."""
+        lines = self.emulator.books()[self.before :]
+        return [(one["kind"], one["fen"]) for one in lines if one["kind"] in self.kinds]
+
+    def end_day(self):
+        """Close the batch: then a refund gives back."""
+        self.emulator.settle()
+        self.calls["refund"] = "refund"
+
+
+def mis_text():
+    """Return the shipped profile with waits in which a child can start on a busy machine."""
+    return short_text(MIS_FILE, answer_wait_ms=2000, answer_cap_ms=2000, status_wait_ms=3000)
+
+
 class Wechat:
     """WeChat Pay and its emulator."""
 
@@ -116,7 +161,7 @@ class Wechat:
         """Change nothing: a refund is the same on every day."""
 
 
-NETWORK = {"nexo": Nexo}
+NETWORK = {"nexo": Nexo, "mis": Mis}
 
 
 class WechatShown(Wechat):
@@ -217,7 +262,11 @@ class Side:
         self._side.emulator.fault(name, on=self._side.calls[call], **options)
 
     def moved(self, pay_ref):
-        return [(self._side.kinds[kind], fen) for kind, fen in self._side.emulator.moved(pay_ref)]
+        moved = getattr(self._side, "moved", self._side.emulator.moved)
+        return [(self._side.kinds[kind], fen) for kind, fen in moved(pay_ref)]
+
+    def cannot_tell(self, fault):
+        return frozenset(getattr(self._side, "silent", {}).get(fault, ()))
 
 
 @pytest.fixture(scope="module")

@@ -3,10 +3,13 @@
 import http.client
 import json
 import os
+import socket
 import subprocess
 import sys
+import time
 import urllib.error
 import urllib.parse
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -195,3 +198,50 @@ def test_an_answer_other_than_ok_raises(terminal):
     with pytest.raises(urllib.error.HTTPError) as refused:
         terminal.fault("earthquake")
     refused.value.close()
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        ("--kind", "zvt", "--link", "/tmp/x"),
+        ("--kind", "nexo", "--link", "/tmp/x"),
+        ("--kind", "mis", "--link", "127.0.0.1:70000"),
+        ("--kind", "nexo", "--link", "0.0.0.0:4000"),
+        ("--kind", "nexo", "--link", "127.0.0.1:0", "--fault", "nak"),
+        ("--kind", "mis", "--link", "127.0.0.1:0", "--fault", "slow_card:ms=5"),
+    ],
+)
+def test_a_kind_or_address_that_is_none_is_a_usage_error(wrong, tmp_path):
+    done = CliRunner().invoke(app, ["terminal", *wrong, "--books", str(tmp_path / "books.jsonl")])
+    assert done.exit_code == 2
+    assert "Invalid value" in done.output
+
+
+@pytest.mark.parametrize("kind", ["nexo", "mis"])
+def test_one_on_the_network_comes_back_at_the_same_address(kind, tmp_path):
+    with EmulatedTerminal.start(tmp_path, kind=kind, link="127.0.0.1:0") as running:
+        host, _, port = str(running.link).rpartition(":")
+        socket.create_connection((host, int(port)), timeout=5).close()
+        running.unplug(300)
+        with pytest.raises(OSError, match="refused"):
+            socket.create_connection((host, int(port)), timeout=5)
+        deadline = time.monotonic() + 5
+        while time.monotonic() < deadline:
+            with suppress(OSError):
+                socket.create_connection((host, int(port)), timeout=5).close()
+                break
+        else:
+            pytest.fail("it did not come back")
+
+
+@pytest.mark.parametrize("kind", ["nexo", "mis"])
+@pytest.mark.parametrize(
+    "noise", [b"\xff" * 70, b"\x00\x00\x00\x02[]" + b"x" * 60, b"\x00\x00\x00\x02{}" + b"x" * 60]
+)
+def test_one_on_the_network_outlives_noise(kind, noise, tmp_path):
+    with EmulatedTerminal.start(tmp_path, kind=kind, link="127.0.0.1:0") as running:
+        host, _, port = str(running.link).rpartition(":")
+        with socket.create_connection((host, int(port)), timeout=5) as line, suppress(ConnectionError):
+            line.sendall(noise)
+            assert line.recv(100) == b""
+        assert running.books() == []

@@ -220,7 +220,7 @@ def test_a_sale_is_paid_once_with_its_proof(emulator, driver, ask_for):
 
 def test_a_payment_that_nobody_completes_is_aborted_and_is_a_no(emulator, driver, ask_for):
     ask = ask_for(FEN)
-    driver.prepare(ask)
+    ask = msgspec.structs.replace(ask, mark=driver.prepare(ask))
     emulator.fault("slow_card", ms=1200)
     answer = driver.take(ask)
     assert (answer.say, answer.evidence.code) == (Say.DECLINED, "Aborted")
@@ -285,6 +285,22 @@ def test_a_terminal_switched_off_and_on_knows_what_it_did(tmp_path, clock, ask_f
         first.kill()
     with EmulatedTerminal.start(tmp_path, link=str(address), **options):
         assert driver.query(ask).say is Say.APPROVED
+
+
+@pytest.mark.parametrize("hours", [24, 72, -1])
+def test_what_the_terminal_may_have_forgotten_is_no_proof_and_nothing_is_sent_again(
+    hours, emulator, driver, ask_for, clock
+):
+    ask = ask_for(FEN)
+    ask = msgspec.structs.replace(ask, mark=driver.prepare(ask))
+    assert driver.query(ask).say is Say.NOT_FOUND
+    old = f"{clock.wall_ms() - hours * 3_600_000:x}"
+    assert driver.query(msgspec.structs.replace(ask, mark=old)).say is Say.UNCLEAR
+    paid = driver.take(ask)
+    back = Back(ids.refund_no(ask.pay_ref), FEN, paid.evidence, old)
+    assert driver.refund(ask, back).say is Say.UNCLEAR
+    assert driver.reverse(msgspec.structs.replace(ask, mark=old), paid.evidence).say is Say.UNCLEAR
+    assert emulator.moved(ask.pay_ref) == [("sale", FEN)]
 
 
 @pytest.mark.parametrize(

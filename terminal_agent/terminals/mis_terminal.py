@@ -1,0 +1,46 @@
+"""What is a terminal behind its vendor's MIS client?"""
+
+import re
+from functools import partial
+
+import msgspec
+
+from terminal_agent.checkout.ports import Clock, Payment
+from terminal_agent.terminals.mis_call import call_child, child_command
+from terminal_agent.terminals.mis_fixed import MisTerminal
+from terminal_agent.terminals.mis_profile import MisProfile, read_mis_profile
+from terminal_agent.terminals.terminal import Can, LostAnswer, PortRefused, Terminal
+
+_MOST_PORT = 65_535
+_TCP_PORT = re.compile(r"tcp:([0-9A-Za-z.-]{1,253}):([0-9]{1,5})", re.ASCII)
+
+
+class MisClientTerminal(msgspec.Struct, frozen=True):
+    """A terminal behind its vendor's MIS client: a library or a program on the network."""
+
+    port: str
+    arguments: tuple[str, ...]
+    profile: MisProfile
+
+    @property
+    def can(self) -> Can:
+        """What it can do."""
+        return Can(LostAnswer.LAST_THAT_FITS, refund_later=True)
+
+    def payment(self, clock: Clock) -> Payment:
+        """Return the way to take money at it."""
+        command = child_command(self.profile.python, self.arguments)
+        return MisTerminal(self.profile, partial(call_child, command), clock)
+
+
+def read(port: str, text: str, file_name: str) -> Terminal:
+    """Return the terminal behind the client that `port` names. Raises FileError, PortRefused."""
+    profile = read_mis_profile(text, file_name)
+    found = _TCP_PORT.fullmatch(port)
+    if found is not None and 0 < int(found[2]) <= _MOST_PORT:
+        return MisClientTerminal(port, ("tcp", found[1], found[2]), profile)
+    path = port.removeprefix("dll:")
+    if path == port or not path.strip():
+        remedy = 'Write it as in "dll:C:/ums/posinf.dll" or "tcp:192.168.1.30:7000"'
+        raise PortRefused("not the library or address of a MIS client", remedy)
+    return MisClientTerminal(port, ("dll", path, profile.function), profile)
