@@ -3,6 +3,7 @@
 What was charged is read from the host's own books.
 """
 
+import json
 import re
 
 import pytest
@@ -10,7 +11,7 @@ from acquirer import EmulatedAcquirer, profile_text
 from scanner import Scanner, Secret
 from shop import Shop
 from story.count import record_of
-from story.processes import wait_for
+from story.processes import run, wait_for
 from story.shop_files import TERMINALS, TILLS
 
 from terminal_agent.emulators.answers import MADE_UP_CARD, MADE_UP_TRACK
@@ -109,6 +110,30 @@ def test_an_agent_killed_in_a_sale_undoes_it_when_it_starts_again(point, moves, 
         moves = ["sale"]  # the answer was written down before the kill arrived
     assert moved(acquirer, killed) == moves
     wait_for("the terminal sells again", lambda: shop.sell()["state"] == "paid")
+
+
+def test_the_batch_is_settled_with_the_journals_totals(shop, acquirer):
+    """First what was sold so far is closed; then a batch of which everything is known."""
+    acquirer.settle(TERMINAL)
+    first, _ = shop.sell(), shop.sell()
+    shop.give_back(first["record_id"])
+    wait_for("the void is booked", lambda: moved(acquirer, first["record_id"]) == ["sale", "void"])
+    shop.wait_for_sale(first["record_id"], lambda sale: sale["state"] == "returned")
+    acquirer.fault("lost_answer", on="sale")
+    undone = shop.sell()
+    shop.wait_for_sale(undone["record_id"], lambda sale: sale["state"] == "not_paid")
+    command = ["terminal-agent", "settle", TERMINAL, "--config", "agent.yaml", "--json"]
+    wait_for("the return is at rest", lambda: shop.get("/v1/status")["returning"] == 0)
+    assert json.loads(run(shop.folder, command, expected=6))["error"] == "The agent runs. Stop it first"
+    shop.kill()
+    counted = json.loads(run(shop.folder, [*command, "--dry-run"]))
+    settled = json.loads(run(shop.folder, command))
+    assert settled["ours"] == counted["ours"] == settled["theirs"]
+    assert (settled["balanced"], settled["ours"]["sales"], settled["ours"]["backs"]) == (True, 2, 1)
+    again = json.loads(run(shop.folder, command))
+    assert (again["ours"]["sales"], again["balanced"]) == (0, True)
+    shop.restart()
+    assert shop.sell()["state"] == "paid"
 
 
 def test_goods_come_back_by_a_void_in_the_batch_and_by_a_refund_after_it(shop, acquirer):

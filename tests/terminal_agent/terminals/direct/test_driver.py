@@ -14,7 +14,8 @@ from terminal_agent.checkout.ports import Say
 from terminal_agent.emulators.answers import MADE_UP_CARD
 from terminal_agent.iso8583.codec import Codec
 from terminal_agent.iso8583.framing import FrameReader, open_frame
-from terminal_agent.terminals.direct.messages import read_back_mark, read_sale_mark
+from terminal_agent.terminals.direct.driver import Settled
+from terminal_agent.terminals.direct.messages import Totals, read_back_mark, read_sale_mark
 from terminal_agent.terminals.direct.pinpad import CardData, PinpadFault
 
 CARD_DATA = (MADE_UP_CARD, MADE_UP_CARD[6:15], "3012520100000000")
@@ -357,6 +358,38 @@ def test_marks_read_as_they_were_written(tapped, sell, begin_return):
     back = begin_return(ask, paid, at=tapped)
     assert str(read_sale_mark(ask.mark)) == ask.mark
     assert str(read_back_mark(back.mark)) == back.mark
+
+
+def test_a_batch_is_closed_with_our_totals_and_the_next_sale_is_in_another(
+    acquirer, tap, tapped, sell, begin_return
+):
+    sell(12_000, at=tapped)
+    ask, paid = sell(300, at=tapped)
+    tapped.refund(ask, begin_return(ask, paid, at=tapped))
+    ours = Totals(12_300, 2, 300, 1)
+    asked = []
+    counted = tapped.settle(lambda batch: asked.append(batch) or ours, dry_run=True)
+    assert (counted.ours, counted.theirs) == (ours, None)
+    assert tap.said("0500") == []
+    settled = tapped.settle(lambda batch: ours)
+    assert settled == Settled(asked[0], ours, ours, balanced=True)
+    (request,) = tap.said("0500")
+    assert request["48"] == "0000000123000020000000003000010" + "0" * 31
+    later, _ = sell(at=tapped)
+    assert int(read_sale_mark(later.mark).batch) == int(asked[0]) + 1
+
+
+def test_other_totals_at_the_host_are_told(tapped, sell):
+    sell(12_000, at=tapped)
+    settled = tapped.settle(lambda batch: Totals(12_001, 1, 0, 0))
+    assert (settled.balanced, settled.theirs) == (False, Totals(12_000, 1, 0, 0))
+
+
+@pytest.mark.parametrize("fault", ["lost_request", "lost_answer", "wrong_mac", "no_mac", "cut_answer"])
+def test_a_settlement_that_is_not_confirmed_says_so(fault, acquirer, driver, sell):
+    sell()
+    acquirer.fault(fault, on="settle")
+    assert driver.settle(lambda batch: Totals(12_000, 1, 0, 0)) is None
 
 
 def test_the_host_cannot_be_asked(driver, sell):
