@@ -12,6 +12,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, NoReturn
 
+import msgspec
 import typer
 
 from subsidy.strict.yaml_text import FileError
@@ -32,6 +33,8 @@ from terminal_agent.log import make_log
 from terminal_agent.sync import device_key
 from terminal_agent.sync.enrol import enrol as enrol_host
 from terminal_agent.system import SystemClock
+from terminal_agent.terminals.direct.driver import DirectTerminal
+from terminal_agent.terminals.direct.messages import Totals
 from terminal_agent.till.local import AgentOutbox, AgentStatus, ask_agent, lines_of, port_problem
 
 _CONFIG_INVALID, _LOOK_AT_IT, _DOWN, _REFUSED = 3, 4, 5, 6
@@ -84,6 +87,44 @@ def resume(
             f"open sales: {', '.join(still_open) or 'none'}",
         )
         raise typer.Exit(_LOOK_AT_IT if still_open else 0)
+
+
+@app.command()
+def settle(
+    terminal: Annotated[str, typer.Argument(help="The terminal's number, as in the agent's YAML file.")],
+    config: ConfigOption = _DEFAULT,
+    as_json: JsonOption = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count the open batch.")] = False,
+) -> None:
+    """Close a terminal's batch at its acquirer's host. Example: terminal-agent settle 12345678"""
+    with _explained(as_json):
+        settings = read_config(config)
+        if terminal not in settings.terminals:
+            _fail(f"{terminal} is not in the configuration. Name one of its terminals", _REFUSED)
+        payment = settings.terminals[terminal].payment(SystemClock())
+        if not isinstance(payment, DirectTerminal):
+            _fail(f"{terminal} closes its batches itself. Settle it at the terminal", _REFUSED)
+        if ask_agent(settings.host, settings.port, "/v1/status", AgentStatus) is not None:
+            _fail("The agent runs. Stop it first", _REFUSED)
+        journal = _journal(settings)
+        if journal.open_attempts(terminal) or journal.open_returns(terminal):
+            _fail(f"Money may still move on {terminal}. Run `terminal-agent resume` first", _REFUSED)
+        settled = payment.settle(
+            lambda batch: Totals(*journal.moved_in_batch(terminal, batch)), dry_run=dry_run
+        )
+        if settled is None:
+            _fail(f"The host of {terminal} did not confirm it. Try again", _DOWN)
+        ours = settled.ours
+        text = (
+            f"batch {settled.batch}: {ours.sales} sales of {ours.sold_fen} fen, "
+            f"{ours.backs} given back of {ours.back_fen} fen"
+        )
+        if not dry_run:
+            text += (
+                ", closed" if settled.balanced else f", closed; the host has other totals: {settled.theirs}"
+            )
+        _print(msgspec.to_builtins(settled) | {"dry_run": dry_run}, as_json, text)
+        raise typer.Exit(0 if settled.balanced or dry_run else _LOOK_AT_IT)
 
 
 @app.command()

@@ -68,7 +68,7 @@ class Host:
         if bytes.fromhex(values.get(64, "")) != mac(mak, signed):
             return self._say(mti, values, "A0")
         if target == "settle":
-            return self._settle(mti, values, mak)
+            return self._settle(mti, values, mak, struck)
         if target == "sale" and _batch(values) != self._books.batch(tid):
             return self._say(mti, values, "77", sign_in_again=True)
         steps = {"sale": self._sale, "void": self._void, "refund": self._refund, "reversal": self._reverse}
@@ -152,7 +152,7 @@ class Host:
             "reversal", tid, values[42], batch, trace, original.fen, code, original.pay_ref, (batch, trace)
         )
 
-    def _settle(self, mti: str, values: Values, mak: bytes) -> Reply:
+    def _settle(self, mti: str, values: Values, mak: bytes, struck: Struck) -> Reply:
         tid = values[41]
         sold, sales, back, backs = self._books.totals(tid)
         ours = f"{sold:012d}{sales:03d}{back:012d}{backs:03d}"
@@ -160,7 +160,7 @@ class Host:
         self._books.settle(tid, values[42])
         reply = self._say(mti, values, "00")
         reply.values[48] = ours + ("1" if balanced else "2") + "0" * 30 + "1"
-        return Reply(reply.mti, reply.values, mak)
+        return Reply(reply.mti, reply.values, None if "no_mac" in struck else mak)
 
     def _about(self, mti: str, values: Values, line: HostLine, mak: bytes, struck: Struck) -> Reply:
         reply = self._say(mti, values, line.code)

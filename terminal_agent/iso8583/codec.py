@@ -181,9 +181,11 @@ def _plan_of(
 
 def _mask(fields: dict[str, str], parts: dict[str, Parts], plan: _Plan) -> None:
     for key, mask in plan.masks:
-        fields[key] = mask(fields[key])
-        if mask is _scrub and key in parts:
-            parts[key] = {name: _scrub(text) for name, text in parts[key].items()}
+        text = fields[key]
+        fields[key] = mask(text)
+        if mask is _scrub and fields[key] != text:
+            # A number may be cut in two by its parts, and neither half would look like one.
+            parts.pop(key, None)
     for key in plan.hides:
         parts.pop(key, None)
     for key in plan.shown_by_parts:

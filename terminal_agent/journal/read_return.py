@@ -53,6 +53,25 @@ def open_on(db: sqlite.Connection, terminal_no: str) -> list[str]:
     return [row[0] for row in found]
 
 
+def moved_in_batch(db: JournalConnection, terminal_no: str, batch: str) -> tuple[int, int, int, int]:
+    """Return (fen, count) of the sales of a terminal's batch that stood, and (fen, count) of what went back.
+
+    By what the terminal said of each: one of which nothing was ever heard has no batch.
+    """
+    sold = db.execute(
+        "SELECT coalesce(sum(coalesce(approved_fen, amount_fen)), 0), count(*) FROM attempt "
+        "WHERE terminal_no = ? AND state IN ('PAID', 'GIVEN_BACK') AND json_extract(evidence, '$.batch') = ?",
+        (terminal_no, batch),
+    ).fetchone()
+    back = db.execute(
+        "SELECT coalesce(sum(refund_fen), 0), count(*) FROM goods_return JOIN attempt USING (record_id) "
+        "WHERE goods_return.state = 'REFUNDED' AND attempt.state = 'PAID' AND terminal_no = ? "
+        "AND json_extract(goods_return.evidence, '$.batch') = ?",
+        (terminal_no, batch),
+    ).fetchone()
+    return sold[0], sold[1], back[0], back[1]
+
+
 def entry_waiting(db: JournalConnection, record_id: str) -> Waiting | None:
     """Return the `returning` entry of a sale's last return when it is not acknowledged."""
     row = db.execute(

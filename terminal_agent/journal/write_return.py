@@ -40,6 +40,11 @@ class ReturnMoves(Moves):
         with self._looking() as db:
             return read_return.open_on(db, terminal_no)
 
+    def moved_in_batch(self, terminal_no: str, batch: str) -> tuple[int, int, int, int]:
+        """Return (fen, count) of the sales of a terminal's batch, and (fen, count) of what went back."""
+        with self._looking() as db:
+            return read_return.moved_in_batch(db, terminal_no, batch)
+
     def returning_waiting(self, record_id: str) -> outbox.Waiting | None:
         """Return the `returning` entry of a sale's last return when it is not acknowledged."""
         with self._looking() as db:

@@ -108,7 +108,7 @@ def test_a_command_that_looks_into_a_file_needs_no_shop(words):
     assert "--config" not in options
 
 
-@pytest.mark.parametrize("words", [("resume",), ("enrol",), ("outbox", "again")], ids=" ".join)
+@pytest.mark.parametrize("words", [("resume",), ("enrol",), ("settle",), ("outbox", "again")], ids=" ".join)
 def test_what_changes_things_can_be_tried_without(words):
     assert "--dry-run" in {name for parameter in ALL[words].params for name in parameter.opts}
 
@@ -135,7 +135,11 @@ def test_wrong_usage_ends_with_2(words):
 def test_without_a_configuration_every_command_says_so(tmp_path, words):
     host = LoneAgent(tmp_path, enrolled=False)
     host.config.unlink()
-    needed = {"enrol": (CODE,), "iso8583": ("--dialect", "mis_line", "--file", str(tmp_path / "message"))}
+    needed = {
+        "enrol": (CODE,),
+        "settle": ("EMU00001",),
+        "iso8583": ("--dialect", "mis_line", "--file", str(tmp_path / "message")),
+    }
     said = run(host, *words, *needed.get(words[0], ()), code=CONFIG)["error"]
     assert said.startswith(f"{host.config}, line 1: cannot be read")
 
@@ -329,6 +333,17 @@ def test_another_program_at_our_address_is_no_agent(host, somebody_at, words, sa
 def test_a_port_in_use_is_said_before_anything_starts(host, somebody_at):
     somebody_at(host.port, 200, "text/html", b"")
     assert "`listen`" in run(host, "run", code=DOWN)["error"]
+
+
+@pytest.mark.parametrize(
+    ("terminal", "says"),
+    [
+        ("EMU00001", "EMU00001 closes its batches itself"),
+        ("12345678", "12345678 is not in the configuration"),
+    ],
+)
+def test_a_terminal_that_is_driven_is_not_settled_from_here(host, terminal, says):
+    assert run(host, "settle", terminal, code=REFUSED)["error"].startswith(says)
 
 
 def test_a_doctor_finds_what_is_wrong_with_a_host_alone(host):

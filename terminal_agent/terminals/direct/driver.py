@@ -5,15 +5,18 @@ in the mark, again and again until the host says so. A yes is one only when its 
 remembered here may be lost at any moment: without it the driver only asks once more.
 """
 
+from collections.abc import Callable
 from enum import Enum, auto
+
+import msgspec
 
 from subsidy.calendar import day_of_ms
 from subsidy.records.payment import Evidence
 from terminal_agent.checkout.ports import Answer, Ask, Back, Clock, Say
 from terminal_agent.terminals.direct import messages
 from terminal_agent.terminals.direct.line import NoLine
-from terminal_agent.terminals.direct.messages import BackMark, Fields, SaleMark
-from terminal_agent.terminals.direct.pinpad import Pinpad, PinpadFault, Use
+from terminal_agent.terminals.direct.messages import BackMark, Fields, SaleMark, Totals
+from terminal_agent.terminals.direct.pinpad import CardData, Pinpad, PinpadFault, Use
 from terminal_agent.terminals.direct.profile import CodeClass, Profile
 from terminal_agent.terminals.direct.session import Heard, Session
 
@@ -28,6 +31,15 @@ class _Void(Enum):
     SENT = auto()
     OVER = auto()  # it certainly does not stand
     DONE = auto()
+
+
+class Settled(msgspec.Struct, frozen=True):
+    """A batch, what it came to by our journal, and by the host's books when it was closed."""
+
+    batch: str
+    ours: Totals
+    theirs: Totals | None
+    balanced: bool
 
 
 class DirectTerminal:
@@ -114,6 +126,31 @@ class DirectTerminal:
             return self._refund(ask, back, mark, original)
         except (NoLine, PinpadFault):
             return UNCLEAR
+
+    def settle(self, totals_of: Callable[[str], Totals], *, dry_run: bool = False) -> Settled | None:
+        """Close the open batch with our totals of it; with `dry_run` only count. None: the host is not there.
+
+        After it nothing of the batch can be voided or reversed any more. A difference is told, not mended.
+        """
+        try:
+            if not self._session.is_there() or not self._are_reversals_confirmed():
+                return None
+            batch = self._session.batch
+            ours = totals_of(batch)
+            if dry_run:
+                return Settled(batch, ours, None, balanced=False)
+            fields = messages.settlement(self._profile, self._pinpad.next_trace(), batch, ours)
+            heard = self._session.ask_money("0500", fields, CardData({}))
+        except (NoLine, PinpadFault):
+            return None
+        if heard is None or not heard.verified or heard.code != "00":
+            return None
+        self._session.forget()
+        found = messages.settled_totals(heard.message)
+        if found is None:
+            return None
+        theirs, balanced = found
+        return Settled(batch, ours, theirs, balanced=balanced and ours == theirs)
 
     def _are_reversals_confirmed(self) -> bool:
         return all(

@@ -20,8 +20,9 @@ MAC_WRONG = Evidence(code="A0", text="MAC 校验失败")
 NO_LINE = Evidence(code="NO_LINE", text="the line to the acquirer could not be opened; nothing was sent")
 
 _CURRENCY = "156"
-_NO_FUNCTION, _ECHO = "000", "301"
+_NO_FUNCTION, _ECHO, _SETTLE = "000", "301", "201"
 _NO_BATCH = "000000"
+_COUNTED = ("debit_fen", "debits", "credit_fen", "credits")
 _ECHOED = ("3", "11", "41")
 _TIMED_OUT, _MAC_ERROR, _OTHER = "98", "A0", "06"
 _SALE_MARK = re.compile(r"S\.([0-9]{6})\.([0-9]{6})\.([0-9]{4})\.([0-9A-Za-z-]{1,64})", re.ASCII)
@@ -87,7 +88,7 @@ def sale(profile: Profile, mark: SaleMark, fen: int, order: str) -> Fields:
 def reversal(profile: Profile, mark: SaleMark, fen: int, order: str, said: Evidence) -> Fields:
     """Return the 0400 that undoes a sale, of which `said` is all that was heard."""
     reason = {"": _TIMED_OUT, MAC_WRONG.code: _MAC_ERROR}.get(said.code, _OTHER)
-    auth: Fields = {"38": said.auth} if said.auth else {}
+    auth: Fields = {"38": said.auth.ljust(6)} if said.auth else {}
     return sale(profile, mark, fen, order) | auth | {"39": reason}
 
 
@@ -113,6 +114,52 @@ def refund(
         **rrn,
         "61": {"batch": original.batch, "trace": original.trace, "date": said.host_date or original.day},
     }
+
+
+class Totals(msgspec.Struct, frozen=True):
+    """What one batch comes to, in fen: sales that stood, and what was given back by voids and refunds."""
+
+    sold_fen: int
+    sales: int
+    back_fen: int
+    backs: int
+
+
+def settlement(profile: Profile, trace: str, batch: str, totals: Totals) -> Fields:
+    """Return the 0500 that closes a batch. Foreign cards count as domestic: we cannot tell them apart."""
+    nothing = {
+        "debit_fen": "0" * 12,
+        "debits": "000",
+        "credit_fen": "0" * 12,
+        "credits": "000",
+        "balanced": "0",
+    }
+    ours = {
+        "debit_fen": f"{totals.sold_fen:012d}",
+        "debits": f"{totals.sales:03d}",
+        "credit_fen": f"{totals.back_fen:012d}",
+        "credits": f"{totals.backs:03d}",
+        "balanced": "0",
+    }
+    return {
+        "11": trace,
+        **_who(profile),
+        "48": {f"domestic_{name}": text for name, text in ours.items()}
+        | {f"foreign_{name}": text for name, text in nothing.items()},
+        "60": {"kind": "00", "batch": batch, "function": _SETTLE},
+        "63": {"who": "01 "},
+    }
+
+
+def settled_totals(heard: Message) -> tuple[Totals, bool] | None:
+    """Return the host's own totals, both kinds of cards together, and whether it found ours the same."""
+    parts = heard.parts.get("48", {})
+    if not parts:
+        return None
+    both = [{name: int(parts[f"{cards}_{name}"]) for name in _COUNTED} for cards in ("domestic", "foreign")]
+    summed = [sum(one[name] for one in both) for name in _COUNTED]
+    balanced = all(parts[f"{cards}_balanced"] == "1" for cards in ("domestic", "foreign"))
+    return Totals(*summed), balanced
 
 
 def is_answer(mti: str, asked: Mapping[str, object], heard: Message) -> bool:

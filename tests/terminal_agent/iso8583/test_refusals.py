@@ -196,6 +196,13 @@ def test_card_data_is_masked_where_it_is_read(mti, fields):
         assert message.parts["55"]["9A"] == "260301"
 
 
+@pytest.mark.parametrize("before", range(20))
+def test_a_card_that_its_parts_cut_in_two_is_not_shown_in_halves(before):
+    message = TERMINAL.decode(TERMINAL.encode("0210", {**APPROVAL, "63": f"CUP{' ' * before}{CARD}"}))
+    shown = f"{message.fields} {message.parts}"
+    assert [half for half in (CARD[:10], CARD[10:], CARD[5:12]) if half in shown] == []
+
+
 def test_clear_data_is_there_for_a_test_card_only_when_asked():
     message = TERMINAL.decode(WRITTEN, clear_test_card=True)
     assert message.fields == SALE

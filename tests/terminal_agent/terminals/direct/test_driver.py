@@ -14,7 +14,9 @@ from terminal_agent.checkout.ports import Say
 from terminal_agent.emulators.answers import MADE_UP_CARD
 from terminal_agent.iso8583.codec import Codec
 from terminal_agent.iso8583.framing import FrameReader, open_frame
-from terminal_agent.terminals.direct.messages import read_back_mark, read_sale_mark
+from terminal_agent.terminals.direct.driver import Settled
+from terminal_agent.terminals.direct.messages import Totals, read_back_mark, read_sale_mark
+from terminal_agent.terminals.direct.pinpad import CardData, PinpadFault
 
 CARD_DATA = (MADE_UP_CARD, MADE_UP_CARD[6:15], "3012520100000000")
 
@@ -133,6 +135,55 @@ def test_a_yes_without_the_right_mac_is_no_yes_and_keeps_nothing_of_it(acquirer,
         assert (answer.say, answer.approved_fen) == (Say.UNCLEAR, None)
         assert answer.evidence == Evidence(code="A0", text="MAC 校验失败")
         assert tapped.reverse(ask, answer.evidence).say is Say.APPROVED
+
+
+def test_a_pinpad_that_goes_away_after_the_request_has_left_makes_no_no(acquirer, driver, prepared):
+    ask = prepared()
+    pinpad = driver._pinpad
+    usual, sealed = pinpad.seal, []
+
+    def once(data):
+        if sealed:
+            raise PinpadFault("unplugged")
+        sealed.append(data)
+        return usual(data)
+
+    pinpad.seal = once
+    assert driver.take(ask).say is Say.UNCLEAR
+    assert acquirer.moved(ask.pay_ref) == [("sale", ask.amount_fen)]
+    assert driver.reverse(ask, Evidence()).say is Say.UNCLEAR
+    pinpad.seal = usual
+    assert driver.reverse(ask, Evidence()).say is Say.APPROVED
+
+
+@pytest.mark.parametrize(
+    "gone", ["card_data", "seal", "read_card", "next_trace"], ids="the pinpad fails at {}".format
+)
+def test_a_pinpad_that_is_away_before_that_is_a_no(gone, acquirer, driver, prepared, ask_for):
+    ask = prepared()
+
+    def fails(*_):
+        raise PinpadFault("unplugged")
+
+    setattr(driver._pinpad, gone, fails)
+    if gone in ("card_data", "seal"):
+        assert driver.take(ask).say is Say.DECLINED
+    else:
+        assert driver.prepare(ask_for()) is None
+    assert acquirer.moved(ask.pay_ref) == []
+
+
+def test_card_data_that_no_message_can_hold_sends_nothing_and_is_not_shown(acquirer, driver, prepared):
+    ask = prepared()
+    driver._pinpad.card_data = lambda *_: CardData({"2": MADE_UP_CARD + "99"})
+    assert driver.take(ask).say is Say.DECLINED
+    assert acquirer.moved(ask.pay_ref) == []
+
+
+def test_an_approval_number_with_spaces_can_be_reversed(acquirer, driver, sell):
+    ask, paid = sell()
+    short = msgspec.structs.replace(paid.evidence, auth="12")
+    assert driver.reverse(ask, short).say is Say.APPROVED
 
 
 def test_a_changed_amount_in_a_yes_spoils_its_mac(acquirer, tap, tapped, prepared):
@@ -307,6 +358,38 @@ def test_marks_read_as_they_were_written(tapped, sell, begin_return):
     back = begin_return(ask, paid, at=tapped)
     assert str(read_sale_mark(ask.mark)) == ask.mark
     assert str(read_back_mark(back.mark)) == back.mark
+
+
+def test_a_batch_is_closed_with_our_totals_and_the_next_sale_is_in_another(
+    acquirer, tap, tapped, sell, begin_return
+):
+    sell(12_000, at=tapped)
+    ask, paid = sell(300, at=tapped)
+    tapped.refund(ask, begin_return(ask, paid, at=tapped))
+    ours = Totals(12_300, 2, 300, 1)
+    asked = []
+    counted = tapped.settle(lambda batch: asked.append(batch) or ours, dry_run=True)
+    assert (counted.ours, counted.theirs) == (ours, None)
+    assert tap.said("0500") == []
+    settled = tapped.settle(lambda batch: ours)
+    assert settled == Settled(asked[0], ours, ours, balanced=True)
+    (request,) = tap.said("0500")
+    assert request["48"] == "0000000123000020000000003000010" + "0" * 31
+    later, _ = sell(at=tapped)
+    assert int(read_sale_mark(later.mark).batch) == int(asked[0]) + 1
+
+
+def test_other_totals_at_the_host_are_told(tapped, sell):
+    sell(12_000, at=tapped)
+    settled = tapped.settle(lambda batch: Totals(12_001, 1, 0, 0))
+    assert (settled.balanced, settled.theirs) == (False, Totals(12_000, 1, 0, 0))
+
+
+@pytest.mark.parametrize("fault", ["lost_request", "lost_answer", "wrong_mac", "no_mac", "cut_answer"])
+def test_a_settlement_that_is_not_confirmed_says_so(fault, acquirer, driver, sell):
+    sell()
+    acquirer.fault(fault, on="settle")
+    assert driver.settle(lambda batch: Totals(12_000, 1, 0, 0)) is None
 
 
 def test_the_host_cannot_be_asked(driver, sell):
