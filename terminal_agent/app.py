@@ -12,6 +12,7 @@ from litestar import Litestar
 from subsidy.policy.decide import Because
 from subsidy.wire import v1
 from terminal_agent import system
+from terminal_agent.channels import wallets
 from terminal_agent.channels.codes import link_name
 from terminal_agent.checkout.apply_subsidy import Checkout
 from terminal_agent.checkout.attempt import Paying
@@ -34,10 +35,10 @@ from terminal_agent.sync.enrol import centre_keys
 from terminal_agent.sync.line import Line
 from terminal_agent.sync.upload import Uploader
 from terminal_agent.system import Changes, Mailbox, SystemClock
-from terminal_agent.terminals.drivers import Recordable, Terminal
+from terminal_agent.terminals.drivers import Recordable
 from terminal_agent.till import app as till_app
 from terminal_agent.till.routes import Till
-from terminal_agent.traces.write_trace import Note, TraceFile
+from terminal_agent.traces.write_trace import Note, Recorder, TraceFile
 
 _A_WHILE_S = 60.0
 
@@ -202,18 +203,22 @@ class Agent:
         """Return every way of taking money, by the name under which its attempts are stored."""
         links: dict[str, Payment] = {}
         for number, terminal in self._config.terminals.items():
-            links[number] = self._traced(number, terminal).payment(self._clock)
+            if (recorder := self._recorder(number)) is not None and isinstance(terminal, Recordable):
+                terminal = terminal.recorded(recorder)
+            links[number] = terminal.payment(self._clock)
             for wallet, channel in self._config.channels.items():
-                links[link_name(wallet, number)] = channel.payment(self._clock, system.random_bytes)
+                link = link_name(wallet, number)
+                if (recorder := self._recorder(link)) is not None and isinstance(channel, wallets.Recordable):
+                    channel = channel.recorded(recorder)
+                links[link] = channel.payment(self._clock, system.random_bytes)
         return links
 
-    def _traced(self, number: str, terminal: Terminal) -> Terminal:
-        """Return a terminal that writes down what passes on its line, where shop IT has asked for that."""
-        folder = self._config.traces
-        if folder is None or not isinstance(terminal, Recordable):
-            return terminal
-        file = TraceFile(folder / f"{number}.trace", self._clock, self._log)
-        return terminal.recorded(partial(Note, file, self._clock, number))
+    def _recorder(self, link: str) -> Recorder | None:
+        """Return what writes down what passes on a link, None unless shop IT has asked for that."""
+        if self._config.traces is None:
+            return None
+        file = TraceFile(self._config.traces / f"{link}.trace", self._clock, self._log)
+        return partial(Note, file, self._clock, link)
 
     def _line_of(self, link: str) -> Mapping[str, object] | None:
         """Return how a line is that passes through us, None for one that we drive."""

@@ -20,9 +20,7 @@ from terminal_agent.traces.write_trace import Passed
 
 _DATA_INVALID, _LOOK_AT_IT = 3, 4
 
-app = typer.Typer(
-    no_args_is_help=True, help="What passed on a terminal's line, masked (`traces` in agent.yaml)."
-)
+app = typer.Typer(no_args_is_help=True, help="What passed on a link, masked (`traces` in agent.yaml).")
 
 FileArgument = Annotated[
     Path, typer.Argument(help="A file that the agent wrote, such as traces/12345678.trace.")

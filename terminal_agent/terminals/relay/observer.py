@@ -39,6 +39,9 @@ class _Passed(msgspec.Struct, frozen=True):
     content: bytes
     at_ms: int
 
+    def __repr__(self) -> str:
+        return f"_Passed({len(self.content)} bytes)"
+
 
 class _Opened(msgspec.Struct, frozen=True):
     connection: int
@@ -81,7 +84,8 @@ class Observer:
         self._box: BoundedBox[_Event] = BoundedBox(most_bytes, _Lost())
         self._cutters: dict[int, dict[Way, Cutter]] = {}
         self._no_original_ms = no_original_ms
-        self._watch: Watch | None = None
+        self.armed: str | None = None
+        """The pay_ref that is armed now."""
         self.runs = False
         self._is_dead = False
         self.unreadable: Unreadable | None = None
@@ -122,11 +126,6 @@ class Observer:
         understood = self.frames_seen > self.frames_not_understood
         return self.runs and (understood or self.unreadable is not Unreadable.ENCRYPTED)
 
-    @property
-    def armed(self) -> str | None:
-        """The pay_ref that is armed now."""
-        return self._watch.armed if self._watch is not None else None
-
     def arm(self, pay_ref: str, fen: int, for_s: float) -> Answer:
         """Arm a sale, and say what is known of it."""
         now_ms = self._clock.steady_ms()
@@ -160,7 +159,7 @@ class Observer:
 
     def run(self, terminal_no: str, tell: Tell, log: Log) -> None:
         """Look at what passes until the process ends. What goes wrong here breaks the view, and is logged."""
-        watch = self._watch = Watch(terminal_no, self._no_original_ms, tell)
+        watch = Watch(terminal_no, self._no_original_ms, tell)
         self.runs = True
         try:
             while True:
@@ -173,6 +172,7 @@ class Observer:
                     # Only its kind: what a parser complains of may hold a card number.
                     log("relay.observer_failed", error=type(wrong).__name__)
                     self._break_all(watch)
+                self.armed = watch.armed
         except BaseException as wrong:
             # Nothing more is known from here on; the bytes pass without us.
             log("relay.observer_dead", error=type(wrong).__name__)
