@@ -15,6 +15,7 @@ from subsidy import calendar
 from subsidy.masking import scrub
 from subsidy.strict.yaml_text import FileError
 from terminal_agent.iso8583.dialect import place_of
+from terminal_agent.traces.mask_http import WALLET
 from terminal_agent.traces.read_trace import Case, TraceUnreadable, make_case, read_trace, replay
 from terminal_agent.traces.write_trace import Passed
 
@@ -86,6 +87,8 @@ def check(
 def _what(one: Passed) -> str:
     if one.said:
         return one.said
+    if one.kind == WALLET and one.frame:
+        return bytes.fromhex(one.frame).decode(errors="replace")
     return one.frame or f"{one.size} bytes that could not be read"
 
 

@@ -47,6 +47,12 @@ class _Opened(msgspec.Struct, frozen=True):
     connection: int
 
 
+class _HungUp(msgspec.Struct, frozen=True):
+    """From here on the terminal is not there for an answer."""
+
+    connection: int
+
+
 class _Closed(msgspec.Struct, frozen=True):
     connection: int
 
@@ -64,7 +70,7 @@ class _Asked(msgspec.Struct, frozen=True):
     reply: Mailbox[Answer]
 
 
-_Event = _Passed | _Opened | _Closed | _Broken | _Lost | _Asked
+_Event = _Passed | _Opened | _HungUp | _Closed | _Broken | _Lost | _Asked
 
 
 class Observer:
@@ -102,6 +108,10 @@ class Observer:
     def opened(self, connection: int) -> None:
         """A connection through us begins."""
         self._put(_Opened(connection))
+
+    def hung_up(self, connection: int) -> None:
+        """The terminal has ended its half of a connection: a yes that comes now reaches nobody."""
+        self._put(_HungUp(connection))
 
     def closed(self, connection: int) -> None:
         """A connection through us has ended."""
@@ -187,6 +197,8 @@ class Observer:
                 self._cutters[connection] = {way: Cutter() for way in Way}
                 watch.opened(connection)
                 self._say(connection, "opened")
+            case _HungUp(connection):
+                watch.hung_up(connection)
             case _Closed(connection):
                 self._cutters.pop(connection, None)
                 watch.closed(connection)
