@@ -18,7 +18,7 @@ from terminal_agent.checkout.apply_subsidy import Checkout
 from terminal_agent.checkout.attempt import Paying
 from terminal_agent.checkout.give_back_goods import Refunding, Returns
 from terminal_agent.checkout.lane import GOODS_BACK, Job, Lane
-from terminal_agent.checkout.ports import Listening, Payment, Secret
+from terminal_agent.checkout.ports import Clock, Listening, Payment, Secret
 from terminal_agent.checkout.resolve import Resolver
 from terminal_agent.checkout.resume import close_after_restart
 from terminal_agent.checkout.sale import Sale
@@ -26,6 +26,7 @@ from terminal_agent.checkout.sighting import Sighting, Sightings
 from terminal_agent.checkout.supervisor import Supervisors
 from terminal_agent.checkout.why_granted import why_granted
 from terminal_agent.config import Config
+from terminal_agent.journal.connection import JournalDown
 from terminal_agent.journal.journal import SqliteJournal
 from terminal_agent.journal.open import open_journal
 from terminal_agent.log import Log
@@ -41,6 +42,7 @@ from terminal_agent.till.routes import Till
 from terminal_agent.traces.write_trace import Note, Recorder, TraceFile
 
 _A_WHILE_S = 60.0
+_AGAIN_S = 2.0
 
 
 class NotEnrolled(Exception):
@@ -231,7 +233,7 @@ class Agent:
         if isinstance(payment, Listening):
             seen: Mailbox[Sighting] = Mailbox()
             sightings = Sightings(link, self.journal, self.checkout.hold_is_over, self._log)
-            self._spawn(f"sightings-{link}", partial(_note_all, sightings, seen))
+            self._spawn(f"sightings-{link}", partial(_note_all, sightings, seen, self._clock, self._log))
             for name, run in payment.workers(link, seen.put, self._log).items():
                 self._spawn(name, run)
 
@@ -278,11 +280,17 @@ def _put(box: Mailbox[Job], record_id: str, no: int, pay_code: Secret | None) ->
     box.put((record_id, no, pay_code))
 
 
-def _note_all(sightings: Sightings, seen: Mailbox[Sighting]) -> None:
+def _note_all(sightings: Sightings, seen: Mailbox[Sighting], clock: Clock, log: Log) -> None:
+    """Write down what is seen, in order. While the journal is down it waits: the terminal's bytes pass on."""
     while True:
         sighting = seen.take(_A_WHILE_S)
-        if sighting is not None:
-            sightings.note(sighting)
+        while sighting is not None:
+            try:
+                sightings.note(sighting)
+                sighting = None
+            except JournalDown as wrong:
+                log("relay.not_written_yet", why=str(wrong))
+                clock.sleep(_AGAIN_S)
 
 
 def _put_return(box: Mailbox[Job], record_id: str) -> None:

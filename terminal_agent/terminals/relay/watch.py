@@ -25,7 +25,7 @@ _UNDONE = {
     Kind.VOID: Evidence(code="VOIDED", text="voided at the terminal"),
     Kind.REFUND: Evidence(code="REFUNDED", text="refunded at the terminal"),
 }
-_UNDONE_UNHEARD = (Kind.SALE, Kind.VOID)  # a terminal that does not hear the answer to these reverses them
+_UNDONE_UNHEARD = (Kind.SALE, Kind.VOID)  # a terminal that does not hear a yes to these reverses them
 UNCLEAR = Answer(Say.UNCLEAR)
 
 
@@ -125,7 +125,7 @@ class Watch:
         self._open.add(connection)
 
     def hung_up(self, connection: int) -> None:
-        """The terminal does not hear a connection any more: a sale's yes on it is one that it will reverse."""
+        """The terminal does not hear a connection any more: it will reverse a sale whose yes comes on it."""
         if connection in self._open:
             self._hung_up.add(connection)
 
