@@ -15,6 +15,7 @@ import typer
 from catalog_sync.packs import read_text
 from subsidy.strict import json_bytes
 from subsidy.strict.yaml_text import FileError
+from terminal_agent.config import read_config
 from terminal_agent.iso8583.codec import Codec
 from terminal_agent.iso8583.dialect import MAC_FIELD, place_of, read_dialect
 from terminal_agent.iso8583.faults import FrameFault, Iso8583Fault, KeyFault
@@ -42,6 +43,7 @@ MacOption = Annotated[
     str | None, typer.Option("--mac", help=f"{', '.join(MACS)}. Without it, the dialect's own.")
 ]
 FrameOption = Annotated[bool, typer.Option("--frame", help="With length, TPDU and header around it.")]
+ConfigOption = Annotated[Path | None, typer.Option("--config", help="The agent's YAML file, to check.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 
 
@@ -57,6 +59,7 @@ def encode(
     frame: FrameOption = False,
     mac_key: KeyOption = None,
     mac: MacOption = None,
+    config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Print a message as hex. Example: terminal-agent iso8583 encode --dialect mis_line --file m.json
@@ -65,7 +68,7 @@ def encode(
     fills field 64.
     """
     try:
-        codec = _codec(dialect)
+        codec = _codec(dialect, config)
         fields = _read_fields(file)
         around = {name: _text(file, name, fields.pop(name)) for name in _AROUND if name in fields}
         mti, bitmap = _text(file, "t", fields.pop("t", "")), fields.pop(_BITMAP, None)
@@ -96,6 +99,7 @@ def decode(
     mac_key: KeyOption = None,
     mac: MacOption = None,
     parts: Annotated[bool, typer.Option("--parts", help="Show what composed fields are made of.")] = False,
+    config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Print a message's fields. Example: terminal-agent iso8583 decode --dialect mis_line --file m.hex
@@ -105,7 +109,7 @@ def decode(
     document: dict[str, object] = {}
     around = " with its length, TPDU and header" if frame else ", without length, TPDU and header"
     try:
-        codec = _codec(dialect)
+        codec = _codec(dialect, config)
         content = _read_hex(file)
         if frame:
             envelope = open_frame(codec.dialect.frame, _one_frame(codec, content))
@@ -127,7 +131,9 @@ def decode(
         raise typer.Exit(_LOOK_AT_IT)
 
 
-def _codec(name: str) -> Codec:
+def _codec(name: str, config: Path | None) -> Codec:
+    if config is not None:
+        read_config(config)
     place = place_of(name)
     return Codec(read_dialect(read_text(place), str(place)))
 

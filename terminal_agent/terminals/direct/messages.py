@@ -87,7 +87,7 @@ def sale(profile: Profile, mark: SaleMark, fen: int, order: str) -> Fields:
 def reversal(profile: Profile, mark: SaleMark, fen: int, order: str, said: Evidence) -> Fields:
     """Return the 0400 that undoes a sale, of which `said` is all that was heard."""
     reason = {"": _TIMED_OUT, MAC_WRONG.code: _MAC_ERROR}.get(said.code, _OTHER)
-    auth: Fields = {"38": said.auth} if said.auth else {}
+    auth: Fields = {"38": said.auth.ljust(6)} if said.auth else {}
     return sale(profile, mark, fen, order) | auth | {"39": reason}
 
 

@@ -15,7 +15,7 @@ from terminal_agent.iso8583.mac import fits
 from terminal_agent.terminals.direct import messages
 from terminal_agent.terminals.direct.line import Connection, Dial, LineLost, NoLine
 from terminal_agent.terminals.direct.messages import Fields
-from terminal_agent.terminals.direct.pinpad import CardData, Pinpad
+from terminal_agent.terminals.direct.pinpad import CardData, Pinpad, PinpadFault
 from terminal_agent.terminals.direct.profile import CodeClass, Profile
 
 _NO_CARD = CardData({})
@@ -93,7 +93,10 @@ class Session:
         self, mti: str, fields: Fields, card: CardData, wait_s: float, *, with_mac: bool
     ) -> Heard | None:
         seal = self._pinpad.seal if with_mac else None
-        body = self._codec.encode(mti, {**fields, **card.reveal()}, seal)
+        try:
+            body = self._codec.encode(mti, {**fields, **card.reveal()}, seal)
+        except MessageFault as wrong:
+            raise PinpadFault(f"The pinpad gave what no message can hold ({wrong})") from None
         connection = self._dial()
         try:
             connection.send(close_frame(self._codec.dialect.frame, body))
@@ -130,5 +133,6 @@ class Session:
     def _is_verified(self, body: bytes) -> bool:
         try:
             return self._pinpad.is_ready and fits(self._pinpad.seal, body)
-        except MessageFault:
-            return False  # it carries no MAC
+        except (MessageFault, PinpadFault):
+            # It carries no MAC, or the pinpad is gone since the request left: then nobody can tell.
+            return False

@@ -15,6 +15,7 @@ from terminal_agent.emulators.answers import MADE_UP_CARD
 from terminal_agent.iso8583.codec import Codec
 from terminal_agent.iso8583.framing import FrameReader, open_frame
 from terminal_agent.terminals.direct.messages import read_back_mark, read_sale_mark
+from terminal_agent.terminals.direct.pinpad import CardData, PinpadFault
 
 CARD_DATA = (MADE_UP_CARD, MADE_UP_CARD[6:15], "3012520100000000")
 
@@ -133,6 +134,55 @@ def test_a_yes_without_the_right_mac_is_no_yes_and_keeps_nothing_of_it(acquirer,
         assert (answer.say, answer.approved_fen) == (Say.UNCLEAR, None)
         assert answer.evidence == Evidence(code="A0", text="MAC 校验失败")
         assert tapped.reverse(ask, answer.evidence).say is Say.APPROVED
+
+
+def test_a_pinpad_that_goes_away_after_the_request_has_left_makes_no_no(acquirer, driver, prepared):
+    ask = prepared()
+    pinpad = driver._pinpad
+    usual, sealed = pinpad.seal, []
+
+    def once(data):
+        if sealed:
+            raise PinpadFault("unplugged")
+        sealed.append(data)
+        return usual(data)
+
+    pinpad.seal = once
+    assert driver.take(ask).say is Say.UNCLEAR
+    assert acquirer.moved(ask.pay_ref) == [("sale", ask.amount_fen)]
+    assert driver.reverse(ask, Evidence()).say is Say.UNCLEAR
+    pinpad.seal = usual
+    assert driver.reverse(ask, Evidence()).say is Say.APPROVED
+
+
+@pytest.mark.parametrize(
+    "gone", ["card_data", "seal", "read_card", "next_trace"], ids="the pinpad fails at {}".format
+)
+def test_a_pinpad_that_is_away_before_that_is_a_no(gone, acquirer, driver, prepared, ask_for):
+    ask = prepared()
+
+    def fails(*_):
+        raise PinpadFault("unplugged")
+
+    setattr(driver._pinpad, gone, fails)
+    if gone in ("card_data", "seal"):
+        assert driver.take(ask).say is Say.DECLINED
+    else:
+        assert driver.prepare(ask_for()) is None
+    assert acquirer.moved(ask.pay_ref) == []
+
+
+def test_card_data_that_no_message_can_hold_sends_nothing_and_is_not_shown(acquirer, driver, prepared):
+    ask = prepared()
+    driver._pinpad.card_data = lambda *_: CardData({"2": MADE_UP_CARD + "99"})
+    assert driver.take(ask).say is Say.DECLINED
+    assert acquirer.moved(ask.pay_ref) == []
+
+
+def test_an_approval_number_with_spaces_can_be_reversed(acquirer, driver, sell):
+    ask, paid = sell()
+    short = msgspec.structs.replace(paid.evidence, auth="12")
+    assert driver.reverse(ask, short).say is Say.APPROVED
 
 
 def test_a_changed_amount_in_a_yes_spoils_its_mac(acquirer, tap, tapped, prepared):
