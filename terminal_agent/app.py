@@ -13,7 +13,7 @@ from subsidy.policy.decide import Because
 from subsidy.wire import v1
 from terminal_agent import system
 from terminal_agent.channels import wallets
-from terminal_agent.channels.codes import link_name
+from terminal_agent.channels.codes import link_name, shown_link_name
 from terminal_agent.checkout.apply_subsidy import Checkout
 from terminal_agent.checkout.attempt import Paying
 from terminal_agent.checkout.give_back_goods import Refunding, Returns
@@ -36,13 +36,16 @@ from terminal_agent.sync.enrol import centre_keys
 from terminal_agent.sync.line import Line
 from terminal_agent.sync.upload import Uploader
 from terminal_agent.system import Changes, Mailbox, SystemClock
-from terminal_agent.terminals.drivers import Recordable
+from terminal_agent.terminals.terminal import Recordable
 from terminal_agent.till import app as till_app
+from terminal_agent.till.board import Board
 from terminal_agent.till.routes import Till
 from terminal_agent.traces.write_trace import Note, Recorder, TraceFile
 
 _A_WHILE_S = 60.0
 _AGAIN_S = 2.0
+
+_CHECKED_FOR_MS = 86_400_000
 
 
 class NotEnrolled(Exception):
@@ -57,8 +60,10 @@ class Agent:
         self._log = log
         self._clock = SystemClock()
         self._changes = Changes()
+        self._board = Board(self._changes.announce)
         boot = system.random_bytes(8).hex()
         self._sync_box: Mailbox[None] = Mailbox()
+        self._next_check_ms = 0
         self.journal = SqliteJournal(
             open_journal(config.journal),
             system.new_lock(),
@@ -119,7 +124,8 @@ class Agent:
             key=key,
             changes=self._changes,
             terminals_of_tills=config.tills,
-            wallets=frozenset(config.channels),
+            links=frozenset(self._payments),
+            board=self._board,
             wait_s=config.wait_s,
             status=self.status,
             returns=returns,
@@ -134,7 +140,12 @@ class Agent:
             self._spawn(f"lane-{link}", partial(self._lane(link).run, box))
             self._listen(link)
         self._spawn("sync", self._sync)
-        schedule.start(self._config.sync_every_s, self._nudge_sync, self.checkout.close_overdue)
+        schedule.start(
+            self._config.sync_every_s,
+            self._nudge_sync,
+            self.checkout.close_overdue,
+            self._guarded("check", self._check_journal),
+        )
         for link in self._links_missing():
             self._log("link.missing", link=link)
         self._log("agent.started", device=self.device.device, shop=self.device.shop)
@@ -182,8 +193,9 @@ class Agent:
                 {
                     "channel": wallet,
                     "open_attempts": sum(
-                        len(self.journal.open_attempts(link_name(wallet, number)))
+                        len(self.journal.open_attempts(name(wallet, number)))
                         for number in self._config.terminals
+                        for name in (link_name, shown_link_name)
                     ),
                 }
                 for wallet in self._config.channels
@@ -213,6 +225,9 @@ class Agent:
                 if (recorder := self._recorder(link)) is not None and isinstance(channel, wallets.Recordable):
                     channel = channel.recorded(recorder)
                 links[link] = channel.payment(self._clock, system.random_bytes)
+                showing = channel.showing(self._clock, system.random_bytes)
+                if showing is not None:
+                    links[shown_link_name(wallet, number)] = showing
         return links
 
     def _recorder(self, link: str) -> Recorder | None:
@@ -239,7 +254,7 @@ class Agent:
 
     def _lane(self, link: str) -> Lane:
         payment = self._payments[link]
-        paying = Paying(self.journal, payment, self._clock, self.checkout.hold_is_over)
+        paying = Paying(self.journal, payment, self._clock, self.checkout.hold_is_over, self._board)
         resolver = Resolver(self.journal, payment, self._clock, paying)
         refunding = Refunding(self.journal, payment, self._clock)
         return Lane(link, self.journal, payment, paying, resolver, refunding)
@@ -263,7 +278,17 @@ class Agent:
     def _nudge_sync(self) -> None:
         self._sync_box.put(None)
 
+    def _check_journal(self) -> None:
+        """Look at the whole journal once a day, when nobody is being served: nothing is sold meanwhile."""
+        if self._clock.steady_ms() < self._next_check_ms or self.journal.unfinished():
+            return
+        self.journal.check()
+        self._next_check_ms = self._clock.steady_ms() + _CHECKED_FOR_MS
+
     def _spawn(self, name: str, run: Callable[[], None]) -> None:
+        system.spawn(name, self._guarded(name, run))
+
+    def _guarded(self, name: str, run: Callable[[], None]) -> Callable[[], None]:
         def guarded() -> None:
             try:
                 run()
@@ -273,7 +298,7 @@ class Agent:
                 self._log("worker.failed", worker=name, error=repr(wrong), exc_info=wrong)
                 system.end_process()
 
-        system.spawn(name, guarded)
+        return guarded
 
 
 def _put(box: Mailbox[Job], record_id: str, no: int, pay_code: Secret | None) -> None:

@@ -40,8 +40,8 @@ app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, help="Th
 outbox_app = typer.Typer(no_args_is_help=True, help="What waits for the centre.")
 app.add_typer(outbox_app, name="outbox")
 app.add_typer(emulate_app, name="emulate")
-app.add_typer(trace_app, name="trace")
 app.add_typer(iso8583_app, name="iso8583")
+app.add_typer(trace_app, name="trace")
 
 ConfigOption = Annotated[Path, typer.Option("--config", help="The agent's YAML file.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]

@@ -18,7 +18,8 @@ from subsidy.strict.yaml_text import Node
 from terminal_agent.channels.codes import Wallet
 from terminal_agent.channels.wallets import READERS, Channel
 from terminal_agent.checkout.supervisor import LONGEST_NAME, problem_of_hash
-from terminal_agent.terminals.drivers import DRIVERS, Numbered, Terminal
+from terminal_agent.terminals.drivers import DRIVERS
+from terminal_agent.terminals.terminal import Numbered, PortRefused, Terminal
 
 _TERMINAL_NO = re.compile(r"[0-9A-Z]{8}", re.ASCII)
 _LOOPBACK = ("127.0.0.1", "localhost")
@@ -110,7 +111,10 @@ def _terminal(path: Path, number: str, node: Node, *, training: bool) -> Termina
             f"{number} is an emulator", "Name a real terminal, or set `training: true` where no money moves"
         )
     file = path.parent / keys["profile"].text()
-    terminal = driver(keys["port"].text(), read_text(file), str(file))
+    try:
+        terminal = driver(keys["port"].text(), read_text(file), str(file))
+    except PortRefused as refused:
+        raise keys["port"].wrong(refused.problem, refused.remedy) from None
     if isinstance(terminal, Numbered):
         if terminal.number != number:
             raise keys["profile"].wrong(

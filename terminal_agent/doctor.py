@@ -18,8 +18,9 @@ from terminal_agent.journal.open import JournalDown
 from terminal_agent.sync.device_key import read_key
 from terminal_agent.sync.line import NO_ANSWER, answers
 from terminal_agent.system import SystemClock
-from terminal_agent.terminals.drivers import RelayTerminal, Terminal
 from terminal_agent.terminals.relay.forward import reaches
+from terminal_agent.terminals.relay.terminal import RelayTerminal
+from terminal_agent.terminals.terminal import Terminal
 from terminal_agent.till.local import port_problem
 
 _LEAST_FREE = 256 << 20

@@ -112,23 +112,28 @@ class Changes:
 
     def __init__(self) -> None:
         self._condition = threading.Condition()
+        self._announced = 0
 
     def announce(self) -> None:
         """Say that something has changed."""
         with self._condition:
+            self._announced += 1
             self._condition.notify_all()
 
     def wait_until(self, done: Callable[[], bool], timeout_s: float) -> bool:
-        """Wait until `done`, asked again after each change; return whether it came to be."""
+        """Wait until `done`, asked again after each change alone; return whether it came to be."""
         deadline = time.monotonic() + timeout_s
-        with self._condition:
-            while not done():
-                left = deadline - time.monotonic()
-                if left <= 0:
-                    return False
-                # Woken now and then besides: a change may be announced between asking and waiting.
-                self._condition.wait(min(left, 0.5))
-        return True
+        while True:
+            # Before asking: what changes while `done` looks makes it look again.
+            seen = self._announced
+            if done():
+                return True
+            with self._condition:
+                while self._announced == seen:
+                    left = deadline - time.monotonic()
+                    if left <= 0:
+                        return False
+                    self._condition.wait(left)
 
 
 def new_lock() -> threading.RLock:

@@ -29,10 +29,18 @@ _WHO = ("family", "base_url", "appid", "mchid", "description", "store", "merchan
 _MEANINGS = ("trade_states", "refused", "pending", "not_found", "cannot_reverse", "refund_refused")
 
 
+class States(msgspec.Struct, frozen=True):
+    """Which states of a payment are a sure no, and which say that it may still come."""
+
+    not_paid: frozenset[str]
+    pending: frozenset[str]
+
+
 class Profile(msgspec.Struct, frozen=True):
     """One merchant's WeChat Pay. The files are paths; what they hold is not here.
 
-    `refused` has, for each error code that is a sure no, what the cashier reads.
+    `refused` has, for each error code that is a sure no, what the cashier reads. `states` are those of a
+    payment by code, `shown` those of an order whose code we show, None when this shop shows none.
     """
 
     base_url: str
@@ -46,8 +54,9 @@ class Profile(msgspec.Struct, frozen=True):
     platform_keys: Mapping[str, Path]
     connect_s: float
     clocks: Clocks
-    no_states: frozenset[str]
-    pending_states: frozenset[str]
+    states: States
+    shown: States | None
+    notify_url: str
     refused: Mapping[str, str]
     pending: frozenset[str]
     not_found: frozenset[str]
@@ -65,15 +74,14 @@ def read_profile(text: str, file_name: str, folder: Path, *, training: bool = Fa
 
     Key files are relative to `folder`. An emulator's numbers, keys and address are taken only in training.
     """
-    root = yaml_text.read(text, file_name).mapping(required=(*_WHO, "connect_ms", "clocks", *_MEANINGS))
+    root = yaml_text.read(text, file_name).mapping(
+        required=(*_WHO, "connect_ms", "clocks", *_MEANINGS), optional=("shown",)
+    )
     root["family"].choice((FAMILY,))
     store = root["store"].mapping(required=("id", "device_ip"))
     merchant = root["merchant"].mapping(required=("serial", "private_key"))
-    states = root["trade_states"].mapping(required=("not_paid", "pending"))
-    no_states, pending_states = parts.words(states["not_paid"]), parts.words(states["pending"])
+    shown = root["shown"].mapping(required=("trade_states", "notify_url")) if "shown" in root else None
     pending = parts.words(root["pending"])
-    if no_states & pending_states or {"SUCCESS", "REFUND"} & (no_states | pending_states):
-        raise root["trade_states"].wrong("a state with two meanings", "Keep one of them")
     return Profile(
         base_url=parts.address(root["base_url"], training=training),
         appid=parts.code(root["appid"], _APPID, "an appid"),
@@ -88,14 +96,30 @@ def read_profile(text: str, file_name: str, folder: Path, *, training: bool = Fa
         platform_keys=_platform_keys(root["platform"], folder, training=training),
         connect_s=parts.seconds(root["connect_ms"]),
         clocks=parts.read_clocks(root["clocks"]),
-        no_states=no_states,
-        pending_states=pending_states,
+        states=_states(root["trade_states"]),
+        shown=_states(shown["trade_states"]) if shown else None,
+        notify_url=_notify_url(shown["notify_url"]) if shown else "",
         refused=parts.refused(root["refused"], pending),
         pending=pending,
         not_found=parts.words(root["not_found"]),
         cannot_reverse=parts.words(root["cannot_reverse"]),
         refund_refused=parts.words(root["refund_refused"]),
     )
+
+
+def _states(node: Node) -> States:
+    keys = node.mapping(required=("not_paid", "pending"))
+    states = States(parts.words(keys["not_paid"]), parts.words(keys["pending"]))
+    if states.not_paid & states.pending or {"SUCCESS", "REFUND"} & (states.not_paid | states.pending):
+        raise node.wrong("a state with two meanings", "Keep one of them")
+    return states
+
+
+def _notify_url(node: Node) -> str:
+    url = node.text()
+    if not re.fullmatch(r"https://[!-~]{1,240}", url, re.ASCII) or "?" in url:
+        raise node.wrong("no https address without a query", 'Write it as in "https://shop.example/none"')
+    return url
 
 
 def _platform_keys(node: Node, folder: Path, *, training: bool) -> dict[str, Path]:

@@ -61,7 +61,8 @@ class Ask(msgspec.Struct, frozen=True):
     """One attempt as a link sees it. `amount_fen` is what the shopper pays, above 0.
 
     `pay_code` is the code that the shopper showed. Only `take` of a QR channel needs it; whoever asks
-    later what became of an attempt no longer has it.
+    later what became of an attempt no longer has it. `show_until_ms` is for the other direction, a code that
+    we show: the Unix milliseconds at which its hold's time is over, None where nothing is shown.
     """
 
     pay_ref: str
@@ -71,14 +72,19 @@ class Ask(msgspec.Struct, frozen=True):
     mark: str | None = None  # what `prepare` returned, once it is stored
     pay_code: Secret | None = None
     given_up: bool = False  # the cashier has stopped the sale: a link that waits for a shopper ends the wait
+    show_until_ms: int | None = None
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """What came back. `approved_fen` is None unless the other side named an amount."""
+    """What came back. `approved_fen` is None unless the other side named an amount.
+
+    `show` is the text of the code that the shopper is to scan, from `take` only, together with PENDING.
+    """
 
     say: Say
     approved_fen: int | None = None
     evidence: Evidence = Evidence()
+    show: str = ""
 
 
 class Clocks(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -138,7 +144,11 @@ class Payment(Protocol):
         """
 
     def take(self, ask: Ask) -> Answer:
-        """Take the amount from the shopper. This moves money. Called once per attempt, ever."""
+        """Take the amount from the shopper. This moves money. Called once per attempt, ever.
+
+        Where a code is shown it makes the order that the shopper pays by scanning, which the other side
+        must not take money for after `show_until_ms`, and answers PENDING with the code.
+        """
 
     def query(self, ask: Ask) -> Answer:
         """Ask what became of an attempt. Moves no money; may be repeated."""
@@ -146,7 +156,8 @@ class Payment(Protocol):
     def reverse(self, ask: Ask, evidence: Evidence) -> Answer:
         """Undo an attempt whole. May be repeated.
 
-        APPROVED means that nothing is charged for it any more (also when it never was); DECLINED that
+        APPROVED means that nothing is charged for it any more and nothing can be (also when it never was: of
+        a code that was shown, that its order is closed and said to be so when asked); DECLINED that
         the payment certainly stands, so that a refund is safe; everything else, ask again. `evidence`
         is what was said of the *payment*, never of an earlier reversal: a driven terminal needs its
         trace number.
@@ -175,6 +186,16 @@ class Listening(Protocol):
 
     def state(self) -> Mapping[str, object]:
         """Return how the line is, for the till and for shop IT."""
+
+
+class Board(Protocol):
+    """Where the codes stand that shoppers are to scan. In memory: a restart takes all down."""
+
+    def put(self, pay_ref: str, code: str) -> None:
+        """Show the code of an attempt."""
+
+    def take_down(self, pay_ref: str) -> None:
+        """Show the code of an attempt no longer, if it is shown."""
 
 
 class CentreUnreachable(Exception):

@@ -139,6 +139,11 @@ class Sale(msgspec.Struct, frozen=True):
         """What each funder bears, none until the fund has promised."""
         return self.held.promise.split if self.held else ()
 
+    @property
+    def held_until_ms(self) -> int | None:
+        """The wall clock's milliseconds at which the hold's time is over, None without a promise."""
+        return self.asked_wall_ms + self.held.promise.held_for_s * 1000 if self.held else None
+
     def attempt(self, no: int) -> Attempt:
         """Return attempt `no`."""
         return next(one for one in self.attempts if one.no == no)
@@ -149,7 +154,7 @@ class Sale(msgspec.Struct, frozen=True):
         Either clock past is past. A clock set back cannot lengthen it, since the other one goes
         on; after a restart the steady clock says nothing, so the hold counts as over.
         """
-        if self.held is None or boot != self.boot:
+        until_ms = self.held_until_ms
+        if until_ms is None or boot != self.boot:
             return True
-        held_ms = self.held.promise.held_for_s * 1000
-        return wall_ms >= self.asked_wall_ms + held_ms or steady_ms >= self.asked_steady_ms + held_ms
+        return wall_ms >= until_ms or steady_ms >= self.asked_steady_ms + until_ms - self.asked_wall_ms

@@ -4,7 +4,6 @@ A part of the journal: `SqliteJournal` brings the transaction, the outbox and th
 """
 
 import msgspec
-import pysqlite3.dbapi2 as sqlite
 
 from subsidy import ids
 from subsidy.policy.model import Tender
@@ -15,6 +14,7 @@ from terminal_agent.checkout.ports import KeyMacs
 from terminal_agent.checkout.sale import Attempt, Sale
 from terminal_agent.checkout.states import AttemptState, SaleState
 from terminal_agent.journal import read_sale
+from terminal_agent.journal.connection import JournalConnection
 from terminal_agent.journal.moves import Moves
 
 _ENDED = (AttemptState.PAID, AttemptState.NOT_PAID, AttemptState.GIVEN_BACK)
@@ -160,7 +160,7 @@ class AttemptMoves(Moves):
 
     def _end_unpaid(
         self,
-        db: sqlite.Connection,
+        db: JournalConnection,
         sale: Sale,
         no: int,
         after: AttemptState,
@@ -184,7 +184,7 @@ class AttemptMoves(Moves):
 
 
 def _insert(
-    db: sqlite.Connection, sale: Sale, tender: Tender, terminal_no: str, operator: str, at_ms: int
+    db: JournalConnection, sale: Sale, tender: Tender, terminal_no: str, operator: str, at_ms: int
 ) -> None:
     """Write the sale's next attempt, INTENDED."""
     no = len(sale.attempts) + 1
@@ -205,7 +205,7 @@ def _insert(
 
 
 def _move(
-    db: sqlite.Connection,
+    db: JournalConnection,
     sale: Sale,
     attempt: Attempt,
     after: AttemptState,

@@ -1,7 +1,7 @@
 """How is a serial line written down while it is used? By standing between whoever uses it and the port."""
 
 from terminal_agent.terminals.exchange import Link
-from terminal_agent.terminals.framing import Decoder, Frame
+from terminal_agent.terminals.framing import Decoder, Frame, Rules
 from terminal_agent.terminals.link_serial import OpenLink
 from terminal_agent.traces.write_trace import Note
 
@@ -11,11 +11,11 @@ TO_TERMINAL, FROM_TERMINAL = "to_terminal", "from_terminal"
 class RecordedLink:
     """A link that notes what passes. Fits `exchange.Link`."""
 
-    def __init__(self, link: Link, note: Note, connection: int) -> None:
+    def __init__(self, link: Link, note: Note, connection: int, rules: Rules) -> None:
         self._link = link
         self._note = note
         self._connection = connection
-        self._decoders = {way: Decoder() for way in (TO_TERMINAL, FROM_TERMINAL)}
+        self._decoders = {way: Decoder(rules) for way in (TO_TERMINAL, FROM_TERMINAL)}
         note.said(TO_TERMINAL, connection, "opened")
 
     def write(self, data: bytes) -> None:
@@ -46,13 +46,13 @@ class RecordedLink:
             self._note.unread(way, self._connection, len(data))
 
 
-def recorded(open_link: OpenLink, note: Note) -> OpenLink:
+def recorded(open_link: OpenLink, note: Note, rules: Rules) -> OpenLink:
     """Return what opens the line and notes what passes on it."""
     count = 0
 
     def open_one() -> Link:
         nonlocal count
         count += 1
-        return RecordedLink(open_link(), note, count)
+        return RecordedLink(open_link(), note, count, rules)
 
     return open_one

@@ -38,7 +38,7 @@ class Told:
 
 def told(*answers):
     client = Told(*answers)
-    return WechatPay(PROFILE, client, lambda: None), client
+    return WechatPay(PROFILE, client, lambda: None, PROFILE.states), client
 
 
 def reply(status=200, /, **fields):
