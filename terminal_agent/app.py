@@ -12,12 +12,13 @@ from litestar import Litestar
 from subsidy.policy.decide import Because
 from subsidy.wire import v1
 from terminal_agent import system
+from terminal_agent.channels import wallets
 from terminal_agent.channels.codes import link_name, shown_link_name
 from terminal_agent.checkout.apply_subsidy import Checkout
 from terminal_agent.checkout.attempt import Paying
 from terminal_agent.checkout.give_back_goods import Refunding, Returns
 from terminal_agent.checkout.lane import GOODS_BACK, Job, Lane
-from terminal_agent.checkout.ports import Listening, Payment, Secret
+from terminal_agent.checkout.ports import Clock, Listening, Payment, Secret
 from terminal_agent.checkout.resolve import Resolver
 from terminal_agent.checkout.resume import close_after_restart
 from terminal_agent.checkout.sale import Sale
@@ -25,6 +26,7 @@ from terminal_agent.checkout.sighting import Sighting, Sightings
 from terminal_agent.checkout.supervisor import Supervisors
 from terminal_agent.checkout.why_granted import why_granted
 from terminal_agent.config import Config
+from terminal_agent.journal.connection import JournalDown
 from terminal_agent.journal.journal import SqliteJournal
 from terminal_agent.journal.open import open_journal
 from terminal_agent.log import Log
@@ -34,13 +36,14 @@ from terminal_agent.sync.enrol import centre_keys
 from terminal_agent.sync.line import Line
 from terminal_agent.sync.upload import Uploader
 from terminal_agent.system import Changes, Mailbox, SystemClock
-from terminal_agent.terminals.terminal import Recordable, Terminal
+from terminal_agent.terminals.terminal import Recordable
 from terminal_agent.till import app as till_app
 from terminal_agent.till.board import Board
 from terminal_agent.till.routes import Till
-from terminal_agent.traces.write_trace import Note, TraceFile
+from terminal_agent.traces.write_trace import Note, Recorder, TraceFile
 
 _A_WHILE_S = 60.0
+_AGAIN_S = 2.0
 
 _CHECKED_FOR_MS = 86_400_000
 
@@ -215,21 +218,25 @@ class Agent:
         """Return every way of taking money, by the name under which its attempts are stored."""
         links: dict[str, Payment] = {}
         for number, terminal in self._config.terminals.items():
-            links[number] = self._traced(number, terminal).payment(self._clock)
+            if (recorder := self._recorder(number)) is not None and isinstance(terminal, Recordable):
+                terminal = terminal.recorded(recorder)
+            links[number] = terminal.payment(self._clock)
             for wallet, channel in self._config.channels.items():
-                links[link_name(wallet, number)] = channel.payment(self._clock, system.random_bytes)
+                link = link_name(wallet, number)
+                if (recorder := self._recorder(link)) is not None and isinstance(channel, wallets.Recordable):
+                    channel = channel.recorded(recorder)
+                links[link] = channel.payment(self._clock, system.random_bytes)
                 showing = channel.showing(self._clock, system.random_bytes)
                 if showing is not None:
                     links[shown_link_name(wallet, number)] = showing
         return links
 
-    def _traced(self, number: str, terminal: Terminal) -> Terminal:
-        """Return a terminal that writes down what passes on its line, where shop IT has asked for that."""
-        folder = self._config.traces
-        if folder is None or not isinstance(terminal, Recordable):
-            return terminal
-        file = TraceFile(folder / f"{number}.trace", self._clock, self._log)
-        return terminal.recorded(partial(Note, file, self._clock, number))
+    def _recorder(self, link: str) -> Recorder | None:
+        """Return what writes down what passes on a link, None unless shop IT has asked for that."""
+        if self._config.traces is None:
+            return None
+        file = TraceFile(self._config.traces / f"{link}.trace", self._clock, self._log)
+        return partial(Note, file, self._clock, link)
 
     def _line_of(self, link: str) -> Mapping[str, object] | None:
         """Return how a line is that passes through us, None for one that we drive."""
@@ -242,7 +249,7 @@ class Agent:
         if isinstance(payment, Listening):
             seen: Mailbox[Sighting] = Mailbox()
             sightings = Sightings(link, self.journal, self.checkout.hold_is_over, self._log)
-            self._spawn(f"sightings-{link}", partial(_note_all, sightings, seen))
+            self._spawn(f"sightings-{link}", partial(_note_all, sightings, seen, self._clock, self._log))
             for name, run in payment.workers(link, seen.put, self._log).items():
                 self._spawn(name, run)
 
@@ -299,11 +306,17 @@ def _put(box: Mailbox[Job], record_id: str, no: int, pay_code: Secret | None) ->
     box.put((record_id, no, pay_code))
 
 
-def _note_all(sightings: Sightings, seen: Mailbox[Sighting]) -> None:
+def _note_all(sightings: Sightings, seen: Mailbox[Sighting], clock: Clock, log: Log) -> None:
+    """Write down what is seen, in order. While the journal is down it waits: the terminal's bytes pass on."""
     while True:
         sighting = seen.take(_A_WHILE_S)
-        if sighting is not None:
-            sightings.note(sighting)
+        while sighting is not None:
+            try:
+                sightings.note(sighting)
+                sighting = None
+            except JournalDown as wrong:
+                log("relay.not_written_yet", why=str(wrong))
+                clock.sleep(_AGAIN_S)
 
 
 def _put_return(box: Mailbox[Job], record_id: str) -> None:

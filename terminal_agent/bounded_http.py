@@ -7,6 +7,7 @@ of the time, answer's head and body alike, and does not begin to send once it is
 
 import io
 import socket
+from collections.abc import Callable
 from typing import Any, cast
 
 import requests
@@ -44,6 +45,10 @@ class Deadline:
         sock.settimeout(max(left_s if given_s is None else min(given_s, left_s), _LEAST_WAIT_S))
 
 
+HttpNote = Callable[[str, bytes, str], None]
+"""Take down a request or an answer: (which, body, what is said beside it). Masks, and never raises."""
+
+
 class BoundedSession(requests.Session):
     """A session whose exchanges, one at a time, end by their deadline. Uses no proxy and no .netrc.
 
@@ -53,6 +58,7 @@ class BoundedSession(requests.Session):
     def __init__(self, clock: Clock) -> None:
         super().__init__()
         self.deadline = Deadline(clock)
+        self.note: HttpNote | None = None
         self.trust_env = False
         adapter = _adapter(self.deadline)
         self.mount("https://", adapter)

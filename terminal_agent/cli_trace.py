@@ -14,25 +14,27 @@ from catalog_sync.packs import read_text
 from subsidy import calendar
 from subsidy.masking import scrub
 from subsidy.strict.yaml_text import FileError
+from terminal_agent.config import read_config
 from terminal_agent.iso8583.dialect import place_of
+from terminal_agent.traces.mask_http import WALLET
 from terminal_agent.traces.read_trace import Case, TraceUnreadable, make_case, read_trace, replay
 from terminal_agent.traces.write_trace import Passed
 
 _DATA_INVALID, _LOOK_AT_IT = 3, 4
 
-app = typer.Typer(
-    no_args_is_help=True, help="What passed on a terminal's line, masked (`traces` in agent.yaml)."
-)
+app = typer.Typer(no_args_is_help=True, help="What passed on a link, masked (`traces` in agent.yaml).")
 
 FileArgument = Annotated[
     Path, typer.Argument(help="A file that the agent wrote, such as traces/12345678.trace.")
 ]
+ConfigOption = Annotated[Path | None, typer.Option("--config", help="The agent's YAML file, to check.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 
 
 @app.command()
-def show(file: FileArgument, as_json: JsonOption = False) -> None:
+def show(file: FileArgument, config: ConfigOption = None, as_json: JsonOption = False) -> None:
     """List what passed, line by line. Example: terminal-agent trace show traces/12345678.trace"""
+    _check(config, as_json)
     passed = _read(file, as_json)
     if as_json:
         typer.echo(json.dumps({"passed": msgspec.to_builtins(passed)}))
@@ -47,6 +49,7 @@ def to_test(
     file: FileArgument,
     out: Annotated[Path, typer.Option("--out", help="The case file; it belongs into tests/files/traces/.")],
     why: Annotated[str, typer.Option("--why", help="What went wrong that day, in a sentence.")],
+    config: ConfigOption = None,
     as_json: JsonOption = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what it would hold.")] = False,
 ) -> None:
@@ -54,6 +57,7 @@ def to_test(
 
     Example: terminal-agent trace to-test traces/12345678.trace --out void.json --why "the void was not seen"
     """
+    _check(config, as_json)
     try:
         case = make_case(_read(file, as_json), scrub(why), _dialect_text)
     except (TraceUnreadable, FileError) as wrong:
@@ -69,9 +73,12 @@ def to_test(
 
 @app.command()
 def check(
-    files: Annotated[list[Path], typer.Argument(help="Case files.")], as_json: JsonOption = False
+    files: Annotated[list[Path], typer.Argument(help="Case files.")],
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Replay case files with this version. Example: terminal-agent trace check tests/files/traces/*.json"""
+    _check(config, as_json)
     told: dict[str, list[str]] = {}
     for file in files:
         try:
@@ -85,9 +92,19 @@ def check(
     raise typer.Exit(_LOOK_AT_IT if lines else 0)
 
 
+def _check(config: Path | None, as_json: bool) -> None:
+    try:
+        if config is not None:
+            read_config(config)
+    except FileError as wrong:
+        _leave(str(wrong), as_json)
+
+
 def _what(one: Passed) -> str:
     if one.said:
         return one.said
+    if one.kind == WALLET and one.frame:
+        return bytes.fromhex(one.frame).decode(errors="replace")
     return one.frame or f"{one.size} bytes that could not be read"
 
 

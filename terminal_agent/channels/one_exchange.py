@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from enum import StrEnum
+from urllib.parse import urlsplit
 
 import msgspec
 import requests
@@ -46,6 +47,23 @@ def exchange(
     session: BoundedSession, limits: Limits, method: str, url: str, headers: Mapping[str, str], body: bytes
 ) -> Heard | Silence:
     """Send one request, follow nothing, repeat nothing, and return the answer with its bytes as they came."""
+    note = session.note or _take_nothing_down
+    note("request", body, f"{method} {urlsplit(url).path}")
+    heard = _exchange(session, limits, method, url, headers, body)
+    if isinstance(heard, Heard):
+        note("answer", heard.body, str(heard.status))
+    else:
+        note("answer", b"", heard.value)
+    return heard
+
+
+def _take_nothing_down(_way: str, _body: bytes, _said: str) -> None:
+    return
+
+
+def _exchange(
+    session: BoundedSession, limits: Limits, method: str, url: str, headers: Mapping[str, str], body: bytes
+) -> Heard | Silence:
     session.deadline.start(limits.whole_s)
     try:
         with session.request(

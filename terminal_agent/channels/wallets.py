@@ -5,9 +5,10 @@ A channel is one row of `READERS`: whose payment codes it takes, and a function 
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import msgspec
+from msgspec.structs import replace
 
 from terminal_agent.channels import alipay_profile, unionpay_profile
 from terminal_agent.channels import profile as wechat_profile
@@ -20,6 +21,8 @@ from terminal_agent.channels.unionpay_keys import UnionPayKeyFiles
 from terminal_agent.channels.wechat import open_wechat
 from terminal_agent.channels.wechat_native import open_wechat_native
 from terminal_agent.checkout.ports import Clock, Payment
+from terminal_agent.traces.mask_http import WALLET, http_note, mask_http
+from terminal_agent.traces.write_trace import Recorder
 
 
 class Channel(Protocol):
@@ -39,10 +42,19 @@ class Channel(Protocol):
         """Read every key file once. Raises KeyTrouble."""
 
 
+@runtime_checkable
+class Recordable(Protocol):
+    """A wallet whose exchanges can be written down, masked, for shop IT."""
+
+    def recorded(self, recorder: Recorder) -> Channel:
+        """Return the same wallet, whose payments take down each exchange."""
+
+
 class WechatChannel(msgspec.Struct, frozen=True):
     """WeChat Pay with one merchant's profile."""
 
     profile: wechat_profile.Profile
+    recorder: Recorder | None = None
 
     @property
     def base_url(self) -> str:
@@ -51,7 +63,14 @@ class WechatChannel(msgspec.Struct, frozen=True):
 
     def payment(self, clock: Clock, random_bytes: Callable[[int], bytes]) -> Payment:
         """Return the way to take money with it."""
-        return open_wechat(self.profile, clock, random_bytes)
+        note = None
+        if self.recorder is not None:
+            note = http_note(self.recorder(WALLET, "wechat", mask_http))
+        return open_wechat(self.profile, clock, random_bytes, note)
+
+    def recorded(self, recorder: Recorder) -> Channel:
+        """Return the same wallet, whose payments take down each exchange."""
+        return replace(self, recorder=recorder)
 
     def showing(self, clock: Clock, random_bytes: Callable[[int], bytes]) -> Payment | None:
         """Return the way to take money by a code that we show, None where the profile has none."""

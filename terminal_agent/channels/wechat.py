@@ -13,7 +13,7 @@ import msgspec
 
 from subsidy import ids
 from subsidy.records.payment import Evidence
-from terminal_agent.bounded_http import BoundedSession
+from terminal_agent.bounded_http import BoundedSession, HttpNote
 from terminal_agent.channels.key_files import KeyFiles, Keys
 from terminal_agent.channels.one_exchange import Silence
 from terminal_agent.channels.profile import Profile, States
@@ -220,19 +220,23 @@ class WechatPay:
         return self._client.call("POST", path, msgspec.json.encode(body))
 
 
-def open_wechat(profile: Profile, clock: Clock, random_bytes: Callable[[int], bytes]) -> WechatPay:
-    """Return WeChat Pay as `profile` describes it, over the network."""
-    client, keys = client_of(profile, clock, random_bytes)
+def open_wechat(
+    profile: Profile, clock: Clock, random_bytes: Callable[[int], bytes], note: HttpNote | None = None
+) -> WechatPay:
+    """Return WeChat Pay as `profile` describes it, over the network; `note` takes down each exchange."""
+    client, keys = client_of(profile, clock, random_bytes, note)
     return WechatPay(profile, client, keys, profile.states)
 
 
 def client_of(
-    profile: Profile, clock: Clock, random_bytes: Callable[[int], bytes]
+    profile: Profile, clock: Clock, random_bytes: Callable[[int], bytes], note: HttpNote | None = None
 ) -> tuple[SignedClient, Callable[[], Keys]]:
     """Return the line of one merchant over the network, and the keys that hold at present."""
     keys = KeyFiles(profile.serial, profile.private_key, profile.platform_keys)
+    session = BoundedSession(clock)
+    session.note = note
     client = SignedClient(
-        session=BoundedSession(clock),
+        session=session,
         base_url=profile.base_url,
         mchid=profile.mchid,
         keys=keys.current,

@@ -5,7 +5,6 @@ returns.
 """
 
 import msgspec
-import pysqlite3.dbapi2 as sqlite
 
 from subsidy.records.payment import Evidence
 from terminal_agent.checkout.goods_return import Wish
@@ -13,6 +12,7 @@ from terminal_agent.checkout.sale import WATCHED, Sale
 from terminal_agent.checkout.sighting import Sighting
 from terminal_agent.checkout.states import AttemptState, ReturnState, SaleState
 from terminal_agent.journal import read_sale
+from terminal_agent.journal.connection import JournalConnection
 from terminal_agent.journal.write_attempt import AttemptMoves
 from terminal_agent.journal.write_return import ReturnMoves
 
@@ -58,7 +58,7 @@ class SightingMoves(AttemptMoves, ReturnMoves):
                 self._return_seen(db, sale, evidence)
             return read_sale.must(db, record_id)
 
-    def _return_seen(self, db: sqlite.Connection, sale: Sale, evidence: Evidence) -> None:
+    def _return_seen(self, db: JournalConnection, sale: Sale, evidence: Evidence) -> None:
         if sale.state is SaleState.PAID:
             self._begin(db, sale, _AT_THE_TERMINAL)
             sale = read_sale.must(db, sale.record_id)

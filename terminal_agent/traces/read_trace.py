@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterable
 
 import msgspec
 
+from terminal_agent.channels.read_answer import Problem, RefundSaid, Trade, read
+from terminal_agent.channels.signed_client import Reply
 from terminal_agent.iso8583.dialect import place_of, read_dialect
 from terminal_agent.terminals import framing
 from terminal_agent.terminals.framing import Decoder, Frame
@@ -16,6 +18,7 @@ from terminal_agent.terminals.relay.cut_frames import Cutter
 from terminal_agent.terminals.relay.seen import Said
 from terminal_agent.terminals.relay.understand import Reader
 from terminal_agent.traces.mask_frames import ISO8583, STX_LRC
+from terminal_agent.traces.mask_http import WALLET
 from terminal_agent.traces.write_trace import Passed
 
 # What codes mean stands in the shop's profile; here only whether a frame is read the same.
@@ -104,9 +107,19 @@ def _understander(kind: str, dialect: str, text_of: ReadText) -> Callable[[bytes
                 return None
 
         return stx_lrc
+    if kind == WALLET:
+        return _wallet_body
     raise TraceUnreadable(
         f"{kind[:20]!r} is no kind of link that is replayed here. Use the version that wrote it"
     )
+
+
+def _wallet_body(content: bytes) -> dict[str, object]:
+    """Return what a wallet's answer is read to be; of a request the same, since it is a body like it."""
+    reply = Reply(200, content)
+    trade, refund, problem = read(reply, Trade), read(reply, RefundSaid), read(reply, Problem)
+    told = (("trade", trade), ("refund", refund), ("problem", problem))
+    return {name: None if found is None else _plain(found) for name, found in told}
 
 
 def _comes_out_again(case: Case) -> bool:
@@ -116,6 +129,8 @@ def _comes_out_again(case: Case) -> bool:
         cutter = Cutter()
         stream = b"".join(len(one).to_bytes(2) + one for one in frames)
         return [one for at in stream for one in cutter.feed(bytes((at,)))] == frames
+    if case.kind == WALLET:
+        return True  # one body, one exchange: nothing is cut
     decoder = Decoder()
     stream = b"".join(framing.frame(one) for one in frames)
     events = [event for at in stream for event in decoder.feed(bytes((at,)))]

@@ -32,7 +32,7 @@ def shop(open_shop, host):
     shop = open_shop()
     shop.agent.stop()
     shop.relay_port = free_port()
-    (shop.folder / "relay.yaml").write_text(profile_text(host.address, armed_for_ms=6000))
+    (shop.folder / "relay.yaml").write_text(profile_text(host.address, armed_for_ms=20_000))
     config = shop.folder / "agent.yaml"
     row = rf'(?m)^  "{TERMINAL}":\n    driver: .*\n    port: .*\n    profile: .*$'
     port = f'"127.0.0.1:{shop.relay_port}"'

@@ -47,8 +47,6 @@ MAY = {
     "terminal_agent/journal/outbox.py": ("database", "the outbox's rows, in the caller's transaction"),
     "terminal_agent/journal/read_return.py": ("database", "a return from its row"),
     "terminal_agent/journal/moves.py": ("database", "what every part of the journal has from the whole"),
-    "terminal_agent/journal/write_return.py": ("database", "a return into its row, one call one transaction"),
-    "terminal_agent/journal/write_sighting.py": ("database", "what was seen at a terminal, into its rows"),
     "terminal_agent/journal/pin_tries.py": ("database", "tries of PINs, in the caller's transaction"),
     "terminal_agent/sync/line.py": ("network", "the one line to the centre"),
     "terminal_agent/sync/centre.py": ("files", "keeps fetched packs by their hash"),

@@ -32,8 +32,8 @@ from terminal_agent.terminals.relay.understand import Reader
 
 TERMINAL = "EMU00001"
 PROFILE = Path(__file__).resolve().parents[2] / "config" / "terminals" / "relay.yaml"
-SHORT_MS = {"armed_for_ms": 1500, "host_timeout_ms": 120, "poll_every_ms": 20, "resolver_ms": 400}
-_PATIENCE_S = 8.0
+SHORT_MS = {"armed_for_ms": 4000, "host_timeout_ms": 120, "poll_every_ms": 20, "resolver_ms": 400}
+_PATIENCE_S = 20.0
 
 
 def profile_text(address: tuple[str, int], **times_ms: int) -> str:

@@ -99,12 +99,16 @@ class Forwarder:
         """Pass bytes on until `source` ends; then `target` hears the same end."""
         try:
             while content := source.recv(_MOST_AT_ONCE):
-                # The observer first: what it has not seen has not passed.
+                # The observer first: a request that it has not seen has not passed, and a terminal that hangs
+                # up on its answer has hung up after it.
                 self._observer.passed(number, way, content)
                 target.sendall(content)
+            if way is Way.TO_ACQUIRER:
+                self._observer.hung_up(number)
             target.shutdown(socket.SHUT_WR)
         except OSError:
             # Broken, not ended: neither side may go on as if the other were there.
+            self._observer.hung_up(number)
             for one in (source, target):
                 with suppress(OSError):
                     one.shutdown(socket.SHUT_RDWR)

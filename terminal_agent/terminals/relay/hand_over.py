@@ -8,6 +8,7 @@ line, and so is what is watched.
 import socket
 from collections import deque
 from contextlib import closing
+from dataclasses import dataclass
 
 from terminal_agent.checkout.ports import Clock
 from terminal_agent.terminals.exchange import Link, LinkFault
@@ -41,6 +42,21 @@ _REPEAT_MS = 10_000
 Fields = dict[int, bytes]
 
 
+@dataclass(slots=True)
+class _Carried:
+    """The last frame that was carried, what the terminal is told, and whether that is noted."""
+
+    data: bytes
+    answer: bytes
+    told: bytes
+    connection: int
+    at_ms: int
+    is_noted: bool = False
+
+    def __repr__(self) -> str:
+        return f"_Carried({len(self.data)} bytes)"
+
+
 class HandOver:
     """Serves one terminal's serial line. `run` is its thread."""
 
@@ -53,7 +69,7 @@ class HandOver:
         self._observer = observer
         self._clock = clock
         self._count = 0
-        self._last: tuple[bytes, bytes, int] | None = None
+        self._last: _Carried | None = None
         self.problem = "its serial line is not open yet"
 
     def run(self, log: Log) -> None:
@@ -83,7 +99,7 @@ class HandOver:
                     link.write(bytes((ACK,)))
                     answer = self._answered(event.data)
                     if answer is not None:
-                        self._deliver(link, decoder, answer, events)
+                        self._see_to(answer, self._deliver(link, decoder, answer, events), events)
                 elif event is Heard.BROKEN:
                     link.write(bytes((NAK,)))
 
@@ -95,18 +111,31 @@ class HandOver:
             return None
         if asked.get(TYPE) != RELAY:
             return None
-        now_ms = self._clock.steady_ms()
-        if self._last is not None and self._last[0] == data and now_ms - self._last[2] < _REPEAT_MS:
+        last = self._last
+        if last is not None and last.data == data and self._clock.steady_ms() - last.at_ms < _REPEAT_MS:
             # It has not heard our ACK. Carried twice, the acquirer could take it twice.
-            return self._last[1]
+            return last.answer
+        self._forget()
         if not self._is_ours(asked):
             return _answer(asked, REFUSED)
-        told = self._carry(asked[CONTENT])
-        if told is None:
-            return _answer(asked, FAILED)
-        answer = _answer(asked, DONE, told)
-        self._last = (data, answer, self._clock.steady_ms())
-        return answer
+        return self._carry(data, asked)
+
+    def _see_to(self, answer: bytes, heard: bool, events: deque[Event]) -> None:
+        """Note an answer once the terminal has it: one that it has not, it will undo."""
+        last = self._last
+        if last is None or last.answer is not answer or last.is_noted:
+            return
+        if heard:
+            last.is_noted = True
+            self._observer.passed(last.connection, Way.TO_TERMINAL, last.told)
+            self._observer.closed(last.connection)
+        elif not events:
+            self._forget()
+
+    def _forget(self) -> None:
+        if self._last is not None and not self._last.is_noted:
+            self._observer.closed(self._last.connection)
+        self._last = None
 
     def _is_ours(self, asked: Fields) -> bool:
         """Whether it is to go to the acquirer of the profile: a terminal may not send us anywhere else."""
@@ -115,13 +144,14 @@ class HandOver:
         to_port = asked.get(PORT, b"").strip(b"\0 ") in (b"", str(port).encode())
         return to_host and to_port and CONTENT in asked
 
-    def _carry(self, content: bytes) -> bytes | None:
-        """Carry a frame to the acquirer and return its answer, None when none came."""
+    def _carry(self, data: bytes, asked: Fields) -> bytes:
+        """Carry a frame to the acquirer; return what the terminal is told."""
+        content = asked[CONTENT]
         try:
             acquirer = socket.create_connection(self._acquirer, CONNECT_S)
         except OSError:
             self._observer.not_connected()
-            return None
+            return _answer(asked, FAILED)
         self._count += 1
         number = self._count
         self._observer.opened(number)
@@ -131,16 +161,16 @@ class HandOver:
                 acquirer.settimeout(self._answer_wait_s)
                 self._observer.passed(number, Way.TO_ACQUIRER, content)
                 acquirer.sendall(content)
-                answer = _read_one(acquirer)
-                self._observer.passed(number, Way.TO_TERMINAL, answer)
-                return answer
+                told = _read_one(acquirer)
         except OSError:
-            return None
-        finally:
             self._observer.closed(number)
+            return _answer(asked, FAILED)
+        answer = _answer(asked, DONE, told)
+        self._last = _Carried(data, answer, told, number, self._clock.steady_ms())
+        return answer
 
-    def _deliver(self, link: Link, decoder: Decoder, answer: bytes, events: deque[Event]) -> None:
-        """Send the answer until it is acknowledged, three times at most; it is the same one each time.
+    def _deliver(self, link: Link, decoder: Decoder, answer: bytes, events: deque[Event]) -> bool:
+        """Send the answer, the same up to three times; return whether it was acknowledged.
 
         A frame that comes instead ends that, and is left in `events`.
         """
@@ -152,9 +182,10 @@ class HandOver:
                 events.extend(decoder.feed(received) if received else ())
             while events and not isinstance(events[0], Frame):
                 if events.popleft() is Heard.ACK:
-                    return
+                    return True
             if events:
-                return
+                return False
+        return False
 
 
 def _answer(asked: Fields, code: bytes, content: bytes = b"") -> bytes:

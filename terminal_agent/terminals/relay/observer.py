@@ -39,8 +39,17 @@ class _Passed(msgspec.Struct, frozen=True):
     content: bytes
     at_ms: int
 
+    def __repr__(self) -> str:
+        return f"_Passed({len(self.content)} bytes)"
+
 
 class _Opened(msgspec.Struct, frozen=True):
+    connection: int
+
+
+class _HungUp(msgspec.Struct, frozen=True):
+    """From here on the terminal is not there for an answer."""
+
     connection: int
 
 
@@ -61,7 +70,7 @@ class _Asked(msgspec.Struct, frozen=True):
     reply: Mailbox[Answer]
 
 
-_Event = _Passed | _Opened | _Closed | _Broken | _Lost | _Asked
+_Event = _Passed | _Opened | _HungUp | _Closed | _Broken | _Lost | _Asked
 
 
 class Observer:
@@ -81,7 +90,8 @@ class Observer:
         self._box: BoundedBox[_Event] = BoundedBox(most_bytes, _Lost())
         self._cutters: dict[int, dict[Way, Cutter]] = {}
         self._no_original_ms = no_original_ms
-        self._watch: Watch | None = None
+        self.armed: str | None = None
+        """The pay_ref that is armed now."""
         self.runs = False
         self._is_dead = False
         self.unreadable: Unreadable | None = None
@@ -98,6 +108,10 @@ class Observer:
     def opened(self, connection: int) -> None:
         """A connection through us begins."""
         self._put(_Opened(connection))
+
+    def hung_up(self, connection: int) -> None:
+        """The terminal has ended its half of a connection: a yes that comes now reaches nobody."""
+        self._put(_HungUp(connection))
 
     def closed(self, connection: int) -> None:
         """A connection through us has ended."""
@@ -121,11 +135,6 @@ class Observer:
         """
         understood = self.frames_seen > self.frames_not_understood
         return self.runs and (understood or self.unreadable is not Unreadable.ENCRYPTED)
-
-    @property
-    def armed(self) -> str | None:
-        """The pay_ref that is armed now."""
-        return self._watch.armed if self._watch is not None else None
 
     def arm(self, pay_ref: str, fen: int, for_s: float) -> Answer:
         """Arm a sale, and say what is known of it."""
@@ -160,7 +169,7 @@ class Observer:
 
     def run(self, terminal_no: str, tell: Tell, log: Log) -> None:
         """Look at what passes until the process ends. What goes wrong here breaks the view, and is logged."""
-        watch = self._watch = Watch(terminal_no, self._no_original_ms, tell)
+        watch = Watch(terminal_no, self._no_original_ms, tell)
         self.runs = True
         try:
             while True:
@@ -173,6 +182,7 @@ class Observer:
                     # Only its kind: what a parser complains of may hold a card number.
                     log("relay.observer_failed", error=type(wrong).__name__)
                     self._break_all(watch)
+                self.armed = watch.armed
         except BaseException as wrong:
             # Nothing more is known from here on; the bytes pass without us.
             log("relay.observer_dead", error=type(wrong).__name__)
@@ -187,6 +197,8 @@ class Observer:
                 self._cutters[connection] = {way: Cutter() for way in Way}
                 watch.opened(connection)
                 self._say(connection, "opened")
+            case _HungUp(connection):
+                watch.hung_up(connection)
             case _Closed(connection):
                 self._cutters.pop(connection, None)
                 watch.closed(connection)

@@ -25,6 +25,7 @@ _UNDONE = {
     Kind.VOID: Evidence(code="VOIDED", text="voided at the terminal"),
     Kind.REFUND: Evidence(code="REFUNDED", text="refunded at the terminal"),
 }
+_UNDONE_UNHEARD = (Kind.SALE, Kind.VOID)  # a terminal that does not hear a yes to these reverses them
 UNCLEAR = Answer(Say.UNCLEAR)
 
 
@@ -62,6 +63,7 @@ class Watch:
         self._armings: dict[str, _Armed] = {}
         self._requests: dict[tuple[int, str, Kind], tuple[Seen, int]] = {}
         self._open: set[int] = set()
+        self._hung_up: set[int] = set()
         self._voids: dict[tuple[str, str], Sighting] = {}
 
     # What the cashier does.
@@ -122,9 +124,15 @@ class Watch:
         """A connection is there."""
         self._open.add(connection)
 
+    def hung_up(self, connection: int) -> None:
+        """The terminal does not hear a connection any more: it will reverse a sale whose yes comes on it."""
+        if connection in self._open:
+            self._hung_up.add(connection)
+
     def closed(self, connection: int) -> None:
         """A connection has ended: half a request on it never reached the acquirer as one."""
         self._open.discard(connection)
+        self._hung_up.discard(connection)
         self._requests = {key: value for key, value in self._requests.items() if key[0] != connection}
         for armed in self._armings.values():
             armed.waits_for.discard(connection)
@@ -138,7 +146,9 @@ class Watch:
         """A whole message has passed, towards the acquirer or back."""
         if seen.is_answer:
             found = self._requests.pop((connection, seen.own_trace, seen.kind), None)
-            if found is not None and seen.terminal_no in ("", self._terminal_no):
+            will_be_undone = seen.kind in _UNDONE_UNHEARD and seen.said is Said.YES
+            unheard = will_be_undone and connection in self._hung_up
+            if found is not None and not unheard and seen.terminal_no in ("", self._terminal_no):
                 self._answered(*found, seen)
             return
         may_be_ours = [

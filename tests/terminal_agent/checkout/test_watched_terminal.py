@@ -37,7 +37,7 @@ def sold(shop, **charge):
     sale = shop.open().sale
     worker = shop.begin(sale)
     slip = shop.terminal.sell(charge.get("fen", TO_PAY_FEN), wait_s=charge.get("wait_s", 5))
-    worker.join(10)
+    worker.join(30)
     return shop.now(sale), slip
 
 
@@ -62,7 +62,7 @@ def test_what_is_charged_by_hand_is_paid(shop):
     assert documents.next_action(shop.now(sale)) is NextAction.CHARGE_AT_TERMINAL
     assert documents.till_state(shop.now(sale)) == "paying"
     slip = shop.terminal.sell(TO_PAY_FEN)
-    worker.join(10)
+    worker.join(30)
 
     after = shop.now(sale)
     assert after.state is S.PAID
@@ -79,14 +79,14 @@ def test_a_refused_card_is_not_paid_and_another_may_follow(shop):
     shop.pay_again(sale)
     worker = shop.begin(sale)
     shop.terminal.sell(TO_PAY_FEN)
-    worker.join(10)
+    worker.join(30)
     assert shop.now(sale).state is S.PAID
     agree(shop, shop.now(sale))
 
 
 def test_when_nobody_charges_in_time_nothing_is_paid_and_the_hold_stays(shop):
     sale = shop.open().sale
-    shop.begin(sale).join(10)
+    shop.begin(sale).join(30)
     after = shop.now(sale)
     assert (after.state, after.attempts[0].evidence.code) == (S.HELD, "NOTHING_PASSED")
     agree(shop, after)
@@ -96,7 +96,7 @@ def test_a_cashier_who_stops_disarms(shop):
     sale = shop.open().sale
     worker = shop.begin(sale)
     shop.checkout.stop(sale.record_id, shop.key())
-    worker.join(10)
+    worker.join(30)
     assert shop.now(sale).state is S.CLOSING
     assert shop.terminal.sell(TO_PAY_FEN).approved  # the shop's own sale now
     shop.line.settle()
@@ -119,7 +119,7 @@ def test_money_taken_while_the_cashier_stops_must_be_voided_at_the_terminal(shop
     eventually(lambda: shop.now(sale).attempts[0].state is A.REVERSING)
     assert documents.next_action(shop.now(sale)) is NextAction.VOID_AT_TERMINAL
     assert shop.terminal.void("000001").approved
-    worker.join(10)
+    worker.join(30)
     eventually(lambda: shop.now(sale).state is S.CLOSING)
     assert shop.now(sale).attempts[0].state is A.NOT_PAID
     agree(shop, shop.now(sale))
@@ -199,7 +199,7 @@ def test_a_return_asked_for_at_the_till_ends_when_the_void_passes(shop):
     eventually(lambda: shop.now(sale).returns[-1].state is ReturnState.SENDING)
     assert documents.next_action(shop.now(sale)) is NextAction.VOID_AT_TERMINAL
     shop.terminal.void("000001")
-    refunding.join(10)
+    refunding.join(30)
     after = eventually(lambda: (now := shop.now(sale)).state is S.RETURNED and now)
     assert after.returns[-1].wish == WISH
     assert kinds(shop, sale) == ["paid", "returning", "returned"]
@@ -246,7 +246,7 @@ def test_a_broken_view_parks_and_a_sale_seen_later_still_counts(shop):
     shop.line.new_terminal().noise(b"garbage")
     shop.line.settle()
     shop.terminal.sell(TO_PAY_FEN)
-    worker.join(10)
+    worker.join(30)
     assert shop.now(sale).state is S.PAID
     agree(shop, shop.now(sale))
 
@@ -255,7 +255,7 @@ def test_a_broken_view_is_never_not_paid(shop):
     sale = shop.open().sale
     worker = shop.begin(sale)
     shop.line.new_terminal().noise(b"garbage")
-    worker.join(10)
+    worker.join(30)
     after = shop.now(sale)
     assert (after.state, after.attempts[0].state) == (S.PARKED, A.UNKNOWN)
 

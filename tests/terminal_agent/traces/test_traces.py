@@ -67,7 +67,7 @@ def test_what_passed_in_the_field_is_understood_as_it_was(file):
 
 def test_there_are_cases_of_every_kind_of_link():
     kinds = {msgspec.json.decode(file.read_bytes(), type=Case).kind for file in CASES}
-    assert kinds == {"iso8583", "stx_lrc"}
+    assert kinds == {"iso8583", "stx_lrc", "wallet"}
 
 
 def test_a_trace_says_all_that_passed_and_nothing_of_the_card(watched):

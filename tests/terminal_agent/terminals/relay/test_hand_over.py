@@ -1,6 +1,7 @@
 """A terminal without a network hands its frames over its serial port: the same line, the same truth."""
 
 import threading
+from contextlib import suppress
 
 import pytest
 from card_host import CardHost, Next
@@ -25,8 +26,21 @@ class Counter:
         self.seen, self.logged = [], []
         log = lambda event, **_: self.logged.append(event)  # noqa: E731
         for run in self.payment.workers(TERMINAL, self.seen.append, log).values():
-            threading.Thread(target=run, daemon=True).start()
+            threading.Thread(target=self._until_dead, args=(run,), daemon=True).start()
         eventually(lambda: self.payment.state()["problem"] == "")
+
+    @staticmethod
+    def _until_dead(run):
+        with suppress(SystemExit):
+            run()
+
+    def die(self):
+        """End the thread on the port, which the next test may get by the same name."""
+
+        def dead():
+            raise SystemExit
+
+        self.payment._line._open_link = dead
 
     def arm(self):
         ask = Ask(f"PAYREF{len(self.seen):020d}01", FEN, "cashier-1", "01")
@@ -40,7 +54,9 @@ class Counter:
 @pytest.fixture
 def counter():
     with CardHost() as host, SerialAsker(host.address) as asker:
-        yield Counter(asker, host)
+        counter = Counter(asker, host)
+        yield counter
+        counter.die()
 
 
 def test_a_sale_that_is_carried_is_the_attempt(counter):
@@ -61,6 +77,18 @@ def test_a_frame_that_comes_twice_is_carried_once(counter):
     counter.until(ask, Say.APPROVED)
     assert counter.host.standing() == {"000001": FEN}
     assert len(counter.host.received) == 1
+
+
+def test_an_answer_that_the_terminal_never_takes_is_no_yes(counter):
+    ask = counter.arm()
+    counter.asker.takes_answers = False
+    assert not counter.terminal.sell(FEN).approved
+    assert counter.host.standing() == {"000001": FEN}
+    assert counter.until(ask, Say.UNCLEAR)
+    counter.asker.takes_answers = True
+    assert counter.terminal.reverse("000001").approved
+    assert counter.until(ask, Say.DECLINED).evidence.code == "REVERSED"
+    assert counter.host.standing() == {}
 
 
 def test_an_answer_that_never_comes_is_told_to_the_terminal_and_a_reversal_ends_it(counter):

@@ -226,15 +226,20 @@ def test_the_terminals_line_cut_at_any_byte_of_the_request_is_never_a_wrong_answ
     assert line.host.standing() == {}
 
 
-ANSWER_SIZE = 104
+TOLD = line_frames.write("0210", {3: "000000", 4: f"{FEN:012d}", 11: "000001", 39: "00", 41: "EMU00001"})
 
 
-@pytest.mark.parametrize("cut", range(0, ANSWER_SIZE, 1))
+def test_that_answer_whole_is_a_yes(line):
+    ask = line.arm(FEN)
+    line.host.nexts.append(Next(raw=TOLD))
+    assert line.terminal.sell(FEN).approved
+    assert line.until(ask, Say.APPROVED)
+
+
+@pytest.mark.parametrize("cut", range(len(TOLD)))
 def test_the_hosts_line_cut_at_any_byte_of_the_answer_leaves_it_unclear_until_it_is_reversed(line, cut):
     ask = line.arm(FEN)
-    told = line_frames.write("0210", {3: "000000", 4: f"{FEN:012d}", 11: "000001", 39: "00", 41: "EMU00001"})
-    told = told.ljust(ANSWER_SIZE, b"\0")[: min(cut, len(told) - 1)]
-    line.host.nexts.append(Next(raw=told, pieces=(len(told) // 2,)))
+    line.host.nexts.append(Next(raw=TOLD[:cut], pieces=(cut // 2,)))
     line.terminal.sell(FEN, wait_s=0.05)
 
     assert line.until(ask, Say.UNCLEAR).approved_fen is None
@@ -281,6 +286,47 @@ def _slip(trace):
     from terminal_agent.emulators.line_terminal import Slip
 
     return Slip("sale", trace, "000001", FEN)
+
+
+def test_a_yes_that_the_terminal_is_not_there_to_hear_is_none_until_it_is_reversed_or_the_files_come(line):
+    late = threading.Event()
+    line.host.nexts.append(Next(before=late))
+    ask = line.arm(FEN)
+    line.terminal.sell(FEN, wait_s=0.05)  # gives up and hangs up
+    eventually(lambda: line.host.standing() == {"000001": FEN})
+    line.settle()
+    late.set()
+    assert line.until(ask, Say.UNCLEAR)
+    assert line.terminal.reverse("000001").approved
+    assert line.until(ask, Say.DECLINED).evidence.code == "REVERSED"
+    assert line.host.standing() == {}
+
+
+@pytest.mark.parametrize(("undo", "counts"), [("reverse", True), ("refund", True), ("void", False)])
+def test_money_that_went_back_unheard_is_back_unless_the_terminal_will_undo_that_too(line, undo, counts):
+    ask = line.arm(FEN)
+    line.terminal.sell(FEN)
+    line.until(ask, Say.APPROVED)
+    late = threading.Event()
+    line.host.nexts.append(Next(before=late))
+    getattr(line.terminal, undo)("000001", wait_s=0.05)
+    eventually(lambda: line.host.standing() == {})
+    line.settle()
+    late.set()
+    if counts:
+        assert line.until(ask, Say.DECLINED)
+    else:
+        threading.Event().wait(0.2)
+        assert line.payment.query(ask).say is Say.APPROVED
+        assert line.terminal.reverse("000002").approved
+        assert line.host.standing() == {"000001": FEN}
+
+
+def test_a_terminal_that_hangs_up_the_moment_it_has_its_answer_has_heard_it(line):
+    for no in range(60):
+        ask = line.arm(FEN + no)
+        assert line.terminal.sell(FEN + no).approved
+        assert line.until(ask, Say.APPROVED).approved_fen == FEN + no
 
 
 def test_no_original_counts_only_once_the_sale_cannot_be_on_its_way_any_more(line):
