@@ -71,8 +71,8 @@ def _read_once(texts: dict[str, str]) -> dict[str, Pack]:
     return _packs(tuple(texts.items()))
 
 
-_private = functools.cache(terminal_agent.channels.key_files._private)
-_public = functools.cache(terminal_agent.channels.key_files._public)
+_private = functools.cache(terminal_agent.channels.key_files.private_key)
+_public = functools.cache(terminal_agent.channels.key_files.public_key)
 
 
 @contextmanager
@@ -85,8 +85,8 @@ def lent() -> Iterator[None]:
         (terminal_agent.terminals.link_serial, "serial", cable.serial),
         (terminal_agent.sync.schedule, "BackgroundScheduler", _Triggers),
         (terminal_agent.sync.centre, "read_packs", _read_once),
-        (terminal_agent.channels.key_files, "_private", _private),
-        (terminal_agent.channels.key_files, "_public", _public),
+        (terminal_agent.channels.key_files, "private_key", _private),
+        (terminal_agent.channels.key_files, "public_key", _public),
         (terminal_agent.checkout.supervisor, "_fits", lambda _known, pin: pin.reveal() == PIN),
         (terminal_agent.emulators.books, "datetime", threads.datetime),
         (terminal_agent.emulators.wechat_books, "time", threads.time),
