@@ -4,9 +4,11 @@ Each kind is done in pieces, each drawn from a seed: 0, 1, 2 and so on.
 """
 
 import functools
+import multiprocessing
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -20,6 +22,8 @@ from sim import crash_points
 _KILLS_A_PIECE = 25
 _POINTS_A_PIECE = 100
 _MUCH = 100_000
+# Of processor time, so that a busy machine makes no difference. By the clock the goal is 3 s.
+_START_S = 1.5
 # As many as there are people enough for at one centre of these tests.
 _DAYS, _SALES_A_DAY = 30, 30
 
@@ -123,6 +127,8 @@ def _start(_seed: int) -> Piece:
     found = long_queue.start(_MUCH)
     slowest = max(found["seconds"])
     wrong = [] if found["waiting"] == _MUCH else [f"{found['waiting']} wait, not {_MUCH}"]
+    if max(found["processor_s"]) > _START_S:
+        wrong.append(f"a start took {max(found['processor_s'])} s of processor time, not {_START_S}")
     saw = {
         "ms at the slowest of three": round(slowest * 1000),
         "ms of processor": round(max(found["processor_s"]) * 1000),
@@ -162,6 +168,12 @@ def _die_twice(seed: int) -> Piece:
     return _died(f"point {first}, then each of those that follow", crash_points.pairs(first), {})
 
 
+def _apart(do: Callable[[int], Piece], seed: int) -> Piece:
+    """Do a piece in a process of its own: what so many worlds leave behind goes with it."""
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as one:
+        return one.submit(do, seed).result()
+
+
 def _died(point: str, came: Iterator[crash_points.Died], saw: dict[str, int]) -> Piece:
     count = 0
     wrong = list[str]()
@@ -175,10 +187,15 @@ KINDS = (
     Kind(
         "one death in a sale and its return",
         None,
-        _die_once,
+        functools.partial(_apart, _die_once),
         lambda: -(-_points() // _POINTS_A_PIECE),
     ),
-    Kind("two deaths in a sale and its return", None, _die_twice, lambda: len(_places())),
+    Kind(
+        "two deaths in a sale and its return",
+        None,
+        functools.partial(_apart, _die_twice),
+        lambda: len(_places()),
+    ),
     Kind("power cut, agent", 60_000, _cut_agent),
     Kind("power cut, centre that is set up", 10_000, functools.partial(_cut_centre, _set_up)),
     Kind("power cut, busy centre", 30_000, functools.partial(_cut_centre, _busy)),
