@@ -22,7 +22,7 @@ COMMITTED = "committed"
 
 
 def in_here(path: str) -> str:
-    """Return how a file is opened that no other process of the machine opens: its locks cost no system call."""
+    """Return how a file is opened that only this process opens: its locks cost no system call."""
     uri = path if path.startswith("file:") else f"file:{path}?mode=rwc"
     return f"{uri}&vfs=unix-excl"
 
