@@ -1,6 +1,7 @@
 """How is a sale read from its rows, and which sales answer a question?"""
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -149,8 +150,11 @@ def insert(db: JournalConnection, sale: Sale, qualification: str) -> None:
     )
 
 
-def held_of(sealed: Sealed) -> Held:
+@lru_cache(256)
+def _held(text: str) -> Held:
     """Return a promise that was verified when it came, read again from its own bytes."""
+    # Kept: a sale is read many times while it is under way, and its promise is the longest part of it.
+    sealed = msgspec.json.decode(text, type=Sealed)
     return Held(sealed, msgspec.json.decode(sealed.payload_bytes(), type=v1.Promise))
 
 
@@ -178,7 +182,7 @@ def _sale(db: JournalConnection, row: tuple[Any, ...]) -> Sale:
         asked_wall_ms=row[6],
         asked_steady_ms=row[7],
         boot=row[8],
-        held=held_of(msgspec.json.decode(row[9], type=Sealed)) if row[9] is not None else None,
+        held=_held(row[9]) if row[9] is not None else None,
         stop=bool(row[10]),
         why=row[11],
         opened_ms=row[12],

@@ -2,9 +2,8 @@
 
 import pytest
 from sim.bugs import CAUGHT_BY, NOT_CAUGHT_YET, known_bugs
+from sim.bugs.find import NO_CLAIM_OF_MONEY
 from sim.world import run_seed
-
-_NO_CLAIM_OF_MONEY = "no program fails by itself"
 
 
 @pytest.mark.parametrize("name", sorted(CAUGHT_BY))
@@ -13,7 +12,7 @@ def test_a_planted_bug_is_caught_by_what_must_hold(name):
 
     with_it, without = run_seed(seed, bug=name), run_seed(seed)
 
-    assert [one.claim for one in with_it.violations if one.claim != _NO_CLAIM_OF_MONEY]
+    assert [one.claim for one in with_it.violations if one.claim != NO_CLAIM_OF_MONEY]
     assert without.violations == []
 
 

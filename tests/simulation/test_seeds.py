@@ -1,18 +1,13 @@
 """Whole worlds: shops, centre and terminals with faults, on a time of their own, seed by seed."""
 
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from sim import same
 from sim.world import run_seed
 
 REPO = Path(__file__).resolve().parents[2]
-_HASHES = """
-from sim.world import run_seed
-print(*(run_seed(seed).hash for seed in range(300, 306)))
-"""
 
 
 @pytest.mark.parametrize("first", range(1, 41, 10))
@@ -36,19 +31,9 @@ def test_a_world_without_faults_sells_to_everybody_who_may_buy():
     assert outcome.ends["PAID"] + outcome.ends["REFUSED"] == outcome.sales
 
 
-def test_the_same_seed_is_the_same_world_whatever_the_machine():
-    here = [run_seed(seed).hash for seed in range(300, 306)]
+def test_the_same_seed_is_the_same_world_whatever_the_machine(monkeypatch):
+    paths = os.pathsep.join(str(REPO / one) for one in ("tests/support", "scripts", "."))
+    monkeypatch.setenv("PYTHONPATH", paths)
 
-    for changes in (
-        {"PYTHONHASHSEED": "1", "TZ": "Asia/Shanghai", "LC_ALL": "C"},
-        {"PYTHONHASHSEED": "2", "TZ": "America/New_York", "LC_ALL": "C.UTF-8"},
-    ):
-        paths = os.pathsep.join(str(REPO / one) for one in ("tests/support", "scripts", "."))
-        ran = subprocess.run(
-            [sys.executable, "-c", _HASHES],
-            env={**os.environ, "PYTHONPATH": paths, **changes},
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        assert ran.stdout.split() == here
+    # One of them could not open its journal: what it is told then names no folder of this run.
+    assert list(same.others(range(60, 64))) == []

@@ -12,8 +12,9 @@ from pathlib import Path
 
 from power import campaign
 
-from sim import crash_points
+from sim import crash_points, same
 from sim.bugs import CAUGHT_BY, known_bugs
+from sim.bugs.find import seed_for
 from sim.outcome import Outcome
 from sim.plan import CLASSES, draw
 from sim.shrink import shrink
@@ -32,6 +33,10 @@ def main(arguments: list[str] | None = None) -> int:
         return _list_bugs()
     if said.campaign:
         return campaign.command(said.ledger, said.only, said.minutes)
+    if said.find:
+        return _find([said.bug] if said.bug else sorted(CAUGHT_BY), said.workers)
+    if said.same is not None:
+        return _same(range(said.first, said.first + said.same), said.workers)
     if said.crash_points is not None or said.pairs is not None:
         return _crash(said.crash_points, said.pairs)
     if said.seed is not None and said.shrink:
@@ -58,7 +63,13 @@ def _parser() -> argparse.ArgumentParser:
         "--list-bugs", action="store_true", help="show the planted bugs, and which seed catches each"
     )
     parser.add_argument(
+        "--find", action="store_true", help="find a seed for each planted bug that its noted one misses"
+    )
+    parser.add_argument(
         "--crash-points", type=int, metavar="STEP", help="die at every STEP-th point of a sale and its return"
+    )
+    parser.add_argument(
+        "--same", type=int, metavar="N", help="run N seeds under other hash seeds, time zones and locales"
     )
     parser.add_argument(
         "--pairs", type=int, metavar="POINT", help="die at a point of it, and then at each place that follows"
@@ -91,6 +102,17 @@ def _list_bugs() -> int:
     return _ALL_WELL
 
 
+def _find(names: list[str], workers: int) -> int:
+    missed = 0
+    with _pool(workers) as pool:
+        for name, seed in zip(names, pool.map(seed_for, names), strict=True):
+            missed += seed is None
+            if seed != CAUGHT_BY.get(name):
+                print(f'    "{name}": {seed},  # not {CAUGHT_BY.get(name)} any more', flush=True)
+    print(f"{len(names) - missed} of {len(names)} planted bugs are caught")
+    return _BROKEN if missed else _ALL_WELL
+
+
 def _crash(step: int | None, first: int | None) -> int:
     runs = broken = 0
     dying = crash_points.singles(step or 1) if first is None else crash_points.pairs(first)
@@ -101,6 +123,14 @@ def _crash(step: int | None, first: int | None) -> int:
             print(f"dying at {points}: {one.claim}: {one.what[:300]}", flush=True)
     print(f"{runs} runs of a world of {crash_points.count()} points, {broken} broken claims")
     return _BROKEN if broken else _ALL_WELL
+
+
+def _same(seeds: range, workers: int) -> int:
+    others = list(same.others(seeds, workers))
+    for seed in others[:_SHOWN]:
+        print(f"seed {seed} is another world elsewhere")
+    print(f"{len(seeds)} seeds in {len(same.PLACES)} processes: {len(seeds) - len(others)} the same in all")
+    return _BROKEN if others else _ALL_WELL
 
 
 def _shrink(seed: int, off: list[str], bug: str | None) -> int:
@@ -166,10 +196,14 @@ def outcomes(seeds: range, workers: int, off: list[str], bug: str | None = None)
         for seed in seeds:
             yield run_seed(seed, off=off, bug=bug)
         return
+    with _pool(workers) as pool:
+        yield from pool.map(_Try(off, bug), seeds, chunksize=4)
+
+
+def _pool(workers: int) -> ProcessPoolExecutor:
     spawn = multiprocessing.get_context("spawn")
     # A process that cannot begin ends the run: a `multiprocessing.Pool` would start another one for ever.
-    with ProcessPoolExecutor(workers, mp_context=spawn, initializer=_begin) as pool:
-        yield from pool.map(_Try(off, bug), seeds, chunksize=4)
+    return ProcessPoolExecutor(workers, mp_context=spawn, initializer=_begin)
 
 
 class _Try:

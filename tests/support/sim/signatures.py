@@ -1,4 +1,4 @@
-"""What stands for Ed25519 in a world? A hash under the private key: curves are most of what a message costs.
+"""What stands for Ed25519 in a world? A hash under the private key: curves are dear.
 
 Keys are the library's and look the same; whoever has no private key made here signs nothing that one of them
 verifies. The real signatures are tried where messages are (tests/subsidy).

@@ -18,7 +18,7 @@ from sim.bugs import planted
 from sim.cable import Cable, CablesHere
 from sim.centre_host import CentreHost
 from sim.clerk import Clerk
-from sim.disk import Disk, real_connect
+from sim.disk import Disk, in_here, real_connect
 from sim.lend import lent
 from sim.misuse import plan_misuse
 from sim.network import Network, NetworkHere, Service, Weather
@@ -326,7 +326,7 @@ class World:
     def reader(self) -> Any:
         """Return a connection of nobody in the world, which sees what is committed."""
         if self._reader is None:
-            self._reader = real_connect(str(self.centre.books))
+            self._reader = real_connect(in_here(str(self.centre.books)), uri=True)
         return self._reader
 
     def audit(self, look: Callable[[Connection], None]) -> None:
