@@ -19,6 +19,7 @@ BENCHES = {
     "holds": "holds/s over HTTP on PostgreSQL, 32 in flight, against pgbench TPC-B at scale 50",
     "overload": "p99 of holds accepted at five times the rate that can be done, against the usual p99",
     "rebuild": "events/s of `settlement ledger rebuild` against how fast the same events were written",
+    "relay": "ms that a frame arrives later at p99 through the relay than over a direct connection",
     "growth": "CPU time per hold at the largest history against the smallest",
     "iso8583": "the smaller of encode and decode rate against bare pyiso8583",
 }

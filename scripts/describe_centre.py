@@ -38,7 +38,7 @@ def _addresses(before: Any, now: Any) -> Iterator[str]:
                     yield f"{place}: the answer {status} is another"
             if old.get("security") != new.get("security"):
                 yield f"{place}: another proof of who asks"
-            if old.get("requestBody") != new.get("requestBody"):
+            if not _takes(new.get("requestBody"), old.get("requestBody")):
                 yield f"{place}: another body"
             asked = {(one["in"], one["name"]) for one in new.get("parameters", ()) if one["required"]}
             known = {(one["in"], one["name"]) for one in old.get("parameters", ())}
@@ -65,6 +65,17 @@ def _schemas(before: Any, now: Any) -> Iterator[str]:
         yield from (f"{name}.{field} is asked for" for field in sorted(asked) if reads)
         lost = set(old.get("enum", ())) - set(new.get("enum", ()))
         yield from (f"{name}: {value} is gone" for value in sorted(lost, key=str))
+
+
+def _takes(new: Any, old: Any) -> bool:
+    """Whether a body that is described as `old` is still one as described by `new`: a kind may be added."""
+    if isinstance(new, dict) and isinstance(old, dict):
+        return new.keys() == old.keys() and all(
+            all(one in new[key] for one in old[key]) if key == "anyOf" else _takes(new[key], old[key])
+            for key in old
+            if key != "discriminator"
+        )
+    return bool(new == old)
 
 
 def _kind(schema: Any) -> Any:

@@ -21,6 +21,7 @@ from settlement.cli_people import users
 from settlement.cli_proposals import approve, proposals, propose
 from settlement.cli_rebuild import rebuild
 from settlement.cli_registers import registers
+from settlement.cli_returns import returns
 from settlement.cli_tokens import audit_log, tokens
 from settlement.config import read_settings
 from settlement.console import Config, Json, Refused, Set, Shown, TokenFile, print_now, run
@@ -66,6 +67,7 @@ app.command("propose")(propose)
 app.command("approve")(approve)
 app.add_typer(holds, name="holds")
 app.add_typer(devices, name="devices")
+app.add_typer(returns, name="returns")
 app.add_typer(freeze, name="freeze")
 app.command("alarms")(alarms)
 for command in (backup, restore, restored, drill, move):

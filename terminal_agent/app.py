@@ -3,7 +3,7 @@
 The till API is up at once; each terminal's worker first finishes what the last run left open.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -12,15 +12,16 @@ from litestar import Litestar
 from subsidy.policy.decide import Because
 from subsidy.wire import v1
 from terminal_agent import system
-from terminal_agent.channels.codes import link_name
+from terminal_agent.channels.codes import link_name, shown_link_name
 from terminal_agent.checkout.apply_subsidy import Checkout
 from terminal_agent.checkout.attempt import Paying
 from terminal_agent.checkout.give_back_goods import Refunding, Returns
 from terminal_agent.checkout.lane import GOODS_BACK, Job, Lane
-from terminal_agent.checkout.ports import Payment, Secret
+from terminal_agent.checkout.ports import Listening, Payment, Secret
 from terminal_agent.checkout.resolve import Resolver
 from terminal_agent.checkout.resume import close_after_restart
 from terminal_agent.checkout.sale import Sale
+from terminal_agent.checkout.sighting import Sighting, Sightings
 from terminal_agent.checkout.supervisor import Supervisors
 from terminal_agent.checkout.why_granted import why_granted
 from terminal_agent.config import Config
@@ -33,8 +34,15 @@ from terminal_agent.sync.enrol import centre_keys
 from terminal_agent.sync.line import Line
 from terminal_agent.sync.upload import Uploader
 from terminal_agent.system import Changes, Mailbox, SystemClock
+from terminal_agent.terminals.terminal import Recordable, Terminal
 from terminal_agent.till import app as till_app
+from terminal_agent.till.board import Board
 from terminal_agent.till.routes import Till
+from terminal_agent.traces.write_trace import Note, TraceFile
+
+_A_WHILE_S = 60.0
+
+_CHECKED_FOR_MS = 86_400_000
 
 
 class NotEnrolled(Exception):
@@ -49,8 +57,10 @@ class Agent:
         self._log = log
         self._clock = SystemClock()
         self._changes = Changes()
+        self._board = Board(self._changes.announce)
         boot = system.random_bytes(8).hex()
         self._sync_box: Mailbox[None] = Mailbox()
+        self._next_check_ms = 0
         self.journal = SqliteJournal(
             open_journal(config.journal),
             system.new_lock(),
@@ -111,7 +121,8 @@ class Agent:
             key=key,
             changes=self._changes,
             terminals_of_tills=config.tills,
-            wallets=frozenset(config.channels),
+            links=frozenset(self._payments),
+            board=self._board,
             wait_s=config.wait_s,
             status=self.status,
             returns=returns,
@@ -124,8 +135,14 @@ class Agent:
         close_after_restart(self.journal)
         for link, box in self._boxes.items():
             self._spawn(f"lane-{link}", partial(self._lane(link).run, box))
+            self._listen(link)
         self._spawn("sync", self._sync)
-        schedule.start(self._config.sync_every_s, self._nudge_sync, self.checkout.close_overdue)
+        schedule.start(
+            self._config.sync_every_s,
+            self._nudge_sync,
+            self.checkout.close_overdue,
+            self._guarded("check", self._check_journal),
+        )
         for link in self._links_missing():
             self._log("link.missing", link=link)
         self._log("agent.started", device=self.device.device, shop=self.device.shop)
@@ -162,15 +179,20 @@ class Agent:
             # The shop has no product library of its own yet: products are looked up at the centre.
             "catalogue": {"version": None, "age_s": None, "products": None},
             "terminals": [
-                {"terminal_no": number, "open_attempts": len(self.journal.open_attempts(number))}
+                {
+                    "terminal_no": number,
+                    "open_attempts": len(self.journal.open_attempts(number)),
+                    "line": self._line_of(number),
+                }
                 for number in self._config.terminals
             ],
             "channels": [
                 {
                     "channel": wallet,
                     "open_attempts": sum(
-                        len(self.journal.open_attempts(link_name(wallet, number)))
+                        len(self.journal.open_attempts(name(wallet, number)))
                         for number in self._config.terminals
+                        for name in (link_name, shown_link_name)
                     ),
                 }
                 for wallet in self._config.channels
@@ -192,14 +214,40 @@ class Agent:
         """Return every way of taking money, by the name under which its attempts are stored."""
         links: dict[str, Payment] = {}
         for number, terminal in self._config.terminals.items():
-            links[number] = terminal.payment(self._clock)
+            links[number] = self._traced(number, terminal).payment(self._clock)
             for wallet, channel in self._config.channels.items():
                 links[link_name(wallet, number)] = channel.payment(self._clock, system.random_bytes)
+                showing = channel.showing(self._clock, system.random_bytes)
+                if showing is not None:
+                    links[shown_link_name(wallet, number)] = showing
         return links
+
+    def _traced(self, number: str, terminal: Terminal) -> Terminal:
+        """Return a terminal that writes down what passes on its line, where shop IT has asked for that."""
+        folder = self._config.traces
+        if folder is None or not isinstance(terminal, Recordable):
+            return terminal
+        file = TraceFile(folder / f"{number}.trace", self._clock, self._log)
+        return terminal.recorded(partial(Note, file, self._clock, number))
+
+    def _line_of(self, link: str) -> Mapping[str, object] | None:
+        """Return how a line is that passes through us, None for one that we drive."""
+        payment = self._payments[link]
+        return payment.state() if isinstance(payment, Listening) else None
+
+    def _listen(self, link: str) -> None:
+        """Start what works on a link without being asked, and the worker that writes down what it sees."""
+        payment = self._payments[link]
+        if isinstance(payment, Listening):
+            seen: Mailbox[Sighting] = Mailbox()
+            sightings = Sightings(link, self.journal, self.checkout.hold_is_over, self._log)
+            self._spawn(f"sightings-{link}", partial(_note_all, sightings, seen))
+            for name, run in payment.workers(link, seen.put, self._log).items():
+                self._spawn(name, run)
 
     def _lane(self, link: str) -> Lane:
         payment = self._payments[link]
-        paying = Paying(self.journal, payment, self._clock, self.checkout.hold_is_over)
+        paying = Paying(self.journal, payment, self._clock, self.checkout.hold_is_over, self._board)
         resolver = Resolver(self.journal, payment, self._clock, paying)
         refunding = Refunding(self.journal, payment, self._clock)
         return Lane(link, self.journal, payment, paying, resolver, refunding)
@@ -223,7 +271,17 @@ class Agent:
     def _nudge_sync(self) -> None:
         self._sync_box.put(None)
 
+    def _check_journal(self) -> None:
+        """Look at the whole journal once a day, when nobody is being served: nothing is sold meanwhile."""
+        if self._clock.steady_ms() < self._next_check_ms or self.journal.unfinished():
+            return
+        self.journal.check()
+        self._next_check_ms = self._clock.steady_ms() + _CHECKED_FOR_MS
+
     def _spawn(self, name: str, run: Callable[[], None]) -> None:
+        system.spawn(name, self._guarded(name, run))
+
+    def _guarded(self, name: str, run: Callable[[], None]) -> Callable[[], None]:
         def guarded() -> None:
             try:
                 run()
@@ -233,11 +291,18 @@ class Agent:
                 self._log("worker.failed", worker=name, error=repr(wrong), exc_info=wrong)
                 system.end_process()
 
-        system.spawn(name, guarded)
+        return guarded
 
 
 def _put(box: Mailbox[Job], record_id: str, no: int, pay_code: Secret | None) -> None:
     box.put((record_id, no, pay_code))
+
+
+def _note_all(sightings: Sightings, seen: Mailbox[Sighting]) -> None:
+    while True:
+        sighting = seen.take(_A_WHILE_S)
+        if sighting is not None:
+            sightings.note(sighting)
 
 
 def _put_return(box: Mailbox[Job], record_id: str) -> None:

@@ -21,6 +21,7 @@ from terminal_agent import system
 from terminal_agent.app import Agent, NotEnrolled
 from terminal_agent.checkout.ports import CentreDenied, CentreUnreachable, Secret
 from terminal_agent.checkout.supervisor import hash_of
+from terminal_agent.cli_trace import app as trace_app
 from terminal_agent.config import Config, read_config
 from terminal_agent.emulators.cli import app as emulate_app
 from terminal_agent.iso8583_cli import app as iso8583_app
@@ -34,7 +35,7 @@ from terminal_agent.sync.enrol import enrol as enrol_host
 from terminal_agent.system import SystemClock
 from terminal_agent.terminals.direct.driver import DirectTerminal
 from terminal_agent.terminals.direct.messages import Totals
-from terminal_agent.till.local import AgentOutbox, AgentStatus, ask_agent, port_problem
+from terminal_agent.till.local import AgentOutbox, AgentStatus, ask_agent, lines_of, port_problem
 
 _CONFIG_INVALID, _LOOK_AT_IT, _DOWN, _REFUSED = 3, 4, 5, 6
 
@@ -43,6 +44,7 @@ outbox_app = typer.Typer(no_args_is_help=True, help="What waits for the centre."
 app.add_typer(outbox_app, name="outbox")
 app.add_typer(emulate_app, name="emulate")
 app.add_typer(iso8583_app, name="iso8583")
+app.add_typer(trace_app, name="trace")
 
 ConfigOption = Annotated[Path, typer.Option("--config", help="The agent's YAML file.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
@@ -191,9 +193,12 @@ def status(config: ConfigOption = _DEFAULT, as_json: JsonOption = False) -> None
         )
         for link in found["links_missing"]:
             lines += f"\n{link} is not in the configuration, and money may still move on it. Put it back"
+        troubled = {number: problem for number, problem in lines_of(found).items() if problem}
+        for number, problem in troubled.items():
+            lines += f"\nterminal {number}: {problem}"
         _print(found, as_json, lines)
         undecided = found["parked"] or found["returning"] or found["links_missing"]
-        worth_a_look = not found["online"] or undecided or found["outbox"]["quarantined"]
+        worth_a_look = not found["online"] or undecided or troubled or found["outbox"]["quarantined"]
         raise typer.Exit(_LOOK_AT_IT if worth_a_look else 0)
 
 
@@ -202,8 +207,9 @@ def doctor(config: ConfigOption = _DEFAULT, as_json: JsonOption = False) -> None
     """Check whether this host is fit to sell. Example: terminal-agent doctor --config agent.yaml"""
     with _explained(as_json):
         settings = read_config(config)
-        runs = ask_agent(settings.host, settings.port, "/v1/status", AgentStatus) is not None
-        findings = doctor_checks.examine(settings, agent_runs=runs)
+        said = ask_agent(settings.host, settings.port, "/v1/status", AgentStatus)
+        runs = said is not None
+        findings = doctor_checks.examine(settings, agent_runs=runs, lines=lines_of(said) if said else None)
         shown = [
             f"{'ok ' if one.well else 'NOT'} {one.check}: {one.found}"
             + ("" if one.well else f". {one.remedy}")

@@ -18,7 +18,8 @@ from subsidy.strict.yaml_text import Node
 from terminal_agent.channels.codes import Wallet
 from terminal_agent.channels.wallets import READERS, Channel
 from terminal_agent.checkout.supervisor import LONGEST_NAME, problem_of_hash
-from terminal_agent.terminals.drivers import DRIVERS, Numbered, Terminal
+from terminal_agent.terminals.drivers import DRIVERS
+from terminal_agent.terminals.terminal import Numbered, PortRefused, Terminal
 
 _TERMINAL_NO = re.compile(r"[0-9A-Z]{8}", re.ASCII)
 _LOOPBACK = ("127.0.0.1", "localhost")
@@ -29,7 +30,8 @@ class Config(msgspec.Struct, frozen=True):
     """The agent's configuration. `tills` maps a till to the terminal beside it.
 
     `channels` has each wallet whose payment codes this shop takes, `supervisors` the hash of
-    each supervisor's PIN: without one nobody can allow a return.
+    each supervisor's PIN: without one nobody can allow a return. `traces` is the folder in which what passes
+    on the terminals' lines is written down, masked; None, and nothing is.
     """
 
     centre: str
@@ -44,6 +46,7 @@ class Config(msgspec.Struct, frozen=True):
     tills: dict[str, str]
     channels: dict[Wallet, Channel]
     supervisors: dict[str, str]
+    traces: Path | None = None
 
     @property
     def journal(self) -> Path:
@@ -68,6 +71,7 @@ def read_config(path: Path) -> Config:
             "wait_s",
             "sync_every_ms",
             "supervisors",
+            "traces",
         ),
     )
     training = keys["training"].flag() if "training" in keys else False
@@ -93,6 +97,7 @@ def read_config(path: Path) -> Config:
         tills=tills,
         channels=_channels(path, keys["channels"], training=training) if "channels" in keys else {},
         supervisors=_supervisors(keys["supervisors"]) if "supervisors" in keys else {},
+        traces=path.parent / keys["traces"].text() if "traces" in keys else None,
     )
 
 
@@ -106,7 +111,10 @@ def _terminal(path: Path, number: str, node: Node, *, training: bool) -> Termina
             f"{number} is an emulator", "Name a real terminal, or set `training: true` where no money moves"
         )
     file = path.parent / keys["profile"].text()
-    terminal = driver(keys["port"].text(), read_text(file), str(file))
+    try:
+        terminal = driver(keys["port"].text(), read_text(file), str(file))
+    except PortRefused as refused:
+        raise keys["port"].wrong(refused.problem, refused.remedy) from None
     if isinstance(terminal, Numbered):
         if terminal.number != number:
             raise keys["profile"].wrong(

@@ -1,6 +1,7 @@
 """Is this host fit to sell? Each check says what it found and, when it is not well, what to do."""
 
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
@@ -17,7 +18,10 @@ from terminal_agent.journal.open import JournalDown
 from terminal_agent.sync.device_key import read_key
 from terminal_agent.sync.line import NO_ANSWER, answers
 from terminal_agent.system import SystemClock
-from terminal_agent.terminals.drivers import Terminal
+from terminal_agent.terminals.relay.forward import reaches
+from terminal_agent.terminals.relay.terminal import RelayTerminal
+from terminal_agent.terminals.terminal import Terminal
+from terminal_agent.till.local import port_problem
 
 _LEAST_FREE = 256 << 20
 _WITHIN_S = 3.0
@@ -32,10 +36,11 @@ class Finding(msgspec.Struct, frozen=True):
     remedy: str = ""
 
 
-def examine(config: Config, *, agent_runs: bool) -> list[Finding]:
+def examine(config: Config, *, agent_runs: bool, lines: Mapping[str, str] | None = None) -> list[Finding]:
     """Return the findings, in the order in which they should be mended.
 
-    While the agent runs it owns the journal and the terminals, so its own status speaks for them.
+    While the agent runs it owns the journal and the terminals, so its own status speaks for them: `lines`
+    says what it finds wrong with each line that passes through it.
     """
     findings = [
         Finding(
@@ -51,6 +56,9 @@ def examine(config: Config, *, agent_runs: bool) -> list[Finding]:
     if not agent_runs:
         findings += _journal(config.journal)
         findings += [_terminal(number, one) for number, one in config.terminals.items()]
+    for number, problem in (lines or {}).items():
+        found = problem or "its line passes here and is understood"
+        findings.append(Finding(f"terminal {number}", not problem, found, "See docs/for-shop-it.md"))
     findings += [_channel(wallet, channel) for wallet, channel in config.channels.items()]
     return findings
 
@@ -100,6 +108,8 @@ def _channel(wallet: Wallet, channel: Channel) -> Finding:
 
 
 def _terminal(number: str, terminal: Terminal) -> Finding:
+    if isinstance(terminal, RelayTerminal):
+        return _watched(number, terminal)
     # As for giving back: no shopper is asked for a card.
     ask = Ask(pay_ref="", amount_fen=1, operator="", till_no="", mark="")
     trace = terminal.payment(SystemClock()).prepare(ask)
@@ -109,3 +119,13 @@ def _terminal(number: str, terminal: Terminal) -> Finding:
         f"answers: {trace}" if trace is not None else f"no answer on {terminal.port}",
         "Check cable or network, port, and that the terminal is in MIS mode",
     )
+
+
+def _watched(number: str, terminal: RelayTerminal) -> Finding:
+    """Look whether a terminal will find us, and we its acquirer. Whether its line can be read shows later."""
+    acquirer = f"{terminal.profile.acquirer[0]}:{terminal.profile.acquirer[1]}"
+    problem = port_problem(*terminal.listen) if terminal.listen is not None else None
+    if problem is None and not reaches(terminal.profile.acquirer):
+        problem = f"no answer from the acquirer at {acquirer}"
+    found = problem or f"{terminal.port} is free for it, and its acquirer answers at {acquirer}"
+    return Finding(f"terminal {number}", problem is None, found, "Check `port` and the profile's `acquirer`")

@@ -15,7 +15,6 @@ import typer
 from catalog_sync.packs import read_text
 from subsidy.strict import json_bytes
 from subsidy.strict.yaml_text import FileError
-from terminal_agent.config import read_config
 from terminal_agent.iso8583.codec import Codec
 from terminal_agent.iso8583.dialect import MAC_FIELD, place_of, read_dialect
 from terminal_agent.iso8583.faults import FrameFault, Iso8583Fault, KeyFault
@@ -43,7 +42,6 @@ MacOption = Annotated[
     str | None, typer.Option("--mac", help=f"{', '.join(MACS)}. Without it, the dialect's own.")
 ]
 FrameOption = Annotated[bool, typer.Option("--frame", help="With length, TPDU and header around it.")]
-ConfigOption = Annotated[Path | None, typer.Option("--config", help="The agent's YAML file, to check.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 
 
@@ -59,7 +57,6 @@ def encode(
     frame: FrameOption = False,
     mac_key: KeyOption = None,
     mac: MacOption = None,
-    config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Print a message as hex. Example: terminal-agent iso8583 encode --dialect mis_line --file m.json
@@ -68,7 +65,7 @@ def encode(
     fills field 64.
     """
     try:
-        codec = _codec(dialect, config)
+        codec = _codec(dialect)
         fields = _read_fields(file)
         around = {name: _text(file, name, fields.pop(name)) for name in _AROUND if name in fields}
         mti, bitmap = _text(file, "t", fields.pop("t", "")), fields.pop(_BITMAP, None)
@@ -99,7 +96,6 @@ def decode(
     mac_key: KeyOption = None,
     mac: MacOption = None,
     parts: Annotated[bool, typer.Option("--parts", help="Show what composed fields are made of.")] = False,
-    config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Print a message's fields. Example: terminal-agent iso8583 decode --dialect mis_line --file m.hex
@@ -109,7 +105,7 @@ def decode(
     document: dict[str, object] = {}
     around = " with its length, TPDU and header" if frame else ", without length, TPDU and header"
     try:
-        codec = _codec(dialect, config)
+        codec = _codec(dialect)
         content = _read_hex(file)
         if frame:
             envelope = open_frame(codec.dialect.frame, _one_frame(codec, content))
@@ -131,9 +127,7 @@ def decode(
         raise typer.Exit(_LOOK_AT_IT)
 
 
-def _codec(name: str, config: Path | None) -> Codec:
-    if config is not None:
-        read_config(config)
+def _codec(name: str) -> Codec:
     place = place_of(name)
     return Codec(read_dialect(read_text(place), str(place)))
 

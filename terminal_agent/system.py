@@ -6,6 +6,7 @@ import queue
 import secrets
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 from typing import Generic, TypeVar
@@ -67,28 +68,72 @@ class Mailbox(Generic[T]):
             return None
 
 
+class BoundedBox(Generic[T]):
+    """What waits for one worker, up to so many bytes: whoever puts something in never waits for it.
+
+    What does not fit is left out, and a `lost` stands in its place, once for all that is left out in a row.
+    """
+
+    def __init__(self, most_bytes: int, lost: T) -> None:
+        self._most = most_bytes
+        self._lost = lost
+        self._held = 0
+        self._waiting: deque[tuple[T, int]] = deque()
+        self._losing = False
+        self._changed = threading.Condition()
+
+    def put(self, one: T, size: int = 0) -> None:
+        """Add to the end; what has a size is left out when the box is full."""
+        with self._changed:
+            if size and self._held + size > self._most:
+                if not self._losing:
+                    self._waiting.append((self._lost, 0))
+                self._losing = True
+            else:
+                self._losing = self._losing and not size
+                self._held += size
+                self._waiting.append((one, size))
+            self._changed.notify()
+
+    def take(self, timeout_s: float) -> T | None:
+        """Return the next one, or None when none came in time."""
+        with self._changed:
+            if not self._waiting:
+                self._changed.wait(timeout_s)
+            if not self._waiting:
+                return None
+            one, size = self._waiting.popleft()
+            self._held -= size
+            return one
+
+
 class Changes:
     """Wakes whoever watches the journal."""
 
     def __init__(self) -> None:
         self._condition = threading.Condition()
+        self._announced = 0
 
     def announce(self) -> None:
         """Say that something has changed."""
         with self._condition:
+            self._announced += 1
             self._condition.notify_all()
 
     def wait_until(self, done: Callable[[], bool], timeout_s: float) -> bool:
-        """Wait until `done`, asked again after each change; return whether it came to be."""
+        """Wait until `done`, asked again after each change alone; return whether it came to be."""
         deadline = time.monotonic() + timeout_s
-        with self._condition:
-            while not done():
-                left = deadline - time.monotonic()
-                if left <= 0:
-                    return False
-                # Woken now and then besides: a change may be announced between asking and waiting.
-                self._condition.wait(min(left, 0.5))
-        return True
+        while True:
+            # Before asking: what changes while `done` looks makes it look again.
+            seen = self._announced
+            if done():
+                return True
+            with self._condition:
+                while self._announced == seen:
+                    left = deadline - time.monotonic()
+                    if left <= 0:
+                        return False
+                    self._condition.wait(left)
 
 
 def new_lock() -> threading.RLock:

@@ -21,6 +21,7 @@ from settlement.funds.move_authority import MoveAuthority, Place
 from settlement.funds.release_hold import FreeGoods, ReleaseHold
 from settlement.funds.top_up import TopUp
 from settlement.proposals.two_people import NeedsTwo
+from settlement.returns.serve import EndReturn
 from settlement.writer.step import Answer, Claimed, Happened, LeftOut
 from subsidy import seal
 from subsidy.money import yuan
@@ -119,6 +120,10 @@ def _says(command: NeedsTwo, answer: Answer) -> str:
             return f"end the hold of {command.record_id} unpaid: {command.reason}"
         case FreeGoods():
             return f"free person and serial number of {command.record_id}, not its money: {command.reason}"
+        case EndReturn(refunded=True):
+            return f"book that the shopper of {command.record_id} has the money back, by {command.reference}"
+        case EndReturn():
+            return f"end the return of {command.record_id}, by {command.reference}: no money went back"
         case LiftFreeze():
             return (
                 f"let {command.kind.value} {name_shown(command.kind, command.name)} go again: {command.why}"

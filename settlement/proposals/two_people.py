@@ -20,6 +20,7 @@ from settlement.funds.freezings import LiftFreeze
 from settlement.funds.move_authority import MoveAuthority
 from settlement.funds.release_hold import FreeGoods, ReleaseHold
 from settlement.funds.top_up import TopUp
+from settlement.returns.serve import EndReturn
 from settlement.writer.step import Decision
 
 NeedsTwo = (
@@ -32,6 +33,7 @@ NeedsTwo = (
     | CloseYear
     | ReleaseHold
     | FreeGoods
+    | EndReturn
     | LiftFreeze
     | UnfreezeDevice
     | ReplaceDevice

@@ -21,7 +21,7 @@ def problem_of(record: Record | None, known: GoodsReturn | None, word: Word, seq
     if record is None:
         return "a return of no known record"
     # One that is still held may be paid already: its words can overtake its `paid` entry, and wait for it.
-    if record.state != "HELD" and not _was_paid(record) and known is None:
+    if record.state != "HELD" and not was_paid(record) and known is None:
         return f"the record is {record.state}: nothing of it was paid that could go back"
     if not fits(record, word.refund_no):
         return "the refund number is not that of the payment"
@@ -64,7 +64,8 @@ def fits(record: Record, refund_no: str) -> bool:
     return read is not None and read[0] == record.record_id
 
 
-def _was_paid(record: Record) -> bool:
+def was_paid(record: Record) -> bool:
+    """Return whether a shopper has paid for the record's goods."""
     return has_line(record) or record.state in ("PAID_OUT", "AVAILABLE_AGAIN", "RETURNED")
 
 

@@ -18,6 +18,7 @@ from settlement.web import (
     people,
     proposals,
     quick_hold,
+    served_returns,
     ways_out,
 )
 from settlement.web.audited import Audited
@@ -40,6 +41,7 @@ _ROUTES: tuple[Any, ...] = (
     *claims.ROUTES,
     night.show_night,
     *proposals.ROUTES,
+    *served_returns.ROUTES,
     *ways_out.ROUTES,
     *people.ROUTES,
     *login.ROUTES,

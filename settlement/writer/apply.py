@@ -11,6 +11,7 @@ from settlement.ledger import balances
 from settlement.proposals import approve, propose, turn_down
 from settlement.proposals.two_people import NeedsTwo
 from settlement.reconcile import apply_night
+from settlement.returns import serve
 from settlement.writer.batch import Rows, Wanted
 from settlement.writer.step import Answer, Event, Happened, MoneyEvent, Setting
 
@@ -22,6 +23,7 @@ Direct = (
     | apply_night.ApplyNight
     | freezings.ImposeFreeze
     | by_people.FreezeDevice
+    | serve.BeginReturn
     | propose.Propose
     | approve.Approve
     | turn_down.Withdraw
@@ -79,6 +81,8 @@ def _keys(command: Command, rows: Rows, setting: Setting) -> list[Wanted]:
             return release_hold.keys(command, rows)
         case by_people.FreezeDevice() | by_people.UnfreezeDevice() | by_people.ReplaceDevice():
             return by_people.keys(command, rows)
+        case serve.BeginReturn() | serve.EndReturn():
+            return serve.keys(command, rows)
         case propose.Propose():
             return propose.keys(command)
         case approve.Approve():
@@ -141,6 +145,8 @@ def run(
             return release_hold.decide(rows, command, setting, at_ms, emit)
         case by_people.FreezeDevice() | by_people.UnfreezeDevice() | by_people.ReplaceDevice():
             return by_people.decide(rows, command, setting, at_ms, emit)
+        case serve.BeginReturn() | serve.EndReturn():
+            return serve.decide(rows, command, setting, at_ms, emit)
         case propose.Propose():
             return propose.decide(rows, command, at_ms, emit)
         case approve.Approve():

@@ -11,10 +11,20 @@ from functools import cache
 from typing import Any, Protocol
 
 import msgspec
+from msgspec.structs import astuple
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from settlement.db.connection import TAKE_TURN
+from settlement.writer.batch import (
+    BalancesOf,
+    BalancesOfYear,
+    ClaimsOf,
+    Every,
+    HeldBy,
+    LinesOf,
+    UnclaimedOf,
+)
 from settlement.writer.columns import COLUMNS
 from settlement.writer.rows import Claim, ClaimPayment, ClosedYear, EntryRow, Row
 
@@ -56,6 +66,9 @@ class Bulk(Protocol):
 
     def get(self, wanted: Mapping[type[Row], Sequence[Key]]) -> Iterable[Row]:
         """Return the rows that are there of those that are wanted."""
+
+    def every(self, wanted: Every) -> Iterable[Row]:
+        """Return every row that meets `wanted`, in order of their key."""
 
     def put(self, tables: Sequence[tuple[Into, Values]]) -> None:
         """Put the rows of each table; no row may come twice."""
@@ -125,6 +138,10 @@ class _Sqlite:
                 if found is not None:
                     yield of_values(found)
 
+    def every(self, wanted: Every) -> Iterable[Row]:
+        found = self._cursor.execute(_select_every(type(wanted), "?"), astuple(wanted))
+        return map(COLUMNS[wanted.kind].of_values, found)
+
     def put(self, tables: Sequence[tuple[Into, Values]]) -> None:
         for one, values in tables:
             self._cursor.executemany(_insert_one(one), values)
@@ -135,6 +152,25 @@ def _select_one(kind: type[Row]) -> str:
     columns = COLUMNS[kind]
     condition = " AND ".join(f"{name} = ?" for name in columns.key)
     return f"SELECT {', '.join(columns.names)} FROM {columns.table.name} WHERE {condition}"  # noqa: S608
+
+
+_CONDITIONS: dict[type[Every], str] = {
+    HeldBy: "device = {} AND epoch = {} AND state = 'HELD'",
+    UnclaimedOf: "merchant = {} AND placed_at_ms < {} AND state IN ('PAYABLE', 'BLOCKED')",
+    ClaimsOf: "merchant = {} AND day = {}",
+    LinesOf: "claim = {}",
+    BalancesOf: "funder = {} AND year = {} AND pool = {}",
+    BalancesOfYear: "year = {}",
+}
+"""What `meets` says as the database is asked it, with places for the fields in their order."""
+
+
+@cache
+def _select_every(kind: type[Every], place: str) -> str:
+    columns = COLUMNS[kind.kind]
+    condition = _CONDITIONS[kind].format(*(place for _ in kind.__struct_fields__))
+    names, order = ", ".join(columns.names), ", ".join(columns.key)
+    return f"SELECT {names} FROM {columns.table.name} WHERE {condition} ORDER BY {order}"  # noqa: S608
 
 
 @cache
@@ -170,6 +206,11 @@ class _Postgres:
             arrays = _arrays(COLUMNS[kind].key_types(), keys)
             asked.append((kind, cursor.execute(_select_many(kind), arrays, prepare=True)))
         return asked
+
+    def every(self, wanted: Every) -> Iterable[Row]:
+        query = _select_every(type(wanted), "%s")
+        cursor = self._raw.cursor(binary=True).execute(query, astuple(wanted), prepare=True)
+        return map(COLUMNS[wanted.kind].of_values, cursor)
 
     def put(self, tables: Sequence[tuple[Into, Values]]) -> None:
         arrays = [array for one, values in tables for array in _arrays(one.types, values)]

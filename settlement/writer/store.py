@@ -8,17 +8,7 @@ import msgspec
 from sqlalchemy import Connection, and_, select
 
 from settlement.db import tables
-from settlement.writer.batch import (
-    BalancesOf,
-    BalancesOfYear,
-    ClaimsOf,
-    Every,
-    HeldBy,
-    LinesOf,
-    Rows,
-    UnclaimedOf,
-    Wanted,
-)
+from settlement.writer.batch import Every, Rows, Wanted
 from settlement.writer.bulk import Into, Turn, Values, bulk_on, driver_errors, into
 from settlement.writer.columns import COLUMNS
 from settlement.writer.event_chain import GENESIS, event_hash
@@ -47,19 +37,18 @@ def take_turn(connection: Connection, wanted: Iterable[Wanted], rows: Rows) -> T
 
 def load(connection: Connection, wanted: Iterable[Wanted], rows: Rows) -> None:
     """Load what `wanted` asks for and `rows` does not have yet."""
-    keys: list[Key] = []
-    for one in wanted:
-        if rows.has(one):
-            continue
-        if isinstance(one, Every):
-            _load_every(connection, one, rows)
-        else:
-            keys.append(one)
-    if not keys:
+    missing = [one for one in wanted if not rows.has(one)]
+    if not missing:
         return
-    asked = _by_kind(keys)
     with driver_errors(connection):
-        _note(bulk_on(connection).get(asked), asked, rows)
+        bulk = bulk_on(connection)
+        for one in missing:
+            if isinstance(one, Every):
+                for row in bulk.every(one):
+                    rows.loaded_row(row)
+                rows.loaded_every(one)
+        asked = _by_kind(one for one in missing if not isinstance(one, Every))
+        _note(bulk.get(asked), asked, rows)
 
 
 @contextmanager
@@ -153,36 +142,3 @@ def know_last_event(connection: Connection, rows: Rows) -> None:
     c = tables.event.c
     found = connection.execute(select(c.event_no, c.hash).order_by(c.event_no.desc()).limit(1)).first()
     rows.last_event = (0, GENESIS) if found is None else (found.event_no, found.hash)
-
-
-def _load_every(connection: Connection, wanted: Every, rows: Rows) -> None:
-    for row in read_where(connection, wanted.kind, *_conditions(wanted)):
-        rows.loaded_row(row)
-    rows.loaded_every(wanted)
-
-
-def _conditions(wanted: Every) -> Sequence[Any]:
-    """Return what `wanted.meets` says as the database is asked it."""
-    record, claim, balance = tables.record.c, tables.claim.c, tables.balance.c
-    match wanted:
-        case HeldBy():
-            return record.device == wanted.device, record.epoch == wanted.epoch, record.state == "HELD"
-        case UnclaimedOf():
-            return (
-                record.merchant == wanted.merchant,
-                record.state.in_(("PAYABLE", "BLOCKED")),
-                record.placed_at_ms < wanted.before_ms,
-            )
-        case ClaimsOf():
-            return claim.merchant == wanted.merchant, claim.day == wanted.day
-        case BalancesOf():
-            return (
-                balance.funder == wanted.funder,
-                balance.year == wanted.year,
-                balance.pool == wanted.pool,
-            )
-        case BalancesOfYear():
-            return (balance.year == wanted.year,)
-        case LinesOf():
-            return (tables.claim_line.c.claim == wanted.claim,)
-    raise AssertionError(f"the database is not asked {wanted}")

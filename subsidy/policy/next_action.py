@@ -30,6 +30,8 @@ class NextAction(StrEnum):
     DO_NOT_REFUND_AGAIN = "DO_NOT_REFUND_AGAIN"
     REFUND_REFUSED = "REFUND_REFUSED"
     TAKE_THE_GOODS_BACK = "TAKE_THE_GOODS_BACK"
+    CHARGE_AT_TERMINAL = "CHARGE_AT_TERMINAL"
+    VOID_AT_TERMINAL = "VOID_AT_TERMINAL"
 
     @property
     def zh(self) -> str:
@@ -114,5 +116,13 @@ _TEXTS = {
     NextAction.TAKE_THE_GOODS_BACK: (
         "退款成功，请收回商品并交付退货小票。",
         "Refunded: take the goods back and hand over the receipt of the return.",
+    ),
+    NextAction.CHARGE_AT_TERMINAL: (
+        "请在刷卡终端上按应付金额收款，只收一次。",
+        "Key in exactly the amount to pay at the terminal and charge it, once.",
+    ),
+    NextAction.VOID_AT_TERMINAL: (
+        "请在刷卡终端上撤销该笔支付，已结算的请在终端上退货。",
+        "Void this payment at the terminal; once its batch is settled, refund it there.",
     ),
 }

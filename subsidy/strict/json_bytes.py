@@ -6,6 +6,8 @@ numbers as text, booleans as numbers, unknown fields, nesting beyond 32, NUL, bo
 
 import json
 import re
+from collections import Counter
+from collections.abc import Callable
 from typing import Any, NoReturn, TypeVar
 
 import msgspec
@@ -35,9 +37,14 @@ class NotStrict(Exception):
         self.remedy = remedy
 
 
-def decode(raw: bytes, as_type: type[T], most_bytes: int = MOST_BYTES) -> T:
-    """Read `raw` as one JSON value of type `as_type`. Raises NotStrict, and nothing else."""
-    _read_plain(raw, most_bytes)
+def decode(
+    raw: bytes, as_type: type[T], most_bytes: int = MOST_BYTES, *, fractions_elsewhere: bool = False
+) -> T:
+    """Read `raw` as one JSON value of type `as_type`. Raises NotStrict, and nothing else.
+
+    With `fractions_elsewhere` numbers such as 1.5 may stand in fields that `as_type` does not have.
+    """
+    _read_plain(raw, most_bytes, str if fractions_elsewhere else _no_float)
     try:
         found = msgspec.json.decode(raw, type=as_type, strict=True)
     except msgspec.ValidationError as wrong:
@@ -53,7 +60,7 @@ def decode(raw: bytes, as_type: type[T], most_bytes: int = MOST_BYTES) -> T:
     return found
 
 
-def _read_plain(raw: bytes, most_bytes: int) -> None:
+def _read_plain(raw: bytes, most_bytes: int, read_fraction: Callable[[str], Any]) -> None:
     if len(raw) > most_bytes:
         raise NotStrict("$", f"{len(raw)} bytes are more than {most_bytes}", "Send less at once")
     try:
@@ -67,10 +74,11 @@ def _read_plain(raw: bytes, most_bytes: int) -> None:
         json.loads(
             text,
             object_pairs_hook=_no_repeats,
-            parse_float=_no_float,
+            parse_float=read_fraction,
             parse_int=_small_int,
             parse_constant=_no_float,
         )
+        _PLAIN.decode(text)
     except json.JSONDecodeError as wrong:
         place = f"line {wrong.lineno}, character {wrong.colno}"
         raise NotStrict("$", f"not JSON at {place}", "Send one JSON value in UTF-8") from None
@@ -91,11 +99,10 @@ def _refuse_depth(text: str) -> None:
 
 
 def _no_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for key, value in pairs:
-        if key in found:
-            raise NotStrict(f"$.{_shown(key)}", "the key stands twice", "Send each field once")
-        found[key] = value
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        twice = next(name for name, times in Counter(name for name, _ in pairs).items() if times > 1)
+        raise NotStrict(f"$.{_shown(twice)}", "the key stands twice", "Send each field once")
     return found
 
 
@@ -117,3 +124,8 @@ def _small_int(text: str) -> int:
 def _without_content(wrong: Exception) -> str:
     found = re.search(r"byte (\d+)", str(wrong))
     return f"at byte {found[1]}" if found else "malformed"
+
+
+_PLAIN = json.JSONDecoder(
+    object_pairs_hook=_no_repeats, parse_float=_no_float, parse_int=_small_int, parse_constant=_no_float
+)

@@ -35,6 +35,14 @@ def link_name(wallet: Wallet, terminal_no: str) -> str:
     return f"{wallet.name}@{terminal_no}"
 
 
+def shown_link_name(wallet: Wallet, terminal_no: str) -> str:
+    """Return the same for a code that we show, as in WECHAT@12345678/SHOWN.
+
+    It has a worker of its own, since a shown code waits for its shopper as long as the hold lasts.
+    """
+    return f"{link_name(wallet, terminal_no)}/SHOWN"
+
+
 class Rule(msgspec.Struct, frozen=True):
     """Codes that match `pattern` from end to end belong to `wallet`."""
 

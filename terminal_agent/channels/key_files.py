@@ -1,21 +1,23 @@
 """Which keys do we sign with, and whose signatures do we believe, at present?
 
-Keys are files that shop IT replaces when WeChat Pay asks for it, without stopping the till: a changed file is
+Keys are files that shop IT replaces when the channel asks for it, without stopping the till: a changed one is
 read again at the next call. While a new one cannot be read, the old keys go on and `problem` says why.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Generic, TypeVar
 
 import msgspec
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key, load_pem_public_key
 
-_BITS = 2048
+BITS = 2048
 _MOST_BYTES = 64 << 10
 
 _Stamp = tuple[int, int, int]
+_Read = TypeVar("_Read")
 
 
 class KeyTrouble(Exception):
@@ -33,71 +35,81 @@ class Keys(msgspec.Struct, frozen=True):
         return f"Keys(serial={self.serial!r}, platform={sorted(self.platform)})"
 
 
-class KeyFiles:
-    """The key files of one channel."""
+class Reread(Generic[_Read]):
+    """What `read` makes of some files, made anew when one of them changes."""
 
-    def __init__(self, serial: str, private_file: Path, platform_files: Mapping[str, Path]) -> None:
-        self._serial = serial
-        self._private_file = private_file
-        self._platform_files = platform_files
+    def __init__(self, files: Sequence[Path], read: Callable[[], _Read]) -> None:
+        self._files = files
+        self._read = read
         self._stamps: tuple[_Stamp, ...] | None = None
-        self._keys: Keys | None = None
+        self._found: _Read | None = None
         self.problem: str | None = None
 
-    def current(self) -> Keys:
-        """Return the keys as the files hold them now. Raises KeyTrouble when there were never any."""
+    def current(self) -> _Read:
+        """Return what the files hold now. Raises KeyTrouble when they were never usable."""
         try:
-            stamps = tuple(_stamp(file) for file in (self._private_file, *self._platform_files.values()))
-            if self._keys is None or stamps != self._stamps:
-                self._keys = self._read()
+            stamps = tuple(_stamp(file) for file in self._files)
+            if self._found is None or stamps != self._stamps:
+                self._found = self._read()
                 self._stamps = stamps
             self.problem = None
         except KeyTrouble as trouble:
             self.problem = str(trouble)
-            if self._keys is None:
+            if self._found is None:
                 raise
-        return self._keys
+        return self._found
 
-    def _read(self) -> Keys:
-        platform = {key_id: _public(file) for key_id, file in self._platform_files.items()}
-        return Keys(self._serial, _private(self._private_file), platform)
+
+class KeyFiles(Reread[Keys]):
+    """The key files of one channel."""
+
+    def __init__(self, serial: str, private_file: Path, platform_files: Mapping[str, Path]) -> None:
+        def read() -> Keys:
+            platform = {key_id: public_key(file) for key_id, file in platform_files.items()}
+            return Keys(serial, private_key(private_file), platform)
+
+        super().__init__((private_file, *platform_files.values()), read)
 
 
 def _stamp(file: Path) -> _Stamp:
     try:
         found = file.stat()
     except OSError:
-        raise _trouble(file, "is not there or not readable") from None
+        raise trouble_with(file, "is not there or not readable") from None
     return (found.st_mtime_ns, found.st_size, found.st_ino)
 
 
-def _private(file: Path) -> RSAPrivateKey:
+def private_key(file: Path) -> RSAPrivateKey:
+    """Return our own key from a PEM file. Raises KeyTrouble."""
     try:
-        key = load_pem_private_key(_content(file), password=None)
+        key = load_pem_private_key(content_of(file), password=None)
     except (ValueError, TypeError, UnsupportedAlgorithm):
-        raise _trouble(file, "is no PEM private key without a password") from None
-    if not isinstance(key, RSAPrivateKey) or key.key_size != _BITS:
-        raise _trouble(file, f"is no RSA key of {_BITS} bits")
+        raise trouble_with(file, "is no PEM private key without a password") from None
+    if not isinstance(key, RSAPrivateKey) or key.key_size != BITS:
+        raise trouble_with(file, f"is no RSA key of {BITS} bits")
     return key
 
 
-def _public(file: Path) -> RSAPublicKey:
+def public_key(file: Path) -> RSAPublicKey:
+    """Return the other side's key from a PEM file. Raises KeyTrouble."""
     try:
-        key = load_pem_public_key(_content(file))
+        key = load_pem_public_key(content_of(file))
     except (ValueError, UnsupportedAlgorithm):
-        raise _trouble(file, "is no PEM public key") from None
-    if not isinstance(key, RSAPublicKey) or key.key_size != _BITS:
-        raise _trouble(file, f"is no RSA key of {_BITS} bits")
+        raise trouble_with(file, "is no PEM public key") from None
+    if not isinstance(key, RSAPublicKey) or key.key_size != BITS:
+        raise trouble_with(file, f"is no RSA key of {BITS} bits")
     return key
 
 
-def _content(file: Path) -> bytes:
+def content_of(file: Path) -> bytes:
+    """Return what a file holds, up to 64 KiB. Raises KeyTrouble."""
     try:
         with file.open("rb") as opened:
             return opened.read(_MOST_BYTES)
     except OSError:
-        raise _trouble(file, "is not there or not readable") from None
+        raise trouble_with(file, "is not there or not readable") from None
 
 
-def _trouble(file: Path, problem: str) -> KeyTrouble:
+def trouble_with(file: Path, problem: str) -> KeyTrouble:
+    """Return the error to raise about a file. `problem` never says what it holds."""
     return KeyTrouble(f"The key file {file} {problem}. Put the file from the merchant platform there")

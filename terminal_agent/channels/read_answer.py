@@ -12,7 +12,8 @@ import msgspec
 from subsidy.records.payment import Evidence
 from subsidy.strict import json_bytes
 from subsidy.strict.json_bytes import NotStrict
-from terminal_agent.channels.signed_client import MOST_BYTES, Reply
+from terminal_agent.channels.one_exchange import MOST_BYTES
+from terminal_agent.channels.signed_client import Reply
 
 CURRENCY = "CNY"
 
@@ -21,7 +22,7 @@ _WORD = re.compile(r"[A-Z_]{1,32}", re.ASCII)
 _CHANNEL_NO = re.compile(r"[0-9]{24,32}", re.ASCII)
 _TIME = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})T([0-9]{2}):([0-9]{2}):([0-9]{2})\+08:00", re.ASCII)
 
-_Said = TypeVar("_Said", "Trade", "RefundSaid", "Problem")
+_Said = TypeVar("_Said", "Trade", "RefundSaid", "NativeOrder", "Problem")
 
 
 class Amount(msgspec.Struct, frozen=True):
@@ -52,6 +53,12 @@ class RefundSaid(msgspec.Struct, frozen=True):
     status: str = ""
     success_time: str = ""
     amount: Amount = Amount()
+
+
+class NativeOrder(msgspec.Struct, frozen=True):
+    """An order that waits to be paid by scanning its code."""
+
+    code_url: str = ""
 
 
 class Problem(msgspec.Struct, frozen=True):

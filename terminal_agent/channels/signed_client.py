@@ -8,40 +8,24 @@ silence, whatever it says. Nothing is ever sent twice here.
 import re
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Mapping
-from enum import StrEnum
 
 import msgspec
-import requests
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
 from cryptography.hazmat.primitives.hashes import SHA256
-from urllib3.exceptions import HTTPError
 
 from terminal_agent.bounded_http import BoundedSession
 from terminal_agent.channels.key_files import Keys, KeyTrouble
+from terminal_agent.channels.one_exchange import Limits, Silence, exchange
 from terminal_agent.checkout.ports import Clock
 
 SCHEME = "WECHATPAY2-SHA256-RSA2048"
-MOST_BYTES = 64 << 10
 WINDOW_S = 300
 
 _NONCE_BYTES = 16
-_CHUNK = 8 << 10
 _TIMESTAMP = re.compile(r"[0-9]{1,12}", re.ASCII)
 _NONCE = re.compile(r"[\x21-\x7e]{1,128}", re.ASCII)
-
-
-class Silence(StrEnum):
-    """Why there is no answer that can be believed. Nothing is known of what the other side did."""
-
-    NO_ANSWER = "NO_ANSWER"  # none at all, too late, or cut off
-    TOO_LONG = "TOO_LONG"
-    NOT_SIGNED = "NOT_SIGNED"
-    UNKNOWN_KEY = "UNKNOWN_KEY"
-    WRONG_SIGNATURE = "WRONG_SIGNATURE"
-    STALE = "STALE"  # signed too long ago, or one of the two clocks is wrong
-    NO_KEYS = "NO_KEYS"  # nothing was sent
 
 
 class Reply(msgspec.Struct, frozen=True):
@@ -52,14 +36,6 @@ class Reply(msgspec.Struct, frozen=True):
 
     def __repr__(self) -> str:
         return f"Reply({self.status}, {len(self.body)} bytes)"
-
-
-class Limits(msgspec.Struct, frozen=True):
-    """How long one call may take, in seconds: to connect, without a byte, and as a whole."""
-
-    connect_s: float
-    read_s: float
-    whole_s: float
 
 
 class SignedClient:
@@ -92,9 +68,6 @@ class SignedClient:
             return Silence.NO_KEYS
         headers = {
             "Accept": "application/json",
-            # What arrives must be the very bytes that were signed.
-            "Accept-Encoding": "identity",
-            "User-Agent": "terminal-agent",
             "Authorization": authorization(
                 keys.private,
                 serial=keys.serial,
@@ -110,36 +83,11 @@ class SignedClient:
             headers["Wechatpay-Serial"] = next(iter(keys.platform))
         if body:
             headers["Content-Type"] = "application/json"
-        heard = self._exchange(method, path, body, headers)
+        heard = exchange(self._session, self._limits, method, self._base_url + path, headers, body)
         if isinstance(heard, Silence):
             return heard
-        status, answer_headers, content = heard
-        doubt = doubt_of(answer_headers, content, keys.platform, self._clock.wall_ms())
-        return Reply(status, content) if doubt is None else doubt
-
-    def _exchange(
-        self, method: str, path: str, body: bytes, headers: Mapping[str, str]
-    ) -> tuple[int, Mapping[str, str], bytes] | Silence:
-        self._session.deadline.start(self._limits.whole_s)
-        try:
-            with self._session.request(
-                method,
-                self._base_url + path,
-                data=body or None,
-                headers=headers,
-                timeout=(self._limits.connect_s, self._limits.read_s),
-                allow_redirects=False,
-                stream=True,
-            ) as answer:
-                content = bytearray()
-                for chunk in answer.raw.stream(_CHUNK, decode_content=False):
-                    content += chunk
-                    if len(content) > MOST_BYTES:
-                        return Silence.TOO_LONG
-                return answer.status_code, answer.headers, bytes(content)
-        except (requests.RequestException, HTTPError, OSError, ValueError):
-            # The last: a head so broken that the library below gives up in its own way.
-            return Silence.NO_ANSWER
+        doubt = doubt_of(heard.headers, heard.body, keys.platform, self._clock.wall_ms())
+        return Reply(heard.status, heard.body) if doubt is None else doubt
 
 
 def authorization(

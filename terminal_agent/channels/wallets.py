@@ -9,10 +9,15 @@ from typing import Protocol
 
 import msgspec
 
+from terminal_agent.channels import alipay_profile, unionpay_profile
 from terminal_agent.channels import profile as wechat_profile
+from terminal_agent.channels.alipay import open_alipay
 from terminal_agent.channels.codes import Wallet
 from terminal_agent.channels.key_files import KeyFiles
+from terminal_agent.channels.unionpay import open_unionpay, open_unionpay_shown
+from terminal_agent.channels.unionpay_keys import UnionPayKeyFiles
 from terminal_agent.channels.wechat import open_wechat
+from terminal_agent.channels.wechat_native import open_wechat_native
 from terminal_agent.checkout.ports import Clock, Payment
 
 
@@ -25,6 +30,9 @@ class Channel(Protocol):
 
     def payment(self, clock: Clock, random_bytes: Callable[[int], bytes]) -> Payment:
         """Return the way to take money with it. Opens no line yet, and never fails."""
+
+    def showing(self, clock: Clock, random_bytes: Callable[[int], bytes]) -> Payment | None:
+        """Return the way to take money by a code that we show, None where the profile has none."""
 
     def try_keys(self) -> None:
         """Read every key file once. Raises KeyTrouble."""
@@ -44,10 +52,62 @@ class WechatChannel(msgspec.Struct, frozen=True):
         """Return the way to take money with it."""
         return open_wechat(self.profile, clock, random_bytes)
 
+    def showing(self, clock: Clock, random_bytes: Callable[[int], bytes]) -> Payment | None:
+        """Return the way to take money by a code that we show, None where the profile has none."""
+        if self.profile.shown is None:
+            return None
+        return open_wechat_native(self.profile, self.profile.shown, clock, random_bytes)
+
     def try_keys(self) -> None:
         """Read every key file once. Raises KeyTrouble."""
         keys = KeyFiles(self.profile.serial, self.profile.private_key, self.profile.platform_keys)
         keys.current()
+
+
+class AlipayChannel(msgspec.Struct, frozen=True):
+    """Alipay with one application's profile."""
+
+    profile: alipay_profile.Profile
+
+    @property
+    def base_url(self) -> str:
+        """Where it answers."""
+        return self.profile.gateway
+
+    def payment(self, clock: Clock, random_bytes: Callable[[int], bytes]) -> Payment:
+        """Return the way to take money with it. Nothing of it needs randomness."""
+        return open_alipay(self.profile, clock)
+
+    def showing(self, clock: Clock, random_bytes: Callable[[int], bytes]) -> Payment | None:
+        """Return None: no code of Alipay's is shown yet."""
+        return None
+
+    def try_keys(self) -> None:
+        """Read every key file once. Raises KeyTrouble."""
+        self.profile.keys.reread().current()
+
+
+class UnionPayChannel(msgspec.Struct, frozen=True):
+    """UnionPay QR with one merchant's profile."""
+
+    profile: unionpay_profile.Profile
+
+    @property
+    def base_url(self) -> str:
+        """Where it answers."""
+        return self.profile.base_url
+
+    def payment(self, clock: Clock, random_bytes: Callable[[int], bytes]) -> Payment:
+        """Return the way to take money with it."""
+        return open_unionpay(self.profile, clock)
+
+    def showing(self, clock: Clock, random_bytes: Callable[[int], bytes]) -> Payment | None:
+        """Return the way to take money by a code that we show, None where the profile has none."""
+        return open_unionpay_shown(self.profile, clock) if self.profile.shows_codes else None
+
+    def try_keys(self) -> None:
+        """Read every key file once. Raises KeyTrouble."""
+        UnionPayKeyFiles(self.profile.files, self.profile.platform_name).current()
 
 
 ReadChannel = Callable[[str, str, Path, bool], Channel]
@@ -61,4 +121,16 @@ def _wechat(text: str, file_name: str, folder: Path, training: bool) -> Channel:
     return WechatChannel(wechat_profile.read_profile(text, file_name, folder, training=training))
 
 
-READERS: Mapping[Wallet, ReadChannel] = {Wallet.WECHAT: _wechat}
+def _alipay(text: str, file_name: str, folder: Path, training: bool) -> Channel:
+    return AlipayChannel(alipay_profile.read_profile(text, file_name, folder, training=training))
+
+
+def _unionpay(text: str, file_name: str, folder: Path, training: bool) -> Channel:
+    return UnionPayChannel(unionpay_profile.read_profile(text, file_name, folder, training=training))
+
+
+READERS: Mapping[Wallet, ReadChannel] = {
+    Wallet.WECHAT: _wechat,
+    Wallet.ALIPAY: _alipay,
+    Wallet.UNIONPAY: _unionpay,
+}

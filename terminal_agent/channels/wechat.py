@@ -14,13 +14,14 @@ import msgspec
 from subsidy import ids
 from subsidy.records.payment import Evidence
 from terminal_agent.bounded_http import BoundedSession
-from terminal_agent.channels.key_files import KeyFiles, Keys, KeyTrouble
-from terminal_agent.channels.profile import Profile
+from terminal_agent.channels.key_files import KeyFiles, Keys
+from terminal_agent.channels.one_exchange import Silence
+from terminal_agent.channels.profile import Profile, States
 from terminal_agent.channels.read_answer import CURRENCY, RefundSaid, Trade, code_of, evidence_of, read
-from terminal_agent.channels.signed_client import Reply, SignedClient, Silence
+from terminal_agent.channels.shared_answers import NO_KEYS, NO_PAY_CODE, mark_with, unclear
+from terminal_agent.channels.signed_client import Reply, SignedClient
 from terminal_agent.checkout.ports import Answer, Ask, Back, Clock, Say
 
-_NOTHING_TO_STORE = "-"
 _ORDERS = "/v3/pay/transactions/out-trade-no/"
 _REFUNDS = "/v3/refund/domestic/refunds"
 
@@ -31,29 +32,24 @@ class WechatPay:
     not_found_is_no = False
     reverses_blind = True
 
-    def __init__(self, profile: Profile, client: SignedClient, keys: Callable[[], Keys]) -> None:
+    def __init__(
+        self, profile: Profile, client: SignedClient, keys: Callable[[], Keys], states: States
+    ) -> None:
         self.clocks = profile.clocks
         self._profile = profile
+        self._states = states
         self._client = client
         self._keys = keys
 
     def prepare(self, ask: Ask) -> str | None:
-        """Return "-": nothing must be stored before money may move. None when we have no keys to sign with.
-
-        Whether WeChat Pay can be reached is not asked here.
-        """
-        try:
-            self._keys()
-        except KeyTrouble:
-            return None
-        return _NOTHING_TO_STORE
+        """Return "-": nothing must be stored before money may move. None when we have no keys."""
+        return mark_with(self._keys)
 
     def take(self, ask: Ask) -> Answer:
         """Take the amount from the wallet whose code was shown. This moves money; sent once."""
         assert ask.amount_fen > 0
         if ask.pay_code is None:
-            # A code lives for a minute and is stored nowhere: a restart has none, and sends nothing.
-            return Answer(Say.DECLINED, evidence=Evidence(code="NO_PAY_CODE", text="请重新扫付款码"))
+            return NO_PAY_CODE
         heard = self._post(
             "/v3/pay/transactions/codepay",
             {
@@ -69,17 +65,11 @@ class WechatPay:
                 },
             },
         )
-        if heard is Silence.NO_KEYS:
-            return Answer(Say.DECLINED, evidence=Evidence(code=heard, text="密钥不可用，未发出任何请求"))
-        if isinstance(heard, Reply) and 400 <= heard.status < 500:
-            code = code_of(heard)
-            if code in self._profile.refused:
-                return Answer(Say.DECLINED, evidence=evidence_of(code=code, text=self._profile.refused[code]))
-        return self._judge(ask, heard)
+        return self._refused(heard) or self._judge(ask, heard)
 
     def query(self, ask: Ask) -> Answer:
         """Say what became of the attempt. "No such order" is NOT_FOUND, and never a no."""
-        path = f"{_order_path(ask)}?{urlencode({'mchid': self._profile.mchid})}"
+        path = f"{order_path(ask)}?{urlencode({'mchid': self._profile.mchid})}"
         heard = self._client.call("GET", path)
         if isinstance(heard, Reply) and heard.status == 404 and code_of(heard) in self._profile.not_found:
             return Answer(Say.NOT_FOUND, evidence=evidence_of(code=code_of(heard)))
@@ -92,10 +82,10 @@ class WechatPay:
         looked up, and counts when the order itself says so.
         """
         heard = self._post(
-            f"{_order_path(ask)}/reverse", {"appid": self._profile.appid, "mchid": self._profile.mchid}
+            f"{order_path(ask)}/reverse", {"appid": self._profile.appid, "mchid": self._profile.mchid}
         )
         if isinstance(heard, Silence):
-            return _unclear(heard)
+            return unclear(heard)
         code = code_of(heard)
         if code in self._profile.pending:
             return Answer(Say.PENDING, evidence=evidence_of(code=code))
@@ -103,10 +93,10 @@ class WechatPay:
         if found.say is Say.DECLINED:
             # Only together with the confirmation: what is merely unpaid could still be paid.
             done = self._is_confirmed(ask, heard) or found.evidence.code in ("REVOKED", "CLOSED", "REFUND")
-            return msgspec.structs.replace(found, say=Say.APPROVED) if done else _unclear(code)
+            return msgspec.structs.replace(found, say=Say.APPROVED) if done else unclear(code)
         if found.say is Say.APPROVED:
             never = 400 <= heard.status < 500 and code in self._profile.cannot_reverse
-            return Answer(Say.DECLINED, evidence=found.evidence) if never else _unclear(code)
+            return Answer(Say.DECLINED, evidence=found.evidence) if never else unclear(code)
         return found
 
     def refund(self, ask: Ask, back: Back) -> Answer:
@@ -132,7 +122,7 @@ class WechatPay:
                 no = Answer(Say.DECLINED, evidence=evidence_of(code=code))
                 return no if found.say is Say.NOT_FOUND else found
             # "No such order" is seen here for paid ones too.
-            return _unclear(code)
+            return unclear(code)
         return self._judge_refund(ask, back.refund_no, heard)
 
     def refund_query(self, ask: Ask, refund_no: str) -> Answer:
@@ -142,18 +132,28 @@ class WechatPay:
             return Answer(Say.NOT_FOUND, evidence=evidence_of(code=code_of(heard)))
         return self._judge_refund(ask, refund_no, heard)
 
+    def _refused(self, heard: Reply | Silence) -> Answer | None:
+        """Return the sure no that an answer to a payment is, None when it is none."""
+        if heard is Silence.NO_KEYS:
+            return NO_KEYS
+        if isinstance(heard, Reply) and 400 <= heard.status < 500:
+            code = code_of(heard)
+            if code in self._profile.refused:
+                return Answer(Say.DECLINED, evidence=evidence_of(code=code, text=self._profile.refused[code]))
+        return None
+
     def _judge(self, ask: Ask, heard: Reply | Silence) -> Answer:
         if isinstance(heard, Silence):
-            return _unclear(heard)
+            return unclear(heard)
         if heard.status not in (200, 202):
             code = code_of(heard)
             if code in self._profile.pending:
                 return Answer(Say.PENDING, evidence=evidence_of(code=code))
-            return _unclear(code)
+            return unclear(code)
         trade = read(heard, Trade)
         if trade is None or not self._is_ours(ask, trade):
             # Somebody else's order, so its numbers are not ours to keep either.
-            return _unclear("")
+            return unclear("")
         evidence = evidence_of(
             code=trade.trade_state,
             merchant_no=self._profile.mchid,
@@ -161,11 +161,11 @@ class WechatPay:
             success_time=trade.success_time,
         )
         state = trade.trade_state
-        if state in self._profile.pending_states:
+        if state in self._states.pending:
             return Answer(Say.PENDING, evidence=evidence)
         if heard.status != 200:
             return Answer(Say.UNCLEAR, evidence=evidence)
-        if state in self._profile.no_states:
+        if state in self._states.not_paid:
             return Answer(Say.DECLINED, evidence=evidence)
         if state == "REFUND":
             return self._judge_given_back(ask, trade, evidence)
@@ -185,12 +185,12 @@ class WechatPay:
 
     def _judge_refund(self, ask: Ask, refund_no: str, heard: Reply | Silence) -> Answer:
         if isinstance(heard, Silence):
-            return _unclear(heard)
+            return unclear(heard)
         if heard.status != 200:
-            return _unclear(code_of(heard))
+            return unclear(code_of(heard))
         said = read(heard, RefundSaid)
         if said is None or (said.out_refund_no, said.out_trade_no) != (refund_no, ask.pay_ref):
-            return _unclear("")
+            return unclear("")
         evidence = evidence_of(
             code=said.status,
             merchant_no=self._profile.mchid,
@@ -222,6 +222,14 @@ class WechatPay:
 
 def open_wechat(profile: Profile, clock: Clock, random_bytes: Callable[[int], bytes]) -> WechatPay:
     """Return WeChat Pay as `profile` describes it, over the network."""
+    client, keys = client_of(profile, clock, random_bytes)
+    return WechatPay(profile, client, keys, profile.states)
+
+
+def client_of(
+    profile: Profile, clock: Clock, random_bytes: Callable[[int], bytes]
+) -> tuple[SignedClient, Callable[[], Keys]]:
+    """Return the line of one merchant over the network, and the keys that hold at present."""
     keys = KeyFiles(profile.serial, profile.private_key, profile.platform_keys)
     client = SignedClient(
         session=BoundedSession(clock),
@@ -232,13 +240,9 @@ def open_wechat(profile: Profile, clock: Clock, random_bytes: Callable[[int], by
         random_bytes=random_bytes,
         limits=profile.limits,
     )
-    return WechatPay(profile, client, keys.current)
+    return client, keys.current
 
 
-def _order_path(ask: Ask) -> str:
+def order_path(ask: Ask) -> str:
+    """Return the address of an attempt's order."""
     return _ORDERS + quote(ask.pay_ref, safe="")
-
-
-def _unclear(code: str) -> Answer:
-    """Return that nothing is clear. The code is ours or has the shape of one; it proves nothing."""
-    return Answer(Say.UNCLEAR, evidence=Evidence(code=str(code)))

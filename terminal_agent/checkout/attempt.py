@@ -1,15 +1,16 @@
 """How is one try to take money carried out, and what does its answer mean?
 
 `judge` is pure. `carry_out` writes before it acts: the attempt is INTENDED, then what the link
-needs is stored, then the request leaves, once. While the shopper types a password it is still being paid:
-that is asked about, not unknown.
+needs is stored, then the request leaves, once. While the shopper types a password or scans the code that we
+show it is still being paid: that is asked about, not unknown.
 """
 
 from collections.abc import Callable
 from enum import Enum, auto
 
+from subsidy.policy.model import Tender
 from subsidy.records.payment import Evidence
-from terminal_agent.checkout.ports import Answer, Ask, Clock, Journal, Payment, Say, Secret
+from terminal_agent.checkout.ports import Answer, Ask, Board, Clock, Journal, Payment, Say, Secret
 from terminal_agent.checkout.sale import Attempt, Sale
 
 STOPPED = Evidence(code="STOPPED", text="stopped before anything was sent")
@@ -53,6 +54,8 @@ def ask_of(sale: Sale, attempt: Attempt, pay_code: Secret | None = None) -> Ask:
         till_no=sale.request.till_no,
         mark=attempt.mark,
         pay_code=pay_code,
+        given_up=sale.stop,
+        show_until_ms=sale.held_until_ms if attempt.tender is Tender.QR_SHOW else None,
     )
 
 
@@ -60,12 +63,18 @@ class Paying:
     """Carries out attempts on one link."""
 
     def __init__(
-        self, journal: Journal, payment: Payment, clock: Clock, hold_is_over: Callable[[Sale], bool]
+        self,
+        journal: Journal,
+        payment: Payment,
+        clock: Clock,
+        hold_is_over: Callable[[Sale], bool],
+        board: Board,
     ) -> None:
         self._journal = journal
         self._payment = payment
         self._clock = clock
         self._hold_is_over = hold_is_over
+        self._board = board
         self._begun_ms: dict[str, int] = {}
 
     def since_s(self, attempt: Attempt) -> float:
@@ -96,14 +105,25 @@ class Paying:
         self.since_s(attempt)
         answer = self._payment.take(ask_of(marked, attempt, pay_code))
         if answer.say is Say.PENDING:
+            if answer.show:
+                self._board.put(attempt.pay_ref, answer.show)
             answer = self._wait_for_shopper(marked, attempt, answer)
-        return self.record(marked, attempt, answer)
+        after = self.record(marked, attempt, answer)
+        self._board.take_down(attempt.pay_ref)
+        return after
 
     def _wait_for_shopper(self, sale: Sale, attempt: Attempt, answer: Answer) -> Answer:
-        """Ask until the other side has decided, for `poll_for_s`, or until the cashier stops the sale."""
+        """Ask until the other side has decided, or the time is over, or the cashier stops the sale.
+
+        A shown code may be scanned as long as the hold lasts, everything else takes `poll_for_s` at most.
+        """
         clocks = self._payment.clocks
         ask = ask_of(sale, attempt)
-        while answer.say not in (Say.APPROVED, Say.DECLINED) and self.since_s(attempt) < clocks.poll_for_s:
+        is_shown = bool(answer.show)
+        while answer.say not in (Say.APPROVED, Say.DECLINED):
+            late = self.since_s(attempt) >= clocks.poll_for_s
+            if self._hold_is_over(sale) if is_shown else late:
+                break
             self._clock.sleep(clocks.poll_every_s)
             now = self._journal.sale(sale.record_id)
             if now is None or now.stop:

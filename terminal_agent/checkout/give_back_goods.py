@@ -191,7 +191,7 @@ class Refunding:
     def look_at_open(self, terminal_no: str) -> bool:
         """Ask once more about every refund that is open; return whether one stays so."""
         sales = [self.look(record_id) for record_id in self._journal.open_returns(terminal_no)]
-        return any(_is_sending(sale) for sale in sales)
+        return any(sale.state is SaleState.RETURNING for sale in sales)
 
     def look(self, record_id: str) -> Sale:
         """Send the refund once more, the same, and write down what is now certain. Begins none."""

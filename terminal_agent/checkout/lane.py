@@ -57,8 +57,9 @@ class Lane:
                 self.do(*job)
                 pauses = 1
             else:
-                # What stays undecided may stay so for days: it is asked about ever more rarely.
-                pauses = min(2 * pauses, _LONGEST_PAUSE) if self.look_at_parked() else 1
+                # What stays undecided may stay so for days: it is asked about ever more rarely. Where
+                # nothing does, nothing becomes so but by a job, or by what the centre says to a return.
+                pauses = min(2 * pauses, _LONGEST_PAUSE) if self.look_at_parked() else _LONGEST_PAUSE
 
     def do(self, record_id: str, no: int, pay_code: Secret | None = None) -> None:
         """Carry out a job: a payment, or the refund of a return."""

@@ -4,9 +4,9 @@ The checkout knows only these protocols. Terminals and channels implement `Payme
 `Journal`, the sync `Centre`; `system.py` implements the rest.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from enum import StrEnum
-from typing import NoReturn, Protocol
+from typing import NoReturn, Protocol, runtime_checkable
 
 import msgspec
 
@@ -15,6 +15,7 @@ from subsidy.policy.refusals import Refusal
 from subsidy.records.payment import Evidence
 from subsidy.wire import v1
 from terminal_agent.checkout.sale import Held, Sale
+from terminal_agent.checkout.sighting import Tell
 
 
 class Say(StrEnum):
@@ -60,7 +61,8 @@ class Ask(msgspec.Struct, frozen=True):
     """One attempt as a link sees it. `amount_fen` is what the shopper pays, above 0.
 
     `pay_code` is the code that the shopper showed. Only `take` of a QR channel needs it; whoever asks
-    later what became of an attempt no longer has it.
+    later what became of an attempt no longer has it. `show_until_ms` is for the other direction, a code that
+    we show: the Unix milliseconds at which its hold's time is over, None where nothing is shown.
     """
 
     pay_ref: str
@@ -69,14 +71,20 @@ class Ask(msgspec.Struct, frozen=True):
     till_no: str
     mark: str | None = None  # what `prepare` returned, once it is stored
     pay_code: Secret | None = None
+    given_up: bool = False  # the cashier has stopped the sale: a link that waits for a shopper ends the wait
+    show_until_ms: int | None = None
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """What came back. `approved_fen` is None unless the other side named an amount."""
+    """What came back. `approved_fen` is None unless the other side named an amount.
+
+    `show` is the text of the code that the shopper is to scan, from `take` only, together with PENDING.
+    """
 
     say: Say
     approved_fen: int | None = None
     evidence: Evidence = Evidence()
+    show: str = ""
 
 
 class Clocks(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -136,7 +144,11 @@ class Payment(Protocol):
         """
 
     def take(self, ask: Ask) -> Answer:
-        """Take the amount from the shopper. This moves money. Called once per attempt, ever."""
+        """Take the amount from the shopper. This moves money. Called once per attempt, ever.
+
+        Where a code is shown it makes the order that the shopper pays by scanning, which the other side
+        must not take money for after `show_until_ms`, and answers PENDING with the code.
+        """
 
     def query(self, ask: Ask) -> Answer:
         """Ask what became of an attempt. Moves no money; may be repeated."""
@@ -144,7 +156,8 @@ class Payment(Protocol):
     def reverse(self, ask: Ask, evidence: Evidence) -> Answer:
         """Undo an attempt whole. May be repeated.
 
-        APPROVED means that nothing is charged for it any more (also when it never was); DECLINED that
+        APPROVED means that nothing is charged for it any more and nothing can be (also when it never was: of
+        a code that was shown, that its order is closed and said to be so when asked); DECLINED that
         the payment certainly stands, so that a refund is safe; everything else, ask again. `evidence`
         is what was said of the *payment*, never of an earlier reversal: a driven terminal needs its
         trace number.
@@ -159,6 +172,30 @@ class Payment(Protocol):
         it; DECLINED that it was certainly not given back under this number; everything else, ask again.
         A driven terminal voids while the batch is open, and refunds after.
         """
+
+
+@runtime_checkable
+class Listening(Protocol):
+    """A way of taking money that works from the agent's start on, not only while it is asked.
+
+    A card terminal whose line passes through us is one: bytes must pass whether or not anything is sold.
+    """
+
+    def workers(self, link: str, tell: Tell, log: Callable[..., None]) -> Mapping[str, Callable[[], None]]:
+        """Return what must run until the process ends, by name. `tell` takes what is seen unasked."""
+
+    def state(self) -> Mapping[str, object]:
+        """Return how the line is, for the till and for shop IT."""
+
+
+class Board(Protocol):
+    """Where the codes stand that shoppers are to scan. In memory: a restart takes all down."""
+
+    def put(self, pay_ref: str, code: str) -> None:
+        """Show the code of an attempt."""
+
+    def take_down(self, pay_ref: str) -> None:
+        """Show the code of an attempt no longer, if it is shown."""
 
 
 class CentreUnreachable(Exception):

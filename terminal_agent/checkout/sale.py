@@ -18,6 +18,8 @@ from terminal_agent.checkout.states import (
 )
 
 FOUND_LATE_MS = 5 * 60 * 1000
+WATCHED = "watched"
+"""The mark of a link that only watches: the cashier charges, voids and refunds at the terminal itself."""
 
 
 class Request(msgspec.Struct, frozen=True):
@@ -57,6 +59,11 @@ class Attempt(msgspec.Struct, frozen=True):
     def is_open(self) -> bool:
         """Whether money may still move for it."""
         return self.state in OPEN_ATTEMPTS
+
+    @property
+    def is_watched(self) -> bool:
+        """Whether it is made at the terminal by hand, while we only watch."""
+        return self.mark == WATCHED
 
     @property
     def is_lost(self) -> bool:
@@ -132,6 +139,11 @@ class Sale(msgspec.Struct, frozen=True):
         """What each funder bears, none until the fund has promised."""
         return self.held.promise.split if self.held else ()
 
+    @property
+    def held_until_ms(self) -> int | None:
+        """The wall clock's milliseconds at which the hold's time is over, None without a promise."""
+        return self.asked_wall_ms + self.held.promise.held_for_s * 1000 if self.held else None
+
     def attempt(self, no: int) -> Attempt:
         """Return attempt `no`."""
         return next(one for one in self.attempts if one.no == no)
@@ -142,7 +154,7 @@ class Sale(msgspec.Struct, frozen=True):
         Either clock past is past. A clock set back cannot lengthen it, since the other one goes
         on; after a restart the steady clock says nothing, so the hold counts as over.
         """
-        if self.held is None or boot != self.boot:
+        until_ms = self.held_until_ms
+        if until_ms is None or boot != self.boot:
             return True
-        held_ms = self.held.promise.held_for_s * 1000
-        return wall_ms >= self.asked_wall_ms + held_ms or steady_ms >= self.asked_steady_ms + held_ms
+        return wall_ms >= until_ms or steady_ms >= self.asked_steady_ms + until_ms - self.asked_wall_ms

@@ -9,23 +9,40 @@ from typing import Annotated
 
 import typer
 
+from terminal_agent.emulators.alipay_faults import KNOWN as ALIPAY_KNOWN
+from terminal_agent.emulators.alipay_signing import KeysUnusable as AlipayKeysUnusable
 from terminal_agent.emulators.books import BooksUnusable
 from terminal_agent.emulators.faults import KNOWN, FaultRefused
 from terminal_agent.emulators.host_faults import KNOWN as HOST_KNOWN
+from terminal_agent.emulators.run_alipay import Settings as AlipaySettings
+from terminal_agent.emulators.run_alipay import run_alipay
 from terminal_agent.emulators.run_host import Settings as HostSettings
 from terminal_agent.emulators.run_host import run_host
-from terminal_agent.emulators.run_terminal import Settings, run_terminal
+from terminal_agent.emulators.run_line_terminal import Settings as LineSettings
+from terminal_agent.emulators.run_line_terminal import run_line_terminal
+from terminal_agent.emulators.run_network import NETWORK_KINDS, run_network
+from terminal_agent.emulators.run_terminal import SERIAL_KINDS, Settings, run_terminal
+from terminal_agent.emulators.run_unionpay import Settings as UnionPaySettings
+from terminal_agent.emulators.run_unionpay import run_unionpay
 from terminal_agent.emulators.run_wechat import Settings as WechatSettings
 from terminal_agent.emulators.run_wechat import run_wechat
+from terminal_agent.emulators.unionpay_faults import KNOWN as UNIONPAY_KNOWN
+from terminal_agent.emulators.unionpay_signing import KeysUnusable as UnionPayKeysUnusable
 from terminal_agent.emulators.wechat_faults import KNOWN as WECHAT_KNOWN
 from terminal_agent.emulators.wechat_signing import KeysUnusable
 
 _TERMINAL_NO = re.compile(r"EMU[0-9A-Z]{5}", re.ASCII)
 _MERCHANT_NO = re.compile(r"[0-9A-Z]{15}", re.ASCII)
 _MCHID = re.compile(r"EMU[0-9A-Z]{1,29}", re.ASCII)
+_UNIONPAY_NO = re.compile(r"EMU[0-9A-Z]{12}", re.ASCII)
 _APPID = re.compile(r"[0-9A-Za-z]{8,32}", re.ASCII)
 _TMK = re.compile(r"[0-9A-Fa-f]{32}", re.ASCII)
 _TRAINING_TMK = "0123456789ABCDEFFEDCBA9876543210"
+_ADDRESS = re.compile(r"([0-9A-Za-z.-]+):([1-9][0-9]{0,4})", re.ASCII)
+_LOOPBACK = re.compile(r"127\.0\.0\.1:[0-9]{1,5}", re.ASCII)
+_KINDS = (*SERIAL_KINDS, *NETWORK_KINDS)
+_APP_ID = re.compile(r"EMU[0-9]{13}", re.ASCII)
+_ACCOUNT = re.compile(r"EMU[0-9]{6,29}", re.ASCII)
 _USAGE_ERROR = 2
 
 app = typer.Typer(
@@ -43,7 +60,7 @@ def emulate() -> None:
 
 @app.command("terminal")
 def terminal(
-    link: Annotated[Path, typer.Option(help="Where the serial port shall stand; the agent opens this path.")],
+    link: Annotated[Path, typer.Option(help="Path of the serial port; on the network, 127.0.0.1:PORT.")],
     books: Annotated[Path, typer.Option(help="The acquirer's books, one JSON line per transaction.")],
     control: Annotated[int, typer.Option(min=0, max=65_535, help="Port of the control address; 0: any.")] = 0,
     terminal_no: Annotated[str, typer.Option(help="Eight characters that begin with EMU.")] = "EMU00001",
@@ -56,8 +73,9 @@ def terminal(
         ),
     ] = None,
     transcript: Annotated[Path | None, typer.Option(help="Write every byte here, as JSON lines.")] = None,
+    kind: Annotated[str, typer.Option(help=f"How it speaks: {', '.join(_KINDS)}.")] = "allinpay",
 ) -> None:
-    """Be a card terminal and its acquirer on a pseudo serial port.
+    """Be a card terminal and its acquirer on a pseudo serial port, or on the network.
 
     Prints one JSON line when it is ready and ends on SIGTERM or Ctrl-C. Example:
 
@@ -72,11 +90,19 @@ def terminal(
         raise typer.BadParameter("eight characters that begin with EMU", param_hint="--terminal-no")
     if _MERCHANT_NO.fullmatch(merchant_no) is None:
         raise typer.BadParameter("fifteen digits or capital letters", param_hint="--merchant-no")
-    settings = Settings(link, books, control, terminal_no, merchant_no, work_ms, fault or [], transcript)
+    if kind not in _KINDS:
+        raise typer.BadParameter(f"one of {', '.join(_KINDS)}", param_hint="--kind")
+    known = NETWORK_KINDS[kind][1] if kind in NETWORK_KINDS else KNOWN
+    if kind in NETWORK_KINDS and _LOOPBACK.fullmatch(str(link)) is None:
+        raise typer.BadParameter('write it as in "127.0.0.1:4000", port 0: any', param_hint="--link")
+    settings = Settings(
+        link, books, control, terminal_no, merchant_no, work_ms, fault or [], transcript, kind
+    )
+    run = run_network if kind in NETWORK_KINDS else run_terminal
     try:
-        run_terminal(settings)
+        run(settings)
     except FaultRefused as refusal:
-        raise typer.BadParameter(f"{refusal}. Known: {', '.join(KNOWN)}", param_hint="--fault") from None
+        raise typer.BadParameter(f"{refusal}. Known: {', '.join(known)}", param_hint="--fault") from None
     except (BooksUnusable, OSError) as trouble:
         typer.echo(f"The emulator cannot go on: {trouble}", err=True)
         raise typer.Exit(_USAGE_ERROR if isinstance(trouble, BooksUnusable) else 1) from None
@@ -159,6 +185,133 @@ def wechat(
             f"{refusal}. Known: {', '.join(WECHAT_KNOWN)}", param_hint="--fault"
         ) from None
     except (BooksUnusable, KeysUnusable, OSError) as trouble:
+        typer.echo(f"The emulator cannot go on: {trouble}", err=True)
+        raise typer.Exit(1 if isinstance(trouble, OSError) else _USAGE_ERROR) from None
+
+
+@app.command("line-terminal")
+def line_terminal(
+    acquirer: Annotated[str, typer.Option(help="Host and port that it calls: an agent's, or a host's.")],
+    control: Annotated[int, typer.Option(min=0, max=65_535, help="Port of the control address; 0: any.")] = 0,
+    terminal_no: Annotated[str, typer.Option(help="Eight characters that begin with EMU.")] = "EMU00001",
+    wait_ms: Annotated[
+        int, typer.Option(min=1, max=600_000, help="How long it waits for its host.")
+    ] = 60_000,
+) -> None:
+    """Be a card terminal that calls its acquirer itself, for a line that passes through an agent.
+
+    Prints one JSON line when it is ready and ends on SIGTERM or Ctrl-C. Example:
+
+        terminal-agent emulate line-terminal --acquirer 127.0.0.1:9101
+
+    While it runs, its control address takes what a person would key in, and answers with the slip: POST
+    /sale {"fen": 85000}, /void {"trace": "000001"}, /refund, /reverse; POST /noise {"hex": "00ff"}, /drop,
+    /settle; GET /slips.
+    """
+    address = _ADDRESS.fullmatch(acquirer)
+    if address is None or int(address[2]) > 65_535:
+        raise typer.BadParameter("host and port, as in 127.0.0.1:9101", param_hint="--acquirer")
+    if _TERMINAL_NO.fullmatch(terminal_no) is None:
+        raise typer.BadParameter("eight characters that begin with EMU", param_hint="--terminal-no")
+    try:
+        run_line_terminal(LineSettings((address[1], int(address[2])), control, terminal_no, wait_ms))
+    except OSError as trouble:
+        typer.echo(f"The emulator cannot go on: {trouble}", err=True)
+        raise typer.Exit(1) from None
+
+
+@app.command("alipay")
+def alipay(
+    books: Annotated[Path, typer.Option(help="Alipay's books, one JSON line per event.")],
+    keys: Annotated[Path, typer.Option(help="Folder of both sides' keys, made at the first start.")],
+    port: Annotated[
+        int, typer.Option(min=0, max=65_535, help="Port of the gateway on this host; 0: any.")
+    ] = 0,
+    control: Annotated[int, typer.Option(min=0, max=65_535, help="Port of the control address; 0: any.")] = 0,
+    app_id: Annotated[str, typer.Option(help="The application: EMU and 13 digits.")] = "EMU0000000000001",
+    account: Annotated[
+        str, typer.Option(help="The merchant's account in bills: EMU and digits.")
+    ] = "EMU20880000000156",
+    certificates: Annotated[bool, typer.Option(help="Sign under certificates, not under bare keys.")] = False,
+    password_ms: Annotated[
+        int, typer.Option(min=0, max=600_000, help="How long a password takes, asked over 1000 yuan.")
+    ] = 3000,
+    download_ms: Annotated[
+        int, typer.Option(min=1, max=600_000, help="How long the address of a bill lives.")
+    ] = 30_000,
+    fault: Annotated[
+        list[str] | None,
+        typer.Option(
+            help=f"Go wrong at the next request: NAME or NAME:key=value,... Known: {', '.join(ALIPAY_KNOWN)}"
+        ),
+    ] = None,
+) -> None:
+    """Be Alipay's gateway (RSA2, payment codes) for one application, on plain http on this host.
+
+    Prints one JSON line when it is ready, with addresses and keys, and ends on SIGTERM or Ctrl-C. Example:
+
+        terminal-agent emulate alipay --books /tmp/alipay.jsonl --keys /tmp/alipay-keys --fault lost_answer
+
+    While it runs, its control address takes POST, GET and DELETE /faults, GET /books and
+    GET /file?date=2026-01-31, the trade bill of a day.
+    """
+    if _APP_ID.fullmatch(app_id) is None:
+        raise typer.BadParameter("EMU and 13 digits", param_hint="--app-id")
+    if _ACCOUNT.fullmatch(account) is None:
+        raise typer.BadParameter("EMU and 6 to 29 digits", param_hint="--account")
+    settings = AlipaySettings(
+        port, books, keys, control, app_id, account, certificates, password_ms, download_ms, fault or []
+    )
+    try:
+        run_alipay(settings)
+    except FaultRefused as refusal:
+        raise typer.BadParameter(
+            f"{refusal}. Known: {', '.join(ALIPAY_KNOWN)}", param_hint="--fault"
+        ) from None
+    except (BooksUnusable, AlipayKeysUnusable, OSError) as trouble:
+        typer.echo(f"The emulator cannot go on: {trouble}", err=True)
+        raise typer.Exit(1 if isinstance(trouble, OSError) else _USAGE_ERROR) from None
+
+
+@app.command("unionpay")
+def unionpay(
+    books: Annotated[Path, typer.Option(help="UnionPay's books, one JSON line per event.")],
+    keys: Annotated[Path, typer.Option(help="Folder of both sides' certificates, made at the first start.")],
+    port: Annotated[int, typer.Option(min=0, max=65_535, help="Port of the interface here; 0: any.")] = 0,
+    control: Annotated[int, typer.Option(min=0, max=65_535, help="Port of the control address; 0: any.")] = 0,
+    mer_id: Annotated[str, typer.Option(help="The merchant's 15 characters, beginning with EMU.")] = (
+        "EMU000000000001"
+    ),
+    password_ms: Annotated[
+        int, typer.Option(min=0, max=600_000, help="How long a password takes, asked over 1000 yuan.")
+    ] = 3000,
+    fault: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Go wrong at the next request: NAME or NAME:key=value,... "
+            f"Known: {', '.join(UNIONPAY_KNOWN)}"
+        ),
+    ] = None,
+) -> None:
+    """Be UnionPay QR (online interface 5.1.0) for one merchant, on plain http on this host.
+
+    Prints one JSON line when it is ready, with addresses and keys, and ends on SIGTERM or Ctrl-C. Example:
+
+        terminal-agent emulate unionpay --books /tmp/unionpay.jsonl --keys /tmp/unionpay --fault lost_answer
+
+    While it runs, its control address takes POST, GET and DELETE /faults, GET /books, POST /scan, POST
+    /settle, POST /certificate and GET /file?date=2026-01-31, the settlement files of a day.
+    """
+    if _UNIONPAY_NO.fullmatch(mer_id) is None:
+        raise typer.BadParameter("15 capital letters and digits that begin with EMU", param_hint="--mer-id")
+    settings = UnionPaySettings(port, books, keys, control, mer_id, password_ms, fault or [])
+    try:
+        run_unionpay(settings)
+    except FaultRefused as refusal:
+        raise typer.BadParameter(
+            f"{refusal}. Known: {', '.join(UNIONPAY_KNOWN)}", param_hint="--fault"
+        ) from None
+    except (BooksUnusable, UnionPayKeysUnusable, OSError) as trouble:
         typer.echo(f"The emulator cannot go on: {trouble}", err=True)
         raise typer.Exit(1 if isinstance(trouble, OSError) else _USAGE_ERROR) from None
 

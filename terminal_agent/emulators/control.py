@@ -35,6 +35,14 @@ class Text:
     type: str
 
 
+@dataclass(frozen=True, slots=True)
+class File:
+    """An answer that is no JSON and no text: a file in its own bytes."""
+
+    content: bytes
+    type: str
+
+
 class PatientServer(ThreadingHTTPServer):
     """Takes it without a word when who has asked dies before the answer: here that is what is tested."""
 
@@ -47,7 +55,8 @@ class PatientServer(ThreadingHTTPServer):
 class Control:
     """Serves `routes`, by method and path, until closed. `known` are the faults that it can arm.
 
-    A route gets the body of a POST, or the query of a GET as texts; it returns what becomes JSON, or `Text`.
+    A route gets the body of a POST, or the query of a GET as texts; it returns what becomes JSON,
+    or `Text` or `File`.
     """
 
     def __init__(self, port: int, routes: Mapping[tuple[str, str], Route], known: Collection[str]) -> None:
@@ -73,6 +82,14 @@ def read_unplug(body: Body) -> int:
     if set(body) - {"ms"} or type(ms) is not int or not 1 <= ms <= _MOST_UNPLUGGED_MS:
         raise BodyRefused(f'write {{"ms": 500}}, a whole number up to {_MOST_UNPLUGGED_MS}')
     return ms
+
+
+def read_text(body: Body, name: str) -> str:
+    """Return the one text that a body has."""
+    text = body.get(name)
+    if set(body) != {name} or not isinstance(text, str):
+        raise BodyRefused(f'write {{"{name}": "..."}}')
+    return text
 
 
 def read_nothing(body: Body) -> None:
@@ -127,6 +144,8 @@ def _handler_of(
         def _answer(self, status: int, content: object) -> None:
             if isinstance(content, Text):
                 body, content_type = content.content.encode(), content.type
+            elif isinstance(content, File):
+                body, content_type = content.content, content.type
             else:
                 body, content_type = json.dumps(content).encode() + b"\n", "application/json"
             self.send_response(status)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-from terminal_agent.emulators import wire
+from terminal_agent.emulators.wire import TAGGED, Wire
 
 ACK_WAIT_S = 2.0
 SENDS = 3
@@ -35,8 +35,9 @@ class Parcel:
 class Delivery:
     """Sends one parcel after the other, each until it is acknowledged or given up."""
 
-    def __init__(self, write: Callable[[bytes], None], later: Later) -> None:
+    def __init__(self, write: Callable[[bytes], None], later: Later, spoken: Wire = TAGGED) -> None:
         self._write = write
+        self._spoken = spoken
         self._later = later
         self._waiting: list[Parcel] = []
         self._round = 0
@@ -73,7 +74,7 @@ class Delivery:
             return
         parcel = self._waiting[0]
         parcel.sent += 1
-        frame = wire.wrap(parcel.middle, spoil_check=parcel.sent <= parcel.spoiled_sends)
+        frame = self._spoken.wrap(parcel.middle, parcel.sent <= parcel.spoiled_sends)
         taken_s = 0.0
         if parcel.noisy:
             self._write(_NOISE_AFTER_ACK)

@@ -120,6 +120,11 @@ class Struck:
     def __contains__(self, name: str) -> bool:
         return name in self._options
 
+    @property
+    def names(self) -> frozenset[str]:
+        """What they are called."""
+        return frozenset(self._options)
+
     def number(self, name: str, option: str) -> int:
         """Return a number option of fault `name`, 0 when that fault does not strike."""
         return int(self._options[name][option]) if name in self._options else 0

@@ -3,7 +3,7 @@
 import json
 import signal
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -12,11 +12,15 @@ from typing import IO
 from terminal_agent.emulators.acquirer_file import read_date, settlement_file
 from terminal_agent.emulators.books import Books
 from terminal_agent.emulators.control import Body, Control, Route, Text, read_nothing, read_unplug
-from terminal_agent.emulators.faults import KNOWN, Faults, read_wish
+from terminal_agent.emulators.faults import KNOWN, Faults, Kind, read_wish
 from terminal_agent.emulators.loop import Loop
 from terminal_agent.emulators.pty_link import PtyLink
 from terminal_agent.emulators.terminal import Terminal
-from terminal_agent.emulators.wire import Listener
+from terminal_agent.emulators.wire import TAGGED, Hears, Wire
+from terminal_agent.emulators.wire_separated import CHECKED, SEPARATED
+
+SERIAL_KINDS: Mapping[str, Wire] = {"allinpay": TAGGED, "separated": SEPARATED, "separated_7f": CHECKED}
+"""Ways of writing on a serial line, by the name on the command line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,16 +35,17 @@ class Settings:
     work_ms: int
     faults: Sequence[str]
     transcript: Path | None
+    kind: str = "allinpay"
 
 
 class Line:
     """The terminal's end of the cable, with its transcript."""
 
-    def __init__(self, link: PtyLink, loop: Loop, transcript: IO[str] | None) -> None:
+    def __init__(self, link: PtyLink, loop: Loop, transcript: IO[str] | None, listener: Hears) -> None:
         self._link = link
         self._loop = loop
         self._transcript = transcript
-        self._listener = Listener()
+        self._listener = listener
 
     def write(self, data: bytes) -> None:
         """Send to the till."""
@@ -81,7 +86,8 @@ def run_terminal(settings: Settings) -> None:
         loop = Loop()
         stack.callback(loop.close)
         link = PtyLink(settings.link)
-        line = Line(link, loop, transcript)
+        spoken = SERIAL_KINDS[settings.kind]
+        line = Line(link, loop, transcript, spoken.new_listener())
         terminal = Terminal(
             settings.terminal_no,
             settings.merchant_no,
@@ -91,25 +97,34 @@ def run_terminal(settings: Settings) -> None:
             line,
             loop.later,
             settings.work_ms / 1000,
+            spoken,
         )
 
         def hear() -> None:
             for kind, middle in line.read():
                 terminal.hear(kind, middle)
 
-        control = Control(settings.control_port, _routes(loop, faults, books, line), KNOWN)
+        control = Control(settings.control_port, routes(loop, faults, books, line.unplug_for, KNOWN), KNOWN)
         stack.callback(control.close)
-        stack.enter_context(_stopped_by_signals(loop))
+        stack.enter_context(stopped_by_signals(loop))
         stack.callback(link.unplug)
         link.plug_in()
         print(json.dumps({"ready": True, "control": control.address, "link": str(settings.link)}), flush=True)
         loop.run(link, hear)
 
 
-def _routes(loop: Loop, faults: Faults, books: Books, line: Line) -> dict[tuple[str, str], Route]:
+def routes(
+    loop: Loop,
+    faults: Faults,
+    books: Books,
+    unplug_for: Callable[[float], None],
+    known: Mapping[str, Kind],
+) -> dict[tuple[str, str], Route]:
+    """Return what the control address of an emulated terminal answers."""
+
     def show_faults(_: Body) -> object:
-        known = {name: kind.does for name, kind in KNOWN.items()}
-        return {"faults": loop.ask(faults.show), "known": known}
+        does = {name: kind.does for name, kind in known.items()}
+        return {"faults": loop.ask(faults.show), "known": does}
 
     def arm(body: Body) -> object:
         loop.ask(lambda: faults.arm(body))
@@ -128,7 +143,7 @@ def _routes(loop: Loop, faults: Faults, books: Books, line: Line) -> dict[tuple[
 
     def unplug(body: Body) -> object:
         ms = read_unplug(body)
-        loop.ask(lambda: line.unplug_for(ms / 1000))
+        loop.ask(lambda: unplug_for(ms / 1000))
         return {"unplugged_ms": ms}
 
     def settle(body: Body) -> object:
@@ -148,7 +163,8 @@ def _routes(loop: Loop, faults: Faults, books: Books, line: Line) -> dict[tuple[
 
 
 @contextmanager
-def _stopped_by_signals(loop: Loop) -> Iterator[None]:
+def stopped_by_signals(loop: Loop) -> Iterator[None]:
+    """Let SIGTERM and SIGINT stop the loop."""
     chosen = (signal.SIGTERM, signal.SIGINT)
     before = [signal.signal(one, lambda *_: loop.stop()) for one in chosen]
     try:

@@ -5,17 +5,19 @@ import signal
 import threading
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 from terminal_agent.emulators.acquirer_file import read_date
-from terminal_agent.emulators.control import Body, Control, Route, Text
+from terminal_agent.emulators.control import Body, BodyRefused, Control, Route, Text, read_text
+from terminal_agent.emulators.control_routes import shared_routes
 from terminal_agent.emulators.faults import Faults, read_wish
 from terminal_agent.emulators.wechat_bill import empty_bill, trade_bill
 from terminal_agent.emulators.wechat_books import WechatBooks
 from terminal_agent.emulators.wechat_faults import KNOWN, QUESTIONS, TARGETS
 from terminal_agent.emulators.wechat_http import WechatServer
 from terminal_agent.emulators.wechat_orders import Orders, Waits
+from terminal_agent.emulators.wechat_shown import ScanRefused, ShownOrders
 from terminal_agent.emulators.wechat_signing import open_keys
 
 
@@ -47,9 +49,12 @@ def run_wechat(settings: Settings) -> None:
         orders = Orders(
             settings.appid, settings.mchid, books, Waits(settings.password_ms, settings.refund_ms)
         )
-        server = WechatServer(settings.port, settings.appid, settings.mchid, keys, books, orders, faults)
+        shown = ShownOrders(orders, books)
+        server = WechatServer(
+            settings.port, settings.appid, settings.mchid, keys, books, orders, shown, faults
+        )
         stack.callback(server.close)
-        control = Control(settings.control_port, _routes(settings, server, faults, books), KNOWN)
+        control = Control(settings.control_port, _routes(settings, server, faults, books, shown), KNOWN)
         stack.callback(control.close)
         for one in (signal.SIGTERM, signal.SIGINT):
             signal.signal(one, lambda *_: stopped.set())
@@ -69,22 +74,14 @@ def run_wechat(settings: Settings) -> None:
 
 
 def _routes(
-    settings: Settings, server: WechatServer, faults: Faults, books: WechatBooks
+    settings: Settings, server: WechatServer, faults: Faults, books: WechatBooks, shown: ShownOrders
 ) -> dict[tuple[str, str], Route]:
-    def show_faults(_: Body) -> object:
-        known = {name: kind.does for name, kind in KNOWN.items()}
-        return {"faults": server.alone(faults.show), "known": known}
-
-    def arm(body: Body) -> object:
-        server.alone(lambda: faults.arm(body))
-        return {"faults": server.alone(faults.show)}
-
-    def clear(_: Body) -> object:
-        server.alone(faults.clear)
-        return {"faults": []}
-
-    def show_books(_: Body) -> object:
-        return server.alone(lambda: [asdict(one) for one in books.lines])
+    def scan(body: Body) -> object:
+        code = read_text(body, "code")
+        try:
+            return server.alone(lambda: shown.scan(code))
+        except ScanRefused as refusal:
+            raise BodyRefused(str(refusal)) from None
 
     def show_file(query: Body) -> object:
         day = read_date(query)
@@ -92,9 +89,7 @@ def _routes(
         return Text((bill or empty_bill()).decode(), "text/csv; charset=utf-8")
 
     return {
-        ("GET", "/faults"): show_faults,
-        ("POST", "/faults"): arm,
-        ("DELETE", "/faults"): clear,
-        ("GET", "/books"): show_books,
+        **shared_routes(KNOWN, server, faults, lambda: books.lines),
+        ("POST", "/scan"): scan,
         ("GET", "/file"): show_file,
     }

@@ -9,10 +9,10 @@ import re
 import signal
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
 from typing import Protocol
 
 from terminal_agent.emulators import answers, wire
+from terminal_agent.emulators.acquirer import Transaction, book
 from terminal_agent.emulators.books import Books, Line
 from terminal_agent.emulators.delivery import Delivery, Later, Parcel
 from terminal_agent.emulators.faults import Faults, Struck
@@ -46,26 +46,6 @@ class Cable(Protocol):
         """Pull the cable, and push it back in after so long."""
 
 
-@dataclass(slots=True)
-class Transaction:
-    """One request for money, from its first frame to its line in the books."""
-
-    type: int
-    fen: int
-    nonce: str
-    order: str
-    orig_trace: str
-    orig_rrn: str
-    orig_mmdd: str
-    struck: Struck
-    frames_heard: int = 0
-    begun: bool = False
-    key: tuple[int, str] = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.key = (self.type, self.nonce)
-
-
 class Terminal:
     """A card terminal with its acquirer behind it."""
 
@@ -79,6 +59,7 @@ class Terminal:
         cable: Cable,
         later: Later,
         work_s: float,
+        spoken: wire.Wire = wire.TAGGED,
     ) -> None:
         self._own = (terminal_no, merchant_no)
         self._books = books
@@ -87,7 +68,8 @@ class Terminal:
         self._cable = cable
         self._later = later
         self._work_s = work_s
-        self._delivery = Delivery(write, later)
+        self._spoken = spoken
+        self._delivery = Delivery(write, later, spoken)
         self._current: Transaction | None = None
         self._leaking: tuple[int, str] | None = None  # which line leaks clear data, and in which form
 
@@ -98,13 +80,13 @@ class Terminal:
         elif kind == "nak":
             self._delivery.heard_nak()
         elif kind == "bad":
-            self._write(wire.NOT_UNDERSTOOD)
+            self._write(self._spoken.not_understood)
         else:
             self._hear_request(middle)
 
     def _hear_request(self, middle: bytes) -> None:
         try:
-            fields = wire.split(middle)
+            fields = self._spoken.split(middle)
         except wire.Unreadable:
             self._refuse(0, {})
             return
@@ -117,13 +99,13 @@ class Terminal:
             self._refuse(type_, fields)
 
     def _refuse(self, type_: int, fields: wire.Fields, code: str = answers.FORMAT_CODE) -> None:
-        self._write(wire.ACKNOWLEDGED)
+        self._write(self._spoken.acknowledged)
         nonce, order = fields.get(wire.NONCE, b""), fields.get(wire.ORDER, b"")
         self._say(answers.short_answer(type_, code, nonce, order, *self._own))
 
     def _tell_last(self) -> None:
         self._delivery.drop()
-        self._write(wire.ACKNOWLEDGED)
+        self._write(self._spoken.acknowledged)
         if "silent_query" in self._faults.strike("query"):
             return
         working = self._current
@@ -142,7 +124,7 @@ class Terminal:
         last = self._books.last
         if last is not None and (last.type, last.nonce) == key:
             # The till did not hear our ACK: it gets another one, and nothing is done twice.
-            self._write(wire.ACKNOWLEDGED)
+            self._write(self._spoken.acknowledged)
             return
         current = self._current
         if current is not None and current.begun and current.key != key:
@@ -170,12 +152,12 @@ class Terminal:
             # The till is gone before it could know that we are here: nothing was begun.
             self._current = None
         elif current.frames_heard <= struck.number("nak", "n"):
-            self._write(wire.NOT_UNDERSTOOD)
+            self._write(self._spoken.not_understood)
         elif current.frames_heard <= struck.number("no_ack", "frames"):
             if struck.flag("no_ack", "charged"):
                 self._begin(current)
         else:
-            self._write(wire.ACKNOWLEDGED)
+            self._write(self._spoken.acknowledged)
             self._begin(current)
 
     def _begin(self, current: Transaction) -> None:
@@ -192,12 +174,12 @@ class Terminal:
         reports = struck.number("progress", "n")
         every_s = struck.number("progress", "every_ms") / 1000
         for no in range(1, reports + 1):
-            self._later(no * every_s, lambda: self._say(answers.progress_report(current.nonce.encode())))
+            self._later(no * every_s, lambda: self._report_progress(current))
         self._later(reports * every_s + self._work_s, lambda: self._finish(current))
 
     def _finish(self, current: Transaction) -> None:
         before = self._books.last
-        line = self._book(current)
+        line = book(self._books, current)
         struck = current.struck
         self._current = None
         self._kill_at("after_approval", struck)
@@ -207,54 +189,6 @@ class Terminal:
             return
         parcels = self._answer_parcels(line, before, struck)
         self._later(struck.number("late_answer", "ms") / 1000, lambda: self._delivery.deliver(*parcels))
-
-    def _book(self, current: Transaction) -> Line:
-        if current.type == wire.SALE:
-            return self._book_sale(current)
-        return self._book_void(current) if current.type == wire.VOID else self._book_refund(current)
-
-    def _book_sale(self, current: Transaction) -> Line:
-        fen, code, charged = _outcome(current)
-        kind = "sale" if charged else "declined"
-        return self._books.write(kind, wire.SALE, fen, current.order, current.nonce, code)
-
-    def _book_refund(self, current: Transaction) -> Line:
-        fen, code, done = _outcome(current)
-        sale = self._books.find_original(current.orig_trace, current.orig_rrn, current.orig_mmdd)
-        if sale is None:
-            code, done = "25", False
-        elif self._books.is_refunded(current.order):
-            code, done = "94", False
-        elif self._books.given_back(sale) + fen > sale.fen:
-            code, done = "64", False
-        return self._books.write(
-            "refund" if done else "declined",
-            wire.REFUND,
-            fen,
-            current.order.removesuffix("R") if sale is None else sale.pay_ref,
-            current.nonce,
-            code,
-            orig_trace=current.orig_trace,
-            refund_no=current.order,
-        )
-
-    def _book_void(self, current: Transaction) -> Line:
-        struck = current.struck
-        sale = self._books.find_sale(current.orig_trace)
-        code, done = "00", True
-        if sale is None:
-            code, done = "25", False
-        elif self._books.given_back(sale):
-            code, done = "12", False
-        elif "void_declined" in struck or "declined" in struck:
-            code, done = struck.word("void_declined", "code") or struck.word("declined", "code"), False
-        elif "unclear_code" in struck:
-            code, done = struck.word("unclear_code", "code"), struck.flag("unclear_code", "charged")
-        fen = 0 if sale is None else sale.fen
-        kind = "void" if done else "declined"
-        return self._books.write(
-            kind, wire.VOID, fen, current.order, current.nonce, code, orig_trace=current.orig_trace
-        )
 
     def _answer_parcels(self, line: Line, before: Line | None, struck: Struck) -> list[Parcel]:
         fields = answers.answer_to(line)
@@ -269,7 +203,7 @@ class Terminal:
             self._kill_at("after_answer", struck)
 
         own = Parcel(
-            wire.join(fields),
+            self._spoken.join(fields),
             spoiled_sends=struck.number("bad_lrc", "n"),
             pause_s=struck.number("split", "pause_ms") / 1000 if "split" in struck else None,
             noisy="noise" in struck,
@@ -279,12 +213,18 @@ class Terminal:
         if "doubled_answer" in struck:
             parcels.append(Parcel(own.middle))
         if "crossed_answer" in struck:
-            foreign = Parcel(wire.join(answers.answer_to(before or _somebody_elses(line))))
+            foreign = Parcel(self._spoken.join(answers.answer_to(before or _somebody_elses(line))))
             parcels = [foreign, *parcels] if struck.flag("crossed_answer", "then_right") else [foreign]
         return parcels
 
+    def _report_progress(self, current: Transaction) -> None:
+        if self._spoken.at_work is not None:
+            self._write(self._spoken.at_work)
+        else:
+            self._say(answers.progress_report(current.nonce.encode()))
+
     def _say(self, fields: wire.Fields) -> None:
-        self._delivery.deliver(Parcel(wire.join(fields)))
+        self._delivery.deliver(Parcel(self._spoken.join(fields)))
 
     def _kill_at(self, point: str, struck: Struck) -> bool:
         if struck.word("kill", "point") != point:
@@ -300,22 +240,6 @@ def _is_complete(type_: int, fields: wire.Fields) -> bool:
         needed.setdefault(wire.ORDER, _ORDER)
     texts = {tag: fields.get(tag, b"").decode("ascii", "replace") for tag in needed}
     return all(shape.fullmatch(texts[tag]) for tag, shape in needed.items())
-
-
-def _outcome(current: Transaction) -> tuple[int, str, bool]:
-    """Return how many fen, the response code and whether money moves, as amount and faults have it."""
-    struck = current.struck
-    if current.fen == 0:
-        return 0, "13", False
-    if "declined" in struck:
-        return current.fen, struck.word("declined", "code"), False
-    if "unclear_code" in struck:
-        return current.fen, struck.word("unclear_code", "code"), struck.flag("unclear_code", "charged")
-    if "partial" in struck:
-        return max(current.fen // 2, 1), "10", True
-    if "wrong_amount" in struck:
-        return struck.number("wrong_amount", "fen"), "00", True
-    return current.fen, "00", True
 
 
 def _somebody_elses(line: Line) -> Line:

@@ -26,6 +26,7 @@ _OPENID = "oUpF8uMuAJO_M2pxb1Q9zNjWeS6o"  # made up
 def trade_bill(lines: Iterable[Line], day: str, appid: str, mchid: str) -> bytes | None:
     """Return the bill of a day (Shanghai, 2026-01-31), or None when nothing moved on it."""
     lines = list(lines)
+    shown = {one.out_trade_no for one in lines if one.kind == "shown"}
     described = {one.out_trade_no: one.description for one in reversed(lines) if one.description}
     moved = [
         one
@@ -34,7 +35,10 @@ def trade_bill(lines: Iterable[Line], day: str, appid: str, mchid: str) -> bytes
     ]
     if not moved:
         return None
-    rows = [_row(one, appid, mchid, described.get(one.out_trade_no, "")) for one in moved]
+    rows = [
+        _row(one, appid, mchid, described.get(one.out_trade_no, ""), is_shown=one.out_trade_no in shown)
+        for one in moved
+    ]
     paid = sum(one.fen for one in moved if one.kind == "charge")
     back = sum(one.fen for one in moved if one.kind != "charge")
     fees = sum((_fee(one) for one in moved), Decimal())
@@ -52,7 +56,7 @@ def _bill(rows: Iterable[tuple[str, ...]], summary: tuple[str, ...]) -> bytes:
     return ("\ufeff" + "".join(f"{one}\r\n" for one in content)).encode()
 
 
-def _row(line: Line, appid: str, mchid: str, description: str) -> tuple[str, ...]:
+def _row(line: Line, appid: str, mchid: str, description: str, *, is_shown: bool) -> tuple[str, ...]:
     state = {"charge": "SUCCESS", "reversal": "REVOKED", "refund": "REFUND"}[line.kind]
     is_back = line.kind != "charge"
     amount, nothing = _yuan(line.fen), _yuan(0)
@@ -65,7 +69,7 @@ def _row(line: Line, appid: str, mchid: str, description: str) -> tuple[str, ...
         line.transaction_id,
         line.out_trade_no,
         _OPENID,
-        "MICROPAY",
+        "NATIVE" if is_shown else "MICROPAY",
         state,
         "CMB_CREDIT",
         "CNY",

@@ -1,8 +1,8 @@
 """What does the emulated WeChat Pay know of money that moved?
 
 One JSON line per event, on disk before it is answered. Of the kinds, "charge" took money, "reversal" and
-"refund" gave back theirs (`fen`, 0 for a reversal of what was never paid); "paying" and "declined" moved
-none. From this file an emulator that was switched off knows its orders again.
+"refund" gave back theirs (`fen`, 0 for a reversal of what was never paid); "paying", "declined", "shown" and
+"closed" moved none. From this file an emulator that was switched off knows its orders again.
 """
 
 import time
@@ -17,8 +17,9 @@ from terminal_agent.emulators.books import SHANGHAI, BookFile
 class Line:
     """One event of an order. `at` is Shanghai time, the `_ms` are Unix milliseconds, 0 for never.
 
-    `code_hash` names the payment code without telling it. `due_ms` is when the shopper has typed the
-    password (then `then` comes: "charge" or "declined"), `hidden_ms` until when a query finds nothing.
+    `code_hash` names the payment code without telling it, or is the token in a code that is shown. `due_ms`
+    is when the shopper has typed the password (then `then` comes: "charge" or "declined") or a shown order's
+    time is over, `hidden_ms` until when a query finds nothing.
     """
 
     no: int
@@ -38,7 +39,10 @@ class Line:
 
 @dataclass(slots=True)
 class Order:
-    """An order as its lines have left it. `fen` is what was asked, `paid` the charge."""
+    """An order as its lines have left it. `fen` is what was asked, `paid` the charge.
+
+    `is_shown`: it is paid by scanning.
+    """
 
     out_trade_no: str
     state: str
@@ -49,11 +53,19 @@ class Order:
     due_ms: int = 0
     then: str = ""
     hidden_ms: int = 0
+    is_shown: bool = False
     paid: Line | None = None
     refunds: dict[str, Line] = field(default_factory=dict)
 
 
-_STATES = {"charge": "SUCCESS", "paying": "USERPAYING", "declined": "PAYERROR", "reversal": "REVOKED"}
+_STATES = {
+    "charge": "SUCCESS",
+    "paying": "USERPAYING",
+    "declined": "PAYERROR",
+    "reversal": "REVOKED",
+    "shown": "NOTPAY",
+    "closed": "CLOSED",
+}
 
 
 class WechatBooks:
@@ -155,6 +167,7 @@ class WechatBooks:
             order.refunds[line.out_refund_no] = line
             return
         order.state = _STATES[line.kind]
+        order.is_shown = order.is_shown or line.kind == "shown"
         order.due_ms, order.then = line.due_ms, line.then
         order.hidden_ms = max(order.hidden_ms, line.hidden_ms)
         if line.kind == "charge":

@@ -11,7 +11,7 @@ _MOST_MS = 600_000
 
 POINTS = ("request_received", "after_booking", "after_answer")
 QUESTIONS = ("query", "refund_query", "bill")
-TARGETS = ("any", "pay", "reverse", "refund", *QUESTIONS)
+TARGETS = ("any", "pay", "native", "reverse", "close", "refund", *QUESTIONS)
 
 _CODE = Word("NOT_ENOUGH", shape="[A-Z_]{1,32}", described="capital letters and underscores")
 _MS = Number(None, 1, _MOST_MS)
@@ -48,6 +48,7 @@ KNOWN: Mapping[str, Kind] = {
         "done, and for `ms` a query says that there is no such order", on="pay", options={"ms": _MS}
     ),
     "reverse_lost": Kind("confirms the reversal and does not do it", on="reverse"),
+    "close_lost": Kind("confirms that an order is closed and does not close it", on="close"),
     "refund_unknown": Kind(
         "done, answers 500, and for `ms` a query says that there is no such refund",
         on="refund",

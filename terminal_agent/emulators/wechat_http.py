@@ -24,12 +24,13 @@ from terminal_agent.emulators.faults import Faults, Struck
 from terminal_agent.emulators.wechat_bill import trade_bill
 from terminal_agent.emulators.wechat_books import WechatBooks
 from terminal_agent.emulators.wechat_orders import Answer, Json, Orders, problem
+from terminal_agent.emulators.wechat_shown import ShownOrders
 from terminal_agent.emulators.wechat_signing import Keys, doubt_of, sign_answer
 
 _MOST_BYTES = 65_536
 _IDLE_S = 30
 _DOWNLOAD_S = 300
-_ORDER = re.compile(r"/v3/pay/transactions/out-trade-no/([^/]+)(/reverse)?")
+_ORDER = re.compile(r"/v3/pay/transactions/out-trade-no/([^/]+)(?:/(reverse|close))?")
 _REFUND = re.compile(r"/v3/refund/domestic/refunds/([^/]+)")
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 _Result = TypeVar("_Result")
@@ -54,6 +55,7 @@ class WechatServer:
         keys: Keys,
         books: WechatBooks,
         orders: Orders,
+        shown: ShownOrders,
         faults: Faults,
     ) -> None:
         self.mchid = mchid
@@ -61,6 +63,7 @@ class WechatServer:
         self._appid = appid
         self._books = books
         self._orders = orders
+        self._shown = shown
         self._faults = faults
         self._lock = threading.Lock()
         self._downloads: dict[str, tuple[float, bytes]] = {}
@@ -89,10 +92,12 @@ class WechatServer:
         parts = urlsplit(path)
         query = {key: values[-1] for key, values in parse_qs(parts.query).items()}
         if order := _ORDER.fullmatch(parts.path):
-            no, reverses = order[1], order[2] is not None
-            if method == "POST" and reverses:
+            no, undoes = order[1], order[2]
+            if method == "POST" and undoes == "reverse":
                 return Request("reverse", lambda struck: self._orders.reverse(no, body, struck))
-            if method == "GET" and not reverses:
+            if method == "POST" and undoes == "close":
+                return Request("close", lambda struck: self._shown.close(no, body, struck))
+            if method == "GET" and undoes is None:
                 ours = query.get("mchid") == self.mchid
                 return Request("query", lambda _: self._orders.query(no) if ours else _param_error())
         if (refund := _REFUND.fullmatch(parts.path)) and method == "GET":
@@ -100,6 +105,8 @@ class WechatServer:
             return Request("refund_query", lambda _: self._orders.refund_query(refund_no))
         if (method, parts.path) == ("POST", "/v3/pay/transactions/codepay"):
             return Request("pay", lambda struck: self._orders.pay(body, struck))
+        if (method, parts.path) == ("POST", "/v3/pay/transactions/native"):
+            return Request("native", lambda struck: self._shown.make(body, struck))
         if (method, parts.path) == ("POST", "/v3/refund/domestic/refunds"):
             return Request("refund", lambda struck: self._orders.refund(body, struck))
         if (method, parts.path) == ("GET", "/v3/bill/tradebill"):
@@ -194,7 +201,8 @@ def _handler_of(server: WechatServer) -> type[BaseHTTPRequestHandler]:
             _kill_at("after_answer", struck)
 
         def _say(self, answer: Answer, struck: Struck) -> None:
-            body = json.dumps(_spoilt(answer.body, struck), ensure_ascii=False).encode()
+            empty = answer.status == 204
+            body = b"" if empty else json.dumps(_spoilt(answer.body, struck), ensure_ascii=False).encode()
             if "garbage" in struck:
                 body = b'{"trade_state": "SUCC' + b"\xff"
             key = server.keys.stranger if "wrong_key" in struck else server.keys.platform

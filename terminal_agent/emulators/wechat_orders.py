@@ -28,6 +28,7 @@ _AUTH_CODE = re.compile(r"1[0-5][0-9]{16}", re.ASCII)
 _MESSAGES = {
     "AUTH_CODE_INVALID": "每个二维码仅限使用一次，请刷新再试",
     "NOT_ENOUGH": f"余额不足，请联系{MADE_UP_PHONE}",
+    "ORDER_CLOSED": "订单已关闭",
     "ORDER_NOT_EXIST": "订单不存在",
     "ORDER_PAID": "订单已支付",
     "ORDER_REVERSED": "订单已撤销",
@@ -66,15 +67,15 @@ class Orders:
 
     def pay(self, body: Json, struck: Struck) -> Answer:
         """Take money for a new order from the wallet whose code was shown."""
-        order_no, fen, code = _text(body, "out_trade_no"), _fen(body, "total"), _code_of(body)
+        order_no, fen, code = text_of(body, "out_trade_no"), fen_of(body, "total"), _code_of(body)
         well = (
             _ORDER_NO.fullmatch(order_no)
             and fen > 0
             and _AUTH_CODE.fullmatch(code)
-            and _text(body, "description")
-            and _text(_part(body, "scene_info"), "device_ip")
+            and text_of(body, "description")
+            and text_of(_part(body, "scene_info"), "device_ip")
         )
-        if not well or not self._is_ours(body):
+        if not well or not self.is_ours(body):
             return problem(400, "PARAM_ERROR")
         code_hash = hashlib.sha256(code.encode()).hexdigest()[:16]
         known = self._books.order(order_no)
@@ -82,7 +83,7 @@ class Orders:
             return self._pay_again(known, fen, code_hash)
         if self._books.order_of_code(code_hash) is not None:
             return problem(400, "AUTH_CODE_INVALID")
-        description = _text(body, "description")[:40]
+        description = text_of(body, "description")[:40]
         if "declined" in struck:
             self._books.write("declined", order_no, fen, code_hash=code_hash, description=description)
             return problem(403, struck.word("declined", "code"))
@@ -97,7 +98,7 @@ class Orders:
 
     def reverse(self, order_no: str, body: Json, struck: Struck) -> Answer:
         """Undo an order whole. An unknown one is closed before it can be paid."""
-        if not _ORDER_NO.fullmatch(order_no) or not self._is_ours(body):
+        if not _ORDER_NO.fullmatch(order_no) or not self.is_ours(body):
             return problem(400, "PARAM_ERROR")
         if "declined" in struck:
             return problem(400, struck.word("declined", "code"))
@@ -106,6 +107,8 @@ class Orders:
         if "reverse_lost" in struck:
             return confirmed
         state = "" if order is None else order.state
+        if order is not None and order.is_shown:
+            return problem(400, "INVALID_REQUEST")  # closed or refunded, never reversed
         if state == "USERPAYING":
             return problem(400, "USERPAYING")
         if state == "REFUND":
@@ -119,8 +122,8 @@ class Orders:
 
     def refund(self, body: Json, struck: Struck) -> Answer:
         """Give back a part of a paid order, or the whole."""
-        order_no, refund_no = _text(body, "out_trade_no"), _text(body, "out_refund_no")
-        fen, total = _fen(body, "refund"), _fen(body, "total")
+        order_no, refund_no = text_of(body, "out_trade_no"), text_of(body, "out_refund_no")
+        fen, total = fen_of(body, "refund"), fen_of(body, "total")
         if not _REFUND_NO.fullmatch(refund_no) or fen <= 0:
             return problem(400, "PARAM_ERROR")
         if "declined" in struck:
@@ -187,11 +190,11 @@ class Orders:
         return Answer(202 if order.state == "USERPAYING" else 200, self._trade(order))
 
     def _trade(self, order: Order) -> Json:
-        trade = {
+        trade: Json = {
             "appid": self._appid,
             "mchid": self._mchid,
             "out_trade_no": order.out_trade_no,
-            "trade_type": "MICROPAY",
+            "trade_type": "NATIVE" if order.is_shown else "MICROPAY",
             "trade_state": order.state,
             "trade_state_desc": f"{order.state} {MADE_UP_PHONE}",
             "bank_type": "CMB_CREDIT",
@@ -229,8 +232,13 @@ class Orders:
         }
         return {**refund, "success_time": line.at} if done else refund
 
-    def _is_ours(self, body: Json) -> bool:
-        return (body.get("appid"), body.get("mchid")) == (self._appid, self._mchid)
+    def is_ours(self, body: Json) -> bool:
+        """Whether a body names our merchant and its appid."""
+        return body.get("appid") == self._appid and self.is_ours_at_least(body)
+
+    def is_ours_at_least(self, body: Json) -> bool:
+        """Whether a body names our merchant."""
+        return body.get("mchid") == self._mchid
 
 
 def problem(status: int, code: str) -> Answer:
@@ -247,16 +255,18 @@ def _part(body: Json, key: str) -> Json:
     return part if isinstance(part, dict) else {}
 
 
-def _text(body: Json, key: str) -> str:
+def text_of(body: Json, key: str) -> str:
+    """Return a text of a body, empty when there is none."""
     text = body.get(key)
     return text if isinstance(text, str) else ""
 
 
 def _code_of(body: Json) -> str:
-    return _text(_part(body, "payer"), "auth_code")
+    return text_of(_part(body, "payer"), "auth_code")
 
 
-def _fen(body: Json, key: str) -> int:
+def fen_of(body: Json, key: str) -> int:
+    """Return one of a body's amounts in fen, 0 when there is none in CNY."""
     amount = _part(body, "amount")
     fen = amount.get(key)
     return fen if type(fen) is int and amount.get("currency") == "CNY" else 0

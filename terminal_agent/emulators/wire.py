@@ -9,6 +9,9 @@ emulator used the same code, every test would agree with the mistake.
 
 import re
 import struct
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
 
 ACKNOWLEDGED = b"\x06"
 NOT_UNDERSTOOD = b"\x15"
@@ -115,6 +118,29 @@ class Listener:
         self._frame.clear()
         middle = whole[3:-2]
         return ("frame", middle) if whole == wrap(middle) else ("bad", b"")
+
+
+class Hears(Protocol):
+    """What turns bytes into (kind, middle)."""
+
+    def hear(self, received: bytes, at: float) -> list[tuple[str, bytes]]:
+        """Return what `received` at second `at` completes."""
+
+
+@dataclass(frozen=True)
+class Wire:
+    """One way of writing: how fields become a middle and back, and a middle a frame."""
+
+    join: Callable[[Fields], bytes]
+    split: Callable[[bytes], Fields]
+    wrap: Callable[[bytes, bool], bytes]
+    new_listener: Callable[[], Hears]
+    acknowledged: bytes = ACKNOWLEDGED
+    not_understood: bytes = NOT_UNDERSTOOD
+    at_work: bytes | None = None  # the whole of a progress report, where it is no frame
+
+
+TAGGED = Wire(join, split, wrap, Listener)
 
 
 def _two_digits(number: int) -> int:

@@ -4,6 +4,7 @@ The frame is on the disk first. A transaction that fails after that is taken out
 one that was cut off between the two is finished at the next start (`recover.py`).
 """
 
+import contextlib
 import zlib
 
 import msgspec
@@ -11,6 +12,7 @@ import pysqlite3.dbapi2 as sqlite
 
 from terminal_agent.journal import watch
 from terminal_agent.journal.black_box import BlackBox, Frame
+from terminal_agent.journal.watch import Table
 
 
 class JournalDown(Exception):
@@ -41,12 +43,35 @@ class JournalConnection(sqlite.Connection):  # type: ignore[misc]
     box: BlackBox | None = None
     generation, total = 0, 0
     _stuck = False  # a frame that was not committed could not be taken back yet
+    _tables: tuple[Table, ...] = ()
+    _trusted: set[str]
 
     def keep_in(self, box: BlackBox, row: Row) -> None:
         """Write every transaction from now on into `box` too, which is as `row` says."""
         self.box = box
         self.generation, self.total = row.generation, row.total
-        watch.watch(self)
+        self._tables, self._trusted = watch.tables_of(self), set()
+        watch.watch(self, self._tables)
+
+    def trust(self, record_id: str) -> None:
+        """Return when the rows of a sale are what was written; it is looked at once in a process's life.
+
+        Raises JournalDamaged.
+        """
+        if self.box is None or record_id in self._trusted:
+            return
+        if self.in_transaction and watch.is_changing(self, record_id):
+            # Its sum is kept at the commit. What was damaged before stays so, and is found later.
+            return
+        if watch.sum_of_sale(self, self._tables, record_id) != watch.kept_sum(self, record_id):
+            raise JournalDamaged(f"The journal is damaged: sale {record_id} is not what was written. {MEND}")
+        self._trusted.add(record_id)
+
+    def doubt(self) -> None:
+        """Have the next start look at the whole journal."""
+        # Where not even this can be written, the start will find out by itself.
+        with contextlib.suppress(sqlite.Error):
+            self.execute("UPDATE black_box SET doubted = 1")
 
     def commit(self) -> None:
         """Make the transaction durable in black box and database, or leave both as they were and raise."""
@@ -63,6 +88,7 @@ class JournalConnection(sqlite.Connection):  # type: ignore[misc]
         total = watch.add(self.total, by)
         try:
             place = self.box.write(Frame(changes=changes, total=total))
+            watch.keep_sums(self, by)
             write_row(self, Row(self.generation, place.size, place.head, total))
             self.box.sync()
             super().commit()

@@ -18,20 +18,19 @@ from terminal_agent.checkout import entries
 from terminal_agent.checkout.ports import Clock, KeyMacs, KeyReused, Opening
 from terminal_agent.checkout.sale import Held, Sale
 from terminal_agent.checkout.states import OPEN_SALES, SaleState
-from terminal_agent.journal import outbox, read_sale
-from terminal_agent.journal.connection import explained
-from terminal_agent.journal.write_attempt import AttemptMoves
-from terminal_agent.journal.write_return import ReturnMoves
+from terminal_agent.journal import check, outbox, read_sale
+from terminal_agent.journal.connection import JournalConnection, JournalDamaged, explained
+from terminal_agent.journal.write_sighting import SightingMoves
 
 _UNFINISHED = ("NEW", *OPEN_SALES, SaleState.RETURNING)
 
 
-class SqliteJournal(AttemptMoves, ReturnMoves):
+class SqliteJournal(SightingMoves):
     """The journal of one device. See `checkout.ports.Journal` for what each move promises."""
 
     def __init__(
         self,
-        connection: sqlite.Connection,
+        connection: JournalConnection,
         lock: AbstractContextManager[Any],
         clock: Clock,
         boot: str,
@@ -48,8 +47,8 @@ class SqliteJournal(AttemptMoves, ReturnMoves):
         self._device: v1.Enrolled | None = None
 
     @contextmanager
-    def _transaction(self) -> Iterator[sqlite.Connection]:
-        with self._lock, _explained():
+    def _transaction(self) -> Iterator[JournalConnection]:
+        with self._lock, self._explained():
             self._connection.execute("BEGIN IMMEDIATE")
             self._wrote_entry = False
             try:
@@ -65,9 +64,29 @@ class SqliteJournal(AttemptMoves, ReturnMoves):
             self._entry_written()
 
     @contextmanager
-    def _looking(self) -> Iterator[sqlite.Connection]:
-        with self._lock, _explained():
+    def _looking(self) -> Iterator[JournalConnection]:
+        with self._lock, self._explained():
             yield self._connection
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        """Turn a fault of disk or file into JournalDown: what to do, instead of what SQLite calls it."""
+        try:
+            yield
+        except (sqlite.Error, OSError) as wrong:
+            if (meant := explained(wrong)) is None:
+                raise
+            if isinstance(meant, JournalDamaged):
+                self._connection.doubt()
+            raise meant from wrong
+        except JournalDamaged:
+            self._connection.doubt()
+            raise
+
+    def check(self) -> None:
+        """Look at the whole journal, also at what is never used. Raises JournalDamaged."""
+        with self._looking() as db:
+            check.wholly(db)
 
     def shut(self) -> None:
         """Close the journal."""
@@ -90,7 +109,7 @@ class SqliteJournal(AttemptMoves, ReturnMoves):
                 (msgspec.json.encode(enrolled).decode(), centre_url),
             )
 
-    def _append(self, db: sqlite.Connection, entry: v1.Entry) -> None:
+    def _append(self, db: JournalConnection, entry: v1.Entry) -> None:
         if self._device is None:
             row = db.execute("SELECT enrolled FROM device").fetchone()
             self._device = msgspec.json.decode(row[0], type=v1.Enrolled)
@@ -237,6 +256,11 @@ class SqliteJournal(AttemptMoves, ReturnMoves):
         with self._looking() as db:
             return outbox.waiting(db, most)
 
+    def depth(self) -> int:
+        """Return how many entries are not acknowledged."""
+        with self._looking() as db:
+            return outbox.depth(db)
+
     def acknowledged_since(self, since_ms: int) -> int:
         """Return how many entries made since an instant are acknowledged."""
         with self._looking() as db:
@@ -259,7 +283,7 @@ class SqliteJournal(AttemptMoves, ReturnMoves):
 
     # Parts of a move.
 
-    def _by_key(self, db: sqlite.Connection, key: KeyMacs) -> Sale | None:
+    def _by_key(self, db: JournalConnection, key: KeyMacs) -> Sale | None:
         row = db.execute(
             "SELECT body_mac, record_id FROM idempotency_key WHERE key_mac = ?", (key.key,)
         ).fetchone()
@@ -269,37 +293,26 @@ class SqliteJournal(AttemptMoves, ReturnMoves):
             raise KeyReused
         return read_sale.must(db, row[1])
 
-    def _keep_key(self, db: sqlite.Connection, key: KeyMacs, record_id: str) -> None:
+    def _keep_key(self, db: JournalConnection, key: KeyMacs, record_id: str) -> None:
         db.execute("INSERT INTO idempotency_key VALUES (?, ?, ?)", (key.key, key.body, record_id))
 
-    def _binding(self, db: sqlite.Connection, sale: Sale) -> Sale | None:
+    def _binding(self, db: JournalConnection, sale: Sale) -> Sale | None:
         qualification = read_sale.qualification_of(db, sale.record_id)
         return read_sale.binding(db, sale.request.item.serial_no, qualification)
 
-    def _refuse_as_same(self, db: sqlite.Connection, record_id: str, same_as: str) -> None:
+    def _refuse_as_same(self, db: JournalConnection, record_id: str, same_as: str) -> None:
         db.execute(
             "UPDATE sale SET state = 'REFUSED', reasons = ?, same_as = ? "
             "WHERE record_id = ? AND state = 'NEW'",
             (_json((Refusal.SALE_ALREADY_OPEN,)), same_as, record_id),
         )
 
-    def _close(self, db: sqlite.Connection, sale: Sale, why: str, reasons: tuple[Refusal, ...] = ()) -> None:
+    def _close(self, db: JournalConnection, sale: Sale, why: str, reasons: tuple[Refusal, ...] = ()) -> None:
         self._append(db, entries.closed_entry(sale, why, self._clock.wall_ms()))
         db.execute(
             "UPDATE sale SET state = 'CLOSING', why = ?, reasons = ? WHERE record_id = ?",
             (why, _json(reasons or sale.reasons), sale.record_id),
         )
-
-
-@contextmanager
-def _explained() -> Iterator[None]:
-    """Turn a fault of disk or file into JournalDown: what to do, instead of what SQLite calls it."""
-    try:
-        yield
-    except (sqlite.Error, OSError) as wrong:
-        if (meant := explained(wrong)) is None:
-            raise
-        raise meant from wrong
 
 
 def _json(value: object) -> str:

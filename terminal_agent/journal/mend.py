@@ -9,8 +9,13 @@ from pathlib import Path
 import msgspec
 
 from terminal_agent import system
-from terminal_agent.journal import black_box, recover
-from terminal_agent.journal.connection import JournalDamaged, JournalDown, row_of
+from terminal_agent.journal import black_box, check, recover
+from terminal_agent.journal.connection import (
+    JournalConnection,
+    JournalDamaged,
+    JournalDown,
+    row_of,
+)
 from terminal_agent.journal.open import open_journal
 
 
@@ -32,7 +37,7 @@ def look(journal: Path) -> Looked:
     if not journal.exists() and not black_box.generations_of(journal):
         raise JournalDown(f"There is no journal at {journal}. Run `terminal-agent enrol CODE`")
     try:
-        database = open_journal(journal)
+        database = _open_whole(journal)
     except JournalDamaged as wrong:
         folded = recover.fold(journal)
         return Looked(str(wrong), _said_of(folded), 0 if folded is None else len(folded.rows))
@@ -73,6 +78,17 @@ def mend(journal: Path) -> Looked:
     new.replace(journal)
     system.sync_folder(journal.parent)
     return look(journal)
+
+
+def _open_whole(journal: Path) -> JournalConnection:
+    """Open a journal and look at all of it."""
+    database = open_journal(journal)
+    try:
+        check.wholly(database)
+    except JournalDown:
+        database.close()
+        raise
+    return database
 
 
 def _begin_anew(journal: Path) -> None:

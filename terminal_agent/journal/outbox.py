@@ -5,12 +5,14 @@ report. Nothing is ever taken out: an acknowledged entry is marked with its sign
 """
 
 from collections.abc import Iterable
+from typing import Any
 
 import msgspec
 import pysqlite3.dbapi2 as sqlite
 
 from subsidy.wire import v1
 from subsidy.wire.chain import GENESIS, entry_hash
+from terminal_agent.journal.connection import JournalConnection
 
 # The centre takes a mebibyte. In an upload a body takes 16 bytes for 9, a stated hold a hundred.
 _MOST_BODY_BYTES = 300 << 10
@@ -75,14 +77,19 @@ def append(connection: sqlite.Connection, device: str, epoch: int, entry: v1.Ent
     )
 
 
-def waiting(connection: sqlite.Connection, most: int) -> tuple[Waiting, ...]:
+def waiting(connection: JournalConnection, most: int) -> tuple[Waiting, ...]:
     """Return the oldest entries that are not acknowledged."""
     found = connection.execute(
         "SELECT seq, record_id, kind, prev, hash, body, made_ms FROM outbox "
         "WHERE answer IS NULL ORDER BY seq LIMIT ?",
         (most,),
     )
-    return tuple(Waiting(*row) for row in found)
+    return tuple(_trusted(connection, row) for row in found)
+
+
+def depth(connection: sqlite.Connection) -> int:
+    """Return how many entries are not acknowledged."""
+    return int(connection.execute("SELECT count(*) FROM outbox WHERE answer IS NULL").fetchone()[0])
 
 
 def acknowledged_since(connection: sqlite.Connection, since_ms: int) -> int:
@@ -101,17 +108,17 @@ def wait_again(connection: sqlite.Connection, since_ms: int) -> None:
     connection.execute("UPDATE outbox SET answer = NULL, ack = NULL WHERE made_ms >= ?", (since_ms,))
 
 
-def close_waiting(connection: sqlite.Connection, record_id: str) -> Waiting | None:
+def close_waiting(connection: JournalConnection, record_id: str) -> Waiting | None:
     """Return the `closed` entry of a sale when it is not acknowledged."""
     row = connection.execute(
         "SELECT seq, record_id, kind, prev, hash, body, made_ms FROM outbox "
         "WHERE record_id = ? AND kind = 'closed' AND answer IS NULL",
         (record_id,),
     ).fetchone()
-    return Waiting(*row) if row else None
+    return _trusted(connection, row) if row else None
 
 
-def cut_batch(connection: sqlite.Connection, most: int) -> Batch:
+def cut_batch(connection: JournalConnection, most: int) -> Batch:
     """Number an upload and cut its entries and statement from one state of the journal.
 
     A hold is open from the moment its number exists until its `paid` or `closed` entry is
@@ -130,6 +137,12 @@ def cut_batch(connection: sqlite.Connection, most: int) -> Batch:
     )
 
 
+def _trusted(connection: JournalConnection, row: tuple[Any, ...]) -> Waiting:
+    found = Waiting(*row)
+    connection.trust(found.record_id)
+    return found
+
+
 def _that_fit(entries: tuple[Waiting, ...]) -> tuple[Waiting, ...]:
     """Return as many entries, from the oldest on, as an upload has room for; one in any case."""
     room = _MOST_BODY_BYTES
@@ -142,10 +155,11 @@ def _that_fit(entries: tuple[Waiting, ...]) -> tuple[Waiting, ...]:
 
 def _statement(connection: sqlite.Connection, upload_no: int) -> v1.Statement:
     still_open = connection.execute(
-        "SELECT record_id, hold_no FROM sale WHERE hold_no IS NOT NULL "
-        "AND (state IN ('ASKING', 'HELD', 'PAYING', 'PARKED') OR record_id IN ("
-        "SELECT record_id FROM outbox WHERE answer IS NULL AND kind IN ('paid', 'closed'))) "
-        "ORDER BY hold_no"
+        "SELECT record_id, hold_no FROM ("
+        "SELECT record_id FROM sale WHERE state IN ('ASKING', 'HELD', 'PAYING', 'PARKED') UNION "
+        "SELECT record_id FROM outbox WHERE answer IS NULL AND kind IN ('paid', 'closed')) "
+        "CROSS JOIN sale USING (record_id) WHERE hold_no IS NOT NULL ORDER BY hold_no LIMIT ?",
+        (_MOST_STATED + 1,),
     ).fetchall()
     upto = number(connection, "hold_no")
     stated = connection.execute("SELECT value FROM counter WHERE name = 'stated_hold_no'").fetchone()

@@ -8,6 +8,7 @@ import pysqlite3.dbapi2 as sqlite
 from subsidy.records.payment import Evidence
 from terminal_agent.checkout.goods_return import Goods, LateAnswer, Return, Wish
 from terminal_agent.checkout.states import ReturnState
+from terminal_agent.journal.connection import JournalConnection
 from terminal_agent.journal.outbox import Waiting
 
 _COLUMNS = (
@@ -52,7 +53,7 @@ def open_on(db: sqlite.Connection, terminal_no: str) -> list[str]:
     return [row[0] for row in found]
 
 
-def moved_in_batch(db: sqlite.Connection, terminal_no: str, batch: str) -> tuple[int, int, int, int]:
+def moved_in_batch(db: JournalConnection, terminal_no: str, batch: str) -> tuple[int, int, int, int]:
     """Return (fen, count) of the sales of a terminal's batch that stood, and (fen, count) of what went back.
 
     By what the terminal said of each: one of which nothing was ever heard has no batch.
@@ -71,7 +72,7 @@ def moved_in_batch(db: sqlite.Connection, terminal_no: str, batch: str) -> tuple
     return sold[0], sold[1], back[0], back[1]
 
 
-def entry_waiting(db: sqlite.Connection, record_id: str) -> Waiting | None:
+def entry_waiting(db: JournalConnection, record_id: str) -> Waiting | None:
     """Return the `returning` entry of a sale's last return when it is not acknowledged."""
     row = db.execute(
         "SELECT seq, outbox.record_id, kind, prev, hash, body, made_ms FROM outbox "
@@ -79,7 +80,10 @@ def entry_waiting(db: sqlite.Connection, record_id: str) -> Waiting | None:
         "WHERE outbox.record_id = ? AND answer IS NULL ORDER BY seq DESC LIMIT 1",
         (record_id,),
     ).fetchone()
-    return Waiting(*row) if row else None
+    if row is None:
+        return None
+    db.trust(record_id)
+    return Waiting(*row)
 
 
 def _return(row: tuple[Any, ...]) -> Return:

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgspec
-import pysqlite3.dbapi2 as sqlite
 
 from subsidy.policy.model import Tender
 from subsidy.policy.refusals import Refusal
@@ -14,6 +13,7 @@ from subsidy.wire import v1
 from terminal_agent.checkout.sale import FOUND_LATE_MS, Attempt, Held, Request, Sale
 from terminal_agent.checkout.states import OPEN_ATTEMPTS, OPEN_SALES, AttemptState, SaleState
 from terminal_agent.journal import read_return
+from terminal_agent.journal.connection import JournalConnection
 
 _COLUMNS = (
     "record_id, state, request, reasons, same_as, hold_no, asked_wall_ms, asked_steady_ms, boot, held, stop, "
@@ -26,20 +26,20 @@ _ATTEMPT_COLUMNS = (
 _OPEN = ", ".join(f"'{state.value}'" for state in OPEN_SALES)
 
 
-def one(db: sqlite.Connection, record_id: str) -> Sale | None:
+def one(db: JournalConnection, record_id: str) -> Sale | None:
     """Return a sale, or None."""
     found = _select(db, "record_id = ?", (record_id,))
     return found[0] if found else None
 
 
-def must(db: sqlite.Connection, record_id: str) -> Sale:
+def must(db: JournalConnection, record_id: str) -> Sale:
     """Return a sale that exists."""
     sale = one(db, record_id)
     assert sale is not None, f"no sale {record_id}"
     return sale
 
 
-def of_till(db: sqlite.Connection, till_no: str) -> list[Sale]:
+def of_till(db: JournalConnection, till_no: str) -> list[Sale]:
     """Return the open sales of a till, its returns and those that it owes an answer about, oldest first."""
     is_open = f"state IN ('NEW', 'RETURNING', {_OPEN})"
     owes_answer = (
@@ -52,12 +52,12 @@ def of_till(db: sqlite.Connection, till_no: str) -> list[Sale]:
     return _select(db, condition, (till_no, till_no))
 
 
-def in_states(db: sqlite.Connection, states: Sequence[str]) -> list[Sale]:
+def in_states(db: JournalConnection, states: Sequence[str]) -> list[Sale]:
     """Return the sales in any of `states`, oldest first."""
     return _select(db, f"state IN ({', '.join('?' for _ in states)})", tuple(states))
 
 
-def open_attempts(db: sqlite.Connection, terminal_no: str) -> list[tuple[str, int]]:
+def open_attempts(db: JournalConnection, terminal_no: str) -> list[tuple[str, int]]:
     """Return (record_id, number) of the open attempts on a terminal, oldest first."""
     states = ", ".join(f"'{state.value}'" for state in OPEN_ATTEMPTS)
     found = db.execute(
@@ -68,7 +68,7 @@ def open_attempts(db: sqlite.Connection, terminal_no: str) -> list[tuple[str, in
     return [(row[0], row[1]) for row in found]
 
 
-def links_in_use(db: sqlite.Connection) -> set[str]:
+def links_in_use(db: JournalConnection) -> set[str]:
     """Return the links that money may still move on: an attempt is open there, or a refund is."""
     states = ", ".join(f"'{state.value}'" for state in OPEN_ATTEMPTS)
     found = db.execute(
@@ -79,7 +79,7 @@ def links_in_use(db: sqlite.Connection) -> set[str]:
     return {row[0] for row in found}
 
 
-def binding(db: sqlite.Connection, serial_no: str | None, qualification: str) -> Sale | None:
+def binding(db: JournalConnection, serial_no: str | None, qualification: str) -> Sale | None:
     """Return the sale that binds an item or qualification: open, or this serial number's while it is sold."""
     found = _select(
         db,
@@ -90,7 +90,7 @@ def binding(db: sqlite.Connection, serial_no: str | None, qualification: str) ->
     return found[0] if found else None
 
 
-def closing_of(db: sqlite.Connection, serial_no: str | None, qualification: str) -> list[str]:
+def closing_of(db: JournalConnection, serial_no: str | None, qualification: str) -> list[str]:
     """Return the ids of the sales of an item or qualification that are CLOSING."""
     found = db.execute(
         "SELECT record_id FROM sale WHERE (serial_no = ? OR qualification = ?) AND state = 'CLOSING'",
@@ -99,13 +99,13 @@ def closing_of(db: sqlite.Connection, serial_no: str | None, qualification: str)
     return [row[0] for row in found]
 
 
-def qualification_of(db: sqlite.Connection, record_id: str) -> str:
+def qualification_of(db: JournalConnection, record_id: str) -> str:
     """Return the MAC of the qualification code of a sale."""
     row = db.execute("SELECT qualification FROM sale WHERE record_id = ?", (record_id,)).fetchone()
     return str(row[0])
 
 
-def refused_since(db: sqlite.Connection, since_ms: int) -> list[tuple[int, Refusal]]:
+def refused_since(db: JournalConnection, since_ms: int) -> list[tuple[int, Refusal]]:
     """Return when each sale refused since then was opened, and its headline."""
     found = db.execute(
         "SELECT opened_ms, json_extract(reasons, '$[0]') FROM sale "
@@ -115,7 +115,7 @@ def refused_since(db: sqlite.Connection, since_ms: int) -> list[tuple[int, Refus
     return [(row[0], Refusal(row[1])) for row in found]
 
 
-def numbers(db: sqlite.Connection) -> dict[str, int]:
+def numbers(db: JournalConnection) -> dict[str, int]:
     """Return how many entries wait, when the oldest was made, how many sales are parked or come back."""
     depth, oldest = db.execute("SELECT count(*), min(made_ms) FROM outbox WHERE answer IS NULL").fetchone()
     parked = db.execute("SELECT count(*) FROM sale WHERE state = 'PARKED'").fetchone()[0]
@@ -130,7 +130,7 @@ def numbers(db: sqlite.Connection) -> dict[str, int]:
     }
 
 
-def insert(db: sqlite.Connection, sale: Sale, qualification: str) -> None:
+def insert(db: JournalConnection, sale: Sale, qualification: str) -> None:
     """Store a NEW sale."""
     assert sale.state is SaleState.NEW
     db.execute(
@@ -154,7 +154,7 @@ def held_of(sealed: Sealed) -> Held:
     return Held(sealed, msgspec.json.decode(sealed.payload_bytes(), type=v1.Promise))
 
 
-def _select(db: sqlite.Connection, condition: str, values: tuple[Any, ...]) -> list[Sale]:
+def _select(db: JournalConnection, condition: str, values: tuple[Any, ...]) -> list[Sale]:
     found = db.execute(
         f"SELECT {_COLUMNS} FROM sale WHERE {condition} ORDER BY opened_ms, record_id",  # noqa: S608
         values,
@@ -162,7 +162,8 @@ def _select(db: sqlite.Connection, condition: str, values: tuple[Any, ...]) -> l
     return [_sale(db, row) for row in found]
 
 
-def _sale(db: sqlite.Connection, row: tuple[Any, ...]) -> Sale:
+def _sale(db: JournalConnection, row: tuple[Any, ...]) -> Sale:
+    db.trust(row[0])
     attempts = db.execute(
         f"SELECT {_ATTEMPT_COLUMNS} FROM attempt WHERE record_id = ? ORDER BY no",  # noqa: S608
         (row[0],),

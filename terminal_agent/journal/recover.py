@@ -44,7 +44,7 @@ class Folded(msgspec.Struct, frozen=True):
 def settle(db: JournalConnection, journal: Path) -> BlackBox | None:
     """Bring the database to where its black box is, and return that; None when one has to be begun.
 
-    Raises JournalDamaged when the rows are not what was written.
+    Raises JournalDamaged.
     """
     row = row_of(db)
     if row is None:
@@ -53,8 +53,6 @@ def settle(db: JournalConnection, journal: Path) -> BlackBox | None:
         return None
     if row.head is None:
         return None
-    if (found := watch.total_of(db)) != row.total:
-        raise JournalDamaged(f"{journal} is damaged: its rows come to {found}, not {row.total}. {MEND}")
     path = black_box.path_of(journal, row.generation)
     if not path.exists():
         return None
@@ -70,16 +68,21 @@ def settle(db: JournalConnection, journal: Path) -> BlackBox | None:
 
 
 def begin(db: JournalConnection, journal: Path) -> BlackBox:
-    """Begin a new black box with a copy of all rows, and return it."""
+    """Begin a new black box with a copy of all rows, and return it.
+
+    Whoever calls this has looked at all of them.
+    """
     row = row_of(db)
     assert row is not None
-    total = watch.total_of(db)
+    tables = watch.tables_of(db)
+    sums = watch.sums_of(db, tables)
+    total = watch.total_of(db, sums)
     generation = row.generation + 1
     path = black_box.path_of(journal, generation)
     path.unlink(missing_ok=True)
     box = BlackBox(path, Place(0, START))
     box.keep(box.write(Frame(migrations=tuple(one.name for one in migrations.applied(Database(db))))))
-    for table in watch.tables_of(db):
+    for table in tables:
         rows = list[black_box.Change]()
         for image in watch.images(db, table):
             rows.append((table.name, _id_of(image), msgspec.Raw(image)))
@@ -91,6 +94,8 @@ def begin(db: JournalConnection, journal: Path) -> BlackBox:
     box.sync()
     system.sync_folder(path.parent)
     db.execute("BEGIN IMMEDIATE")
+    db.execute("DELETE FROM _kept_sum")
+    watch.keep_sums(db, sums)
     write_row(db, Row(generation, box.at.size, box.at.head, total))
     db.execute("COMMIT")
     for old in black_box.generations_of(journal):
@@ -124,10 +129,14 @@ def make_again(folded: Folded, into: Path) -> None:
         migrations.apply(database, stop_before=later)
         db.execute("BEGIN IMMEDIATE")
         tables = {one.name: one for one in watch.tables_of(db)}
-        watch.put(db, tables, ((what, row, msgspec.Raw(image)) for (what, row), image in folded.rows.items()))
+        rows = ((what, row, msgspec.Raw(image)) for (what, row), image in folded.rows.items())
+        sums = watch.put(db, tables, rows)
+        if watch.keeps_sums(db):
+            watch.keep_sums(db, sums)
         write_row(db, Row(folded.generation, folded.at.size, folded.at.head, folded.total))
         db.execute("COMMIT")
-        if watch.total_of(db) != folded.total or db.execute("PRAGMA foreign_key_check").fetchone():
+        read = watch.sums_of(db, tables.values())
+        if watch.total_of(db, read) != folded.total or db.execute("PRAGMA foreign_key_check").fetchone():
             raise JournalDown(
                 f"{folded.path} does not come to what it says. Keep all files, call the platform"
             )
@@ -160,9 +169,11 @@ def _follow(db: JournalConnection, box: BlackBox, frame: Frame, after: Place) ->
     row = row_of(db)
     assert row is not None
     db.execute("BEGIN IMMEDIATE")
-    watch.put(db, tables, frame.changes)
+    by = watch.put(db, tables, frame.changes)
+    if watch.keeps_sums(db):
+        watch.keep_sums(db, by)
     write_row(db, Row(row.generation, after.size, after.head, frame.total))
-    if watch.total_of(db) != frame.total:
+    if watch.add(row.total, by) != frame.total:
         db.execute("ROLLBACK")
         raise JournalDamaged(f"The black box does not fit the journal. {MEND}")
     db.execute("COMMIT")

@@ -12,6 +12,7 @@ from sqlite_utils.migrations import Migrations
 migrations = Migrations("terminal_agent.journal")
 
 _OPEN_SALES = "('ASKING', 'HELD', 'PAYING', 'PARKED')"
+_OPEN_ATTEMPTS = "('INTENDED', 'UNKNOWN', 'REVERSING', 'GIVING_BACK')"
 
 _SALE_MOVES = (
     "NEW>REFUSED",
@@ -244,3 +245,33 @@ def black_box(database: Database) -> None:
         "size INTEGER NOT NULL, head TEXT, total INTEGER NOT NULL, own INTEGER NOT NULL) STRICT"
     )
     database.execute("INSERT INTO black_box VALUES (1, 0, 0, NULL, 0, ?)", (zlib.crc32(b"0 0 None 0"),))
+
+
+@migrations()
+def what_is_open_by_index(database: Database) -> None:
+    """Let each start, status and upload be answered from what is open, not from all there was."""
+    for statement in (
+        "DROP INDEX outbox_waiting",
+        # With the answer, NULL as it is, so that SQLite does not look for it in the row.
+        "CREATE INDEX outbox_waiting ON outbox (seq, made_ms, answer) WHERE answer IS NULL",
+        "CREATE INDEX outbox_open ON outbox (kind, record_id, answer) WHERE answer IS NULL",
+        "CREATE INDEX outbox_quarantined ON outbox (seq) WHERE answer = 'quarantined'",
+        f"CREATE INDEX attempt_open ON attempt (terminal_no, record_id) WHERE state IN {_OPEN_ATTEMPTS}",
+        "CREATE INDEX hold_of_sale ON sale (record_id, hold_no) WHERE hold_no IS NOT NULL",
+    ):
+        database.execute(statement)
+
+
+@migrations()
+def sums_by_sale(database: Database) -> None:
+    """Keep what the rows of each sale come to, so that a sale is looked at when it is used.
+
+    `_kept_sum` is filled when the next black box is begun. A journal that was found damaged is doubted: its
+    next start looks at all of it.
+    """
+    for statement in (
+        "CREATE TABLE _kept_sum (whose TEXT PRIMARY KEY, total INTEGER NOT NULL) STRICT, WITHOUT ROWID",
+        "CREATE INDEX key_of_record ON idempotency_key (record_id)",
+        "ALTER TABLE black_box ADD COLUMN doubted INTEGER NOT NULL DEFAULT 0",
+    ):
+        database.execute(statement)

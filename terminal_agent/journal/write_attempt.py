@@ -4,7 +4,6 @@ A part of the journal: `SqliteJournal` brings the transaction, the outbox and th
 """
 
 import msgspec
-import pysqlite3.dbapi2 as sqlite
 
 from subsidy import ids
 from subsidy.policy.model import Tender
@@ -15,6 +14,7 @@ from terminal_agent.checkout.ports import KeyMacs
 from terminal_agent.checkout.sale import Attempt, Sale
 from terminal_agent.checkout.states import AttemptState, SaleState
 from terminal_agent.journal import read_sale
+from terminal_agent.journal.connection import JournalConnection
 from terminal_agent.journal.moves import Moves
 
 _ENDED = (AttemptState.PAID, AttemptState.NOT_PAID, AttemptState.GIVEN_BACK)
@@ -154,27 +154,37 @@ class AttemptMoves(Moves):
         """End an attempt without payment, and see what that makes of its sale."""
         with self._transaction() as db:
             sale = read_sale.must(db, record_id)
-            attempt = sale.attempt(no)
-            if attempt.state not in before:
-                return sale
-            now = self._clock.wall_ms()
-            _move(db, sale, attempt, after, evidence, attempt.approved_fen, now)
-            sale = read_sale.must(db, record_id)
-            if sale.paid_attempt is not None:
-                # Its sale was reported with this attempt still open.
-                self._append(db, entries.supplement_entry(sale, sale.attempt(no), now))
-            elif sale.state in (SaleState.PAYING, SaleState.PARKED) and not sale.open_attempts:
-                if sale.stop:
-                    self._close(db, sale, "stopped by the cashier")
-                elif keep_hold:
-                    db.execute("UPDATE sale SET state = 'HELD' WHERE record_id = ?", (record_id,))
-                else:
-                    self._close(db, sale, "the hold's time is over", (Refusal.HOLD_OVER,))
+            if sale.attempt(no).state in before:
+                self._end_unpaid(db, sale, no, after, evidence, keep_hold)
             return read_sale.must(db, record_id)
+
+    def _end_unpaid(
+        self,
+        db: JournalConnection,
+        sale: Sale,
+        no: int,
+        after: AttemptState,
+        evidence: Evidence,
+        keep_hold: bool,
+    ) -> None:
+        attempt = sale.attempt(no)
+        now = self._clock.wall_ms()
+        _move(db, sale, attempt, after, evidence, attempt.approved_fen, now)
+        sale = read_sale.must(db, sale.record_id)
+        if sale.paid_attempt is not None:
+            # Its sale was reported with this attempt still open.
+            self._append(db, entries.supplement_entry(sale, sale.attempt(no), now))
+        elif sale.state in (SaleState.PAYING, SaleState.PARKED) and not sale.open_attempts:
+            if sale.stop:
+                self._close(db, sale, "stopped by the cashier")
+            elif keep_hold:
+                db.execute("UPDATE sale SET state = 'HELD' WHERE record_id = ?", (sale.record_id,))
+            else:
+                self._close(db, sale, "the hold's time is over", (Refusal.HOLD_OVER,))
 
 
 def _insert(
-    db: sqlite.Connection, sale: Sale, tender: Tender, terminal_no: str, operator: str, at_ms: int
+    db: JournalConnection, sale: Sale, tender: Tender, terminal_no: str, operator: str, at_ms: int
 ) -> None:
     """Write the sale's next attempt, INTENDED."""
     no = len(sale.attempts) + 1
@@ -195,7 +205,7 @@ def _insert(
 
 
 def _move(
-    db: sqlite.Connection,
+    db: JournalConnection,
     sale: Sale,
     attempt: Attempt,
     after: AttemptState,

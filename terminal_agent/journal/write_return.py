@@ -4,7 +4,6 @@ A part of the journal: `SqliteJournal` brings the transaction, the outbox and th
 """
 
 import msgspec
-import pysqlite3.dbapi2 as sqlite
 from msgspec.structs import replace
 
 from subsidy import ids
@@ -15,6 +14,7 @@ from terminal_agent.checkout.ports import KeyMacs
 from terminal_agent.checkout.sale import Sale
 from terminal_agent.checkout.states import UNDECIDED_ATTEMPTS, ReturnState, SaleState
 from terminal_agent.journal import outbox, pin_tries, read_return, read_sale
+from terminal_agent.journal.connection import JournalConnection
 from terminal_agent.journal.moves import Moves
 
 _OPEN = (ReturnState.BEGUN, ReturnState.SENDING)
@@ -132,7 +132,7 @@ class ReturnMoves(Moves):
 
     # Parts of a move.
 
-    def _begin(self, db: sqlite.Connection, sale: Sale, wish: Wish) -> None:
+    def _begin(self, db: JournalConnection, sale: Sale, wish: Wish) -> None:
         paid = sale.paid_attempt
         assert paid is not None
         back = Return(
@@ -170,21 +170,23 @@ class ReturnMoves(Moves):
             sale = read_sale.must(db, record_id)
             if sale.state is not SaleState.RETURNING or sale.returns[-1].state not in before:
                 return sale
-            now = self._clock.wall_ms()
-            back = replace(
-                sale.returns[-1],
-                state=after,
-                evidence=evidence if evidence != Evidence() else sale.returns[-1].evidence,
-            )
-            db.execute(
-                "UPDATE goods_return SET state = ?, evidence = ?, ended_ms = ? "
-                "WHERE record_id = ? AND no = ?",
-                (after.value, _json(back.evidence), now, record_id, back.no),
-            )
-            to = SaleState.RETURNED if after is ReturnState.REFUNDED else SaleState.PAID
-            db.execute("UPDATE sale SET state = ? WHERE record_id = ?", (to.value, record_id))
-            self._append(db, entries.returned_entry(sale, back, now))
+            self._end_one(db, sale, after, evidence)
             return read_sale.must(db, record_id)
+
+    def _end_one(self, db: JournalConnection, sale: Sale, after: ReturnState, evidence: Evidence) -> None:
+        now = self._clock.wall_ms()
+        back = replace(
+            sale.returns[-1],
+            state=after,
+            evidence=evidence if evidence != Evidence() else sale.returns[-1].evidence,
+        )
+        db.execute(
+            "UPDATE goods_return SET state = ?, evidence = ?, ended_ms = ? WHERE record_id = ? AND no = ?",
+            (after.value, _json(back.evidence), now, sale.record_id, back.no),
+        )
+        to = SaleState.RETURNED if after is ReturnState.REFUNDED else SaleState.PAID
+        db.execute("UPDATE sale SET state = ? WHERE record_id = ?", (to.value, sale.record_id))
+        self._append(db, entries.returned_entry(sale, back, now))
 
 
 def _json(value: object) -> str:

@@ -51,7 +51,7 @@ class Uploader:
     def run(self) -> None:
         """Send everything that waits, or the statement alone when it is due; stop at the first failure."""
         while True:
-            waiting = self._journal.numbers()["depth"]
+            waiting = self._journal.depth()
             if waiting == 0 and not self._statement_is_due():
                 return
             try:
@@ -62,7 +62,7 @@ class Uploader:
             except CentreDenied as wrong:
                 self._log("upload.denied", waiting=waiting, why=str(wrong))
                 return
-            if self._journal.numbers()["depth"] in (0, waiting):
+            if self._journal.depth() in (0, waiting):
                 return  # all acknowledged; or none was, and asking again at once would not help
 
     def _statement_is_due(self) -> bool:

@@ -1,134 +1,21 @@
-"""Which drivers are there, and how does a configured terminal become a way to take money?
+"""Which drivers are there, by the name that stands in the shop's configuration?
 
-A driver is one row of `DRIVERS`: the name that stands in the shop's configuration, and a function that reads
-a profile for it.
+A driver is one row: its name, and a function that makes a terminal of its port and its profile.
 """
 
-import re
-from collections.abc import Callable, Mapping
-from functools import partial
-from pathlib import Path
-from typing import Protocol, runtime_checkable
+from collections.abc import Mapping
 
-import msgspec
-
-from catalog_sync.packs import read_text
-from subsidy.strict.yaml_text import FileError
-from terminal_agent.checkout.ports import Clock, Payment
-from terminal_agent.iso8583.codec import Codec
-from terminal_agent.iso8583.dialect import Dialect, read_dialect
-from terminal_agent.terminals import profile as stx_lrc
-from terminal_agent.terminals.direct import profile as direct
-from terminal_agent.terminals.direct.driver import DirectTerminal
-from terminal_agent.terminals.direct.line import LineProfile, dial, trusting
-from terminal_agent.terminals.direct.session import Session
-from terminal_agent.terminals.direct.training_pinpad import TrainingPinpad
-from terminal_agent.terminals.link_serial import open_serial
-from terminal_agent.terminals.serial_ecr import DrivenTerminal
-
-
-class Terminal(Protocol):
-    """A card terminal as the shop has configured it."""
-
-    @property
-    def port(self) -> str:
-        """Where it is, in the words of the configuration."""
-
-    def payment(self, clock: Clock) -> Payment:
-        """Return the way to take money at it. Opens no line yet, and never fails."""
-
-
-class SerialTerminal(msgspec.Struct, frozen=True):
-    """A terminal that is driven over a serial line by an STX/LEN/ETX/LRC profile."""
-
-    port: str
-    profile: stx_lrc.Profile
-
-    def payment(self, clock: Clock) -> Payment:
-        """Return the way to take money at it."""
-        return DrivenTerminal(self.profile, partial(open_serial, self.port, self.profile.line), clock)
-
-
-@runtime_checkable
-class Numbered(Protocol):
-    """A terminal whose profile names its number: it must be the one in the shop's configuration."""
-
-    @property
-    def number(self) -> str:
-        """Which terminal it is to its acquirer."""
-
-    @property
-    def for_training_only(self) -> bool:
-        """Whether it may be used only where no money moves."""
-
-
-class HostTerminal(msgspec.Struct, frozen=True):
-    """A terminal that we are ourselves to its acquirer's host, over ISO 8583."""
-
-    port: str
-    address: tuple[str, int]
-    profile: direct.Profile
-    dialect: Dialect
-    line: LineProfile
-    memory: Path
-
-    @property
-    def number(self) -> str:
-        """Which terminal it is to its acquirer."""
-        return self.profile.terminal_no
-
-    @property
-    def for_training_only(self) -> bool:
-        """Whether it may be used only where no money moves."""
-        return self.profile.pinpad == direct.TRAINING
-
-    def payment(self, clock: Clock) -> Payment:
-        """Return the way to take money at it."""
-        pinpad = TrainingPinpad(self.memory, self.dialect.mac)
-        line = partial(dial, self.address, self.line)
-        session = Session(self.profile, Codec(self.dialect), pinpad, line, clock)
-        return DirectTerminal(self.profile, session, pinpad, clock)
-
-
-ReadTerminal = Callable[[str, str, str], Terminal]
-"""Make a terminal of (port, text of the profile, name of the profile's file). Raises FileError."""
-
-
-def _stx_lrc(port: str, text: str, file_name: str) -> Terminal:
-    return SerialTerminal(port, stx_lrc.read_profile(text, file_name))
-
-
-def _iso8583_direct(port: str, text: str, file_name: str) -> Terminal:
-    profile = direct.read_profile(text, file_name)
-    folder = Path(file_name).parent
-    dialect_file = folder / profile.dialect
-    tls = None
-    if profile.authorities:
-        try:
-            tls = trusting(read_text(folder / profile.authorities))
-        except ValueError as wrong:
-            place = str(folder / profile.authorities)
-            raise FileError(place, 1, "", str(wrong), "Write certificates in PEM form") from None
-    return HostTerminal(
-        port=port,
-        address=_address(port, file_name),
-        profile=profile,
-        dialect=read_dialect(read_text(dialect_file), str(dialect_file)),
-        line=LineProfile(profile.connect_s, tls, profile.server_name),
-        memory=folder / profile.memory,
-    )
-
-
-def _address(port: str, file_name: str) -> tuple[str, int]:
-    host, _, number = port.rpartition(":")
-    if not host or not re.fullmatch(r"[1-9][0-9]{0,4}", number, re.ASCII) or int(number) > 65_535:
-        raise FileError(
-            file_name, 1, "port", f"{port!r} is no host and port", 'Write it as in "10.0.0.1:8583"'
-        )
-    return host, int(number)
-
+from terminal_agent.terminals import nexo_profile, nexo_terminal, serial_terminal
+from terminal_agent.terminals import profile as serial_profile
+from terminal_agent.terminals.direct import profile as direct_profile
+from terminal_agent.terminals.direct import terminal as direct
+from terminal_agent.terminals.relay import profile as relay_profile
+from terminal_agent.terminals.relay import terminal as relay
+from terminal_agent.terminals.terminal import ReadTerminal
 
 DRIVERS: Mapping[str, ReadTerminal] = {
-    stx_lrc.FAMILY: _stx_lrc,
-    direct.FAMILY: _iso8583_direct,
+    **dict.fromkeys(serial_profile.FAMILIES, serial_terminal.read),
+    nexo_profile.FAMILY: nexo_terminal.read,
+    direct_profile.FAMILY: direct.read,
+    relay_profile.FAMILY: relay.read,
 }

@@ -11,12 +11,10 @@ import msgspec
 
 from terminal_agent.checkout.ports import Clock
 from terminal_agent.terminals import framing
+from terminal_agent.terminals.dialect import TAGGED, Dialect
 from terminal_agent.terminals.framing import Decoder, Event, Frame, FramingFault, Heard
 from terminal_agent.terminals.profile import Manners
 from terminal_agent.terminals.read_answer import PROGRESS, Said, read_answer
-
-_ACK = bytes((framing.ACK,))
-_NAK = bytes((framing.NAK,))
 
 
 class LinkFault(Exception):
@@ -53,11 +51,14 @@ class Wanted(msgspec.Struct, frozen=True):
 class Conversation:
     """One opening of the line: requests and answers, one at a time."""
 
-    def __init__(self, link: Link, clock: Clock, manners: Manners) -> None:
+    def __init__(self, link: Link, clock: Clock, manners: Manners, dialect: Dialect = TAGGED) -> None:
         self._link = link
         self._clock = clock
         self._manners = manners
-        self._decoder = Decoder()
+        self._dialect = dialect
+        self._ack = dialect.rules.signal(framing.ACK)
+        self._nak = dialect.rules.signal(framing.NAK)
+        self._decoder = Decoder(dialect.rules)
         self._damaged = 0
 
     def ask(self, request: bytes, wanted: Wanted, wait_s: float, cap_s: float) -> Said | None:
@@ -69,12 +70,14 @@ class Conversation:
         start = self._clock.steady_ms()
         cap = start + _ms(cap_s)
         self._damaged = 0
-        heard = self._hand_over(framing.frame(request))
+        heard = self._hand_over(framing.frame(request, self._dialect.rules))
         if heard is None:
             return None
         until = min(self._clock.steady_ms() + _ms(wait_s), cap)
         while True:
             for event in heard:
+                if event is Heard.PROGRESS:
+                    until = min(self._clock.steady_ms() + _ms(wait_s), cap)
                 said = self._receive(event)
                 if said is None:
                     continue
@@ -94,12 +97,16 @@ class Conversation:
         for _ in range(self._manners.sends):
             self._link.write(frame)
             until = self._clock.steady_ms() + _ms(self._manners.ack_wait_s)
+            received = b""
             while (left_ms := until - self._clock.steady_ms()) > 0:
-                received = self._link.read(left_ms / 1000)
-                if received.strip(_NAK):
-                    return self._decoder.feed(received)
-                if received:
+                received += self._link.read(left_ms / 1000)
+                rest = received.replace(self._nak, b"")
+                if not self._nak.startswith(rest):
                     break
+                if received and not rest:
+                    break
+            if received.replace(self._nak, b""):
+                return self._decoder.feed(received)
         return None
 
     def _listen(self, until_ms: int) -> list[Event]:
@@ -114,13 +121,13 @@ class Conversation:
         """Answer what was heard on the line, at once, and return what it says."""
         if isinstance(event, Frame):
             # Also what is not for us: a terminal that gets no ACK sends it again and again.
-            self._link.write(_ACK)
+            self._link.write(self._ack)
             try:
-                return read_answer(event.data)
+                return read_answer(event.data, self._dialect.unpack)
             except FramingFault:
                 return None
         if event is Heard.BROKEN:
-            self._link.write(_NAK)
+            self._link.write(self._nak)
             self._damaged += 1
         return None
 

@@ -2,9 +2,11 @@
 
     STX 02 | LEN, 2 bytes BCD: how many bytes DATA has | DATA | ETX 03 | LRC: XOR of LEN to ETX
 
-DATA is a row of fields: tag (2 bytes, 9Fxx) | length (2 bytes) | value, text in GBK. We write lengths as
-binary, big endian. Terminals of this family write them so or as BCD; what does not tile DATA in the
-first reading is read in the second.
+Some families have no LEN, start the LRC at another value, or end an ACK with a check of its own: `Rules`.
+
+DATA is a row of fields: tag (2 bytes, 9Fxx) | length (2 bytes) | value, text in GBK; fields by position are
+in `separated.py`. We write lengths as binary, big endian. Terminals of this family write them so or as BCD;
+what does not tile DATA in the first reading is read in the second.
 
 Everything here is pure. Nothing raises but `FramingFault`, which never carries what was received:
 a terminal may send a card number where none belongs.
@@ -15,12 +17,15 @@ from enum import StrEnum
 from functools import reduce
 from operator import xor
 
+import msgspec
+
 STX, ETX, ACK, NAK = 0x02, 0x03, 0x06, 0x15
+SOH, EOT = 0x01, 0x04
 
 LARGEST_FRAME = 4096
-_HEADER = 3  # STX and LEN
 _TRAILER = 2  # ETX and LRC
-LARGEST_DATA = LARGEST_FRAME - _HEADER - _TRAILER
+LARGEST_DATA = LARGEST_FRAME - 3 - _TRAILER
+_LONGEST_REPORT = 64
 
 _TAG_FIRST_BYTE = 0x9F
 _FIELD_HEADER = 4  # tag and length
@@ -35,7 +40,48 @@ class Heard(StrEnum):
 
     ACK = "ACK"
     NAK = "NAK"
+    PROGRESS = "PROGRESS"  # the terminal is at work
     BROKEN = "BROKEN"  # a frame that was cut off or fails its check: ask for it again
+
+
+class CheckFrom(StrEnum):
+    """Where the LRC begins."""
+
+    STX = "stx"
+    LENGTH = "length"  # the byte after STX; in a family without LEN the same as DATA
+    DATA = "data"
+
+
+class Rules(msgspec.Struct, frozen=True):
+    """What one family of terminals does in its own way. The defaults are the Allinpay style."""
+
+    has_length: bool = True
+    check_from: CheckFrom = CheckFrom.LENGTH
+    check_start: int = 0
+    check_etx: bool = True
+    checked_ack: bool = False
+    """Whether ACK and NAK are followed by ETX and an LRC of both."""
+    text_progress: bool = False
+    """Whether the terminal reports progress as SOH, text, EOT."""
+
+    @property
+    def header(self) -> int:
+        """How many bytes stand before DATA."""
+        return 3 if self.has_length else 1
+
+    def signal(self, sign: int) -> bytes:
+        """Return an ACK or NAK as it goes over the line."""
+        if not self.checked_ack:
+            return bytes((sign,))
+        return bytes((sign, ETX, check_of(bytes((sign, ETX)), self.check_start)))
+
+    def check(self, framed: bytes | bytearray) -> int:
+        """Return the LRC of what stands from STX to ETX."""
+        skipped = {CheckFrom.STX: 0, CheckFrom.LENGTH: 1, CheckFrom.DATA: self.header}[self.check_from]
+        return check_of(memoryview(framed)[skipped : None if self.check_etx else -1], self.check_start)
+
+
+ALLINPAY = Rules()
 
 
 class Frame:
@@ -55,17 +101,20 @@ Event = Heard | Frame
 _LengthOf = Callable[[bytes], int | None]
 
 
-def check_of(content: bytes | bytearray | memoryview) -> int:
-    """Return the LRC of `content`, which for a frame is everything from LEN to ETX."""
-    return reduce(xor, content, 0)
+def check_of(content: bytes | bytearray | memoryview, start: int = 0) -> int:
+    """Return the LRC of `content`: all its bytes, and `start`, XORed."""
+    return reduce(xor, content, start)
 
 
-def frame(data: bytes) -> bytes:
-    """Return `data` (at most 4091 bytes) as it goes over the line."""
+def frame(data: bytes, rules: Rules = ALLINPAY) -> bytes:
+    """Return `data` (at most 4091 bytes; without LEN no control characters) as it goes over the line."""
     if len(data) > LARGEST_DATA:
         raise FramingFault("more data than a frame can hold")
-    checked = bytes.fromhex(f"{len(data):04d}") + data + bytes((ETX,))
-    return bytes((STX,)) + checked + bytes((check_of(checked),))
+    length = bytes.fromhex(f"{len(data):04d}") if rules.has_length else b""
+    if not rules.has_length and (STX in data or ETX in data):
+        raise FramingFault("a control character in what has no length")
+    framed = bytes((STX,)) + length + data + bytes((ETX,))
+    return framed + bytes((rules.check(framed),))
 
 
 class Decoder:
@@ -76,7 +125,8 @@ class Decoder:
     bytes is not believed. Each byte is looked at a bounded number of times, whatever arrives.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, rules: Rules = ALLINPAY) -> None:
+        self._rules = rules
         self._held = bytearray()  # empty, or begins with an STX whose frame is not all here
         self._doubtful = 0  # so many bytes of `_held` stood in a frame that failed
         self._failed = False  # a frame has failed, and no good one has explained it away
@@ -100,12 +150,20 @@ class Decoder:
         events: list[Event] = []
         at = 0
         while at < len(held):
+            if held[at] == SOH and self._rules.text_progress and at >= self._doubtful:
+                report_end = held.find(EOT, at, at + _LONGEST_REPORT)
+                if report_end < 0 and len(held) < at + _LONGEST_REPORT and not line_is_silent:
+                    break
+                if report_end >= 0:
+                    events.append(Heard.PROGRESS)
+                at = max(report_end, at) + 1
+                continue
             if held[at] != STX:
                 if at >= self._doubtful and held[at] in (ACK, NAK):
                     events.append(Heard.ACK if held[at] == ACK else Heard.NAK)
                 at += 1
                 continue
-            end = _end_of_frame(held, at)
+            end = _end_of_frame(held, at, self._rules)
             if end is None or end > len(held):
                 if not line_is_silent:
                     break
@@ -119,8 +177,9 @@ class Decoder:
             else:
                 # With ETX in its place it was a frame: right or wrong, all of it is used up. This
                 # also keeps the work in proportion to what arrives.
-                good = check_of(held[at + 1 : end - 1]) == held[end - 1]
-                events.append(Frame(bytes(held[at + _HEADER : end - _TRAILER])) if good else Heard.BROKEN)
+                good = self._rules.check(held[at : end - 1]) == held[end - 1]
+                data = bytes(held[at + self._rules.header : end - _TRAILER])
+                events.append(Frame(data) if good else Heard.BROKEN)
                 self._failed = False
                 at = end
         del held[:at]
@@ -135,14 +194,24 @@ class Decoder:
         self._failed = True
 
 
-def _end_of_frame(held: bytearray, at: int) -> int | None:
+def _end_of_frame(held: bytearray, at: int, rules: Rules) -> int | None:
     """Return where the frame that starts at `at` ends; `at` if it is none; None if it is too early to say."""
-    if at + _HEADER > len(held):
+    if not rules.has_length:
+        return _end_of_text(held, at)
+    if at + rules.header > len(held):
         return None
-    size = _bcd(held[at + 1 : at + _HEADER])
+    size = _bcd(held[at + 1 : at + rules.header])
     if size is None or size > LARGEST_DATA:
         return at
-    return at + _HEADER + size + _TRAILER
+    return at + rules.header + size + _TRAILER
+
+
+def _end_of_text(held: bytearray, at: int) -> int | None:
+    """Return the same for a frame that goes as far as its ETX, and may hold no STX."""
+    etx = held.find(ETX, at, at + LARGEST_FRAME)
+    if etx < 0:
+        return None if len(held) < at + LARGEST_FRAME and held.find(STX, at + 1) < 0 else at
+    return at if held.find(STX, at + 1, etx) >= 0 else etx + _TRAILER
 
 
 def _bcd(digits: bytes | bytearray) -> int | None:

@@ -12,8 +12,10 @@ import msgspec
 
 from subsidy.strict import yaml_text
 from terminal_agent.checkout.ports import Clocks
+from terminal_agent.terminals.dialect import TAGGED, Dialect, read_dialect
 
-FAMILY = "stx_lrc"
+FAMILIES = ("serial_ecr", "stx_lrc")
+"""Names of the one family; the second is the older."""
 
 _PARITIES = ("none", "even", "odd")
 _MOST_BAUD = 921_600
@@ -61,6 +63,7 @@ class Profile(msgspec.Struct, frozen=True):
     clocks: Clocks
     codes: Mapping[str, CodeClass]
     unsure_back: frozenset[str]
+    dialect: Dialect = TAGGED
 
     def class_of(self, code: str) -> CodeClass:
         """Return what `code`, which the terminal gave, says. No code at all says nothing clear."""
@@ -75,19 +78,23 @@ class Profile(msgspec.Struct, frozen=True):
 
 def read_profile(text: str, file_name: str) -> Profile:
     """Return the profile that `text` describes, or raise an error with file, line and remedy."""
-    root = yaml_text.read(text, file_name).mapping(required=("family", "line", "exchange", "clocks", "codes"))
-    root["family"].choice((FAMILY,))
+    root = yaml_text.read(text, file_name).mapping(
+        required=("family", "line", "exchange", "clocks", "codes"), optional=("frame", "messages")
+    )
+    root["family"].choice(FAMILIES)
     codes = root["codes"].mapping(required=[*(one.value for one in _NAMED), _UNSURE_BACK])
     return Profile(
-        line=_read_line(root["line"]),
+        line=read_line(root["line"]),
         manners=_read_manners(root["exchange"]),
         clocks=read_clocks(root["clocks"]),
         codes=_read_codes(codes),
         unsure_back=_read_unsure_back(codes),
+        dialect=read_dialect(root.get("frame"), root.get("messages")),
     )
 
 
-def _read_line(node: yaml_text.Node) -> Line:
+def read_line(node: yaml_text.Node) -> Line:
+    """Return how a serial port is set."""
     keys = node.mapping(required=("baud", "parity", "stop_bits"))
     return Line(
         baud=keys["baud"].integer(300, _MOST_BAUD),
@@ -99,21 +106,22 @@ def _read_line(node: yaml_text.Node) -> Line:
 def _read_manners(node: yaml_text.Node) -> Manners:
     keys = node.mapping(required=("ack_wait_ms", "sends", "naks", "gap_ms", "status_wait_ms"))
     return Manners(
-        ack_wait_s=_seconds(keys["ack_wait_ms"]),
+        ack_wait_s=seconds(keys["ack_wait_ms"]),
         sends=keys["sends"].integer(1, 10),
         naks=keys["naks"].integer(1, 10),
-        gap_s=_seconds(keys["gap_ms"]),
-        status_wait_s=_seconds(keys["status_wait_ms"]),
+        gap_s=seconds(keys["gap_ms"]),
+        status_wait_s=seconds(keys["status_wait_ms"]),
     )
 
 
 def read_clocks(node: yaml_text.Node) -> Clocks:
     """Return the clocks of a profile, whole milliseconds there and seconds here. Raises FileError."""
+    """Return the waits of a payment profile, which every driver has. Raises FileError."""
     names = [field.removesuffix("_s") for field in Clocks.__struct_fields__]
     keys = node.mapping(required=[f"{name}_ms" for name in names])
     # A reversal may follow at once; every other wait must be one.
     may_be_nothing = ("reverse_not_before",)
-    waits = {f"{n}_s": _seconds(keys[f"{n}_ms"], least_ms=0 if n in may_be_nothing else 1) for n in names}
+    waits = {f"{n}_s": seconds(keys[f"{n}_ms"], least_ms=0 if n in may_be_nothing else 1) for n in names}
     clocks = Clocks(**waits)
     if clocks.answer_cap_s < clocks.answer_wait_s:
         raise keys["answer_cap_ms"].wrong("shorter than answer_wait_ms", "Write at least as much")
@@ -142,5 +150,6 @@ def _read_code(member: yaml_text.Node) -> str:
     return code
 
 
-def _seconds(node: yaml_text.Node, least_ms: int = 1) -> float:
+def seconds(node: yaml_text.Node, least_ms: int = 1) -> float:
+    """Return whole milliseconds as seconds."""
     return node.integer(least_ms, _AN_HOUR_MS) / 1000

@@ -7,12 +7,15 @@ clear is logged or put into an error.
 
 import re
 import unicodedata
+from collections.abc import Callable
 
 import msgspec
 
 from subsidy.masking import mask_pan, scrub
 from subsidy.records.payment import Evidence
 from terminal_agent.terminals.framing import FramingFault, unpack
+
+_Unpack = Callable[[bytes], dict[int, bytes]]
 
 SALE, VOID, REFUND, PROGRESS, LAST_TRANSACTION = 2, 3, 4, 7, 15
 
@@ -65,7 +68,7 @@ class Said(msgspec.Struct, frozen=True):
     evidence: Evidence
 
 
-def read_answer(data: bytes) -> Said:
+def read_answer(data: bytes, unpack: _Unpack = unpack) -> Said:
     """Return what DATA says, masked. Raises FramingFault when it does not consist of fields."""
     fields = unpack(data)
     kind = fields.get(TYPE, b"")
@@ -87,11 +90,19 @@ def read_answer(data: bytes) -> Said:
             trace=_shaped(fields, TRACE),
             rrn=_shaped(fields, RRN),
             auth=_shaped(fields, AUTH),
-            masked_pan=_masked_pan(fields.get(PAN, b"")),
+            masked_pan=masked_pan(fields.get(PAN, b"")),
             host_date=_shaped(fields, DATE),
             host_time=_shaped(fields, TIME),
         ),
     )
+
+
+def kept_as_sent(tag: int, value: bytes) -> bool:
+    """Whether a field may be written down as it came: it is allowed, and has the shape it should have."""
+    if tag == PAN:
+        return masked_pan(value) == value.decode("ascii", errors="replace")
+    shape = _SHAPES.get(tag)
+    return shape is not None and shape.fullmatch(value.decode("ascii", errors="replace")) is not None
 
 
 def _shaped(fields: dict[int, bytes], tag: int) -> str:
@@ -99,7 +110,8 @@ def _shaped(fields: dict[int, bytes], tag: int) -> str:
     return text if _SHAPES[tag].fullmatch(text) else ""
 
 
-def _masked_pan(value: bytes) -> str:
+def masked_pan(value: bytes) -> str:
+    """Return a card number with first six and last four digits, or nothing when it does not look like one."""
     masked = mask_pan(value.decode("ascii", errors="replace"))
     return masked if _MASKED_PAN.fullmatch(masked) else ""
 

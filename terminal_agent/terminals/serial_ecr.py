@@ -11,7 +11,6 @@ from subsidy.records.payment import Evidence
 from terminal_agent.checkout.ports import Answer, Ask, Back, Clock, Say
 from terminal_agent.terminals import read_answer as tags
 from terminal_agent.terminals.exchange import Conversation, Link, LinkFault, Wanted
-from terminal_agent.terminals.framing import pack
 from terminal_agent.terminals.give_back import UNCLEAR, Step, after_refund, after_void, next_step
 from terminal_agent.terminals.last_transaction import (
     differ,
@@ -72,7 +71,7 @@ class DrivenTerminal:
     def take(self, ask: Ask) -> Answer:
         """Take the amount. This moves money; a frame that may have arrived is never sent again."""
         assert 0 < ask.amount_fen <= _MOST_FEN
-        request = pack(
+        request = self._profile.dialect.pack(
             (
                 (tags.TYPE, bytes((SALE,))),
                 (tags.AMOUNT, f"{ask.amount_fen:012d}".encode("ascii")),
@@ -178,7 +177,7 @@ class DrivenTerminal:
         # The nonce differs from the sale's (no pay_ref has a 0 there) and from one void to the
         # next, so that a terminal which drops repeats does not drop an honest second try.
         nonce = f"0V{after}"
-        request = pack(
+        request = self._profile.dialect.pack(
             (
                 (tags.TYPE, bytes((VOID,))),
                 (tags.OPERATOR, ask.operator[:_LONGEST_OPERATOR].encode("gbk", errors="replace")),
@@ -197,7 +196,7 @@ class DrivenTerminal:
             digits = _DIGITS[digit] + digits
         nonce = f"0R{digits}"
         sale = back.evidence
-        request = pack(
+        request = self._profile.dialect.pack(
             (
                 (tags.TYPE, bytes((REFUND,))),
                 (tags.AMOUNT, f"{back.fen:012d}".encode("ascii")),
@@ -212,7 +211,7 @@ class DrivenTerminal:
         return self._ask_for_money(conversation, request, Wanted(REFUND, nonce, back.refund_no))
 
     def _ask_last(self, conversation: Conversation) -> Said | None:
-        request = pack(((tags.TYPE, bytes((LAST_TRANSACTION,))),))
+        request = self._profile.dialect.pack(((tags.TYPE, bytes((LAST_TRANSACTION,))),))
         return conversation.ask(request, Wanted(LAST_TRANSACTION), self._status_s, self._status_s)
 
     def _ask_for_money(self, conversation: Conversation, request: bytes, wanted: Wanted) -> Said | None:
@@ -246,7 +245,7 @@ class DrivenTerminal:
         return state if sure else CodeClass.UNCLEAR
 
     def _converse(self, link: Link) -> Conversation:
-        return Conversation(link, self._clock, self._profile.manners)
+        return Conversation(link, self._clock, self._profile.manners, self._profile.dialect)
 
     @property
     def _status_s(self) -> float:

@@ -8,7 +8,7 @@ from subsidy.policy.decide import Because
 from subsidy.policy.next_action import NextAction
 from terminal_agent.checkout import slip
 from terminal_agent.checkout.goods_return import Goods, Return
-from terminal_agent.checkout.sale import Sale
+from terminal_agent.checkout.sale import WATCHED, Sale
 from terminal_agent.checkout.states import ReturnState, SaleState
 from terminal_agent.checkout.what_goes_back import GoesBack, what_goes_back
 
@@ -48,7 +48,8 @@ def next_action(sale: Sale) -> NextAction:
         case ReturnState.BEGUN:
             return NextAction.RETURN_AGAIN
         case ReturnState.SENDING:
-            return NextAction.DO_NOT_REFUND_AGAIN
+            by_hand = back.mark == WATCHED
+            return NextAction.VOID_AT_TERMINAL if by_hand else NextAction.DO_NOT_REFUND_AGAIN
         case _:
             return NextAction.TAKE_THE_GOODS_BACK
 

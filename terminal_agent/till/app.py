@@ -14,7 +14,7 @@ from litestar.openapi import OpenAPIConfig
 from subsidy.policy.next_action import NextAction
 from subsidy.problem import MEDIA_TYPE, Problem, of_http_status
 from terminal_agent.journal.connection import JournalDown
-from terminal_agent.till import returns
+from terminal_agent.till import display, returns
 from terminal_agent.till.guard import MOST_BYTES, OnlyFromHere, StrictRequest, plain_query
 from terminal_agent.till.routes import Till, controllers
 
@@ -64,7 +64,7 @@ def build(till: Till, hosts: frozenset[str], log: Log) -> Litestar:
         yield
 
     return Litestar(
-        route_handlers=[*handlers, openapi],
+        route_handlers=[*handlers, display.controller(till), openapi],
         request_class=StrictRequest,
         request_max_body_size=MOST_BYTES,
         guards=[plain_query],

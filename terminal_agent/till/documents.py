@@ -26,10 +26,13 @@ _STATES = {
 }
 
 
-def sale_document(sale: Sale, rules: Sequence[Because] = (), *, already: bool = False) -> dict[str, Any]:
+def sale_document(
+    sale: Sale, rules: Sequence[Because] = (), *, already: bool = False, code: str | None = None
+) -> dict[str, Any]:
     """Return the sale as it stands now. `already` says that another sale was asked for.
 
-    `rules` are those its subsidy was granted by, as far as they are known here.
+    `rules` are those its subsidy was granted by, as far as they are known here; `code` is what the shopper is
+    to scan now.
     """
     prices = sale.request.prices
     amounts = sale.held.promise.amounts if sale.held else None
@@ -50,6 +53,7 @@ def sale_document(sale: Sale, rules: Sequence[Because] = (), *, already: bool = 
         "next_action": action,
         "next_action_text": {"zh": action.zh, "en": action.en},
         "attempts": [_attempt(one) for one in sale.attempts],
+        "show": _shown(sale, code) if code is not None else None,
         "receipt": after_sale.receipt(sale, rules),
         "return": after_sale.return_document(sale),
         "answered": sale.answered.answer if sale.answered else None,
@@ -106,8 +110,12 @@ def next_action(sale: Sale) -> NextAction:
     """Return what the cashier can do next."""
     match till_state(sale):
         case "paying":
-            return NextAction.WAIT
+            waits = [one for one in sale.attempts if one.state is AttemptState.INTENDED]
+            by_hand = bool(waits) and all(one.is_watched and not one.evidence.trace for one in waits)
+            return NextAction.CHARGE_AT_TERMINAL if by_hand else NextAction.WAIT
         case "unknown":
+            if any(one.is_watched and one.state is AttemptState.REVERSING for one in sale.attempts):
+                return NextAction.VOID_AT_TERMINAL
             another = may_pay_another_way(sale)
             return NextAction.PAY_ANOTHER_WAY if another else NextAction.DO_NOT_CHARGE
         case "paid":
@@ -135,6 +143,11 @@ def with_reason(document: dict[str, Any], refusal: Refusal, action: NextAction) 
     """Return a sale's document with the reason why nothing more was done with it, and what to do."""
     said = {"zh": action.zh, "en": action.en}
     return {**document, "reasons": [reason(refusal)], "next_action": action, "next_action_text": said}
+
+
+def _shown(sale: Sale, code: str) -> dict[str, Any]:
+    assert sale.held_until_ms is not None
+    return {"code": code, "expires_at": calendar.from_ms(sale.held_until_ms)}
 
 
 def _attempt(one: Attempt) -> dict[str, Any]:

@@ -17,6 +17,19 @@ class OutboxNumbers(msgspec.Struct):
     quarantined: int
 
 
+class LineStatus(msgspec.Struct):
+    """How a line is that passes through the agent."""
+
+    problem: str
+
+
+class TerminalStatus(msgspec.Struct):
+    """One terminal. `line` is None where the agent drives it."""
+
+    terminal_no: str
+    line: LineStatus | None = None
+
+
 class AgentStatus(msgspec.Struct):
     """What of `/v1/status` is looked at here; another program's answer does not have it."""
 
@@ -25,6 +38,7 @@ class AgentStatus(msgspec.Struct):
     parked: int
     returning: int
     links_missing: list[str]
+    terminals: list["TerminalStatus"] = []
 
 
 class WaitingEntry(msgspec.Struct):
@@ -50,6 +64,12 @@ def ask_agent(host: str, port: int, path: str, like: type[msgspec.Struct]) -> di
     except (requests.RequestException, msgspec.DecodeError, ValueError):
         return None
     return found if answer.status_code == 200 else None
+
+
+def lines_of(status: dict[str, Any]) -> dict[str, str]:
+    """Return what an agent's status finds wrong with each line that passes through it, "" for nothing."""
+    found = msgspec.convert(status, AgentStatus).terminals
+    return {one.terminal_no: one.line.problem for one in found if one.line is not None}
 
 
 def port_problem(host: str, port: int) -> str | None:

@@ -1,5 +1,6 @@
 """What may a till send, and what does it become inside?"""
 
+from collections.abc import Sequence
 from typing import Annotated
 
 import msgspec
@@ -14,7 +15,7 @@ from subsidy.problem import Problem
 from subsidy.strict.digits import is_digits
 from subsidy.wire import v1
 from terminal_agent.channels import codes
-from terminal_agent.channels.codes import PaymentCode
+from terminal_agent.channels.codes import PaymentCode, Wallet
 from terminal_agent.checkout.gather_facts import Question
 from terminal_agent.checkout.sale import Request
 
@@ -38,10 +39,14 @@ class ItemBody(Body, frozen=True):
 
 
 class TenderBody(Body, frozen=True):
-    """How the shopper pays. `pay_code` is the code on the shopper's phone, never stored."""
+    """How the shopper pays. `pay_code` is the code on the shopper's phone, never stored.
+
+    With `qr_show`, `wallet` says whose code is to be shown; it may be left out where there is one only.
+    """
 
     kind: Tender
     pay_code: Code | None = None
+    wallet: Wallet | None = None
 
 
 class QuoteBody(Body, frozen=True):
@@ -145,6 +150,18 @@ def payment_code_of(tender: TenderBody) -> PaymentCode | None:
             "$.tender.pay_code: scan the payment code that the shopper shows, send it",
         )
     return codes.route(tender.pay_code)
+
+
+def wallet_of(tender: TenderBody, showing: Sequence[Wallet]) -> Wallet | None:
+    """Return whose code is to be shown, None when not one of `showing`. Raises Problem when none is named."""
+    if tender.wallet is None and len(showing) > 1:
+        raise Problem(
+            422,
+            "WALLET_MISSING",
+            f"$.tender.wallet: say whose code is to be shown, one of {', '.join(showing)}",
+        )
+    wallet = tender.wallet or next(iter(showing), None)
+    return wallet if wallet in showing else None
 
 
 def trade_in_too_high(record_id: str | None = None) -> Problem:

@@ -28,9 +28,11 @@ from terminal_agent.journal.journal import SqliteJournal
 from terminal_agent.sync.device_key import DeviceKey
 from terminal_agent.system import Changes
 from terminal_agent.till import after_sale, documents, requests
+from terminal_agent.till.board import Board
 
 _KEY = re.compile(r"[\x21-\x7e]{16,64}", re.ASCII)
 _REVERSAL_S = 3
+_SHOW_S = 3
 _FINAL = ("paid", "refused", "returned")
 
 # The limits stand around the whole type: on a part of a union the framework forgets them.
@@ -49,7 +51,8 @@ class Till:
         key: DeviceKey,
         changes: Changes,
         terminals_of_tills: Mapping[str, str],
-        wallets: frozenset[Wallet],
+        links: frozenset[str],
+        board: Board,
         wait_s: int,
         status: Callable[[], Document],
         returns: Returns,
@@ -66,7 +69,8 @@ class Till:
         self._rules = rules
         self._key = key
         self._terminals = terminals_of_tills
-        self._wallets = wallets
+        self._links = links
+        self._board = board
 
     def terminal_of(self, till_no: str) -> str:
         """Return the terminal beside a till. Raises Problem."""
@@ -87,12 +91,23 @@ class Till:
         """
         if tender.kind is Tender.CARD:
             return Way(terminal_no)
-        if not self._wallets:
+        if tender.kind is Tender.QR_SHOW:
+            wallet = requests.wallet_of(tender, self._wallets(codes.shown_link_name, terminal_no))
+            return Way(codes.shown_link_name(wallet, terminal_no)) if wallet else None
+        wallets = self._wallets(codes.link_name, terminal_no)
+        if not wallets:
             return None
         code = requests.payment_code_of(tender)
-        if code is None or code.wallet not in self._wallets:
+        if code is None or code.wallet not in wallets:
             return None
         return Way(codes.link_name(code.wallet, terminal_no), code.code)
+
+    def _wallets(self, name: Callable[[Wallet, str], str], terminal_no: str) -> list[Wallet]:
+        return [wallet for wallet in Wallet if name(wallet, terminal_no) in self._links]
+
+    def code_shown(self, sale: Sale) -> str | None:
+        """Return the code that the shopper is to scan now, None when none is shown."""
+        return self._board.code(sale.attempts[-1].pay_ref) if sale.attempts else None
 
     def any_terminal(self) -> str:
         """Return the terminal that a quote is asked for: its shop is what counts."""
@@ -113,17 +128,22 @@ class Till:
         """Return what stands for the shopper's code in the journal."""
         return self._key.mac("qualification", code.encode())
 
+    def find(self, record_id: str) -> Sale | None:
+        """Return a sale, None when this agent has none of that name."""
+        return self.journal.sale(record_id) if is_record_id(record_id) else None
+
     def sale(self, record_id: str) -> Sale:
         """Return a sale. Raises Problem."""
-        sale = self.journal.sale(record_id) if is_record_id(record_id) else None
+        sale = self.find(record_id)
         if sale is None:
             raise Problem(404, "SALE_UNKNOWN", "This agent has no such sale. Check the record_id")
         return sale
 
-    def waited(self, record_id: str, wait_s: int | None) -> Document:
+    def waited(self, record_id: str, wait_s: int | None, *, is_shown: bool = False) -> Document:
         """Wait for the payment, then return the sale as it stands.
 
-        While money is on its way back the shopper may pay another way: that is not waited for long.
+        While money is on its way back the shopper may pay another way: that is not waited for long. Nor is a
+        shopper who is to scan a code: the till shows it first.
         """
         within_s = self.wait_s if wait_s is None else wait_s
 
@@ -131,7 +151,11 @@ class Till:
             sale = self.sale(record_id)
             return documents.is_settled(sale) or documents.may_pay_another_way(sale)
 
-        if self.changes.wait_until(is_told, within_s):
+        if is_shown:
+            self.changes.wait_until(
+                lambda: is_told() or self.code_shown(self.sale(record_id)) is not None, min(within_s, _SHOW_S)
+            )
+        elif self.changes.wait_until(is_told, within_s):
             undone_s = min(within_s, _REVERSAL_S)
             self.changes.wait_until(lambda: documents.is_settled(self.sale(record_id)), undone_s)
         return self.shown(self.sale(record_id))
@@ -141,7 +165,7 @@ class Till:
         if sale.same_as is not None:
             same = self.sale(sale.same_as)
             return documents.sale_document(same, self._rules(same), already=True)
-        return documents.sale_document(sale, self._rules(sale))
+        return documents.sale_document(sale, self._rules(sale), code=self.code_shown(sale))
 
     def reprinted(self, sale: Sale) -> str | None:
         """Return a sale's receipt marked as printed again, None when it has none."""
@@ -196,7 +220,9 @@ def controllers(till: Till) -> list[type[Controller]]:
                     retryable=True,
                     record_id=sale.record_id,
                 )
-            return till.waited(sale.record_id, wait_s) if opening.new else till.shown(sale)
+            if not opening.new:
+                return till.shown(sale)
+            return till.waited(sale.record_id, wait_s, is_shown=data.tender.kind is Tender.QR_SHOW)
 
         @post("/{record_id:str}/pay", status_code=200, sync_to_thread=True, summary="Another attempt to pay")
         def pay(
@@ -214,7 +240,7 @@ def controllers(till: Till) -> list[type[Controller]]:
                 raise key_reused() from None
             if refusal is not None:
                 return documents.refusal_document(sale, refusal)
-            return till.waited(record_id, wait_s)
+            return till.waited(record_id, wait_s, is_shown=data.tender.kind is Tender.QR_SHOW)
 
         @post("/{record_id:str}/stop", status_code=200, sync_to_thread=True, summary="Give the sale up")
         def stop(

@@ -11,7 +11,7 @@ from settlement.copies.dump import content
 from settlement.db.connection import engine_on, reading
 from settlement.db.place import Sqlite
 
-FOUND = "found at the start, made again from the black box"
+FOUND = "found, made again from the black box"
 MONEY = ("posting", "balance", "record", "entry_row", "claim", "claim_line", "qualification", "device")
 BOX_FOUND = "found by doctor, black box made again from the database"
 

@@ -1,6 +1,6 @@
 """Whatever was acknowledged before the power went is there afterwards, whole, whatever the disk has kept.
 
-Some hundreds of cuts; `scripts/campaign.py` makes all of them.
+Some hundreds of cuts; `scripts/simulate.py --campaign` makes all of them.
 """
 
 import inspect

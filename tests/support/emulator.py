@@ -28,18 +28,38 @@ SHORT_MS = {
 }
 
 
-def short_profile_text(**changes_ms: int) -> str:
-    """Return the shipped profile with waits that a test can afford."""
-    text = PROFILE_FILE.read_text(encoding="utf-8")
+# Each way of writing that the emulator knows on a serial line, and the shipped profile for it.
+PROFILE_FILES = {
+    "allinpay": PROFILE_FILE,
+    "separated": REPO / "config/terminals/separated.yaml",
+    "separated_7f": REPO / "config/terminals/separated_7f.yaml",
+}
+
+
+NEXO_FILE = REPO / "config/terminals/nexo_tcp.yaml"
+NETWORK_MS = {"connect_ms": 500, "abort_wait_ms": 150}
+
+
+def short_text(file: Path, **changes_ms: int) -> str:
+    """Return a shipped profile of any driver with waits that a test can afford."""
+    text = file.read_text(encoding="utf-8")
+    for key, value in {**SHORT_MS, **NETWORK_MS, **changes_ms}.items():
+        text = re.sub(rf"^(  {key}: )[0-9]+", rf"\g<1>{value}", text, flags=re.MULTILINE)
+    return text
+
+
+def short_profile_text(kind: str = "allinpay", **changes_ms: int) -> str:
+    """Return a shipped profile with waits that a test can afford."""
+    text = PROFILE_FILES[kind].read_text(encoding="utf-8")
     for key, value in {**SHORT_MS, **changes_ms}.items():
         text, found = re.subn(rf"^(  {key}: )[0-9]+", rf"\g<1>{value}", text, flags=re.MULTILINE)
         assert found == 1, key
     return text
 
 
-def short_profile(**changes_ms: int) -> Profile:
-    """Return the shipped profile, read, with waits that a test can afford."""
-    return read_profile(short_profile_text(**changes_ms), PROFILE_FILE.name)
+def short_profile(kind: str = "allinpay", **changes_ms: int) -> Profile:
+    """Return a shipped profile, read, with waits that a test can afford."""
+    return read_profile(short_profile_text(kind, **changes_ms), PROFILE_FILES[kind].name)
 
 
 class EmulatedTerminal:
@@ -81,7 +101,7 @@ class EmulatedTerminal:
             raise RuntimeError(f"the emulator did not start: {complaint}")
         ready = json.loads(line)
         assert ready["ready"] is True
-        return cls(process, Path(str(settings["link"])), Path(str(settings["books"])), ready["control"])
+        return cls(process, Path(ready["link"]), Path(str(settings["books"])), ready["control"])
 
     @property
     def pid(self) -> int:

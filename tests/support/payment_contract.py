@@ -26,6 +26,8 @@ class Side(Protocol):
     """A link and the other side's books."""
 
     payment: Payment
+    says_at_once: bool
+    """Whether a yes to a payment is said in the answer to it, or only when asked for."""
 
     def new_ask(self, fen: int) -> Ask:
         """Return an attempt that nobody has had before."""
@@ -142,7 +144,8 @@ def check(scenario: Scenario, side: Side) -> None:
         side.arm("take", scenario.fault)
 
     took = side.payment.take(ask)
-    assert took.say in scenario.took, took
+    later = set() if side.says_at_once or Say.APPROVED not in scenario.took else {Say.PENDING}
+    assert took.say in scenario.took | later, took
     found = side.payment.query(ask)
     assert found.say in scenario.found, found
     if found.say is Say.PENDING:
@@ -158,8 +161,7 @@ def check(scenario: Scenario, side: Side) -> None:
 def check_reversal(reversal: Reversal, side: Side) -> None:
     """Undo a paid attempt while something goes wrong, as often as it takes."""
     ask = _prepared(side)
-    taken = side.payment.take(ask)
-    assert taken.say is Say.APPROVED
+    taken = _paid(side, ask)
     if reversal.fault:
         side.arm("reverse", reversal.fault)
 
@@ -175,8 +177,7 @@ def check_reversal(reversal: Reversal, side: Side) -> None:
 def check_refund(refund: Refund, side: Side, *, day_ended: bool) -> None:
     """Give a paid attempt back while something goes wrong, as often as it takes and twice more."""
     ask = _prepared(side)
-    taken = side.payment.take(ask)
-    assert taken.say is Say.APPROVED
+    taken = _paid(side, ask)
     if day_ended:
         side.end_day()
     back = _back(side, ask, FEN, taken.evidence)
@@ -203,7 +204,7 @@ def check_refund(refund: Refund, side: Side, *, day_ended: bool) -> None:
 def check_part(side: Side, *, day_ended: bool) -> None:
     """Give back a part, twice with the same words, and expect that part once."""
     ask = _prepared(side)
-    taken = side.payment.take(ask)
+    taken = _paid(side, ask)
     if day_ended:
         side.end_day()
     back = _back(side, ask, FEN - 1, taken.evidence)
@@ -232,6 +233,16 @@ def _back(side: Side, ask: Ask, fen: int, evidence: Evidence) -> Back:
     return Back(ids.refund_no(ask.pay_ref), fen, evidence, mark)
 
 
+def _paid(side: Side, ask: Ask) -> Answer:
+    """Have an attempt paid, and return the yes."""
+    taken = side.payment.take(ask)
+    if not side.says_at_once:
+        assert taken.say is Say.PENDING
+        taken = side.payment.query(ask)
+    assert taken.say is Say.APPROVED
+    return taken
+
+
 def _prepared(side: Side) -> Ask:
     ask = side.new_ask(FEN)
     mark = side.payment.prepare(ask)
@@ -256,6 +267,9 @@ def _undo(side: Side, ask: Ask, evidence: Evidence, taken: tuple[int, ...]) -> N
         # Of what was never taken the other side may as well say that it knows of no such payment.
         undone = frozenset({Say.APPROVED} if taken else {Say.APPROVED, Say.NOT_FOUND})
         _until(lambda: side.payment.reverse(late, evidence), undone)
+        # What never arrived is undone before it comes, or is not found: then the resolver waits it out.
+        undone = {Say.APPROVED} if taken else {Say.APPROVED, Say.NOT_FOUND}
+        _until(lambda: side.payment.reverse(late, evidence), frozenset(undone))
         assert side.payment.reverse(late, evidence).say is not Say.DECLINED
         assert side.payment.query(late).say is not Say.APPROVED
     else:
@@ -279,3 +293,83 @@ def _hides_the_code(answer: Answer, ask: Ask) -> None:
         code = ask.pay_code.reveal()
         for shown in (repr(answer), str(msgspec.to_builtins(answer)), repr(ask)):
             assert code not in shown
+
+
+SHOWN = (
+    _scenario("the shopper scans and pays", "", {Say.PENDING}, YES),
+    _scenario("the shopper never scans", "not_scanned", {Say.PENDING}, {Say.PENDING}, ()),
+    _scenario("no order is made", "declined", NO, {Say.NOT_FOUND}, ()),
+    _scenario("the request is lost", "lost_request", UNCLEAR, {Say.NOT_FOUND}, ()),
+    _scenario("the answer is lost, so nobody saw a code", "lost_answer", UNCLEAR, {Say.PENDING}, ()),
+    _scenario("the answer comes too late", "late_answer", UNCLEAR, {Say.PENDING}, ()),
+    _scenario("the answer comes late but in time", "slow_answer", {Say.PENDING}, YES),
+    _scenario("the answer is broken", "broken_answer", UNCLEAR, {Say.PENDING}, ()),
+    _scenario("the order comes twice", "doubled", {Say.PENDING}, YES),
+    _scenario("the order is of another amount", "wrong_amount", {Say.PENDING}, YES, (1,)),
+    _scenario("the other side is not sure, and made it", "unclear_charged", UNCLEAR, {Say.PENDING}, ()),
+    _scenario("the other side is not sure, and did not", "unclear_not_charged", UNCLEAR, {Say.NOT_FOUND}, ()),
+)
+
+
+class ShownSide(Side, Protocol):
+    """A link whose code the shopper scans. "reverse" is what closes an order there."""
+
+    def scan(self, code: str) -> bool:
+        """Be the shopper who scans and pays; return whether the other side took it."""
+
+
+def check_shown(scenario: Scenario, side: ShownSide) -> None:
+    """Show a code while something goes wrong, let the shopper scan what is to be seen, and undo it.
+
+    What was not paid must be impossible to pay once it is undone.
+    """
+    ask = _prepared(side)
+    if scenario.fault not in ("", "not_scanned"):
+        side.arm("take", scenario.fault)
+
+    took = side.payment.take(ask)
+    assert took.say in scenario.took, took
+    assert bool(took.show) == (took.say is Say.PENDING)
+    if took.show and scenario.fault != "not_scanned":
+        assert side.scan(took.show)
+        assert not side.scan(took.show)
+    found = side.payment.query(ask)
+    assert found.say in scenario.found, found
+
+    assert side.moved(ask.pay_ref) == [("taken", fen) for fen in scenario.taken]
+    if found.say is not Say.NOT_FOUND:
+        _undo_shown(side, ask, found.evidence, scenario.taken)
+    else:
+        assert side.payment.reverse(ask, found.evidence).say in (Say.NOT_FOUND, Say.APPROVED)
+    if took.show:
+        assert not side.scan(took.show)
+
+
+def check_close(reversal: Reversal, side: ShownSide) -> None:
+    """Close an unpaid order while something goes wrong, as often as it takes: then nobody can pay it."""
+    ask = _prepared(side)
+    shown = side.payment.take(ask).show
+    assert shown
+    if reversal.fault:
+        side.arm("reverse", reversal.fault)
+    said = side.payment.reverse(ask, Evidence())
+    assert said.say in {Say.APPROVED, Say.UNCLEAR}, said
+    if said.say is Say.APPROVED:
+        assert not side.scan(shown)
+    _undo_shown(side, ask, Evidence(), ())
+    assert not side.scan(shown)
+    assert side.moved(ask.pay_ref) == []
+
+
+def _undo_shown(side: ShownSide, ask: Ask, evidence: Evidence, taken: tuple[int, ...]) -> None:
+    undone = _until(lambda: side.payment.reverse(ask, evidence), EXPLICIT)
+    if undone.say is Say.DECLINED:
+        # It stands: a refund of the whole of what was taken is what follows.
+        (fen,) = taken
+        back = _back(side, ask, fen, evidence)
+        whole = msgspec.structs.replace(ask, amount_fen=fen)
+        given = _until(lambda: side.payment.refund(whole, back), EXPLICIT)
+        assert (given.say, given.approved_fen) == (Say.APPROVED, fen)
+    assert side.payment.query(ask).say is not Say.APPROVED
+    moved = side.moved(ask.pay_ref)
+    assert moved == [("taken", fen) for fen in taken] + [("given back", fen) for fen in taken]

@@ -30,6 +30,7 @@ from subsidy.policy.read_pack import read_packs
 from subsidy.records.payment import Evidence
 from subsidy.wire import v1
 from terminal_agent import system
+from terminal_agent.channels.codes import Wallet, shown_link_name
 from terminal_agent.checkout.apply_subsidy import Checkout
 from terminal_agent.checkout.give_back_goods import Returns
 from terminal_agent.checkout.lane import GOODS_BACK
@@ -41,6 +42,7 @@ from terminal_agent.journal.open import open_journal
 from terminal_agent.sync.device_key import DeviceKey
 from terminal_agent.system import Changes
 from terminal_agent.till import app as till_app
+from terminal_agent.till.board import Board
 from terminal_agent.till.routes import Till
 
 HOST = "127.0.0.1:8610"
@@ -193,13 +195,19 @@ class KnowingCentre:
 class QuietTill:
     """The till API over one journal. Use as a context."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, showing: Sequence[Wallet] = ()) -> None:
+        """Open it. `showing` are the wallets whose codes it can show."""
+        links = [
+            *TERMINALS.values(),
+            *(shown_link_name(one, number) for one in showing for number in TERMINALS.values()),
+        ]
         self.clock = StandingClock()
         self.centre = KnowingCentre(self.clock)
         self.logged: list[tuple[str, dict[str, Any]]] = []
         self.handed_over: list[tuple[str, int]] = []
         self._connection = open_journal(folder / "journal.db")
         changes = Changes()
+        self.board = Board(changes.announce)
         self.journal = SqliteJournal(
             self._connection,
             system.new_lock(),
@@ -221,14 +229,15 @@ class QuietTill:
                 boot="this boot",
                 hold_budget_s=5,
                 lanes=dict.fromkeys(
-                    TERMINALS.values(), lambda record_id, no, _code: self.handed_over.append((record_id, no))
+                    links, lambda record_id, no, _code: self.handed_over.append((record_id, no))
                 ),
             ),
             journal=self.journal,
             key=DeviceKey(bytes(range(32))),
             changes=changes,
             terminals_of_tills=TERMINALS,
-            wallets=frozenset(),
+            links=frozenset(links),
+            board=self.board,
             wait_s=0,
             status=lambda: {"online": True},
             returns=Returns(

@@ -213,6 +213,14 @@ class Shop:
         self.pay_codes.append(new_code())
         return {"kind": "qr_scan", "pay_code": self.pay_codes[-1]}
 
+    def by_shown_code(self) -> dict[str, str]:
+        """Return how a shopper pays by scanning a code that the till shows."""
+        return {"kind": "qr_show", "wallet": "wechat"}
+
+    def wait_for_code(self, record_id: str) -> str:
+        """Wait until a sale's code is shown, and return it."""
+        return str(self.wait_for_sale(record_id, lambda sale: sale["show"])["show"]["code"])
+
     def pay(self, record_id: str, *, tender: dict[str, str] | None = None, **more: Any) -> dict[str, Any]:
         """Try another card, or another way of paying."""
         body = {"operator": "cashier-1", "tender": tender or {"kind": "card"}}

@@ -53,7 +53,7 @@ regions:
 hours:
   - {from: 2026-01-01, value: {opens: "07:00", closes: "23:00"}, source: {title: bureau, clause: one}}
 tenders:
-  - {from: 2026-01-01, value: [card, qr_scan], source: {title: bureau, clause: one}}
+  - {from: 2026-01-01, value: [card, qr_scan, qr_show], source: {title: bureau, clause: one}}
 rounding:
   - {from: 2026-01-01, value: half_up, source: {title: bureau, clause: one}}
 price_limit_basis:

@@ -45,6 +45,7 @@ from terminal_agent.checkout.resume import close_after_restart
 from terminal_agent.checkout.sale import Attempt, Held, Request, Sale
 from terminal_agent.journal.journal import SqliteJournal
 from terminal_agent.journal.open import open_journal
+from terminal_agent.till.board import Board
 
 TERMINAL = "EMU00001"
 TO_PAY_FEN = 367_920
@@ -68,6 +69,7 @@ CHANNEL_CLOCKS = Clocks(
     resolver_s=60,
 )
 PHONE = f"WECHAT@{TERMINAL}"
+SHOWN = f"WECHAT@{TERMINAL}/SHOWN"
 CARD = Way(TERMINAL)
 PAY_CODE = "130000000000000017"
 BY_PHONE = Way(PHONE, Secret(PAY_CODE))
@@ -171,6 +173,8 @@ class ScriptedPayment:
         self.refunds: deque[Answer] = deque([Answer(Say.UNCLEAR)])
         self.backs: list[Back] = []
         self.asked_back: list[Ask] = []
+        self.asked: list[Ask] = []
+        self.on_query: Any = lambda: None
         self.codes: list[str | None] = []
         self.reversed_ms: list[int] = []
         self.takes: deque[Answer] = deque([Answer(Say.APPROVED, TO_PAY_FEN, SAID)])
@@ -185,6 +189,7 @@ class ScriptedPayment:
 
     def take(self, ask: Ask) -> Answer:
         self._log.append(f"{self._name}take {ask.amount_fen}")
+        self.asked.append(ask)
         self.codes.append(ask.pay_code.reveal() if ask.pay_code else None)
         assert ask.mark == self.mark, "the mark was not stored before the money moved"
         for step in self.before_answer:
@@ -194,6 +199,7 @@ class ScriptedPayment:
     def query(self, ask: Ask) -> Answer:
         self._log.append(f"{self._name}query")
         assert ask.pay_code is None, "a query needs no code"
+        self.on_query()
         return _next(self.queries)
 
     def reverse(self, ask: Ask, evidence: Evidence) -> Answer:
@@ -265,6 +271,10 @@ class UnitShop:
         scripted.clocks = CHANNEL_CLOCKS
         scripted.mark = "-"
         self.channel: Any = scripted if channel is None else channel
+        self.shown = ScriptedPayment(self.clock, self.log, "shown ")
+        self.shown.not_found_is_no, self.shown.reverses_blind = False, True
+        self.shown.clocks = CHANNEL_CLOCKS
+        self.shown.mark = "-"
         self.connection = open_journal(folder / "journal.db")
         # A real link knows the orders of every test before.
         seed = b"" if all_scripted else secrets.token_bytes(8)
@@ -276,6 +286,7 @@ class UnitShop:
 
     def _begin(self) -> None:
         boot = f"boot {next(self._boots)}"
+        self.board = Board(lambda: None)
         self.real_journal = SqliteJournal(
             self.connection,
             system.new_lock(),
@@ -294,16 +305,22 @@ class UnitShop:
             randomness=lambda count: next(self._random)[:count],
             boot=boot,
             hold_budget_s=5,
-            lanes=dict.fromkeys((TERMINAL, PHONE), lambda *job: self.jobs.append(job)),
+            lanes=dict.fromkeys((TERMINAL, PHONE, SHOWN), lambda *job: self.jobs.append(job)),
         )
-        self.paying = Paying(self.journal, self.payment, self.clock, self.checkout.hold_is_over)
+        self.paying = Paying(self.journal, self.payment, self.clock, self.checkout.hold_is_over, self.board)
         self.resolver = Resolver(self.journal, self.payment, self.clock, self.paying)
         refunding = Refunding(self.journal, self.payment, self.clock)
         self.lane = Lane(TERMINAL, self.journal, self.payment, self.paying, self.resolver, refunding)
-        self.phone_paying = Paying(self.journal, self.channel, self.clock, self.checkout.hold_is_over)
+        self.phone_paying = Paying(
+            self.journal, self.channel, self.clock, self.checkout.hold_is_over, self.board
+        )
         resolver = Resolver(self.journal, self.channel, self.clock, self.phone_paying)
         refunding = Refunding(self.journal, self.channel, self.clock)
         self.phone_lane = Lane(PHONE, self.journal, self.channel, self.phone_paying, resolver, refunding)
+        paying = Paying(self.journal, self.shown, self.clock, self.checkout.hold_is_over, self.board)
+        resolver = Resolver(self.journal, self.shown, self.clock, paying)
+        refunding = Refunding(self.journal, self.shown, self.clock)
+        self.shown_lane = Lane(SHOWN, self.journal, self.shown, paying, resolver, refunding)
 
     def restart(self) -> None:
         """Start again on what the last run has left: everything in memory is gone."""
@@ -311,6 +328,7 @@ class UnitShop:
         close_after_restart(self.journal)
         self.lane.resume()
         self.phone_lane.resume()
+        self.shown_lane.resume()
 
     def open(self, **changes: Any) -> Opening:
         """Take a sale of a new item to its promise and its first attempt, which nobody carries out yet."""
@@ -345,8 +363,8 @@ class UnitShop:
         while self.jobs:
             record_id, no, code = self.jobs.popleft()
             link = self.now(sale).attempt(no).terminal_no
-            lane = self.phone_lane if link == PHONE else self.lane
-            lane.pay(record_id, no, code)
+            lanes = {TERMINAL: self.lane, PHONE: self.phone_lane, SHOWN: self.shown_lane}
+            lanes[link].pay(record_id, no, code)
         return self.now(sale)
 
     def pay_again(self, sale: Sale, way: Way = CARD) -> tuple[Sale, Refusal | None]:

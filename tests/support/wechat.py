@@ -8,13 +8,17 @@ import signal
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from subsidy import ids
 from terminal_agent.channels.profile import Profile, read_profile
 from terminal_agent.channels.wechat import WechatPay, open_wechat
+from terminal_agent.channels.wechat_native import WechatNative, open_wechat_native
 from terminal_agent.checkout.ports import Ask, Secret
 
 REPO = Path(__file__).resolve().parents[2]
@@ -69,6 +73,14 @@ def new_ask(amount_fen: int = 85_000, pay_code: str | None = None) -> Ask:
 def new_code() -> str:
     """Return a payment code that nobody has shown before."""
     return f"13{secrets.randbelow(10**16):016d}"
+
+
+def new_shown_ask(amount_fen: int = 85_000, for_s: int = 900) -> Ask:
+    """Return an attempt that nobody has had before, by a code that we show for so long."""
+    asked = new_ask(amount_fen, "")
+    return msgspec.structs.replace(
+        asked, pay_code=None, show_until_ms=time.time_ns() // 1_000_000 + for_s * 1000
+    )
 
 
 class EmulatedWechat:
@@ -137,6 +149,21 @@ class EmulatedWechat:
     def channel(self, **values: object) -> WechatPay:
         """Return our side, talking to this emulator."""
         return open_wechat(self.profile(**values), RealClock(), secrets.token_bytes)
+
+    def showing(self, **values: object) -> WechatNative:
+        """Return our side that shows codes, talking to this emulator."""
+        profile = self.profile(**values)
+        assert profile.shown is not None
+        return open_wechat_native(profile, profile.shown, RealClock(), secrets.token_bytes)
+
+    def scan(self, code: str) -> bool:
+        """Be the shopper who scans a code and pays; return whether it was taken."""
+        try:
+            self.call("POST", "/scan", {"code": code})
+        except urllib.error.HTTPError as refused:
+            refused.close()
+            return False
+        return True
 
     def books(self) -> list[dict[str, Any]]:
         """Return what it has booked."""

@@ -65,7 +65,7 @@ def test_a_shop_that_names_none_takes_cards_only(written):
 @pytest.mark.parametrize(
     ("channels", "line", "said"),
     [
-        ("channels:\n  alipay:\n    profile: wechat.yaml\n", 3, "is no channel"),
+        ("channels:\n  cash:\n    profile: wechat.yaml\n", 3, "is no channel"),
         ("channels:\n  WECHAT:\n    profile: wechat.yaml\n", 3, "is no channel"),
         ("channels:\n  wechat: wechat.yaml\n", 2, ""),
         ("channels:\n  wechat:\n    profile: wechat.yaml\n    timeout: 5\n", 4, "timeout"),

@@ -1,6 +1,6 @@
 """Which lines of text are in these bytes, and how is refused what cannot be taken?
 
-A file is taken whole or not at all: UTF-8, one kind of line end, no control characters. No error shows
+A file is taken whole or not at all: one encoding, one kind of line end, no control characters. No error shows
 what stands in a cell: a slipped column may hold a card number.
 """
 
@@ -41,15 +41,15 @@ class Place(msgspec.Struct, frozen=True):
         return found
 
 
-def lines_of(raw: bytes, place: Place) -> list[str]:
-    """Return the lines of a file, without their ends. Raises FileError."""
+def lines_of(raw: bytes, place: Place, encoding: str = "utf-8", *, tabs: bool = False) -> list[str]:
+    """Return the lines of a file, without their ends. Raises FileError. `tabs` may stand in some files."""
     if len(raw) > MOST_BYTES:
         raise place.wrong(1, f"larger than {MOST_BYTES} bytes", "Ask for it in parts, each a source")
     try:
-        text = raw.decode("utf-8").removeprefix("\ufeff")
+        text = raw.decode(encoding).removeprefix("\ufeff")
     except UnicodeDecodeError as wrong:
         line = raw.count(b"\n", 0, wrong.start) + 1
-        raise place.wrong(line, "not UTF-8") from None
+        raise place.wrong(line, f"not {encoding.upper()}") from None
     if not text:
         raise place.wrong(1, "empty", "Fetch the file again; a day without payments has its totals too")
     lines = text.split("\n")
@@ -62,7 +62,7 @@ def lines_of(raw: bytes, place: Place) -> list[str]:
     if lines[0].endswith("\r") and all(one.endswith("\r") for one in lines[:-1]):
         lines = [one.removesuffix("\r") for one in lines]
     for number, one in enumerate(lines, 1):
-        if _CONTROL.search(one):
+        if _CONTROL.search(one.replace("\t", "") if tabs else one):
             raise place.wrong(number, "a control character or another line end")
     return lines
 

@@ -62,6 +62,8 @@ EXPECTED = {
     "POST /v1/claims/{claim}/lines/{record_id}/reject": "O",
     "POST /v1/claims/{claim}/lines/{record_id}/correct": "O",
     "POST /v1/records/{record_id}/repaid": "O",
+    "POST /v1/records/{record_id}/return": "OP",
+    "POST /v1/records/{record_id}/return/end": "O",
     "GET /v1/proposals": "OPU",
     "GET /v1/proposals/{proposal}": "OPU",
     "POST /v1/proposals": "O",

@@ -27,6 +27,7 @@ from settlement.proposals.make import Desk
 from settlement.proposals.propose import Propose
 from settlement.proposals.turn_down import Decline, Withdraw
 from settlement.proposals.two_people import NeedsTwo
+from settlement.returns.serve import BeginReturn, EndReturn
 from settlement.system import random_bytes
 from settlement.writer.apply import Command, Direct
 from settlement.writer.rows import Freezing
@@ -229,6 +230,7 @@ def a_claim(books, device):
 
 def of_every_kind(books, device):
     """Yield each command that needs two people, when the books would take it."""
+    other = books.enrol("other")
     yield TOP_UP
     yield MoveAuthority(Place(2026), Place(2027), (Part("central", 1),), "document 9")
     record_id, claim = a_claim(books, device)
@@ -251,7 +253,10 @@ def of_every_kind(books, device):
     yield LiftFreeze(Kind.SHOP, reference.SHOP, "cleared")
     books.done(FreezeDevice(device.name, "stolen", "li"))
     yield UnfreezeDevice(device.name, "found again")
-    yield ReplaceDevice(device.name, "its disk is dead")
+    sold = promised(books.sell(other, person=9)).record_id
+    yield ReplaceDevice(other.name, "its disk is dead")
+    books.done(BeginReturn(sold, "does not cool", "li"))
+    yield EndReturn(sold, refunded=True, reference="void slip 17")
     yield CloseYear(2026)
 
 

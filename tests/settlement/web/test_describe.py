@@ -60,6 +60,11 @@ def test_every_reference_leads_somewhere():
             place = place[step]
 
 
+def _bodies_of_proposals(document):
+    body = document["paths"]["/v1/proposals"]["post"]["requestBody"]
+    return body["content"]["application/json"]["schema"]["anyOf"]
+
+
 def _without_an_address(document):
     del document["paths"]["/v1/funds"]
 
@@ -93,6 +98,10 @@ def _without_a_parameter(document):
     document["paths"]["/v1/holds"]["get"]["parameters"].pop()
 
 
+def _without_a_kind_of_body(document):
+    _bodies_of_proposals(document).pop()
+
+
 def _open_to_all(document):
     document["paths"]["/v1/funds"]["get"]["security"] = []
 
@@ -112,6 +121,7 @@ def _without_a_value(document):
         (_with_more_asked_for, "HoldRequest.colour is asked for"),
         (_with_a_header_asked_for, "GET /v1/funds: X-Now is asked for"),
         (_without_a_parameter, "GET /v1/holds: the parameter after is gone"),
+        (_without_a_kind_of_body, "POST /v1/proposals: another body"),
         (_open_to_all, "GET /v1/funds: another proof of who asks"),
         (_without_a_value, "Refusal: FUND_EXHAUSTED is gone"),
     ],
@@ -122,5 +132,6 @@ def test_what_would_be_missed_is_noticed(change, said):
     assert describe_centre.taken_away(NOW, now) == [said]
     more = copy.deepcopy(NOW)
     more["paths"]["/v1/more"] = more["paths"]["/v1/funds"]
+    _bodies_of_proposals(more).append({"$ref": "#/components/schemas/Funds"})
     more["components"]["schemas"]["RecordShown"]["properties"]["more"] = {"type": "string"}
     assert describe_centre.taken_away(NOW, more) == []

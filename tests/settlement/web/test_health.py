@@ -112,6 +112,8 @@ def test_the_description_is_openapi_3_1_and_names_every_address(centre):
         "/v1/records",
         "/v1/records/{record_id}",
         "/v1/records/{record_id}/repaid",
+        "/v1/records/{record_id}/return",
+        "/v1/records/{record_id}/return/end",
         "/v1/returns",
     }
     hold = document["paths"]["/v1/holds"]["post"]

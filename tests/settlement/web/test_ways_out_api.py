@@ -257,9 +257,28 @@ def test_a_device_is_frozen_at_once_and_let_go_or_replaced_by_two(centre):
     assert (again.status_code, again.json()["code"]) == (409, "DEVICE_REPLACED")
 
 
+def test_goods_whose_host_is_gone_are_returned_by_the_centre(centre):
+    device = centre.enrol()
+    said = device.hold(person=35)
+    device.send_upload(device.chain(device.paid(said.sealed)))
+    path = f"/v1/records/{said.promise.record_id}"
+    early = centre.post(f"{path}/return", {"reason": "does not cool"})
+    assert (early.status_code, early.json()["code"]) == (409, "HOST_MAY_RETURN")
+    carried_out(centre, f"/v1/devices/{device.name}/replace", {"reason": "its disk is dead"})
+    told = centre.post(f"{path}/return", {"reason": "does not cool"}).json()
+    record = centre.get(path).json()
+    assert (told["refund_fen"], told["pay_ref"]) == (record["paid_fen"], record["pay_ref"])
+    assert record["blocks"] == ["returning"]
+    wrong = centre.post(f"{path}/return/end", {"refunded": "yes", "reference": "17"})
+    assert wrong.status_code == 400
+    carried_out(centre, f"{path}/return/end", {"refunded": True, "reference": "void slip 17"})
+    assert centre.get(path).json()["state"] == "RETURNED"
+
+
 @pytest.mark.parametrize(
     "path",
     [
+        "/v1/records/{}/return",
         "/v1/holds/{}/free-goods",
         "/v1/holds/{}/release-by-decision",
         "/v1/devices/{}/freeze",

@@ -7,6 +7,7 @@ import time
 import psycopg
 import pytest
 from books import POSTGRES, Books
+from msgspec.structs import replace
 from sqlalchemy import event, text
 from sqlalchemy.exc import DBAPIError
 
@@ -58,6 +59,16 @@ def compare(books, writer):
         store.load(connection, list(remembered), again)
     assert remembered
     assert dict(again.all_loaded()) == remembered
+
+
+def test_a_row_that_was_put_without_being_asked_for_takes_the_place_of_the_one_that_is_there(any_books):
+    # A row is only taken for a new one, and inserted without looking, when the database said it has none.
+    kept = any_books.device(any_books.enrol())
+    rows = Rows()
+    rows.put(replace(kept, stated_ms=kept.stated_ms + 1))
+    with writing(any_books.engine) as connection:
+        store.write(connection, rows, [])
+    assert any_books.row(type(kept), kept.device).stated_ms == kept.stated_ms + 1
 
 
 def test_what_is_remembered_is_what_the_database_holds(any_books, started):

@@ -47,7 +47,7 @@ def test_a_pack_holds_what_its_files_say():
     )
     assert pack.regions.on(day).value == ("321200",)
     assert pack.hours.on(day).value == Hours(datetime.time(7), datetime.time(23))
-    assert pack.tenders.on(day).value == (Tender.CARD, Tender.QR_SCAN)
+    assert pack.tenders.on(day).value == (Tender.CARD, Tender.QR_SCAN, Tender.QR_SHOW)
     assert pack.rounding.on(day).value is Rounding.HALF_UP
     assert pack.price_limit_basis.on(day).value is PriceLimitBasis.FINAL_PRICE
     assert pack.shares.on(day).value == (Share("central", 8500), Share("city", 1500))
@@ -136,12 +136,12 @@ def test_a_pack_holds_what_its_files_say():
         ("value: half_up", "value: off", "rounding[0].value", 'off is not quoted. Write it in quotes'),
         ("value: final_price", "value: list_price", "price_limit_basis[0].value",
          "Write one of: final_price, initial_price"),
-        ("value: [card, qr_scan]", "value: [card, cheque]", "tenders[0].value[1]",
+        ("value: [card, qr_scan, qr_show]", "value: [card, cheque]", "tenders[0].value[1]",
          "Write one of: card, qr_scan, qr_show, cash"),
-        ("value: [card, qr_scan]", "value: [card, card]", "tenders[0].value",
+        ("value: [card, qr_scan, qr_show]", "value: [card, card]", "tenders[0].value",
          "empty, or one stands twice. List each once"),
-        ("value: [card, qr_scan]", "value: []", "tenders[0].value", "empty, or one stands twice"),
-        ("value: [card, qr_scan]", "value: card", "tenders[0].value",
+        ("value: [card, qr_scan, qr_show]", "value: []", "tenders[0].value", "empty, or one stands twice"),
+        ("value: [card, qr_scan, qr_show]", "value: card", "tenders[0].value",
          "not a list. Write `- value` lines here"),
         ("differences_owner:\n  - {from: 2026-01-01, value: platform",
          "differences_owner:\n  - {from: 2026-01-01, value: 2026-01-01", "differences_owner[0].value",

@@ -15,7 +15,7 @@ from power.agent_day import AgentDay
 from power.cut_images import Disk, put
 from power.recorded_disk import Operation, RecordedDisk
 
-from terminal_agent.journal import recover, watch
+from terminal_agent.journal import check, recover, watch
 from terminal_agent.journal.connection import JournalConnection, JournalDown, row_of
 from terminal_agent.journal.open import open_journal
 
@@ -89,7 +89,10 @@ def _wrong(journal: Path, may_be: list[str]) -> str:
     except JournalDown as down:
         return str(down)
     try:
+        check.wholly(db)
         now, row = digest(db), row_of(db)
+    except JournalDown as down:
+        return str(down)
     finally:
         db.close()
     if now not in may_be:

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from power.agent_cuts import digest, fast_folder
 from power.agent_day import AgentDay
 
+from terminal_agent.journal import check
 from terminal_agent.journal.mend import look, mend
 from terminal_agent.journal.open import JournalDamaged, JournalDown, open_journal
 
@@ -79,7 +80,7 @@ def _came_of(journal: Path, said: str) -> str:
     except JournalDamaged:
         assert mend(journal).is_well
         assert _said_by(journal) == said, "mended, it says something else"
-        return "found at the start, made again from the black box"
+        return "found, made again from the black box"
     assert before == said, "not found, and it says something else"
     if not look(journal).is_well:
         assert mend(journal).is_well
@@ -89,8 +90,10 @@ def _came_of(journal: Path, said: str) -> str:
 
 
 def _said_by(journal: Path) -> str:
+    """Return what a journal says, looked at wholly, as an agent does it soon after its start."""
     database = open_journal(journal)
     try:
+        check.wholly(database)
         return digest(database)
     finally:
         database.close()

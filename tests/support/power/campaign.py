@@ -1,199 +1,120 @@
-"""Which kinds of harm are there, how much of each is a whole campaign, and what is still to do?
+"""What of a whole campaign is still to do? It is done, told, and its report written into its page.
 
-Each kind is done in pieces, each drawn from a seed: 0, 1, 2 and so on. A piece that is in the ledger for this
-code is not done again, so a campaign may be ended at any time and taken up later.
+A piece that is in the ledger for this code is not done again, so a campaign may be ended at any time and is
+taken up where it was.
 """
 
-import functools
-import shutil
+import itertools
+import signal
+import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import killed_under_load
-import msgspec
-from power import agent_cuts, agent_faults, agent_flips, agent_kills, centre_cuts, centre_faults, long_queue
-from power.agent_cuts import fast_folder
-from power.every_operation import FAULTS, Trial
-from power.ledger import Ledger, Tried, code, commit, now
+from power.kinds import KINDS, Kind, Piece
+from power.ledger import ROOT, Ledger, Tried, code, commit, now
+from power.report import into_page, report
 
-_KILLS_A_PIECE = 25
-_MUCH = 100_000
-# As many as there are people enough for at one centre of these tests.
-_DAYS, _SALES_A_DAY = 30, 30
+LEDGER = ROOT / "docs" / "campaign" / "ledger.jsonl"
+PAGE = ROOT / "docs" / "reliability-campaign.md"
+BROKEN_OFF = "broken off"
+_WHOLE, _DID_NOT_HOLD, _USAGE, _MORE_TO_DO = 0, 1, 2, 4
 
 
-class Piece(msgspec.Struct, frozen=True):
-    """What came of a piece of work."""
+def command(ledger_file: Path, only: Sequence[str], minutes: float) -> int:
+    """Go on with the campaign for so long; return 0 when it is whole, 4 when not yet, 1 when something broke.
 
-    point: str
-    count: int
-    wrong: Sequence[str]
-    saw: dict[str, int] = {}
-
-
-class Kind(msgspec.Struct, frozen=True):
-    """A kind of harm, how many trials are a whole campaign, and how a piece is done from its seed."""
-
-    name: str
-    goal: int
-    do: Callable[[int], Piece]
+    With 0 minutes it only reports. The project's own ledger has a page, into which the report is written.
+    """
+    ledger = Ledger(ledger_file)
+    # Told to end, end what was started: servers, agents, terminals.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(_MORE_TO_DO))
+    kinds = [one for one in KINDS if not only or any(words in one.name for words in only)]
+    if not kinds:
+        print(f"No kind has these words in its name. There are: {'; '.join(one.name for one in KINDS)}")
+        return _USAGE
+    wrong: list[str] = []
+    is_whole = True
+    try:
+        wrong, is_whole = run(ledger, kinds, minutes, _tell)
+    finally:
+        lines = list(ledger.lines())
+        print(report(lines, KINDS))
+        if ledger_file.resolve() == LEDGER and lines:
+            PAGE.write_text(into_page(PAGE.read_text(), report(lines, KINDS)))
+    if wrong:
+        return _DID_NOT_HOLD
+    return _WHOLE if is_whole else _MORE_TO_DO
 
 
 def run(
-    ledger: Ledger, kinds: Sequence[Kind], minutes: float, tell: Callable[[Tried], None]
+    ledger: Ledger, kinds: Sequence[Kind], minutes: float, tell: Callable[[Tried, str], None]
 ) -> tuple[list[str], bool]:
-    """Do pieces of each kind in turn until all goals are reached or the time is over.
+    """Do pieces of each kind in turn until all is done or the time is over.
 
-    Returns everything that did not hold, and whether all goals are reached.
+    `tell` hears of each piece, and how far its kind is. Returns everything that did not hold on this code,
+    and whether all is done.
     """
     until = time.monotonic() + minutes * 60
     done: Counter[str] = Counter()
-    seeds: Counter[str] = Counter()
-    for one in ledger.lines():
-        if one.code == code():
-            done[one.kind] += one.count
-            seeds[one.kind] = max(seeds[one.kind], one.seed + 1)
+    taken: dict[str, set[int]] = {one.name: set() for one in kinds}
     wrong: list[str] = []
-    while left := [one for one in kinds if done[one.name] < one.goal]:
+    for one in ledger.lines():
+        # What was broken off is tried again.
+        if one.code == code() and one.kind in taken and one.point != BROKEN_OFF:
+            done[one.kind] += one.count
+            taken[one.kind].add(one.seed)
+            wrong += one.wrong
+    while time.monotonic() < until and (left := [one for one in kinds if _is_open(one, done, taken)]):
         for kind in left:
             if time.monotonic() > until:
-                return wrong, False
-            seed, began = seeds[kind.name], time.monotonic()
-            try:
-                piece = kind.do(seed)
-            except Exception as failed:
-                # What breaks the trial itself has to be looked at too, and the others go on.
-                piece = Piece("broken off", 0, [f"{type(failed).__name__}: {failed}"])
-            seconds = round(time.monotonic() - began, 1)
-            tried = Tried(
-                kind=kind.name,
-                seed=seed,
-                point=piece.point,
-                count=piece.count,
-                wrong=tuple(piece.wrong),
-                saw=piece.saw,
-                seconds=seconds,
-                code=code(),
-                commit=commit(),
-                at=now(),
-            )
+                break
+            seed = next(one for one in itertools.count() if one not in taken[kind.name])
+            tried = _try(kind, seed)
             ledger.add(tried)
-            tell(tried)
-            done[kind.name] += piece.count
-            seeds[kind.name] = seed + 1
-            wrong += piece.wrong
-    return wrong, True
+            done[kind.name] += tried.count
+            taken[kind.name].add(seed)
+            wrong += tried.wrong
+            tell(tried, _so_far(kind, done, taken))
+    return wrong, not any(_is_open(one, done, taken) for one in kinds)
 
 
-@functools.cache
-def _day() -> agent_cuts.Recorded:
-    return agent_cuts.record()
+def _is_open(kind: Kind, done: Counter[str], taken: dict[str, set[int]]) -> bool:
+    if kind.goal is None:
+        return not taken[kind.name].issuperset(range(kind.pieces()))
+    return done[kind.name] < kind.goal
 
 
-@functools.cache
-def _set_up() -> centre_cuts.Recorded:
-    return centre_cuts.set_up()
+def _so_far(kind: Kind, done: Counter[str], taken: dict[str, set[int]]) -> str:
+    if kind.goal is None:
+        return f"{len(taken[kind.name])} of {kind.pieces()} pieces"
+    return f"{done[kind.name]:,} of {kind.goal:,}"
 
 
-@functools.cache
-def _busy() -> centre_cuts.Recorded:
-    return centre_cuts.busy()
-
-
-@contextmanager
-def _scratch() -> Iterator[Path]:
-    folder = fast_folder("cut-")
+def _try(kind: Kind, seed: int) -> Tried:
+    began = time.monotonic()
     try:
-        yield folder
-    finally:
-        shutil.rmtree(folder)
+        piece = kind.do(seed)
+    except Exception as failed:
+        # What breaks the trial itself has to be looked at too, and the others go on.
+        piece = Piece(BROKEN_OFF, 0, [f"{type(failed).__name__}: {failed}"])
+    return Tried(
+        kind=kind.name,
+        seed=seed,
+        point=piece.point,
+        count=piece.count,
+        wrong=tuple(piece.wrong),
+        saw=piece.saw,
+        seconds=round(time.monotonic() - began, 1),
+        code=code(),
+        commit=commit(),
+        at=now(),
+    )
 
 
-def _cut_agent(seed: int) -> Piece:
-    day = _day()
-    with _scratch() as folder:
-        came = list(agent_cuts.cut(day, range(len(day.log)), [seed], folder))
-    return _cuts(came)
-
-
-def _cut_centre(day: Callable[[], centre_cuts.Recorded], seed: int) -> Piece:
-    recorded = day()
-    with _scratch() as folder:
-        came = list(centre_cuts.cut(recorded, range(len(recorded.log)), [seed], folder))
-    return _cuts(came)
-
-
-def _cuts(came: list[str]) -> Piece:
-    return Piece(f"after each of {len(came)} operations", len(came), [one for one in came if one])
-
-
-def _faults(do: Callable[[str, int, int], Trial], kind: str, seed: int) -> Piece:
-    trial = do(kind, 1, seed)
-    return Piece("at each operation of each act", trial.faults, trial.wrong, {"not noticed": trial.unnoticed})
-
-
-def _flip_agent(seed: int) -> Piece:
-    saw: Counter[str] = Counter()
-    wrong: list[str] = []
-    with _scratch() as folder:
-        for killed in (False, True):
-            files = agent_flips.after_a_day(killed=killed)
-            for name in files.content:
-                came, bad = agent_flips.flip(files, name, seed, folder)
-                saw, wrong = saw + came, wrong + bad
-    return Piece("a byte in each page of each file", saw.total() + len(wrong), wrong, dict(saw))
-
-
-def _kill_agent(seed: int) -> Piece:
-    found = agent_kills.run(_KILLS_A_PIECE, seed)
-    saw = {"sales": sum(found["sales"].values()), "answers held against": found["told"]}
-    return Piece("any moment", found["kills"], found["wrong"], saw)
-
-
-def _kill_centre(database: str, seed: int) -> Piece:
-    found = killed_under_load.run(_KILLS_A_PIECE, database, seed)
-    saw = {name: found[name] for name in ("holds_acknowledged", "entries_acknowledged", "asked_again")}
-    bad = list(found["faults"])
-    if not found["good"] and not bad:
-        bad = ["the books are not what their events make"]
-    return Piece("any moment", sum(found["kills"].values()), bad, saw)
-
-
-def _start(_seed: int) -> Piece:
-    found = long_queue.start(_MUCH)
-    slowest = max(found["seconds"])
-    wrong = [] if found["waiting"] == _MUCH else [f"{found['waiting']} wait, not {_MUCH}"]
-    saw = {
-        "ms at the slowest of three": round(slowest * 1000),
-        "ms of processor": round(max(found["processor_s"]) * 1000),
-        "MiB of journal": found["journal_mib"],
-        "MiB of black box": found["black_box_mib"],
-    }
-    return Piece(f"{_MUCH} entries", 1, wrong, saw)
-
-
-def _drain(_seed: int) -> Piece:
-    found = long_queue.drain(_DAYS * _SALES_A_DAY)
-    saw = {name: found[name] for name in ("piled_up", "sold_meanwhile", "sent")}
-    return Piece(f"{_DAYS} days of {_SALES_A_DAY} sales", found["piled_up"], found["wrong"], saw)
-
-
-KINDS = (
-    Kind("power cut, agent", 60_000, _cut_agent),
-    Kind("power cut, centre that is set up", 10_000, functools.partial(_cut_centre, _set_up)),
-    Kind("power cut, busy centre", 30_000, functools.partial(_cut_centre, _busy)),
-    *(
-        Kind(f"disk {name}, {whose}", 1, functools.partial(_faults, do, name))
-        for whose, do in (("agent", agent_faults.try_day), ("centre", centre_faults.try_books))
-        for name in FAULTS
-    ),
-    Kind("byte changed, agent", 10_000, _flip_agent),
-    Kind("agent killed", 1_000, _kill_agent),
-    Kind("centre killed", 150, functools.partial(_kill_centre, "sqlite")),
-    Kind("centre or PostgreSQL killed", 150, functools.partial(_kill_centre, "postgres")),
-    Kind("start with 100,000 entries waiting", 1, _start),
-    Kind("entry piled up, then sent while a till sells", 2_700, _drain),
-)
+def _tell(one: Tried, so_far: str) -> None:
+    held = "held" if not one.wrong else f"{len(one.wrong)} DID NOT HOLD"
+    print(f"{one.kind}, {one.point}: {one.count:,} in {one.seconds:.0f} s, {held} ({so_far})", flush=True)
+    for each in one.wrong[:5]:
+        print(f"    {each}", flush=True)

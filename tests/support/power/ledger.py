@@ -5,8 +5,7 @@ import functools
 import hashlib
 import os
 import subprocess
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -58,30 +57,6 @@ class Ledger:
             file.write(msgspec.json.encode(tried) + b"\n")
             file.flush()
             os.fsync(file.fileno())
-
-
-def report(lines: Sequence[Tried]) -> str:
-    """Return a table in Markdown of all that was tried, by kind."""
-    count: Counter[str] = Counter()
-    wrong: Counter[str] = Counter()
-    seconds: Counter[str] = Counter()
-    saw: dict[str, Counter[str]] = {}
-    code: dict[str, set[str]] = {}
-    for one in lines:
-        count[one.kind] += one.count
-        wrong[one.kind] += len(one.wrong)
-        seconds[one.kind] += round(one.seconds)
-        saw.setdefault(one.kind, Counter()).update(one.saw)
-        code.setdefault(one.kind, set()).add(one.code)
-    rows = [
-        "| what was tried | how often | did not hold | seconds | seen | code |",
-        "|---|---|---|---|---|---|",
-    ]
-    for kind in count:
-        seen = "; ".join(f"{number:,} {what}" for what, number in saw[kind].most_common(6))
-        codes = ", ".join(sorted(code[kind]))
-        rows.append(f"| {kind} | {count[kind]:,} | {wrong[kind]} | {seconds[kind]:,} | {seen} | {codes} |")
-    return "\n".join(rows)
 
 
 @functools.cache

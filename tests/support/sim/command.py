@@ -8,6 +8,9 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+
+from power import campaign
 
 from sim import crash_points
 from sim.bugs import CAUGHT_BY, known_bugs
@@ -27,6 +30,8 @@ def main(arguments: list[str] | None = None) -> int:
     said = _parser().parse_args(arguments)
     if said.list_bugs:
         return _list_bugs()
+    if said.campaign:
+        return campaign.command(said.ledger, said.only, said.minutes)
     if said.crash_points is not None or said.pairs is not None:
         return _crash(said.crash_points, said.pairs)
     if said.seed is not None and said.shrink:
@@ -55,7 +60,27 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--crash-points", type=int, metavar="STEP", help="die at every STEP-th point of a sale and its return"
     )
-    parser.add_argument("--pairs", type=int, metavar="N", help="die at two points of it, N times")
+    parser.add_argument(
+        "--pairs", type=int, metavar="POINT", help="die at a point of it, and then at each place that follows"
+    )
+    whole = parser.add_argument_group(
+        "campaign",
+        "Every kind of harm, taken up where it was left; a change to what ships begins anew. "
+        "Exits with 0 when it is whole and everything held, 4 when there is more to do, "
+        "1 when something did not hold.",
+    )
+    whole.add_argument("--campaign", action="store_true", help="go on with it, and write its report")
+    whole.add_argument(
+        "--minutes", type=float, default=30, help="begin nothing new after that long; 0: only report"
+    )
+    whole.add_argument(
+        "--only",
+        action="append",
+        default=[],
+        metavar="WORDS",
+        help="only kinds with these words in their names",
+    )
+    whole.add_argument("--ledger", type=Path, default=campaign.LEDGER, help="the file of what was done")
     return parser
 
 
@@ -66,9 +91,9 @@ def _list_bugs() -> int:
     return _ALL_WELL
 
 
-def _crash(step: int | None, many: int | None) -> int:
+def _crash(step: int | None, first: int | None) -> int:
     runs = broken = 0
-    dying = crash_points.singles(step) if step is not None else crash_points.pairs(many or 0)
+    dying = crash_points.singles(step or 1) if first is None else crash_points.pairs(first)
     for points, outcome in dying:
         runs += 1
         for one in outcome.violations:

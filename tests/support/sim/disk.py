@@ -10,11 +10,14 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import pysqlite3.dbapi2 as sqlite
+from sqlalchemy import Engine
+from sqlalchemy.pool import ConnectionPoolEntry, NullPool
 
 from sim.scheduler import Dead, Process
 from sim.threads import Here, threading
 
 real_connect = sqlite.connect
+_cursor = sqlite.Connection.cursor
 COMMITTED = "committed"
 
 Point = Callable[[Process, str], None]
@@ -28,7 +31,6 @@ class Disk:
         self.point = point
         self._moved = moved or {}
         self._turns: dict[str, Any] = {}
-        self._idle: dict[tuple[Process, str], list[_Connection]] = {}
 
     def turn(self, path: str) -> Any:
         """Return the lock of who may write to a file."""
@@ -40,23 +42,42 @@ class Disk:
         assert task is not None
         process = task.process
         path = self._moved.get(path, path)
-        idle = self._idle.get((process, path))
-        if idle:
-            return idle.pop()
         kind = _kind(options.pop("factory", None))
         connection: _Connection = real_connect(path, factory=kind, **options)
         connection.take(self, process, path)
         process.when_dead.append(connection.bury)
         return connection
 
-    def keep(self, connection: "_Connection", process: Process, path: str) -> None:
-        """Keep a connection that was closed: to open a file anew costs more than what is done with it."""
-        self._idle.setdefault((process, path), []).append(connection)
-
     def forget(self) -> None:
         """Forget who held what: all processes of the host are dead."""
         self._turns.clear()
-        self._idle.clear()
+
+
+class _KeptOpen(NullPool):
+    def _do_get(self) -> ConnectionPoolEntry:
+        task = Here.scheduler.current
+        assert task is not None
+        kept = task.process.kept_open
+        return kept.pop() if kept else super()._do_get()
+
+    def _do_return_conn(self, record: ConnectionPoolEntry) -> None:
+        connection: Any = record.dbapi_connection
+        # Whoever lets go of it, be it the garbage collector: it is its own process's.
+        if connection is not None and connection.process.alive:
+            connection.process.kept_open.append(record)
+        else:
+            record.close()
+
+
+def keep_open(engine: Engine) -> None:
+    """Let what an engine opens stay open for its process: to open it anew costs more than what it is for."""
+    before = engine.pool
+    engine.pool = _KeptOpen(
+        before._creator,
+        reset_on_return=before._reset_on_return,
+        _dispatch=before.dispatch,
+        dialect=before._dialect,
+    )
 
 
 class _Cursor(sqlite.Cursor):
@@ -69,18 +90,20 @@ class _Cursor(sqlite.Cursor):
 
 class _Connection(sqlite.Connection):
     _disk: Disk
-    _process: Process
+    process: Process
     _path: str
+    _point: Point
     _holds: Any = None
 
     def take(self, disk: Disk, process: Process, path: str) -> None:
-        self._disk, self._process, self._path = disk, process, path
+        self._disk, self.process, self._path = disk, process, path
+        self._point = disk.point
 
     def cursor(self, *_: Any) -> Any:
-        return super().cursor(_Cursor)
+        return _cursor(self, _Cursor)
 
     def execute(self, sql: str, *more: Any) -> Any:
-        return self.run(sql, super().cursor(sqlite.Cursor).execute, more)
+        return self.run(sql, _cursor(self, sqlite.Cursor).execute, more)
 
     def commit(self) -> None:
         if self.in_transaction:
@@ -94,10 +117,7 @@ class _Connection(sqlite.Connection):
         if self.in_transaction:
             super().cursor().execute("ROLLBACK")
         self._let_go()
-        if self._process.alive and self._path.startswith("file:"):
-            self._disk.keep(self, self._process, self._path)
-        else:
-            super().close()
+        super().close()
 
     def bury(self) -> None:
         """Close what a dead process had open."""
@@ -108,14 +128,15 @@ class _Connection(sqlite.Connection):
 
     def run(self, sql: str, go: Callable[..., Any], more: tuple[Any, ...]) -> Any:
         """Run a statement, as far as the host lets it."""
-        if not self._process.alive:
+        process = self.process
+        if not process.alive:
             raise Dead
         if self._holds is None and sql.startswith("BEGIN IMMEDIATE"):
             turn = self._disk.turn(self._path)
             turn.acquire()
             self._holds = turn
         try:
-            self._disk.point(self._process, sql)
+            self._point(process, sql)
             found = go(sql, *more)
         except BaseException:
             self._failed(sql)
@@ -123,11 +144,11 @@ class _Connection(sqlite.Connection):
         if sql in ("COMMIT", "ROLLBACK"):
             self._let_go()
             if sql == "COMMIT":
-                self._disk.point(self._process, COMMITTED)
+                self._point(process, COMMITTED)
         return found
 
     def _failed(self, sql: str) -> None:
-        if sql.startswith("COMMIT") and self._process.alive and self.in_transaction:
+        if sql.startswith("COMMIT") and self.process.alive and self.in_transaction:
             # As SQLite does when it cannot write its log.
             super().cursor().execute("ROLLBACK")
         if not self.in_transaction:
@@ -158,5 +179,5 @@ def _kind(shipped: type[sqlite.Connection] | None) -> type[_Connection]:
 
 def peek(connection: Any, sql: str, *values: object) -> list[Any]:
     """Return what a statement finds in an open connection. Nobody of the world does this: nothing fails."""
-    found: list[Any] = sqlite.Connection.cursor(connection, sqlite.Cursor).execute(sql, values).fetchall()
+    found: list[Any] = _cursor(connection, sqlite.Cursor).execute(sql, values).fetchall()
     return found

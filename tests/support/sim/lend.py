@@ -13,20 +13,24 @@ from typing import Any
 
 import pysqlite3.dbapi2
 
+import settlement.keys
 import settlement.system
+import subsidy.seal
 import terminal_agent.channels.key_files
 import terminal_agent.channels.wechat
 import terminal_agent.checkout.supervisor
 import terminal_agent.emulators.books
 import terminal_agent.emulators.wechat_books
 import terminal_agent.emulators.wechat_signing
+import terminal_agent.journal.watch
 import terminal_agent.sync.centre
+import terminal_agent.sync.device_key
 import terminal_agent.sync.line
 import terminal_agent.sync.schedule
 import terminal_agent.system
 import terminal_agent.terminals.link_serial
 from settlement.writer import writer
-from sim import cable, network, threads
+from sim import cable, network, signatures, threads
 from sim.disk import real_connect
 from sim.threads import Here
 from subsidy.policy.model import Pack
@@ -73,6 +77,7 @@ def _read_once(texts: dict[str, str]) -> dict[str, Pack]:
 
 _private = functools.cache(terminal_agent.channels.key_files._private)
 _public = functools.cache(terminal_agent.channels.key_files._public)
+_triggers_on = functools.cache(terminal_agent.journal.watch._triggers_on)
 
 
 @contextmanager
@@ -85,6 +90,9 @@ def lent() -> Iterator[None]:
         (terminal_agent.terminals.link_serial, "serial", cable.serial),
         (terminal_agent.sync.schedule, "BackgroundScheduler", _Triggers),
         (terminal_agent.sync.centre, "read_packs", _read_once),
+        (settlement.keys, "Ed25519PrivateKey", signatures.Private),
+        (terminal_agent.sync.device_key, "Ed25519PrivateKey", signatures.Private),
+        (subsidy.seal, "Ed25519PublicKey", signatures.Public),
         (terminal_agent.channels.key_files, "_private", _private),
         (terminal_agent.channels.key_files, "_public", _public),
         (terminal_agent.checkout.supervisor, "_fits", lambda _known, pin: pin.reveal() == PIN),
@@ -92,6 +100,7 @@ def lent() -> Iterator[None]:
         (terminal_agent.emulators.wechat_books, "time", threads.time),
         (terminal_agent.emulators.wechat_signing, "time", threads.time),
         (terminal_agent.emulators.wechat_signing, "secrets", threads.secrets),
+        (terminal_agent.journal.watch, "_triggers_on", _triggers_on),
         (writer, "CHECKPOINT_EVERY_S", _CHECKPOINT_S),
         (os, "_exit", threads.end_process),
         *((GrowingFile, name, _may_die_at(getattr(GrowingFile, name))) for name in ("append", "sync")),

@@ -94,7 +94,7 @@ class Network:
             def work() -> None:
                 came = answer(sent)
                 if came is not None and answers and not weather.lose_answer:
-                    Here.scheduler.spawn(post, "answer", functools.partial(tell, came), weather.back_s)
+                    Here.scheduler.step(post, "answer", functools.partial(tell, came), weather.back_s)
 
             Here.scheduler.spawn(process, what, work)
 
@@ -106,10 +106,10 @@ class Network:
         if weather.lose_request:
             self._note(task.process.name, f"{what} is lost")
         else:
-            Here.scheduler.spawn(post, what, lambda: arrive(True), weather.there_s)
+            Here.scheduler.step(post, what, lambda: arrive(True), weather.there_s)
         if weather.copy_s is not None:
             self._note(task.process.name, f"{what} arrives again later")
-            Here.scheduler.spawn(post, what, lambda: arrive(False), weather.there_s + weather.copy_s)
+            Here.scheduler.step(post, what, lambda: arrive(False), weather.there_s + weather.copy_s)
         if not done.wait(within_s) or not heard:
             self._note(task.process.name, f"{what}: no answer in {within_s:g} s")
             raise requests.ReadTimeout

@@ -37,7 +37,7 @@ CLASSES = {
     "batch": "a terminal closes its batch: voids become refunds",
     "odd_tills": "a till's own program uses the terminal between two of our sales",
     "slow_disk": "a statement takes a while: others run in between",
-    "lax_acquirer": "an acquirer gives back what it is asked to, however often",
+    "lax_acquirer": "an acquirer refunds what it is asked to, however often",
     "claims": "the centre's clerk claims, pays, sends back, over midnight",
     "backup": "an old backup of a shop's host is put back",
     "clone": "a shop's host is copied to a second one, key and all",

@@ -27,6 +27,7 @@ class Process:
         self.born_ms = born_ms
         self.skew_ms = skew_ms
         self.till: Any = None
+        self.kept_open: list[Any] = []
         self.tasks: dict[Task, None] = {}
         self.when_dead: list[Callable[[], None]] = []
 
@@ -59,19 +60,33 @@ class Task(greenlet):
                 self.scheduler.wake(waiting)
 
 
+class Step:
+    """Something that is done at its time and waits for nothing. It needs no thread of its own."""
+
+    turn = 0
+    ended = False
+
+    def __init__(self, process: Process, name: str, run: Callable[[], None]) -> None:
+        self.process = process
+        self.name = name
+        self.run = run
+
+
 class Scheduler:
     """Runs tasks on a time of its own, in whole microseconds since 1970: any wait passes some."""
 
     def __init__(
-        self, now_ms: int, order: random.Random, failed: Callable[[Task, BaseException], None]
+        self, now_ms: int, order: random.Random, failed: Callable[[Task | Step, BaseException], None]
     ) -> None:
         self.hub = getcurrent()
+        self.current: Task | None = None
+        """The task that runs now; None when it is the scheduler itself."""
         self.now_us = now_ms * 1000
         self.failed = failed
         self.steps = 0
         self._order = order
         self._count = 0
-        self._due: list[tuple[int, float, int, Task, int]] = []
+        self._due: list[tuple[int, float, int, Task | Step, int]] = []
         self._killed: list[Process] = []
 
     @property
@@ -79,18 +94,16 @@ class Scheduler:
         """The time in milliseconds since 1970."""
         return self.now_us // 1000
 
-    @property
-    def current(self) -> Task | None:
-        """The task that runs now; None when it is the scheduler itself."""
-        task = getcurrent()
-        return task if isinstance(task, Task) else None
-
     def spawn(self, process: Process, name: str, run: Callable[[], None], after_s: float = 0.0) -> Task:
         """Start a task of a process."""
         task = Task(self, process, name, run)
         process.tasks[task] = None
         self._push(task, after_s)
         return task
+
+    def step(self, process: Process, name: str, run: Callable[[], None], after_s: float) -> None:
+        """Do something after so long that waits for nothing, in the name of a process that never dies."""
+        self._push(Step(process, name, run), after_s)
 
     def sleep(self, seconds: float) -> None:
         """Let the running task wait so long. Raises Dead when its process has died meanwhile."""
@@ -139,16 +152,28 @@ class Scheduler:
             at_us, _, _, task, turn = heapq.heappop(self._due)
             if task.turn != turn or task.ended:
                 continue
-            self.now_us = max(self.now_us, at_us)
+            if at_us > self.now_us:
+                self.now_us = at_us
             self.steps += 1
-            task.switch()
+            if type(task) is Task:
+                self.current = task
+                task.switch()
+                self.current = None
+            else:
+                self._do(task)
             if self._killed:
                 self._bury()
         return True
 
-    def _push(self, task: Task, after_s: float) -> None:
+    def _do(self, step: Any) -> None:
+        try:
+            step.run()
+        except BaseException as wrong:
+            self.failed(step, wrong)
+
+    def _push(self, task: Task | Step, after_s: float) -> None:
         self._count += 1
-        at_us = self.now_us + math.ceil(max(after_s, 0.0) * 1e6)
+        at_us = self.now_us + (math.ceil(after_s * 1e6) if after_s > 0.0 else 0)
         heapq.heappush(self._due, (at_us, self._order.random(), self._count, task, task.turn))
 
     def _switch(self, task: Task) -> None:
@@ -170,7 +195,9 @@ class Scheduler:
                 for _ in range(100):
                     if task.ended or task.dead:
                         break
+                    self.current = task
                     task.throw(Dead) if task else task.switch()
+                self.current = None
             process.tasks.clear()
             for note in process.when_dead:
                 note()

@@ -30,6 +30,7 @@ from settlement.system import random_bytes
 from settlement.web import agents
 from settlement.web.edge import PackFiles
 from sim import threads, wallet
+from sim.disk import keep_open
 from sim.lend import lent
 from sim.scheduler import Process, Scheduler
 from sim.threads import Here
@@ -153,6 +154,7 @@ def _make(folder: Path) -> Template:
         funded = centre.settings.database.path.read_bytes()  # type: ignore[union-attr]
         shutil.copyfile(path, centre.settings.database.path)  # type: ignore[union-attr]
         path.write_bytes(funded)
+    keep_open(centre.engine)
     return Template(folder, centre, packs, hosts, books, configs, devices, wallet_keys)
 
 

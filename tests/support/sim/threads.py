@@ -11,7 +11,7 @@ from datetime import datetime as real_datetime
 from datetime import tzinfo
 from typing import Any
 
-from sim.scheduler import Process, Scheduler, Task
+from sim.scheduler import Dead, Process, Scheduler, Task
 
 
 class Here:
@@ -123,8 +123,9 @@ class _RLock:
         self._waiters = _Waiters()
 
     def acquire(self) -> bool:
-        Here.scheduler.check_alive()
         task = Here.scheduler.current
+        if task is not None and not task.process.alive:
+            raise Dead
         while self._depth and self._owner is not task:
             self._waiters.wait(None)
         self._owner = task
@@ -139,8 +140,7 @@ class _RLock:
             self._owner = None
             self._waiters.tell_one()
 
-    def __enter__(self) -> bool:
-        return self.acquire()
+    __enter__ = acquire
 
     def __exit__(self, *_: object) -> None:
         self.release()

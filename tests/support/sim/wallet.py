@@ -16,6 +16,7 @@ from terminal_agent.emulators.wechat_books import WechatBooks
 from terminal_agent.emulators.wechat_faults import KNOWN, QUESTIONS, TARGETS
 from terminal_agent.emulators.wechat_http import WechatServer, _spoilt
 from terminal_agent.emulators.wechat_orders import Answer, Orders, Waits, problem
+from terminal_agent.emulators.wechat_shown import ShownOrders
 from terminal_agent.emulators.wechat_signing import Keys, doubt_of, sign_answer
 
 URL = "http://127.0.0.1:8700"
@@ -34,7 +35,8 @@ class Wallet:
         self._server: Any = WechatServer.__new__(WechatServer)
         self._server.mchid, self._server.keys = MCHID, keys
         self._server._appid, self._server._books, self._server._faults = APPID, self.books, self.faults
-        self._server._orders = Orders(APPID, MCHID, self.books, Waits(_PASSWORD_MS, _REFUND_MS))
+        orders = self._server._orders = Orders(APPID, MCHID, self.books, Waits(_PASSWORD_MS, _REFUND_MS))
+        self._server._shown = ShownOrders(orders, self.books)
         self._server._lock = threading.Lock()
         service.answer, service.process = self._answer, Process("wechat")
 

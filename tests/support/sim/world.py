@@ -370,7 +370,8 @@ class World:
         """Note a failure inside a program; it is a fault of ours unless something was made to go wrong."""
         if isinstance(wrong, Dead):
             return
-        text = f"{type(wrong).__name__}: {wrong}"
+        # Where the folder lies is another place each time.
+        text = f"{type(wrong).__name__}: {wrong}".replace(f"{self.folder}/", "")
         self.trace.note("failed", f"{where} {text[:200]}")
         chain = []
         one: BaseException | None = wrong

@@ -58,7 +58,7 @@ TAKING = [
     Case("system_error", {"charged": False}, U, N, UNPAID, "SYSTEM_ERROR"),
     Case("not_found_lag", {"ms": 60_000}, A, N, PAID, "SUCCESS"),
 ]
-ELSEWHERE = {"reverse_lost", "refund_unknown", "kill"}  # below, and in the emulator's own tests
+ELSEWHERE = {"reverse_lost", "close_lost", "refund_unknown", "kill"}  # below, and in the emulator's own tests
 
 # What spoils an answer, so that nothing can be learnt from it, whatever was asked.
 SPOILT = [

@@ -1,22 +1,29 @@
-"""Both links that take money keep the same promises."""
+"""All links that take money keep the same promises, whichever side shows the code."""
 
-import secrets
+from contextlib import ExitStack
+from functools import cache
 from types import MappingProxyType
 
 import pytest
-from emulator import EmulatedTerminal, short_profile
+from alipay import new_ask as new_alipay_ask
+from emulator import NEXO_FILE, PROFILE_FILES, EmulatedTerminal, short_profile, short_text
 from payment_contract import (
     REFUNDS,
     REVERSALS,
     SCENARIOS,
+    SHOWN,
     check,
+    check_close,
     check_nothing_to_give_back,
     check_part,
     check_refund,
     check_reversal,
+    check_shown,
 )
-from wechat import RealClock, new_ask
+from unionpay import new_unionpay_ask, new_unionpay_shown_ask
+from wechat import RealClock, new_ask, new_shown_ask
 
+from terminal_agent.terminals.drivers import DRIVERS
 from terminal_agent.terminals.link_serial import open_serial
 from terminal_agent.terminals.serial_ecr import DrivenTerminal
 
@@ -42,16 +49,37 @@ class Card:
         }
     )
 
-    def __init__(self, emulator):
+    def __init__(self, emulator, kind):
         self.emulator = emulator
         self.calls = {"take": "sale", "reverse": "void", "refund": "void"}
-        profile = short_profile()
+        profile = short_profile(kind)
         self.payment = DrivenTerminal(
             profile, lambda: open_serial(str(emulator.link), profile.line), RealClock()
         )
 
+    def new_ask(self, fen):
+        return new_ask(fen)
+
     def end_day(self):
         """Close the batch: then a refund gives back."""
+        self.emulator.settle()
+        self.calls["refund"] = "refund"
+
+
+class Nexo:
+    """A nexo terminal and its emulator."""
+
+    kinds = Card.kinds
+    faults = MappingProxyType({**Card.faults, "broken_answer": ("torn_answer", {})})
+
+    def __init__(self, emulator):
+        self.emulator = emulator
+        self.calls = {"take": "sale", "reverse": "void", "refund": "void"}
+        port = f"{emulator.link}/EMU00001"
+        self.payment = DRIVERS["nexo_tcp"](port, short_text(NEXO_FILE), NEXO_FILE.name).payment(RealClock())
+
+    def end_day(self):
+        """Close the batch: then a reversal is a refund."""
         self.emulator.settle()
         self.calls["refund"] = "refund"
 
@@ -81,9 +109,80 @@ class Wechat:
     def __init__(self, emulator):
         self.emulator = emulator
         self.payment = emulator.channel()
+        self.new_ask = new_ask
 
     def end_day(self):
         """Change nothing: a refund is the same on every day."""
+
+
+NETWORK = {"nexo": Nexo}
+
+
+class WechatShown(Wechat):
+    """WeChat Pay by codes that are shown."""
+
+    calls = MappingProxyType({"take": "native", "reverse": "close", "refund": "refund"})
+
+    def __init__(self, emulator):
+        self.emulator = emulator
+        self.payment = emulator.showing()
+        self.new_ask = new_shown_ask
+
+
+class Alipay(Wechat):
+    """Alipay and its emulator."""
+
+    kinds = MappingProxyType({"pay": "taken", "cancel": "given back", "refund": "given back"})
+    calls = MappingProxyType({"take": "pay", "reverse": "cancel", "refund": "refund"})
+    faults = MappingProxyType(
+        {
+            **Wechat.faults,
+            "declined": ("declined", {}),
+            ("refund", "declined"): ("declined", {"code": "ACQ.SELLER_BALANCE_NOT_ENOUGH"}),
+            "strangers_answer": ("previous_answer", {}),
+        }
+    )
+
+    def __init__(self, emulator):
+        super().__init__(emulator)
+        self.new_ask = new_alipay_ask
+        # Whoever asks first has heard nothing of another's.
+        self.payment.query(new_alipay_ask())
+
+
+class UnionPay:
+    """UnionPay QR and its emulator."""
+
+    kinds = Wechat.kinds
+    calls = MappingProxyType({"take": "pay", "reverse": "reverse", "refund": "refund"})
+    faults = MappingProxyType(
+        {
+            **Wechat.faults,
+            "declined": ("declined", {"code": "64"}),
+            "unclear_charged": ("unclear_code", {"charged": True}),
+            "unclear_not_charged": ("unclear_code", {"charged": False}),
+        }
+    )
+
+    def __init__(self, emulator):
+        self.emulator = emulator
+        self.payment = emulator.channel()
+        self.new_ask = new_unionpay_ask
+
+    def end_day(self):
+        """Close the settlement day: nothing is reversed after it."""
+        self.emulator.settle()
+
+
+class UnionPayShown(UnionPay):
+    """UnionPay QR by codes that are shown."""
+
+    calls = MappingProxyType({"take": "show", "reverse": "reverse", "refund": "refund"})
+
+    def __init__(self, emulator):
+        self.emulator = emulator
+        self.payment = emulator.showing()
+        self.new_ask = new_unionpay_shown_ask
 
 
 class Side:
@@ -93,12 +192,15 @@ class Side:
         self._side = side
         self.payment = side.payment
         self.end_day = side.end_day
+        self.new_ask = side.new_ask
+        self.says_at_once = not isinstance(side, UnionPay)
 
-    def new_ask(self, fen):
-        return new_ask(fen, f"13{secrets.randbelow(10**16):016d}")
+    def scan(self, code):
+        return self._side.emulator.scan(code)
 
     def arm(self, call, fault):
-        name, options = self._side.faults[fault]
+        faults = self._side.faults
+        name, options = faults.get((call, fault)) or faults[fault]
         self._side.emulator.fault(name, on=self._side.calls[call], **options)
 
     def moved(self, pay_ref):
@@ -106,17 +208,36 @@ class Side:
 
 
 @pytest.fixture(scope="module")
-def terminal(tmp_path_factory):
-    with EmulatedTerminal.start(tmp_path_factory.mktemp("terminal"), work_ms=0) as running:
-        yield running
+def terminals(tmp_path_factory):
+    """Return the emulated terminal that writes in a certain way, started when it is first asked for."""
+    with ExitStack() as running:
+
+        @cache
+        def start(kind):
+            folder = tmp_path_factory.mktemp(kind)
+            link = {} if kind in PROFILE_FILES else {"link": "127.0.0.1:0"}
+            return running.enter_context(EmulatedTerminal.start(folder, work_ms=0, kind=kind, **link))
+
+        yield start
 
 
-@pytest.fixture(params=["card", "wechat"])
+@pytest.fixture(params=[*PROFILE_FILES, *NETWORK, "wechat"])
+@pytest.fixture(params=["card", "wechat", "unionpay"])
+@pytest.fixture(params=["card", "wechat", "alipay", "unionpay"])
 def side(request):
-    if request.param == "card":
-        emulator = request.getfixturevalue("terminal")
+    if request.param in PROFILE_FILES:
+        emulator = request.getfixturevalue("terminals")(request.param)
         emulator.clear_faults()
+        return Side(Card(emulator, request.param))
+    if request.param in NETWORK:
+        emulator = request.getfixturevalue("terminals")(request.param)
+        emulator.clear_faults()
+        return Side(NETWORK[request.param](emulator))
         return Side(Card(emulator))
+    if request.param == "alipay":
+        return Side(Alipay(request.getfixturevalue("alipay")))
+    if request.param == "unionpay":
+        return Side(UnionPay(request.getfixturevalue("unionpay")))
     return Side(Wechat(request.getfixturevalue("wechat")))
 
 
@@ -147,3 +268,20 @@ def test_a_part_is_given_back_once(day_ended, side):
 @pytest.mark.parametrize("fault", ["", "declined", "lost_request"])
 def test_what_was_never_paid_is_not_given_back(fault, side):
     check_nothing_to_give_back(side, fault)
+
+
+@pytest.fixture(params=["wechat", "unionpay"])
+def shown_side(request):
+    if request.param == "unionpay":
+        return Side(UnionPayShown(request.getfixturevalue("unionpay")))
+    return Side(WechatShown(request.getfixturevalue("wechat")))
+
+
+@pytest.mark.parametrize("scenario", SHOWN, ids=lambda one: one.name)
+def test_a_code_that_is_shown_is_paid_once_or_never_can_be(scenario, shown_side):
+    check_shown(scenario, shown_side)
+
+
+@pytest.mark.parametrize("reversal", REVERSALS, ids=lambda one: one.name)
+def test_a_disturbed_close_is_repeated_until_nobody_can_pay(reversal, shown_side):
+    check_close(reversal, shown_side)

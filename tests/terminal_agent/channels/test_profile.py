@@ -41,7 +41,9 @@ def test_nothing_that_may_still_be_paid_is_a_no():
         "ORDER_NOT_EXIST",
     ):
         assert code not in profile.refused
-    assert not {"SUCCESS", "REFUND", "USERPAYING", "ACCEPT"} & profile.no_states
+    assert not {"SUCCESS", "REFUND", "USERPAYING", "ACCEPT"} & profile.states.not_paid
+    assert profile.shown is not None
+    assert not {"SUCCESS", "REFUND", "USERPAYING", "ACCEPT", "NOTPAY"} & profile.shown.not_paid
 
 
 @pytest.mark.parametrize(

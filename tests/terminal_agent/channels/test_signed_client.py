@@ -30,13 +30,11 @@ from requests.structures import CaseInsensitiveDict
 
 from terminal_agent.bounded_http import BoundedSession
 from terminal_agent.channels.key_files import Keys, KeyTrouble
+from terminal_agent.channels.one_exchange import MOST_BYTES, Limits, Silence
 from terminal_agent.channels.signed_client import (
-    MOST_BYTES,
     SCHEME,
-    Limits,
     Reply,
     SignedClient,
-    Silence,
     answer_text,
     authorization,
     doubt_of,

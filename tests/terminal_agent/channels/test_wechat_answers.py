@@ -11,8 +11,9 @@ from wechat import PROFILE_FILE, RealClock, new_ask
 
 from subsidy import ids
 from subsidy.records.payment import Evidence
+from terminal_agent.channels.one_exchange import Silence
 from terminal_agent.channels.profile import read_profile
-from terminal_agent.channels.signed_client import Reply, Silence
+from terminal_agent.channels.signed_client import Reply
 from terminal_agent.channels.wechat import WechatPay, open_wechat
 from terminal_agent.checkout.ports import Answer, Back, Payment, Say
 
@@ -37,7 +38,7 @@ class Told:
 
 def told(*answers):
     client = Told(*answers)
-    return WechatPay(PROFILE, client, lambda: None), client
+    return WechatPay(PROFILE, client, lambda: None, PROFILE.states), client
 
 
 def reply(status=200, /, **fields):

@@ -144,7 +144,7 @@ def test_it_resumes_before_it_takes_and_looks_while_it_is_idle(unit_shop):
             self._waiting = deque(jobs)
 
         def take(self, timeout_s):
-            assert timeout_s == unit_shop.payment.clocks.poll_every_s
+            assert timeout_s >= unit_shop.payment.clocks.poll_every_s
             if not self._waiting:
                 raise Over
             return self._waiting.popleft()
@@ -158,7 +158,7 @@ def test_it_resumes_before_it_takes_and_looks_while_it_is_idle(unit_shop):
     assert {unit_shop.now(one).state for one in (cut, fresh)} == {SaleState.PAID}
 
 
-def test_what_stays_undecided_is_asked_about_ever_more_rarely_until_there_is_work(unit_shop):
+def test_what_is_undecided_is_asked_about_ever_more_rarely_and_seldom_when_nothing_is(unit_shop):
     parked = cut_off(unit_shop, marked=True)
     unit_shop.payment.queries = deque([Answer(Say.UNCLEAR)])
     pauses = []
@@ -179,7 +179,7 @@ def test_what_stays_undecided_is_asked_about_ever_more_rarely_until_there_is_wor
     with pytest.raises(Over):
         unit_shop.lane.run(Jobs())
 
-    assert pauses == [1, 2, 4, 8, 12, 12, 1, 2, 1, 1]
+    assert pauses == [1, 2, 4, 8, 12, 12, 1, 2, 12, 12]
     assert unit_shop.now(parked).state is SaleState.PAID
 
 

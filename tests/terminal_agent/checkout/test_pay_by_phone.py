@@ -184,7 +184,7 @@ def test_no_card_while_the_phone_may_still_pay(unit_shop):
 
 @pytest.mark.parametrize(
     ("tender", "way"),
-    [(Tender.QR_SCAN, None), (Tender.QR_SHOW, BY_PHONE)],
+    [(Tender.QR_SCAN, None), (Tender.CASH, BY_PHONE)],
     ids=["no link", "not in the pack"],
 )
 def test_a_tender_that_cannot_be_taken_begins_nothing(tender, way, unit_shop):

@@ -85,7 +85,13 @@ def test_not_found_is_no_answer_too_early_and_what_another_run_has_seen_does_not
     sale = unknown_sale(unit_shop, UNCLEAR)
     unit_shop.clock.sleep(10 * LONG_ENOUGH_S)
     unit_shop.payment.queries[0] = NOT_FOUND
-    paying = Paying(unit_shop.journal, unit_shop.payment, unit_shop.clock, unit_shop.checkout.hold_is_over)
+    paying = Paying(
+        unit_shop.journal,
+        unit_shop.payment,
+        unit_shop.clock,
+        unit_shop.checkout.hold_is_over,
+        unit_shop.board,
+    )
     started_again = Resolver(unit_shop.journal, unit_shop.payment, unit_shop.clock, paying)
 
     for _ in range(20):

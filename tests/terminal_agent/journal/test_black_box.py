@@ -2,15 +2,29 @@
 
 import shutil
 
+import pysqlite3.dbapi2 as sqlite
 import pytest
 from power.agent_cuts import digest
+from power.agent_day import AgentDay
 from sqlite_utils import Database
 from unit_shop import UnitShop
 
-from terminal_agent.journal import black_box, connection, recover, schema
+from terminal_agent.journal import black_box, check, connection, recover, schema, watch
 from terminal_agent.journal.connection import JournalConnection
 from terminal_agent.journal.mend import look, mend
 from terminal_agent.journal.open import JournalDamaged, JournalDown, open_journal
+
+CHANGED = {
+    "sale": "till_no = '09'",
+    "attempt": "operator = 'cashier-2'",
+    "outbox": "made_ms = made_ms + 1",
+    "idempotency_key": "body_mac = 'another'",
+    "move": "after = 'CLOSED'",
+    "counter": "value = value + 1",
+    "device": "centre_url = 'https://another.example'",
+    "_kept_sum": "total = total + 1",
+    "_sqlite_migrations": "name = name || '2'",
+}
 
 
 class Killed(BaseException):
@@ -41,6 +55,20 @@ def reopened(path):
         return digest(database)
     finally:
         database.close()
+
+
+def restarted(shop, path):
+    """Start the shop's agent again on its files."""
+    shop.connection = open_journal(path)
+    shop.restart()
+
+
+def change(path, table, where="true"):
+    """Change a word in a row of a journal that nobody has open, past the program."""
+    database = sqlite.connect(str(path))
+    database.execute(f"UPDATE {table} SET {CHANGED[table]} WHERE {where}")
+    database.commit()
+    database.close()
 
 
 def damage(path, old=b'"cashier-1"', new=b'"cashier-2"'):
@@ -119,17 +147,84 @@ def test_a_journal_from_before_there_were_black_boxes_gets_one(path):
     assert look(path).is_well
 
 
-def test_a_word_that_was_changed_on_the_disk_is_found_and_made_good(shop, path):
-    shop.sell()
+@pytest.mark.parametrize("table", ["sale", "attempt", "outbox", "idempotency_key"])
+def test_a_sale_of_which_a_word_was_changed_on_the_disk_is_found_when_it_is_used_and_made_good(
+    table, shop, path
+):
+    sold = shop.sell()
     before = digest(shop.connection)
     shop.connection.close()
-    damage(path)
+    change(path, table)
+    restarted(shop, path)
+    with pytest.raises(JournalDamaged, match="terminal-agent mend"):
+        shop.real_journal.sale(sold.record_id)
+    shop.connection.close()
+    # From now on nothing is sold on it.
+    with pytest.raises(JournalDamaged, match="terminal-agent mend"):
+        open_journal(path)
+    assert mend(path).is_well
+    assert reopened(path) == before
+    assert (path.parent / "journal.db.damaged-1").exists()
+
+
+def test_a_damaged_entry_is_not_sent(shop, path):
+    shop.sell()
+    shop.connection.close()
+    change(path, "outbox")
+    restarted(shop, path)
+    with pytest.raises(JournalDamaged, match="terminal-agent mend"):
+        shop.real_journal.cut_batch(200)
+
+
+def test_a_damaged_sale_keeps_no_other_from_being_sold(shop, path):
+    sold = shop.sell()
+    shop.connection.close()
+    change(path, "sale", f"record_id = '{sold.record_id}'")
+    restarted(shop, path)
+    assert shop.sell().state == "PAID"
+
+
+@pytest.mark.parametrize("table", ["counter", "device", "_kept_sum", "_sqlite_migrations"])
+def test_what_is_of_no_sale_is_looked_at_by_each_start(table, shop, path):
+    shop.sell()
+    shop.connection.close()
+    change(path, table)
+    with pytest.raises(JournalDamaged, match="terminal-agent mend"):
+        open_journal(path)
+
+
+def test_what_nobody_uses_is_looked_at_too_and_then_nothing_is_sold_any_more(shop, path):
+    shop.sell()
+    shop.connection.close()
+    change(path, "move")
+    restarted(shop, path)
+    with pytest.raises(JournalDamaged, match="terminal-agent mend"):
+        shop.real_journal.check()
+    shop.connection.close()
     with pytest.raises(JournalDamaged, match="terminal-agent mend"):
         open_journal(path)
     assert not look(path).is_well
     assert mend(path).is_well
-    assert reopened(path) == before
-    assert (path.parent / "journal.db.damaged-1").exists()
+    open_journal(path).close()
+
+
+def test_a_doubt_that_was_none_is_over(shop, path):
+    shop.sell()
+    shop.connection.doubt()
+    shop.connection.close()
+    database = open_journal(path)
+    assert database.execute("SELECT doubted FROM black_box").fetchone() == (0,)
+    database.close()
+
+
+def test_sums_are_those_of_the_rows_whatever_has_happened(tmp_path):
+    day = AgentDay(tmp_path)
+    day.live()
+    database = open_journal(day.path)
+    tables = watch.tables_of(database)
+    assert watch.sums_of(database, tables) == watch.kept_sums(database)
+    check.wholly(database)
+    database.close()
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ These journals are moved by hand, past the program, so what they have seen count
 """
 
 import itertools
+import re
 
 import pysqlite3.dbapi2 as sqlite
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from terminal_agent.checkout.sale import FOUND_LATE_MS
 from terminal_agent.checkout.states import (
     ATTEMPT_MOVES,
+    OPEN_ATTEMPTS,
     OPEN_SALES,
     RETURN_MOVES,
     SALE_MOVES,
@@ -18,7 +20,7 @@ from terminal_agent.checkout.states import (
     ReturnState,
     SaleState,
 )
-from terminal_agent.journal import read_sale, schema
+from terminal_agent.journal import outbox, read_sale, schema
 from terminal_agent.journal.open import open_journal
 
 
@@ -209,15 +211,56 @@ def test_the_index_of_sales_found_late_is_of_the_time_that_counts(database):
     assert text.endswith(f"paid_ms - opened_ms > {FOUND_LATE_MS}")
 
 
+class Watched:
+    """A journal that remembers what it was asked."""
+
+    def __init__(self, database):
+        self._database = database
+        self.asked = []
+
+    def execute(self, query, values=()):
+        self.asked.append((query, values))
+        return self._database.execute(query, values)
+
+
+def steps(database, asked):
+    """Return the steps by which SQLite answers a question."""
+    query, values = asked
+    return [row[3] for row in database.execute(f"EXPLAIN QUERY PLAN {query}", values)]
+
+
 def test_what_a_till_has_open_is_found_without_reading_every_sale(database):
-    asked = []
-
-    class Watched:
-        def execute(self, query, values=()):
-            asked.append((query, values))
-            return database.execute(query, values)
-
-    read_sale.of_till(Watched(), "01")
-    (query, values), *_ = asked
-    plan = [row[3] for row in database.execute(f"EXPLAIN QUERY PLAN {query}", values)]
+    watched = Watched(database)
+    read_sale.of_till(watched, "01")
+    plan = steps(database, watched.asked[0])
     assert not [step for step in plan if step.startswith("SCAN sale")]
+
+
+OPEN_ONLY = {"outbox_waiting", "outbox_open", "outbox_quarantined", "attempt_open"}
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        read_sale.numbers,
+        read_sale.links_in_use,
+        lambda db: read_sale.open_attempts(db, "EMU00001"),
+        lambda db: read_sale.in_states(db, ("NEW", "ASKING")),
+        lambda db: outbox.waiting(db, 200),
+        lambda db: outbox.cut_batch(db, 200),
+    ],
+)
+def test_start_status_and_upload_read_what_is_open_and_not_all_there_was(database, ask):
+    watched = Watched(database)
+    ask(watched)
+    questions = [one for one in watched.asked if one[0].startswith("SELECT")]
+    assert questions
+    for question in questions:
+        for step in steps(database, question):
+            if re.match("SCAN (sale|attempt|outbox|move|idempotency_key)", step):
+                assert step.split()[-1] in OPEN_ONLY, (question, step)
+
+
+def test_the_index_of_open_attempts_is_of_those_that_count(database):
+    (text,) = database.execute("SELECT sql FROM sqlite_master WHERE name = 'attempt_open'").fetchone()
+    assert set(re.findall("'([A-Z_]+)'", text)) == {one.value for one in OPEN_ATTEMPTS}

@@ -6,6 +6,7 @@ import time
 import pytest
 
 from subsidy.records.payment import Evidence
+from terminal_agent.system import Changes
 
 WAIT_S = 30
 CARD = {"operator": "cashier-1", "tender": {"kind": "card"}}
@@ -53,3 +54,25 @@ def test_a_stopped_sale_is_waited_for_to_its_end(till, undone):
     answer = till.post(path, {"operator": "cashier-1"}).json()
     back.join()
     assert (answer["state"], answer["closed_because"]) == ("not_paid", "stopped by the cashier")
+
+
+def test_what_has_not_changed_is_not_looked_at_again():
+    changes, looks = Changes(), []
+    threading.Timer(0.6, changes.announce).start()
+
+    assert not changes.wait_until(lambda: bool(looks.append(1)), 1.5)
+
+    assert len(looks) == 2
+
+
+def test_a_change_in_the_middle_of_a_look_is_looked_at():
+    changes, looks = Changes(), []
+
+    def look():
+        looks.append(1)
+        if len(looks) == 1:
+            changes.announce()
+            return False
+        return True
+
+    assert changes.wait_until(look, 30)

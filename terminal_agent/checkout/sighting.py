@@ -1,0 +1,103 @@
+"""What was seen at a terminal that we only watch, and what does it make of a sale?
+
+The cashier charges and voids there by hand, so money can go back at any time, whatever state its sale is in,
+and nobody asks us first. What is seen is written down at once; the moves are those of any other sale.
+"""
+
+from collections.abc import Callable
+from enum import StrEnum
+from typing import Protocol
+
+import msgspec
+
+from subsidy.records.payment import Evidence
+from terminal_agent.checkout.sale import Sale
+
+
+class Sight(StrEnum):
+    """What was seen."""
+
+    SALE_SENT = "SALE_SENT"  # the request of an armed sale has passed
+    MONEY_BACK = "MONEY_BACK"  # a reversal, void or refund of a sale was confirmed
+    VOID_UNDONE = "VOID_UNDONE"  # a void that had been confirmed was reversed: the sale stands again
+    SALE_NOT_OURS = "SALE_NOT_OURS"  # of an amount that was armed a moment ago, and is not any more
+
+
+class Sighting(msgspec.Struct, frozen=True):
+    """One thing that was seen. `evidence` has trace and batch of the *sale* it is about, masked.
+
+    `fen` is None for the whole of it. `pay_ref` is the attempt's where a sale was sent; elsewhere it is
+    found by batch and trace, which outlive a restart.
+    """
+
+    sight: Sight
+    fen: int | None
+    evidence: Evidence
+    pay_ref: str = ""
+
+
+Tell = Callable[[Sighting], None]
+"""Hand a sighting to whoever writes it down. Returns at once."""
+
+
+class SightingJournal(Protocol):
+    """What a sighting needs of the journal. Every call is one transaction."""
+
+    def sale_sent(self, pay_ref: str, evidence: Evidence) -> None:
+        """Keep trace and batch of an attempt that is INTENDED or UNKNOWN, before its answer comes."""
+
+    def seen_attempt(self, link: str, sighting: Sighting) -> tuple[Sale, int] | None:
+        """Return the sale and attempt number that a sighting is about, None when it is no sale of ours."""
+
+    def money_back(self, record_id: str, no: int, evidence: Evidence, *, keep_hold: bool) -> Sale:
+        """Write down that all money of an attempt is with the shopper again. One commit, repeatable.
+
+        An open attempt becomes NOT_PAID, as by `not_paid`. Of a paid one the goods count as returned: a
+        return that is under way is REFUNDED, else one is made that begins and ends here.
+        """
+
+
+class Sightings:
+    """Writes down what is seen on one link."""
+
+    def __init__(
+        self,
+        link: str,
+        journal: SightingJournal,
+        hold_is_over: Callable[[Sale], bool],
+        log: Callable[..., None],
+    ) -> None:
+        self._link = link
+        self._journal = journal
+        self._hold_is_over = hold_is_over
+        self._log = log
+
+    def note(self, sighting: Sighting) -> None:
+        """Write a sighting down. What is about no sale of ours, or a part of its money, is only logged."""
+        if sighting.sight is Sight.SALE_SENT:
+            self._journal.sale_sent(sighting.pay_ref, sighting.evidence)
+            return
+        found = self._journal.seen_attempt(self._link, sighting)
+        if sighting.sight is not Sight.MONEY_BACK:
+            self._say("relay.look_at_it", sighting, found)
+        elif found is not None:
+            sale, no = found
+            attempt = sale.attempt(no)
+            if sighting.fen in (None, attempt.approved_fen or attempt.amount_fen):
+                self._journal.money_back(
+                    sale.record_id, no, sighting.evidence, keep_hold=not self._hold_is_over(sale)
+                )
+                self._say("relay.money_back", sighting, found)
+            else:
+                # A part of it: the night finds the line in the acquirer's file, and its owner decides.
+                self._say("relay.part_of_money_back", sighting, found)
+
+    def _say(self, event: str, sighting: Sighting, found: tuple[Sale, int] | None) -> None:
+        self._log(
+            event,
+            link=self._link,
+            sight=sighting.sight.value,
+            record_id=found[0].record_id if found else None,
+            fen=sighting.fen,
+            trace=sighting.evidence.trace,
+        )

@@ -1,0 +1,97 @@
+"""How does an emulated terminal listen on the network, and how is its cable pulled?
+
+Any number of connections; each is told apart by a number, and what is sent to one that is gone is lost.
+"""
+
+import select
+import socket
+from contextlib import suppress
+
+_MOST_AT_ONCE = 65_536
+
+
+class TcpLink:
+    """A listening address on this host and the connections made to it."""
+
+    def __init__(self, port: int) -> None:
+        self._port = port
+        self._poll = select.epoll()
+        self._listening: socket.socket | None = None
+        self._open: dict[int, socket.socket] = {}
+        self._numbers: dict[int, int] = {}
+        self._count = 0
+
+    @property
+    def is_plugged_in(self) -> bool:
+        """Whether anybody can connect."""
+        return self._listening is not None
+
+    @property
+    def address(self) -> str:
+        """Where it listens."""
+        return f"127.0.0.1:{self._port}"
+
+    def fileno(self) -> int:
+        """Return what to wait on."""
+        return self._poll.fileno()
+
+    def plug_in(self) -> None:
+        """Listen, at the same port as before."""
+        listening = socket.create_server(("127.0.0.1", self._port))
+        self._port = listening.getsockname()[1]
+        self._listening = listening
+        self._poll.register(listening, select.EPOLLIN)
+
+    def unplug(self) -> None:
+        """Close everything at once, as a cable does that is pulled."""
+        if self._listening is None:
+            return
+        self._poll.unregister(self._listening)
+        self._listening.close()
+        self._listening = None
+        for number in list(self._open):
+            self.hang_up(number)
+
+    def hang_up(self, number: int) -> None:
+        """Close one connection."""
+        connection = self._open.pop(number, None)
+        if connection is not None:
+            self._numbers.pop(connection.fileno())
+            self._poll.unregister(connection)
+            connection.close()
+
+    def read(self) -> list[tuple[int, bytes]]:
+        """Return (connection, bytes) of what has arrived; no bytes: the other side is gone."""
+        found = []
+        for fd, _ in self._poll.poll(0):
+            if self._listening is not None and fd == self._listening.fileno():
+                self._accept(self._listening)
+                continue
+            number = self._numbers[fd]
+            received = b""
+            with suppress(OSError):
+                received = self._open[number].recv(_MOST_AT_ONCE)
+            if not received:
+                self.hang_up(number)
+            found.append((number, received))
+        return found
+
+    def write(self, number: int, data: bytes) -> None:
+        """Send, when somebody is still there."""
+        connection = self._open.get(number)
+        if connection is not None:
+            with suppress(OSError):
+                connection.sendall(data)
+
+    def close(self) -> None:
+        """Give everything back."""
+        self.unplug()
+        self._poll.close()
+
+    def _accept(self, listening: socket.socket) -> None:
+        connection, _ = listening.accept()
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._count += 1
+        self._open[self._count] = connection
+        self._numbers[connection.fileno()] = self._count
+        self._poll.register(connection, select.EPOLLIN)

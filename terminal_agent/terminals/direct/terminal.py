@@ -1,0 +1,78 @@
+"""What is a terminal that we are ourselves to its acquirer's host?"""
+
+import re
+from functools import partial
+from pathlib import Path
+
+import msgspec
+
+from catalog_sync.packs import read_text
+from subsidy.strict.yaml_text import FileError
+from terminal_agent.checkout.ports import Clock, Payment
+from terminal_agent.iso8583.codec import Codec
+from terminal_agent.iso8583.dialect import Dialect, read_dialect
+from terminal_agent.terminals.direct.driver import DirectTerminal
+from terminal_agent.terminals.direct.line import LineProfile, dial, trusting
+from terminal_agent.terminals.direct.profile import TRAINING, Profile, read_profile
+from terminal_agent.terminals.direct.session import Session
+from terminal_agent.terminals.direct.training_pinpad import TrainingPinpad
+from terminal_agent.terminals.terminal import PortRefused, Terminal
+
+_MOST_PORT = 65_535
+
+
+class HostTerminal(msgspec.Struct, frozen=True):
+    """A terminal that we are ourselves to its acquirer's host, over ISO 8583."""
+
+    port: str
+    address: tuple[str, int]
+    profile: Profile
+    dialect: Dialect
+    line: LineProfile
+    memory: Path
+
+    @property
+    def number(self) -> str:
+        """Which terminal it is to its acquirer."""
+        return self.profile.terminal_no
+
+    @property
+    def for_training_only(self) -> bool:
+        """Whether it may be used only where no money moves."""
+        return self.profile.pinpad == TRAINING
+
+    def payment(self, clock: Clock) -> Payment:
+        """Return the way to take money at it."""
+        pinpad = TrainingPinpad(self.memory, self.dialect.mac)
+        line = partial(dial, self.address, self.line)
+        session = Session(self.profile, Codec(self.dialect), pinpad, line, clock)
+        return DirectTerminal(self.profile, session, pinpad, clock)
+
+
+def read(port: str, text: str, file_name: str) -> Terminal:
+    """Return the terminal whose host is at `port`, with a profile. Raises FileError, PortRefused."""
+    profile = read_profile(text, file_name)
+    folder = Path(file_name).parent
+    dialect_file = folder / profile.dialect
+    tls = None
+    if profile.authorities:
+        try:
+            tls = trusting(read_text(folder / profile.authorities))
+        except ValueError as wrong:
+            place = str(folder / profile.authorities)
+            raise FileError(place, 1, "", str(wrong), "Write certificates in PEM form") from None
+    return HostTerminal(
+        port=port,
+        address=_address(port),
+        profile=profile,
+        dialect=read_dialect(read_text(dialect_file), str(dialect_file)),
+        line=LineProfile(profile.connect_s, tls, profile.server_name),
+        memory=folder / profile.memory,
+    )
+
+
+def _address(port: str) -> tuple[str, int]:
+    host, _, number = port.rpartition(":")
+    if not host or not re.fullmatch(r"[1-9][0-9]{0,4}", number, re.ASCII) or int(number) > _MOST_PORT:
+        raise PortRefused(f"{port!r} is no host and port", 'Write it as in "10.0.0.1:8583"')
+    return host, int(number)

@@ -1,0 +1,40 @@
+"""What is a terminal that speaks nexo Sale-to-POI over TCP?"""
+
+import re
+from functools import partial
+
+import msgspec
+
+from terminal_agent.checkout.ports import Clock, Payment
+from terminal_agent.terminals.link_tcp import open_tcp
+from terminal_agent.terminals.nexo_profile import NexoProfile, read_nexo_profile
+from terminal_agent.terminals.nexo_tcp import NexoTerminal
+from terminal_agent.terminals.terminal import PortRefused, Terminal
+
+_MOST_PORT = 65_535
+_PORT = re.compile(r"([0-9A-Za-z.-]{1,253}):([0-9]{1,5})/([0-9A-Za-z.-]{1,40})", re.ASCII)
+
+
+class NetworkTerminal(msgspec.Struct, frozen=True):
+    """A terminal with its own address in the shop's network; `poi_id` is its name there."""
+
+    port: str
+    host: str
+    tcp_port: int
+    poi_id: str
+    profile: NexoProfile
+
+    def payment(self, clock: Clock) -> Payment:
+        """Return the way to take money at it."""
+        link = partial(open_tcp, self.host, self.tcp_port, self.profile.connect_s)
+        return NexoTerminal(self.profile, self.poi_id, link, clock)
+
+
+def read(port: str, text: str, file_name: str) -> Terminal:
+    """Return the terminal at an address with a profile. Raises FileError, PortRefused."""
+    found = _PORT.fullmatch(port)
+    if found is None or not 0 < int(found[2]) <= _MOST_PORT:
+        raise PortRefused(
+            "not the address and POIID of a terminal", 'Write it as in "192.168.1.20:4000/P400-123456789"'
+        )
+    return NetworkTerminal(port, found[1], int(found[2]), found[3], read_nexo_profile(text, file_name))

@@ -1,0 +1,68 @@
+"""What is a terminal that talks to its acquirer through us?"""
+
+from functools import partial
+
+import msgspec
+from msgspec.structs import replace
+
+from subsidy.strict.yaml_text import FileError
+from terminal_agent.checkout.ports import Clock, Payment
+from terminal_agent.terminals.link_serial import open_serial
+from terminal_agent.terminals.relay.forward import Forwarder
+from terminal_agent.terminals.relay.hand_over import HandOver
+from terminal_agent.terminals.relay.observer import Observer
+from terminal_agent.terminals.relay.payment import WatchedTerminal
+from terminal_agent.terminals.relay.profile import Profile, address_of, read_profile
+from terminal_agent.terminals.relay.understand import Reader
+from terminal_agent.terminals.terminal import Terminal
+from terminal_agent.traces.mask_frames import ISO8583, iso8583_mask
+from terminal_agent.traces.write_trace import Recorder
+
+
+class RelayTerminal(msgspec.Struct, frozen=True):
+    """A terminal that talks to its acquirer through us: `port` is where it finds us, as in "0.0.0.0:9101".
+
+    `listen` is None where it is a serial port, over which the terminal hands us its frames.
+    """
+
+    port: str
+    listen: tuple[str, int] | None
+    profile: Profile
+    recorder: Recorder | None = None
+
+    def payment(self, clock: Clock) -> Payment:
+        """Return the way to take money at it: arm an amount and watch."""
+        profile = self.profile
+        understand = Reader(profile.dialect, profile.codes).understand
+        note = None
+        if self.recorder is not None:
+            note = self.recorder(ISO8583, profile.dialect.name, iso8583_mask(profile.dialect))
+        observer = Observer(understand, profile.no_original_ms, clock, note=note)
+        line: Forwarder | HandOver
+        if self.listen is not None:
+            line = Forwarder(self.listen, profile.acquirer, observer, clock)
+        else:
+            assert profile.line is not None
+            open_link = partial(open_serial, self.port, profile.line)
+            wait_s = profile.clocks.host_timeout_s
+            line = HandOver(open_link, profile.acquirer, wait_s, observer, clock)
+        return WatchedTerminal(profile.clocks, profile.armed_for_s, observer, line)
+
+    def recorded(self, recorder: Recorder) -> Terminal:
+        """Return the same terminal, whose line is noted."""
+        return replace(self, recorder=recorder)
+
+
+def read(port: str, text: str, file_name: str) -> Terminal:
+    """Return the terminal that finds us at `port`, with a profile. Raises FileError."""
+    profile = read_profile(text, file_name)
+    listen = address_of(port)
+    if listen is None and profile.line is None:
+        raise FileError(
+            file_name,
+            1,
+            "line",
+            f"is missing, and {port!r} is no address that a terminal could call",
+            'Write `port: "0.0.0.0:9101"`, or `line` here when it is a serial port',
+        )
+    return RelayTerminal(port, listen, profile)

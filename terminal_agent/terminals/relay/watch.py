@@ -1,0 +1,246 @@
+"""What has been seen of the sales that were armed on one terminal, and what can be said of each? Pure.
+
+A sale of exactly the armed amount, on this terminal, whose request ends while it is armed, is its attempt:
+the first one. Yes and no are what the host said to that request. That nothing was paid at all can be said
+only by who has seen every byte since the arming; a view that was ever broken leaves it to the files. Money
+that goes back is believed whenever it is seen.
+
+Connections are numbers here. All calls come from one thread, in the order in which bytes passed.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass, field
+
+from msgspec.structs import replace
+
+from subsidy.records.payment import Evidence
+from terminal_agent.checkout.ports import Answer, Say
+from terminal_agent.checkout.sighting import Sight, Sighting, Tell
+from terminal_agent.terminals.relay.seen import Kind, Said, Seen
+
+_MOST_REMEMBERED = 64
+_NOTHING_PASSED = Evidence(code="NOTHING_PASSED", text="no sale of this amount passed while it was armed")
+_UNDONE = {
+    Kind.REVERSAL: Evidence(code="REVERSED", text="reversed by the terminal"),
+    Kind.VOID: Evidence(code="VOIDED", text="voided at the terminal"),
+    Kind.REFUND: Evidence(code="REFUNDED", text="refunded at the terminal"),
+}
+UNCLEAR = Answer(Say.UNCLEAR)
+
+
+@dataclass(slots=True)
+class _Sale:
+    """The attempt that an arming has become."""
+
+    request: Seen
+    connection: int
+    sent_ms: int
+    answer: Answer | None = None
+    is_back: Evidence | None = None
+
+
+@dataclass(slots=True)
+class _Armed:
+    """One arming. `waits_for` are connections with half a request on them when it ended."""
+
+    pay_ref: str
+    fen: int
+    until_ms: int
+    is_over: bool = False
+    unbroken: bool = True
+    sale: _Sale | None = None
+    waits_for: set[int] = field(default_factory=set)
+
+
+class Watch:
+    """Sees one terminal's line. `no_original_ms` is how long after a sale "no original" is believed."""
+
+    def __init__(self, terminal_no: str, no_original_ms: int, tell: Tell) -> None:
+        self._terminal_no = terminal_no
+        self._no_original_ms = no_original_ms
+        self._tell = tell
+        self._armings: dict[str, _Armed] = {}
+        self._requests: dict[tuple[int, str, Kind], tuple[Seen, int]] = {}
+        self._open: set[int] = set()
+        self._voids: dict[tuple[str, str], Sighting] = {}
+
+    # What the cashier does.
+
+    def arm(self, pay_ref: str, fen: int, now_ms: int, until_ms: int, inside: Collection[int]) -> None:
+        """Arm a sale of `fen` until `until_ms`; whatever was armed before is not any more."""
+        for earlier in self._armings.values():
+            self._end(earlier, inside)
+        while len(self._armings) >= _MOST_REMEMBERED:
+            del self._armings[next(iter(self._armings))]
+        self._armings[pay_ref] = _Armed(pay_ref, fen, until_ms)
+        self.pass_time(now_ms, inside)
+
+    def disarm(self, pay_ref: str, inside: Collection[int]) -> None:
+        """Let no sale that begins from now on be this attempt's. `inside`: who has half a request."""
+        if (armed := self._armings.get(pay_ref)) is not None:
+            self._end(armed, inside)
+
+    def pass_time(self, now_ms: int, inside: Collection[int]) -> None:
+        """End what was armed until now."""
+        for armed in self._armings.values():
+            if now_ms >= armed.until_ms:
+                self._end(armed, inside)
+
+    def word(self, pay_ref: str) -> Answer:
+        """Say what was seen of an attempt, in the words of a payment link."""
+        armed = self._armings.get(pay_ref)
+        if armed is None:
+            return UNCLEAR  # armed by another run of the agent, if at all
+        sale = armed.sale
+        if sale is not None:
+            if sale.is_back is not None:
+                return Answer(Say.DECLINED, evidence=sale.is_back)
+            if sale.answer is not None:
+                return sale.answer
+            return Answer(Say.PENDING) if sale.connection in self._open else UNCLEAR
+        if not armed.unbroken:
+            return UNCLEAR
+        if not armed.is_over or armed.waits_for:
+            return Answer(Say.PENDING)
+        return Answer(Say.DECLINED, evidence=_NOTHING_PASSED)
+
+    def is_back(self, pay_ref: str) -> Evidence | None:
+        """Return what was said when an attempt's money went back, None when that was not seen."""
+        armed = self._armings.get(pay_ref)
+        return armed.sale.is_back if armed is not None and armed.sale is not None else None
+
+    @property
+    def armed(self) -> str | None:
+        """The attempt that is armed now."""
+        return next(
+            (one.pay_ref for one in self._armings.values() if not one.is_over and one.sale is None), None
+        )
+
+    # What passes.
+
+    def opened(self, connection: int) -> None:
+        """A connection is there."""
+        self._open.add(connection)
+
+    def closed(self, connection: int) -> None:
+        """A connection has ended: half a request on it never reached the acquirer as one."""
+        self._open.discard(connection)
+        self._requests = {key: value for key, value in self._requests.items() if key[0] != connection}
+        for armed in self._armings.values():
+            armed.waits_for.discard(connection)
+
+    def broken(self) -> None:
+        """Something passed that was not understood, or may have passed elsewhere."""
+        for armed in self._armings.values():
+            armed.unbroken &= armed.is_over and not armed.waits_for
+
+    def message(self, connection: int, seen: Seen, now_ms: int) -> None:
+        """A whole message has passed, towards the acquirer or back."""
+        if seen.is_answer:
+            found = self._requests.pop((connection, seen.own_trace, seen.kind), None)
+            if found is not None and seen.terminal_no in ("", self._terminal_no):
+                self._answered(*found, seen)
+            return
+        may_be_ours = [
+            one for one in self._armings.values() if not one.is_over or connection in one.waits_for
+        ]
+        for armed in self._armings.values():
+            armed.waits_for.discard(connection)
+        if seen.terminal_no != self._terminal_no or seen.kind is Kind.OTHER:
+            return
+        self._requests[connection, seen.own_trace, seen.kind] = (seen, now_ms)
+        if seen.kind is Kind.SALE:
+            self._sale_sent(connection, seen, now_ms, may_be_ours)
+
+    def _sale_sent(self, connection: int, seen: Seen, now_ms: int, may_be_ours: list[_Armed]) -> None:
+        if (again := self._find(seen.batch, seen.trace)) is not None:
+            again.connection = connection
+            return
+        for armed in may_be_ours:
+            if armed.sale is None and armed.fen == seen.fen:
+                armed.sale = _Sale(seen, connection, now_ms)
+                armed.is_over = True
+                self._tell(Sighting(Sight.SALE_SENT, seen.fen, seen.evidence, armed.pay_ref))
+                return
+
+    def _answered(self, request: Seen, sent_ms: int, answer: Seen) -> None:
+        if request.kind is Kind.SALE:
+            self._sale_answered(request, answer)
+        elif request.kind is Kind.VOID_REVERSAL:
+            void = self._voids.pop((request.batch, request.own_trace), None)
+            if void is not None and answer.said is Said.YES:
+                self._tell(replace(void, sight=Sight.VOID_UNDONE))
+        elif answer.said is Said.YES or self._is_late_no_original(request, sent_ms, answer):
+            self._money_back(request, answer)
+
+    def _sale_answered(self, request: Seen, answer: Seen) -> None:
+        sale = self._find(request.batch, request.trace)
+        if sale is None:
+            self._not_ours(request, answer)
+        elif sale.answer is None and answer.said is not Said.UNSURE:
+            evidence = _joined(request.evidence, answer.evidence)
+            yes = answer.said is Said.YES
+            sale.answer = (
+                Answer(Say.APPROVED, approved_fen=answer.fen, evidence=evidence)
+                if yes
+                else Answer(Say.DECLINED, evidence=evidence)
+            )
+
+    def _not_ours(self, request: Seen, answer: Seen) -> None:
+        if answer.said is not Said.YES or request.fen is None:
+            return
+        if any(one.fen == request.fen for one in self._armings.values()):
+            evidence = _joined(request.evidence, answer.evidence)
+            self._tell(Sighting(Sight.SALE_NOT_OURS, request.fen, evidence))
+
+    def _is_late_no_original(self, request: Seen, sent_ms: int, answer: Seen) -> bool:
+        """Whether a host that knows no such sale would know it by now: then there is none."""
+        sale = self._find(request.batch, request.trace)
+        return (
+            request.kind is Kind.REVERSAL
+            and answer.said is Said.NO_ORIGINAL
+            and sale is not None
+            and sale.answer is None
+            and sent_ms - sale.sent_ms >= self._no_original_ms
+        )
+
+    def _money_back(self, request: Seen, answer: Seen) -> None:
+        said = _UNDONE[request.kind]
+        evidence = replace(
+            _joined(request.evidence, answer.evidence),
+            code=said.code,
+            text=said.text,
+            batch=request.batch,
+            trace=request.trace,
+        )
+        # Voids and reversals are of the whole sale, whatever amount they name.
+        back_fen = request.fen if request.kind is Kind.REFUND else None
+        sale = self._find(request.batch, request.trace)
+        if sale is not None:
+            taken_fen = sale.answer.approved_fen if sale.answer is not None else None
+            if back_fen in (None, taken_fen):
+                sale.is_back = evidence
+        sighting = Sighting(Sight.MONEY_BACK, back_fen, evidence)
+        if request.kind is Kind.VOID:
+            self._voids[request.batch, request.own_trace] = sighting
+            while len(self._voids) > _MOST_REMEMBERED:
+                del self._voids[next(iter(self._voids))]
+        self._tell(sighting)
+
+    def _find(self, batch: str, trace: str) -> _Sale | None:
+        for armed in self._armings.values():
+            sale = armed.sale
+            if sale is not None and (sale.request.batch, sale.request.trace) == (batch, trace):
+                return sale
+        return None
+
+    def _end(self, armed: _Armed, inside: Collection[int]) -> None:
+        if not armed.is_over:
+            armed.is_over = True
+            armed.waits_for = set(inside)
+
+
+def _joined(request: Evidence, answer: Evidence) -> Evidence:
+    """Return what both have said, the answer first: it has code and reference, the request batch and card."""
+    told = {name: getattr(answer, name) or getattr(request, name) for name in Evidence.__struct_fields__}
+    return Evidence(**told)

@@ -1,0 +1,41 @@
+"""What is a terminal that is driven over a serial line?"""
+
+from functools import partial
+
+import msgspec
+from msgspec.structs import replace
+
+from terminal_agent.checkout.ports import Clock, Payment
+from terminal_agent.terminals.link_serial import OpenLink, open_serial
+from terminal_agent.terminals.profile import FAMILIES, Profile, read_profile
+from terminal_agent.terminals.serial_ecr import DrivenTerminal
+from terminal_agent.terminals.terminal import Terminal
+from terminal_agent.traces.mask_frames import STX_LRC, mask_nothing_readable, mask_stx_lrc
+from terminal_agent.traces.serial_link import recorded
+from terminal_agent.traces.write_trace import Recorder
+
+
+class SerialTerminal(msgspec.Struct, frozen=True):
+    """A terminal that is driven over a serial line as its profile says."""
+
+    port: str
+    profile: Profile
+    recorder: Recorder | None = None
+
+    def payment(self, clock: Clock) -> Payment:
+        """Return the way to take money at it."""
+        open_link: OpenLink = partial(open_serial, self.port, self.profile.line)
+        if self.recorder is not None:
+            dialect = self.profile.dialect
+            mask = mask_stx_lrc if dialect.separated is None else mask_nothing_readable
+            open_link = recorded(open_link, self.recorder(STX_LRC, FAMILIES[0], mask), dialect.rules)
+        return DrivenTerminal(self.profile, open_link, clock)
+
+    def recorded(self, recorder: Recorder) -> Terminal:
+        """Return the same terminal, whose payments note what passes."""
+        return replace(self, recorder=recorder)
+
+
+def read(port: str, text: str, file_name: str) -> Terminal:
+    """Return the terminal at a serial port with a profile. Raises FileError."""
+    return SerialTerminal(port, read_profile(text, file_name))

@@ -1,0 +1,127 @@
+"""How does a trace from the field become a test, and what does a test of it ask?
+
+A case holds what passed, masked, and what we understood of it when it was made. Replayed, it must be
+understood the same: a version that reads a real terminal otherwise is found before a shop finds it. Pure.
+"""
+
+from collections.abc import Callable, Iterable
+
+import msgspec
+
+from terminal_agent.iso8583.dialect import place_of, read_dialect
+from terminal_agent.terminals import framing
+from terminal_agent.terminals.framing import Decoder, Frame
+from terminal_agent.terminals.read_answer import read_answer
+from terminal_agent.terminals.relay.cut_frames import Cutter
+from terminal_agent.terminals.relay.seen import Said
+from terminal_agent.terminals.relay.understand import Reader
+from terminal_agent.traces.mask_frames import ISO8583, STX_LRC
+from terminal_agent.traces.write_trace import Passed
+
+# What codes mean stands in the shop's profile; here only whether a frame is read the same.
+_CODES = {"00": Said.YES}
+
+ReadText = Callable[[str], str]
+"""Return the text of a dialect, by its name."""
+
+
+class TraceUnreadable(Exception):
+    """A line that is none of a trace. Says which, and what to do."""
+
+
+class Step(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One frame that passed, and what it was understood to be, None when it could not be."""
+
+    way: str
+    frame: str
+    understood: dict[str, object] | None
+
+
+class Case(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A test from a trace. `why` is written by whoever makes it: what went wrong that day."""
+
+    why: str
+    kind: str
+    dialect: str
+    steps: tuple[Step, ...]
+
+
+def read_trace(content: bytes, file_name: str) -> list[Passed]:
+    """Return what a trace holds; half a last line is what a power cut leaves. Raises TraceUnreadable."""
+    lines = content.split(b"\n")
+    found = []
+    for no, line in enumerate(lines[:-1], start=1):
+        try:
+            found.append(msgspec.json.decode(line, type=Passed))
+            bytes.fromhex(found[-1].frame)
+        except (msgspec.DecodeError, ValueError):
+            raise TraceUnreadable(
+                f"{file_name}, line {no}: no line of a trace. Take the file as the agent wrote it"
+            ) from None
+    return found
+
+
+def make_case(passed: Iterable[Passed], why: str, text_of: ReadText) -> Case:
+    """Return the case that a trace of one link makes. Raises TraceUnreadable when it has no frames."""
+    frames = [one for one in passed if one.frame]
+    places = {(one.link, one.kind, one.dialect) for one in frames}
+    if len(places) != 1:
+        raise TraceUnreadable("No frame of exactly one link is in it. Nothing can be replayed")
+    _, kind, dialect = places.pop()
+    understand = _understander(kind, dialect, text_of)
+    steps = tuple(Step(one.way, one.frame, understand(bytes.fromhex(one.frame))) for one in frames)
+    return Case(why, kind, dialect, steps)
+
+
+def replay(case: Case, text_of: ReadText) -> list[str]:
+    """Return what is understood otherwise than when the case was made, nothing when all is the same."""
+    understand = _understander(case.kind, case.dialect, text_of)
+    told = []
+    for no, step in enumerate(case.steps, start=1):
+        now = understand(bytes.fromhex(step.frame))
+        if now != step.understood:
+            told.append(f"step {no} ({step.way}) was {step.understood}, and is {now}")
+    if not _comes_out_again(case):
+        told.append("the frames do not come out of the line as they went in")
+    return told
+
+
+def _understander(kind: str, dialect: str, text_of: ReadText) -> Callable[[bytes], dict[str, object] | None]:
+    if kind == ISO8583:
+        reader = Reader(read_dialect(text_of(dialect), str(place_of(dialect))), _CODES)
+
+        def iso(content: bytes) -> dict[str, object] | None:
+            seen = reader.understand(content)
+            return None if seen is None else _plain(seen)
+
+        return iso
+    if kind == STX_LRC:
+
+        def stx_lrc(data: bytes) -> dict[str, object] | None:
+            try:
+                return _plain(read_answer(data))
+            except framing.FramingFault:
+                return None
+
+        return stx_lrc
+    raise TraceUnreadable(
+        f"{kind[:20]!r} is no kind of link that is replayed here. Use the version that wrote it"
+    )
+
+
+def _comes_out_again(case: Case) -> bool:
+    """Whether the frames, put on a line one after the other and read byte by byte, are cut as they were."""
+    frames = [bytes.fromhex(step.frame) for step in case.steps]
+    if case.kind == ISO8583:
+        cutter = Cutter()
+        stream = b"".join(len(one).to_bytes(2) + one for one in frames)
+        return [one for at in stream for one in cutter.feed(bytes((at,)))] == frames
+    decoder = Decoder()
+    stream = b"".join(framing.frame(one) for one in frames)
+    events = [event for at in stream for event in decoder.feed(bytes((at,)))]
+    return [event.data for event in events if isinstance(event, Frame)] == frames
+
+
+def _plain(value: msgspec.Struct) -> dict[str, object]:
+    plain: dict[str, object] = msgspec.to_builtins(value)
+    return plain

@@ -1,0 +1,278 @@
+"""A checkout whose terminal is only watched is true, whatever the cashier does at the terminal.
+
+Real sockets and the real journal. At rest the host's books and ours agree to the fen.
+"""
+
+import threading
+
+import msgspec
+import pytest
+from card_host import Next
+from return_desk import WISH
+from scanner import Scanner, Secret, looks_personal
+from unit_shop import TO_PAY_FEN
+from watched_line import TERMINAL, WatchedShop, eventually
+
+from subsidy.policy.next_action import NextAction
+from terminal_agent.checkout.states import AttemptState, ReturnState, SaleState
+from terminal_agent.emulators.answers import MADE_UP_CARD, MADE_UP_TRACK
+from terminal_agent.till import documents
+
+S, A = SaleState, AttemptState
+
+
+@pytest.fixture
+def shop(tmp_path, moves_taken):
+    shop = WatchedShop(tmp_path)
+    yield shop
+    moves_taken |= {tuple(row) for row in shop.rows("SELECT DISTINCT what, before, after FROM move")}
+    shop.close()
+    secrets = (("card", MADE_UP_CARD), ("track", MADE_UP_TRACK[:37]), ("pin", "9F8E7D6C5B4A3F2E"))
+    assert Scanner(Secret(*one) for one in secrets).scan_folder(tmp_path) == []
+    assert not looks_personal(repr(shop.logged))
+
+
+def sold(shop, **charge):
+    """Sell, and charge at the terminal; return the sale at rest and its slip."""
+    sale = shop.open().sale
+    worker = shop.begin(sale)
+    slip = shop.terminal.sell(charge.get("fen", TO_PAY_FEN), wait_s=charge.get("wait_s", 5))
+    worker.join(10)
+    return shop.now(sale), slip
+
+
+def agree(shop, sale):
+    """Our books and the host's say the same of one sale, to the fen."""
+    ours = (
+        sum(one.approved_fen for one in sale.attempts if one.state is A.PAID) if sale.state is S.PAID else 0
+    )
+    assert sum(shop.host.standing().values()) == ours
+
+
+def kinds(shop, sale):
+    return [
+        row[0]
+        for row in shop.rows("SELECT kind FROM outbox WHERE record_id = ? ORDER BY seq", sale.record_id)
+    ]
+
+
+def test_what_is_charged_by_hand_is_paid(shop):
+    sale = shop.open().sale
+    worker = shop.begin(sale)
+    assert documents.next_action(shop.now(sale)) is NextAction.CHARGE_AT_TERMINAL
+    assert documents.till_state(shop.now(sale)) == "paying"
+    slip = shop.terminal.sell(TO_PAY_FEN)
+    worker.join(10)
+
+    after = shop.now(sale)
+    assert after.state is S.PAID
+    assert (after.paid_attempt.evidence.trace, after.paid_attempt.evidence.rrn) == (slip.trace, slip.rrn)
+    assert after.paid_attempt.approved_fen == TO_PAY_FEN
+    agree(shop, after)
+
+
+def test_a_refused_card_is_not_paid_and_another_may_follow(shop):
+    shop.host.nexts.append(Next(code="51"))
+    sale, _ = sold(shop)
+    assert (sale.state, sale.attempts[0].state) == (S.HELD, A.NOT_PAID)
+    assert documents.next_action(sale) is NextAction.PAY_AGAIN_OR_STOP
+    shop.pay_again(sale)
+    worker = shop.begin(sale)
+    shop.terminal.sell(TO_PAY_FEN)
+    worker.join(10)
+    assert shop.now(sale).state is S.PAID
+    agree(shop, shop.now(sale))
+
+
+def test_when_nobody_charges_in_time_nothing_is_paid_and_the_hold_stays(shop):
+    sale = shop.open().sale
+    shop.begin(sale).join(10)
+    after = shop.now(sale)
+    assert (after.state, after.attempts[0].evidence.code) == (S.HELD, "NOTHING_PASSED")
+    agree(shop, after)
+
+
+def test_a_cashier_who_stops_disarms(shop):
+    sale = shop.open().sale
+    worker = shop.begin(sale)
+    shop.checkout.stop(sale.record_id, shop.key())
+    worker.join(10)
+    assert shop.now(sale).state is S.CLOSING
+    assert shop.terminal.sell(TO_PAY_FEN).approved  # the shop's own sale now
+    shop.line.settle()
+    assert shop.now(sale).attempts[0].state is A.NOT_PAID
+    assert [event for event, _ in shop.logged] == ["relay.look_at_it"]
+
+
+def test_money_taken_while_the_cashier_stops_must_be_voided_at_the_terminal(shop):
+    late = threading.Event()
+    shop.host.nexts.append(Next(before=late))
+    sale = shop.open().sale
+    worker = shop.begin(sale)
+    seller = threading.Thread(target=shop.terminal.sell, args=(TO_PAY_FEN,))
+    seller.start()
+    eventually(lambda: shop.now(sale).attempts[0].evidence.trace)
+    assert documents.next_action(shop.now(sale)) is NextAction.WAIT
+    shop.checkout.stop(sale.record_id, shop.key())
+    late.set()
+    seller.join()
+    eventually(lambda: shop.now(sale).attempts[0].state is A.REVERSING)
+    assert documents.next_action(shop.now(sale)) is NextAction.VOID_AT_TERMINAL
+    assert shop.terminal.void("000001").approved
+    worker.join(10)
+    eventually(lambda: shop.now(sale).state is S.CLOSING)
+    assert shop.now(sale).attempts[0].state is A.NOT_PAID
+    agree(shop, shop.now(sale))
+
+
+def test_less_than_asked_is_undone_at_the_terminal(shop):
+    shop.host.nexts.append(Next(code="10", fen=TO_PAY_FEN - 1))
+    sale, _ = sold(shop)
+    assert (sale.state, sale.attempts[0].state) == (S.PARKED, A.REVERSING)
+    assert documents.next_action(sale) is NextAction.VOID_AT_TERMINAL
+    shop.terminal.reverse("000001")
+    eventually(lambda: shop.now(sale).attempts[0].state is A.NOT_PAID)
+    assert shop.now(sale).state is S.HELD
+    agree(shop, shop.now(sale))
+
+
+@pytest.mark.parametrize("undo", ["void", "refund", "reverse"])
+def test_money_that_goes_back_after_paid_returns_the_sale_and_the_centre_hears_of_it(shop, undo):
+    sale, _ = sold(shop)
+    assert sale.state is S.PAID
+    if undo == "refund":
+        shop.terminal.settle()
+    getattr(shop.terminal, undo)("000001")
+    after = eventually(lambda: (now := shop.now(sale)).state is S.RETURNED and now)
+
+    assert kinds(shop, sale) == ["paid", "returning", "returned"]
+    back = after.returns[-1]
+    assert (back.state, back.refund_fen, back.wish.operator) == (ReturnState.REFUNDED, TO_PAY_FEN, "terminal")
+    assert back.evidence.code in ("VOIDED", "REFUNDED", "REVERSED")
+    assert documents.next_action(after) is NextAction.TAKE_THE_GOODS_BACK
+    agree(shop, after)
+
+
+def test_money_that_went_back_twice_by_two_words_is_one_return(shop):
+    sale, _ = sold(shop)
+    shop.terminal.void("000001")
+    eventually(lambda: shop.now(sale).state is S.RETURNED)
+    shop.terminal.reverse("000001")
+    shop.line.settle()
+    assert kinds(shop, sale) == ["paid", "returning", "returned"]
+    agree(shop, shop.now(sale))
+
+
+def test_a_void_after_a_restart_is_known_by_its_trace(shop):
+    sale, _ = sold(shop)
+    shop.restart()
+    shop.terminal.void("000001")
+    eventually(lambda: shop.now(sale).state is S.RETURNED)
+    agree(shop, shop.now(sale))
+
+
+def test_a_void_of_somebody_elses_sale_changes_nothing(shop):
+    sale, _ = sold(shop)
+    other = shop.terminal.sell(500)
+    shop.terminal.void(other.trace)
+    shop.line.settle()
+    assert shop.now(sale).state is S.PAID
+    agree(shop, shop.now(sale))
+
+
+def test_a_part_that_goes_back_is_logged_and_the_sale_stays_paid(shop):
+    sale, _ = sold(shop)
+    shop.terminal.refund("000001", 100)
+    eventually(lambda: [event for event, _ in shop.logged] == ["relay.part_of_money_back"])
+    assert shop.now(sale).state is S.PAID
+
+
+def test_a_return_asked_for_at_the_till_ends_when_the_void_passes(shop):
+    sale, _ = sold(shop)
+    shop.journal.begin_return(sale.record_id, WISH, None)
+    entry = shop.real_journal.returning_waiting(sale.record_id)
+    from unit_shop import ack_of
+
+    shop.real_journal.acknowledge([(ack_of(entry), "sealed")])
+    refunding = threading.Thread(target=shop.lane.do, args=(sale.record_id, 0))
+    refunding.start()
+    eventually(lambda: shop.now(sale).returns[-1].state is ReturnState.SENDING)
+    assert documents.next_action(shop.now(sale)) is NextAction.VOID_AT_TERMINAL
+    shop.terminal.void("000001")
+    refunding.join(10)
+    after = eventually(lambda: (now := shop.now(sale)).state is S.RETURNED and now)
+    assert after.returns[-1].wish == WISH
+    assert kinds(shop, sale) == ["paid", "returning", "returned"]
+    agree(shop, after)
+
+
+def test_a_void_that_passes_before_the_centre_has_agreed_ends_the_return(shop):
+    sale, _ = sold(shop)
+    shop.journal.begin_return(sale.record_id, WISH, None)
+    shop.terminal.void("000001")
+    after = eventually(lambda: (now := shop.now(sale)).state is S.RETURNED and now)
+    assert after.returns[-1].mark == "watched"
+    agree(shop, after)
+
+
+def test_a_restart_while_armed_parks_the_sale_whatever_did_not_pass(shop):
+    sale = shop.open().sale
+    shop.begin(sale)
+    shop.restart()
+    after = eventually(lambda: (now := shop.now(sale)).state is S.PARKED and now)
+    assert (documents.till_state(after), documents.next_action(after)) == (
+        "unknown",
+        NextAction.DO_NOT_CHARGE,
+    )
+
+
+def test_a_reversal_after_a_restart_ends_what_the_last_run_saw_leaving(shop):
+    shop.host.nexts.append(Next(answers=False))
+    sale = shop.open().sale
+    shop.begin(sale)
+    shop.terminal.sell(TO_PAY_FEN, wait_s=0.1)
+    eventually(lambda: shop.now(sale).attempts[0].evidence.trace)
+    shop.restart()
+    assert shop.now(sale).state is S.PARKED
+    shop.terminal.reverse("000001")
+    after = eventually(lambda: (now := shop.now(sale)).state is not S.PARKED and now)
+    assert after.attempts[0].state is A.NOT_PAID
+    agree(shop, after)
+
+
+def test_a_broken_view_parks_and_a_sale_seen_later_still_counts(shop):
+    sale = shop.open().sale
+    worker = shop.begin(sale)
+    shop.line.new_terminal().noise(b"garbage")
+    shop.line.settle()
+    shop.terminal.sell(TO_PAY_FEN)
+    worker.join(10)
+    assert shop.now(sale).state is S.PAID
+    agree(shop, shop.now(sale))
+
+
+def test_a_broken_view_is_never_not_paid(shop):
+    sale = shop.open().sale
+    worker = shop.begin(sale)
+    shop.line.new_terminal().noise(b"garbage")
+    worker.join(10)
+    after = shop.now(sale)
+    assert (after.state, after.attempts[0].state) == (S.PARKED, A.UNKNOWN)
+
+
+def test_on_a_line_that_cannot_be_watched_no_sale_begins(shop):
+    shop.line.observer.runs = False
+    sale = shop.open().sale
+    shop.work(sale)
+    after = shop.now(sale)
+    assert (after.state, after.attempts[0].evidence.code) == (S.HELD, "TERMINAL_SILENT")
+
+
+def test_evidence_that_goes_to_the_centre_is_masked(shop):
+    sale, _ = sold(shop)
+    shop.terminal.void("000001")
+    eventually(lambda: shop.now(sale).state is S.RETURNED)
+    said = msgspec.json.encode([one.evidence for one in (*shop.now(sale).attempts, *shop.now(sale).returns)])
+    assert b"629999*********9384" in said
+    assert not looks_personal(said.decode())
+    assert shop.now(sale).attempts[0].terminal_no == TERMINAL

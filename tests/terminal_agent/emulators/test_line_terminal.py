@@ -1,0 +1,122 @@
+"""The emulated terminal that calls its acquirer itself: its frames are typed from the protocol."""
+
+import json
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+
+import pytest
+from card_host import CardHost, Next
+from emulator import REPO
+
+from terminal_agent.emulators import line_frames
+from terminal_agent.emulators.line_terminal import LineTerminal, NoSuchSlip
+
+# A sale of 850.00 on terminal EMU00001, written down byte by byte.
+GOLDEN = (
+    "0046"  # 70 bytes follow
+    "6000030000" "603100311001"
+    "0200" "3020048000C08011"
+    "000000" "000000085000" "000007" "0510" "00"
+    "454D553030303031" "454D55303030303030303030303031"
+    "313536" "0013" "22000001000600"
+    "4D41434D41434D41"
+)  # fmt: skip
+FIELDS = {
+    3: "000000",
+    4: "000000085000",
+    11: "000007",
+    22: "051",
+    25: "00",
+    41: "EMU00001",
+    42: "EMU000000000001",
+    49: "156",
+    60: "2200000100060",
+    64: "4d41434d41434d41",
+}
+
+
+def test_a_frame_is_what_the_protocol_says():
+    assert line_frames.write("0200", FIELDS).hex().upper()[4:] == GOLDEN[4:]
+    assert line_frames.read(bytes.fromhex(GOLDEN)[2:]) == ("0200", FIELDS)
+
+
+@pytest.mark.parametrize("cut", range(0, 70))
+def test_half_a_frame_is_unreadable(cut):
+    with pytest.raises(line_frames.Unreadable):
+        line_frames.read(bytes.fromhex(GOLDEN)[2:][:cut])
+
+
+def test_a_terminal_without_that_slip_says_so():
+    with pytest.raises(NoSuchSlip):
+        LineTerminal(("127.0.0.1", 1)).void("000001")
+
+
+@pytest.fixture(scope="module")
+def host():
+    with CardHost() as host:
+        yield host
+
+
+@pytest.fixture(scope="module")
+def ask(host):
+    process = subprocess.Popen(
+        [
+            *(sys.executable, "-m", "terminal_agent.emulators.cli", "line-terminal", "--wait-ms", "300"),
+            *("--acquirer", f"127.0.0.1:{host.address[1]}"),
+        ],
+        cwd=REPO,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    control = json.loads(process.stdout.readline())["control"]
+
+    def ask(path, body=None):
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(control + path, data, {"Content-Type": "application/json"})
+        try:
+            with urllib.request.urlopen(request, timeout=10) as answer:
+                return json.load(answer)
+        except urllib.error.HTTPError as refusal:
+            return json.load(refusal)
+
+    yield ask
+    process.terminate()
+    assert process.wait(10) == 0
+    process.stdout.close()
+
+
+def test_what_a_person_keys_in_reaches_the_host(host, ask):
+    sold = ask("/sale", {"fen": 85_000})
+    assert (sold["code"], host.standing()) == ("00", {sold["trace"]: 85_000})
+    assert ask("/refund", {"trace": sold["trace"], "fen": 5_000})["code"] == "00"
+    assert host.standing() == {sold["trace"]: 80_000}
+    host.nexts.append(Next(answers=False))
+    lost = ask("/sale", {"fen": 100})
+    assert lost["code"] == ""
+    assert ask("/reverse", {"trace": lost["trace"]})["code"] == "00"
+    assert ask("/void", {"trace": sold["trace"]})["code"] == "25"
+    assert ask("/settle", {}) == {"open": "000002"}
+    assert ask("/drop", {}) == {"dropped": True}
+    assert [one["kind"] for one in ask("/slips")] == ["sale", "refund", "sale", "reversal", "void"]
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/sale", {}),
+        ("/sale", {"fen": 0}),
+        ("/sale", {"fen": "1"}),
+        ("/sale", {"fen": True}),
+        ("/sale", {"fen": 1, "card": "x"}),
+        ("/void", {"trace": "1"}),
+        ("/void", {"trace": "999999"}),
+        ("/noise", {"hex": "0"}),
+        ("/drop", {"now": 1}),
+    ],
+)
+def test_what_it_cannot_do_it_says_and_does_not(host, ask, path, body):
+    before = list(host.books)
+    assert "error" in ask(path, body)
+    assert host.books == before
