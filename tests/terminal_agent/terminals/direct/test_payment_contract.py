@@ -46,6 +46,8 @@ FAULTS = MappingProxyType(
 class Side:
     """The direct driver as the contract sees it."""
 
+    says_at_once = True
+
     def __init__(self, acquirer, folder):
         self._acquirer = acquirer
         self._number = new_number()

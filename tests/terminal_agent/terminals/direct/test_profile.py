@@ -7,6 +7,7 @@ from terminal_agent.cli import app
 from terminal_agent.config import read_config
 from terminal_agent.terminals.direct.profile import CodeClass, read_profile
 from terminal_agent.terminals.drivers import DRIVERS
+from terminal_agent.terminals.terminal import PortRefused
 
 TEXT = PROFILE_FILE.read_text(encoding="utf-8")
 CONFIG = """\
@@ -78,7 +79,7 @@ def test_a_wrong_word_is_refused_with_its_line(was, becomes, why):
 
 @pytest.mark.parametrize("port", ["", "localhost", ":8583", "host:", "host:0", "host:99999", "host:8583x"])
 def test_a_port_is_a_host_and_a_number(port, tmp_path):
-    with pytest.raises(FileError, match="no host and port"):
+    with pytest.raises(PortRefused, match="no host and port"):
         DRIVERS["iso8583_direct"](port, profile_text("EMU00001"), str(tmp_path / "p.yaml"))
 
 
