@@ -125,6 +125,7 @@ class Agent:
             changes=self._changes,
             terminals_of_tills=config.tills,
             links=frozenset(self._payments),
+            payment_codes=config.payment_codes,
             board=self._board,
             wait_s=config.wait_s,
             status=self.status,

@@ -15,7 +15,8 @@ from catalog_sync.packs import read_text
 from subsidy.masking import scrub
 from subsidy.strict import yaml_text
 from subsidy.strict.yaml_text import Node
-from terminal_agent.channels.codes import Wallet
+from terminal_agent.channels.code_rules import read_rules
+from terminal_agent.channels.codes import RULES, Rule, Wallet
 from terminal_agent.channels.wallets import READERS, Channel
 from terminal_agent.checkout.supervisor import LONGEST_NAME, problem_of_hash
 from terminal_agent.terminals.drivers import DRIVERS
@@ -46,6 +47,7 @@ class Config(msgspec.Struct, frozen=True):
     tills: dict[str, str]
     channels: dict[Wallet, Channel]
     supervisors: dict[str, str]
+    payment_codes: tuple[Rule, ...]
     traces: Path | None = None
 
     @property
@@ -65,6 +67,7 @@ def read_config(path: Path) -> Config:
         required=("centre", "data", "terminals", "tills"),
         optional=(
             "channels",
+            "payment_codes",
             "listen",
             "training",
             "hold_budget_ms",
@@ -98,7 +101,13 @@ def read_config(path: Path) -> Config:
         channels=_channels(path, keys["channels"], training=training) if "channels" in keys else {},
         supervisors=_supervisors(keys["supervisors"]) if "supervisors" in keys else {},
         traces=path.parent / keys["traces"].text() if "traces" in keys else None,
+        payment_codes=_payment_codes(path, keys["payment_codes"]) if "payment_codes" in keys else RULES,
     )
+
+
+def _payment_codes(path: Path, node: Node) -> tuple[Rule, ...]:
+    file = path.parent / node.text()
+    return read_rules(read_text(file), str(file))
 
 
 def _terminal(path: Path, number: str, node: Node, *, training: bool) -> Terminal:

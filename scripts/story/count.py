@@ -62,6 +62,13 @@ def of_wechat(lines: Iterable[Line]) -> list[Movement]:
     ]
 
 
+def of_alipay(lines: Iterable[Line]) -> list[Movement]:
+    """Return what moved by Alipay's books. A cancel of what was never paid moved nothing."""
+    signs = {"pay": 1, "cancel": -1, "refund": -1}
+    moved = [one for one in lines if one["kind"] in signs and one["fen"]]
+    return [Movement(one["out_trade_no"], signs[one["kind"]] * one["fen"]) for one in moved]
+
+
 def count(movements: Iterable[Movement], postings: Iterable[Line], paid_fen: Mapping[str, int]) -> Counts:
     """Hold the shoppers' money against the fund's books.
 

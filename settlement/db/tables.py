@@ -337,6 +337,7 @@ channel_line = _table(
     _text("ref"),
     _text("own_day"),
     _text("raw"),
+    _number("offer_fen"),
     Index("channel_line_of_day", "day"),
     Index("channel_line_of_sale", "sale"),
 )

@@ -17,6 +17,7 @@ class Kind(StrEnum):
     MISSING_IN_FILE = "missing_in_file"
     REFUND_WITHOUT_RETURN = "refund_without_return"
     RETURN_WITHOUT_REFUND = "return_without_refund"
+    CHANNEL_DISCOUNT = "channel_discount"
 
     @property
     def zh(self) -> str:
@@ -110,6 +111,12 @@ _KINDS = {
         "The record says refunded and the files have no refund.",
         "请与渠道核实退款；未退款的须尽快退还消费者。",
         "Ask the channel about the refund number; when nothing went back, the shopper is owed the money.",
+    ),
+    Kind.CHANNEL_DISCOUNT: (
+        "渠道优惠承担了该笔的一部分金额。",
+        "A coupon of the channel's bore part of the payment.",
+        "请与渠道核实优惠由谁出资；如为政府补贴，则该笔不得再次清算。",
+        "Ask the channel who pays for the coupon; if it was the subsidy itself, it may not be claimed again.",
     ),
 }
 

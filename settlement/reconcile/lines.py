@@ -25,7 +25,8 @@ class Line(msgspec.Struct, frozen=True):
 
     `pay_ref` is the payment it is about, empty when the row is not of this programme (a terminal sells
     without subsidy too); `refund_no` is the number under which money went back, if it says one. `ref` is
-    what the other side calls this movement. `raw` is the row without what is personal.
+    what the other side calls this movement. `raw` is the row without what is personal. `offer_fen` is how
+    much of a payment a coupon of the channel's bore.
     """
 
     source: str
@@ -39,6 +40,7 @@ class Line(msgspec.Struct, frozen=True):
     ref: str
     own_day: str
     raw: str
+    offer_fen: int = 0
 
     @property
     def place(self) -> str:

@@ -130,7 +130,8 @@ class _Desk:
                 continue
             seen.add(identity)
             if kind is not None:
-                self._find(kind, line.pay_ref, line.fen, line.day, [line], _ODD[kind])
+                fen = line.offer_fen if kind is Kind.CHANNEL_DISCOUNT else line.fen
+                self._find(kind, line.pay_ref, fen, line.day, [line], _ODD[kind])
                 self._odd.add(line.place)
             # A row that stands twice moved its money once.
             if kind is not Kind.DOUBLED and line.pay_ref:
@@ -150,7 +151,8 @@ class _Desk:
             return Kind.DOUBLED
         if self._story is not None and not self._can_be_of(line, self._story):
             return Kind.DATE
-        return None
+        # Nobody has asked the channel to take anything over: nothing says that it is not the subsidy itself.
+        return Kind.CHANNEL_DISCOUNT if line.offer_fen else None
 
     def _can_be_of(self, line: Line, story: Story) -> bool:
         """Whether the sale can have moved money on the row's day: not before it began, nor days after."""
@@ -338,6 +340,7 @@ _ODD = {
     Kind.FOREIGN_MERCHANT: "the row's merchant number",
     Kind.DATE: "the row's date",
     Kind.DOUBLED: "the same row again",
+    Kind.CHANNEL_DISCOUNT: "borne by a coupon of the channel's",
 }
 
 

@@ -59,20 +59,15 @@ class Alipay:
                 "store_id": self._profile.store_id,
             },
         )
-        if heard is Silence.NO_KEYS:
-            return NO_KEYS
+        if (no := self._refused(heard, ask)) is not None:
+            return no
         if isinstance(heard, Silence):
             return unclear(heard)
-        # The gateway's own refusals come before it has looked at any order.
-        of_ours = _names(heard, ask) or not heard.sub_code.startswith(_OF_THE_PAYMENT)
-        if of_ours and heard.code in self._profile.failed and heard.sub_code in self._profile.refused:
-            text = self._profile.refused[heard.sub_code]
-            return Answer(Say.DECLINED, evidence=Evidence(code=heard.sub_code, text=text))
         if _names(heard, ask) and heard.code in self._profile.waiting:
             return Answer(Say.PENDING, evidence=self._evidence(heard, heard.code))
         if _names(heard, ask) and heard.code in self._profile.done:
             return self._yes(heard, heard.code)
-        return _unclear(heard, ask)
+        return self._unclear(heard, ask)
 
     def query(self, ask: Ask) -> Answer:
         """Say what became of the attempt. "No such order" is NOT_FOUND, and never a no."""
@@ -82,7 +77,7 @@ class Alipay:
         if self._knows_none(heard):
             return Answer(Say.NOT_FOUND, evidence=Evidence(code=heard.sub_code))
         if heard.code not in self._profile.done or not _names(heard, ask):
-            return _unclear(heard, ask)
+            return self._unclear(heard, ask)
         state = heard.trade_status
         if state in self._profile.pending_states:
             return Answer(Say.PENDING, evidence=self._evidence(heard, state))
@@ -108,7 +103,7 @@ class Alipay:
         if found.say is Say.APPROVED:
             never = heard.code in self._profile.failed and heard.sub_code in self._profile.cannot_reverse
             if not never:
-                return _unclear(heard, ask)
+                return self._unclear(heard, ask)
             return Answer(Say.DECLINED, evidence=found.evidence)
         return found
 
@@ -133,7 +128,7 @@ class Alipay:
             found = self.refund_query(ask, back.refund_no)
             no = Answer(Say.DECLINED, evidence=Evidence(code=heard.sub_code))
             return no if found.say is Say.NOT_FOUND else found
-        return _unclear(heard, ask)
+        return self._unclear(heard, ask)
 
     def refund_query(self, ask: Ask, refund_no: str) -> Answer:
         """Say what became of a refund. "No such refund" is NOT_FOUND, and never a no."""
@@ -145,18 +140,31 @@ class Alipay:
         if self._knows_none(heard):
             return Answer(Say.NOT_FOUND, evidence=Evidence(code=heard.sub_code))
         if heard.code not in self._profile.done:
-            return _unclear(heard, ask)
+            return self._unclear(heard, ask)
         evidence = self._evidence(heard, heard.refund_status)
         named = (heard.out_trade_no, heard.out_request_no)
         if named in (("", ""), (ask.pay_ref, ""), (ask.pay_ref, refund_no)) and not heard.refund_status:
             # The question was answered, and there is no such refund.
             return Answer(Say.NOT_FOUND, evidence=evidence)
         if named != (ask.pay_ref, refund_no):
-            return _unclear(heard, ask)
+            return self._unclear(heard, ask)
         fen = fen_of(heard.refund_amount)
         if heard.refund_status != _REFUNDED or fen is None:
             return Answer(Say.UNCLEAR, evidence=evidence)
         return Answer(Say.APPROVED, approved_fen=fen, evidence=evidence)
+
+    def _refused(self, heard: Said | Silence, ask: Ask) -> Answer | None:
+        """Return the sure no that an answer to a payment is, None when it is none."""
+        if heard is Silence.NO_KEYS:
+            return NO_KEYS
+        if isinstance(heard, Silence) or heard.code not in self._profile.failed:
+            return None
+        # The gateway's own refusals come before it has looked at any order.
+        of_ours = _names(heard, ask) or not heard.sub_code.startswith(_OF_THE_PAYMENT)
+        if not of_ours or heard.sub_code not in self._profile.refused:
+            return None
+        text = self._profile.refused[heard.sub_code]
+        return Answer(Say.DECLINED, evidence=Evidence(code=heard.sub_code, text=text))
 
     def _yes(self, said: Said, code: str) -> Answer:
         evidence = self._evidence(said, code)
@@ -168,6 +176,10 @@ class Alipay:
 
     def _knows_none(self, said: Said) -> bool:
         return said.code in self._profile.failed and said.sub_code in self._profile.not_found
+
+    def _unclear(self, said: Said, ask: Ask) -> Answer:
+        """Return that nothing is clear, with the reason, unless it is said of somebody else's order."""
+        return unclear(kept_code(said.reason) if said.out_trade_no in ("", ask.pay_ref) else "")
 
     def _evidence(self, said: Said, code: str) -> Evidence:
         return evidence_of(said, self._profile.app_id, code)
@@ -182,6 +194,12 @@ class Alipay:
 
 def open_alipay(profile: Profile, clock: Clock) -> Alipay:
     """Return Alipay as `profile` describes it, over the network."""
+    client, keys = line_of(profile, clock)
+    return Alipay(profile, client, keys)
+
+
+def line_of(profile: Profile, clock: Clock) -> tuple[GatewayClient, Callable[[], AlipayKeys]]:
+    """Return the line of one application over the network, and the keys that hold at present."""
     keys = profile.keys.reread()
     client = GatewayClient(
         session=BoundedSession(clock),
@@ -191,13 +209,8 @@ def open_alipay(profile: Profile, clock: Clock) -> Alipay:
         clock=clock,
         limits=profile.limits,
     )
-    return Alipay(profile, client, keys.current)
+    return client, keys.current
 
 
 def _names(said: Said, ask: Ask) -> bool:
     return said.out_trade_no == ask.pay_ref
-
-
-def _unclear(said: Said, ask: Ask) -> Answer:
-    """Return that nothing is clear, with the reason, unless it is said of somebody else's order."""
-    return unclear(kept_code(said.reason) if said.out_trade_no in ("", ask.pay_ref) else "")

@@ -33,6 +33,7 @@ class Said(msgspec.Struct, frozen=True):
     out_trade_no: str = ""
     out_request_no: str = ""
     trade_no: str = ""
+    qr_code: str = ""
     trade_status: str = ""
     refund_status: str = ""
     retry_flag: str = ""

@@ -24,6 +24,9 @@ from terminal_agent.channels.key_files import KeyTrouble
 from terminal_agent.channels.one_exchange import Limits, Silence, exchange
 from terminal_agent.checkout.ports import Clock
 
+TIME_FORM = "%Y-%m-%d %H:%M:%S"
+"""How Alipay writes an instant, in Shanghai."""
+
 _FORM = "application/x-www-form-urlencoded;charset=utf-8"
 _SPACE = re.compile(rb"[ \t\r\n]*+")
 _TEXT = re.compile(rb'"(?:[^"\\\x00-\x1f]|\\.)*+"', re.DOTALL)
@@ -74,7 +77,7 @@ class GatewayClient:
             "format": "JSON",
             "charset": "utf-8",
             "sign_type": "RSA2",
-            "timestamp": _shown(self._clock.wall_ms()),
+            "timestamp": f"{calendar.from_ms(self._clock.wall_ms()):{TIME_FORM}}",
             "version": "1.0",
             **keys.said,
         }
@@ -174,7 +177,3 @@ def _text_of(value: bytes) -> str:
     except ValueError:
         return ""
     return text if isinstance(text, str) else ""
-
-
-def _shown(wall_ms: int) -> str:
-    return f"{calendar.from_ms(wall_ms):%Y-%m-%d %H:%M:%S}"

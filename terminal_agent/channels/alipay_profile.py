@@ -27,7 +27,7 @@ _STORE_ID = re.compile(r"[0-9A-Za-z_-]{1,32}", re.ASCII)
 _CODE = re.compile(r"[0-9]{5}", re.ASCII)
 _REASON = re.compile(r"ACQ\.[A-Z_]{1,60}|(?:isv|isp|aop)\.[a-z-]{1,60}", re.ASCII)
 _LONGEST_SUBJECT = 128
-_WHO = ("family", "gateway", "app_id", "subject", "store_id", "pay_within_minutes", "keys")
+_WHO = ("family", "gateway", "app_id", "subject", "store_id", "pay_within_minutes", "shows_codes", "keys")
 _MEANINGS = ("codes", "trade_states", "refused", "not_found", "cannot_reverse", "refund_refused")
 
 
@@ -42,6 +42,7 @@ class Profile(msgspec.Struct, frozen=True):
     subject: str
     store_id: str
     pay_within_minutes: int
+    shows_codes: bool
     keys: ByPublicKey | ByCertificate
     connect_s: float
     clocks: Clocks
@@ -80,6 +81,7 @@ def read_profile(text: str, file_name: str, folder: Path, *, training: bool = Fa
         subject=parts.short_text(root["subject"], _LONGEST_SUBJECT),
         store_id=parts.code(root["store_id"], _STORE_ID, "a store's number"),
         pay_within_minutes=root["pay_within_minutes"].integer(1, 60),
+        shows_codes=root["shows_codes"].flag(),
         keys=_keys(root["keys"], folder),
         connect_s=parts.seconds(root["connect_ms"]),
         clocks=parts.read_clocks(root["clocks"]),

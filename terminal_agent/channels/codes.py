@@ -50,7 +50,7 @@ class Rule(msgspec.Struct, frozen=True):
     pattern: re.Pattern[str]
 
 
-RULES: Sequence[Rule] = (
+RULES: tuple[Rule, ...] = (
     Rule(Wallet.WECHAT, re.compile(r"1[0-5][0-9]{16}", re.ASCII)),
     Rule(Wallet.ALIPAY, re.compile(r"(?:2[5-9]|30)[0-9]{14,22}", re.ASCII)),
     Rule(Wallet.UNIONPAY, re.compile(r"62[0-9]{17}", re.ASCII)),

@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from terminal_agent.channels import alipay_profile, unionpay_profile
 from terminal_agent.channels import profile as wechat_profile
 from terminal_agent.channels.alipay import open_alipay
+from terminal_agent.channels.alipay_shown import open_alipay_shown
 from terminal_agent.channels.codes import Wallet
 from terminal_agent.channels.key_files import KeyFiles
 from terminal_agent.channels.unionpay import open_unionpay, open_unionpay_shown
@@ -98,8 +99,8 @@ class AlipayChannel(msgspec.Struct, frozen=True):
         return open_alipay(self.profile, clock)
 
     def showing(self, clock: Clock, random_bytes: Callable[[int], bytes]) -> Payment | None:
-        """Return None: no code of Alipay's is shown yet."""
-        return None
+        """Return the way to take money by a code that we show, None where the profile has none."""
+        return open_alipay_shown(self.profile, clock) if self.profile.shows_codes else None
 
     def try_keys(self) -> None:
         """Read every key file once. Raises KeyTrouble."""

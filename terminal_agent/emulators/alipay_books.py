@@ -1,8 +1,8 @@
 """What does the emulated Alipay know of money that moved?
 
 One JSON line per event, on disk before it is answered. Of the kinds, "pay" took money, "cancel" and "refund"
-gave back theirs (`fen`, 0 for the cancel of what was never paid); "waiting" and "declined" moved none. From
-this file an emulator that was switched off knows its orders again.
+gave back theirs (`fen`, 0 for the cancel of what was never paid); "shown", "waiting" and "declined" none.
+From this file an emulator that was switched off knows its orders again.
 """
 
 import time
@@ -25,8 +25,9 @@ class Offer:
 class Line:
     """One event of an order. `at` is Shanghai time as Alipay writes it, the `_ms` are Unix milliseconds.
 
-    `code_hash` names the payment code without telling it. `due_ms` is when the shopper has typed the
-    password (then `then` comes: "pay" or "declined"), `hidden_ms` until when a query finds nothing.
+    `code_hash` names the payment code without telling it, and is what a shown one says. `due_ms` is when a
+    shown code's time is over, or when the shopper has typed the password (then `then` comes: "pay" or
+    "declined"), `hidden_ms` until when a query finds nothing.
     """
 
     no: int
@@ -54,6 +55,11 @@ class Order:
     last: Line
     paid: Line | None = None
     refunds: dict[str, Line] = field(default_factory=dict)
+
+    @property
+    def is_offer(self) -> bool:
+        """Whether it is a code that nobody has scanned: no payment yet."""
+        return self.last.kind == "shown"
 
     @property
     def given_back(self) -> int:
@@ -94,6 +100,16 @@ class AlipayBooks:
         if order is not None and order.last.kind == "waiting" and order.last.due_ms <= now_ms():
             self.add(order.last.then, out_trade_no, order.first.fen, at_ms=order.last.due_ms)
         return order
+
+    def payment(self, out_trade_no: str) -> Order | None:
+        """Return an order as it stands now, once there is a payment of it."""
+        order = self.order(out_trade_no)
+        return None if order is None or order.is_offer else order
+
+    def offer_of(self, token: str) -> Order | None:
+        """Return the order whose shown code says `token`."""
+        shown = (one for one in self._orders.values() if one.first.kind == "shown")
+        return next((one for one in shown if one.first.code_hash == token), None)
 
     def was_used(self, code_hash: str) -> bool:
         """Whether a payment code was shown before."""

@@ -12,7 +12,7 @@ _MOST_FEN = 10**12 - 1
 
 POINTS = ("request_received", "after_booking", "after_answer")
 QUESTIONS = ("query", "refund_query", "bill")
-TARGETS = ("any", "pay", "cancel", "refund", *QUESTIONS)
+TARGETS = ("any", "pay", "show", "cancel", "refund", *QUESTIONS)
 
 _CODE = Word(
     "ACQ.BUYER_BALANCE_NOT_ENOUGH",

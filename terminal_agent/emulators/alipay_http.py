@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 from urllib.parse import parse_qsl, urlsplit
 
 from terminal_agent.emulators import alipay_orders as orders
+from terminal_agent.emulators import alipay_shown
 from terminal_agent.emulators.alipay_bill import trade_bill
 from terminal_agent.emulators.alipay_books import AlipayBooks
 from terminal_agent.emulators.alipay_faults import QUESTIONS
@@ -34,6 +35,7 @@ _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 _TIMESTAMP = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}", re.ASCII)
 _METHODS = {
     "alipay.trade.pay": "pay",
+    "alipay.trade.precreate": "show",
     "alipay.trade.query": "query",
     "alipay.trade.cancel": "cancel",
     "alipay.trade.refund": "refund",
@@ -100,6 +102,8 @@ class AlipayServer:
         match target:
             case "pay":
                 return orders.pay(books, content, struck, self._password_ms)
+            case "show":
+                return alipay_shown.make(books, content, struck)
             case "query":
                 return orders.query(books, content)
             case "cancel":

@@ -22,7 +22,7 @@ MADE_UP_PHONE = "13800138000"
 
 _NO_PASSWORD_UP_TO_FEN = 100_000
 _A_DAY_MS = 24 * 3_600_000
-_ORDER_NO = re.compile(r"[0-9A-Za-z_]{6,64}", re.ASCII)
+ORDER_NO = re.compile(r"[0-9A-Za-z_]{6,64}", re.ASCII)
 _AUTH_CODE = re.compile(r"(?:2[5-9]|30)[0-9]{14,22}", re.ASCII)
 _YUAN = re.compile(r"(0|[1-9][0-9]{0,9})\.([0-9]{2})", re.ASCII)
 _WITHIN = re.compile(r"[1-9][0-9]{0,3}[mhd]", re.ASCII)
@@ -39,14 +39,14 @@ def pay(books: AlipayBooks, content: Json, struck: Struck, password_ms: int) -> 
     """Take money for a new order from the wallet whose code was shown."""
     order_no, fen, code = (
         text_of(content, "out_trade_no"),
-        _fen(content, "total_amount"),
+        fen_of(content, "total_amount"),
         text_of(content, "auth_code"),
     )
     fixed = (text_of(content, "scene"), text_of(content, "product_code"))
     well = fixed == ("bar_code", "FACE_TO_FACE_PAYMENT") and text_of(content, "subject")
     if not (
         well
-        and _ORDER_NO.fullmatch(order_no)
+        and ORDER_NO.fullmatch(order_no)
         and fen
         and _WITHIN.fullmatch(text_of(content, "timeout_express"))
     ):
@@ -85,7 +85,7 @@ def pay(books: AlipayBooks, content: Json, struck: Struck, password_ms: int) -> 
 def query(books: AlipayBooks, content: Json) -> Json:
     """Say what became of an order."""
     order_no = text_of(content, "out_trade_no")
-    order = books.order(order_no)
+    order = books.payment(order_no)
     if order is None or order.first.hidden_ms > now_ms():
         return failed("ACQ.TRADE_NOT_EXIST", order_no)
     said = {
@@ -106,7 +106,7 @@ def cancel(books: AlipayBooks, content: Json, struck: Struck) -> Json:
     order_no = text_of(content, "out_trade_no")
     if "declined" in struck:
         return failed(struck.word("declined", "code"), order_no)
-    order = books.order(order_no)
+    order = books.payment(order_no)
     if order is None:
         return {**answer("10000"), "out_trade_no": order_no, "retry_flag": "N"}
     paid = order.paid
@@ -122,12 +122,12 @@ def cancel(books: AlipayBooks, content: Json, struck: Struck) -> Json:
 def refund(books: AlipayBooks, content: Json, struck: Struck) -> Json:
     """Give back a part of a paid order, or the whole. The answer's sum is of all its refunds."""
     order_no, refund_no = text_of(content, "out_trade_no"), text_of(content, "out_request_no")
-    fen = _fen(content, "refund_amount")
-    if not fen or _ORDER_NO.fullmatch(refund_no) is None:
+    fen = fen_of(content, "refund_amount")
+    if not fen or ORDER_NO.fullmatch(refund_no) is None:
         return failed("ACQ.INVALID_PARAMETER", order_no)
     if "declined" in struck:
         return failed(struck.word("declined", "code"), order_no)
-    order = books.order(order_no)
+    order = books.payment(order_no)
     if order is None or order.paid is None:
         return failed("ACQ.TRADE_NOT_EXIST", order_no)
     earlier = order.refunds.get(refund_no)
@@ -150,7 +150,7 @@ def refund(books: AlipayBooks, content: Json, struck: Struck) -> Json:
 def refund_query(books: AlipayBooks, content: Json) -> Json:
     """Say what became of a refund. Of one that it does not know it says only that the call was done."""
     order_no, refund_no = text_of(content, "out_trade_no"), text_of(content, "out_request_no")
-    order = books.order(order_no)
+    order = books.payment(order_no)
     if order is None:
         return failed("ACQ.TRADE_NOT_EXIST", order_no)
     line = order.refunds.get(refund_no)
@@ -240,6 +240,7 @@ def _ms_of(at: str) -> int:
     return round(datetime.strptime(at, "%Y-%m-%d %H:%M:%S").replace(tzinfo=SHANGHAI).timestamp() * 1000)
 
 
-def _fen(content: Json, key: str) -> int:
+def fen_of(content: Json, key: str) -> int:
+    """Return an amount in fen, 0 when there is none."""
     found = _YUAN.fullmatch(text_of(content, key))
     return 0 if found is None else int(found[1]) * 100 + int(found[2])

@@ -8,13 +8,14 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
+from terminal_agent.emulators import alipay_shown
 from terminal_agent.emulators.acquirer_file import read_date
 from terminal_agent.emulators.alipay_bill import trade_bill
 from terminal_agent.emulators.alipay_books import AlipayBooks
 from terminal_agent.emulators.alipay_faults import KNOWN, QUESTIONS, TARGETS
 from terminal_agent.emulators.alipay_http import GATEWAY, AlipayServer
 from terminal_agent.emulators.alipay_signing import open_keys
-from terminal_agent.emulators.control import Body, BodyRefused, Control, File, Route
+from terminal_agent.emulators.control import Body, BodyRefused, Control, File, Route, read_text
 from terminal_agent.emulators.control_routes import shared_routes
 from terminal_agent.emulators.faults import Faults, read_wish
 
@@ -82,4 +83,15 @@ def _routes(
             raise BodyRefused(f"nothing moved on {day}: Alipay has no bill of such a day")
         return File(bill, "application/zip")
 
-    return {**shared_routes(KNOWN, server, faults, lambda: books.lines), ("GET", "/file"): show_file}
+    def scan(body: Body) -> object:
+        code = read_text(body, "code")
+        try:
+            return server.alone(lambda: alipay_shown.scan(books, code))
+        except alipay_shown.ScanRefused as refusal:
+            raise BodyRefused(str(refusal)) from None
+
+    return {
+        **shared_routes(KNOWN, server, faults, lambda: books.lines),
+        ("POST", "/scan"): scan,
+        ("GET", "/file"): show_file,
+    }

@@ -1,7 +1,7 @@
 """What do UnionPay's settlement files of one day say?
 
 ZM has what was settled for a merchant, ZME what was put right afterwards. Both are lines of fixed width in
-GBK with a space after each field; both lie in a zip, which travels as base64 of a deflated stream. Amounts
+GBK with a space between the fields; both lie in a zip, which travels as base64 of a deflated stream. Amounts
 are fen; those of thirteen characters begin with C (to the merchant) or D (from it). A reversed payment
 stands in it twice, as paid and as reversed.
 """
@@ -47,10 +47,10 @@ def packed(members: dict[str, bytes]) -> str:
 
 
 def fixed(values: Sequence[str], widths: Sequence[int]) -> bytes:
-    """Return one line: each value filled up with spaces to its width in GBK bytes, a space after each."""
+    """Return one line: each value filled up with spaces to its width in GBK bytes, a space between."""
     cells = [value.encode("gbk").ljust(width) for value, width in zip(values, widths, strict=True)]
     assert [len(one) for one in cells] == list(widths)
-    return b"".join(cell + b" " for cell in cells)
+    return b" ".join(cells)
 
 
 def _bytes(rows: Iterable[bytes]) -> bytes:

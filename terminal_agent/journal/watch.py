@@ -145,17 +145,22 @@ def watch(db: sqlite.Connection, tables: Iterable[Table]) -> None:
         "(no INTEGER PRIMARY KEY, what TEXT, row INTEGER, whose TEXT, before TEXT, after TEXT)"
     )
     for table in tables:
-        new, old = table.image("NEW"), table.image("OLD")
+        for trigger in _triggers_on(table):
+            db.execute(trigger)
+
+
+def _triggers_on(table: Table) -> list[str]:
+    name, new, old = table.name, table.image("NEW"), table.image("OLD")
+    return [
+        f"CREATE TEMP TRIGGER {name}_{event} AFTER {event} ON main.{name} BEGIN "  # noqa: S608
+        "INSERT INTO changed (what, row, whose, before, after) "
+        f"VALUES ('{name}', {row}._rowid_, {table.whose(row)}, {before}, {after}); END"
         for event, row, before, after in (
             ("INSERT", "NEW", "NULL", new),
             ("UPDATE", "NEW", old, new),
             ("DELETE", "OLD", old, "NULL"),
-        ):
-            db.execute(
-                f"CREATE TEMP TRIGGER {table.name}_{event} AFTER {event} ON main.{table.name} BEGIN "  # noqa: S608
-                "INSERT INTO changed (what, row, whose, before, after) "
-                f"VALUES ('{table.name}', {row}._rowid_, {table.whose(row)}, {before}, {after}); END"
-            )
+        )
+    ]
 
 
 def is_changing(db: sqlite.Connection, record_id: str) -> bool:

@@ -15,7 +15,7 @@ from subsidy.problem import Problem
 from subsidy.strict.digits import is_digits
 from subsidy.wire import v1
 from terminal_agent.channels import codes
-from terminal_agent.channels.codes import PaymentCode, Wallet
+from terminal_agent.channels.codes import PaymentCode, Rule, Wallet
 from terminal_agent.checkout.gather_facts import Question
 from terminal_agent.checkout.sale import Request
 
@@ -139,7 +139,7 @@ def request_of(body: SaleBody, asked: Asked, terminal_no: str) -> Request:
     )
 
 
-def payment_code_of(tender: TenderBody) -> PaymentCode | None:
+def payment_code_of(tender: TenderBody, rules: Sequence[Rule]) -> PaymentCode | None:
     """Return the code that the shopper showed, None when no wallet's. Raises Problem when it is missing."""
     if tender.kind is not Tender.QR_SCAN:
         return None
@@ -149,7 +149,7 @@ def payment_code_of(tender: TenderBody) -> PaymentCode | None:
             "PAY_CODE_MISSING",
             "$.tender.pay_code: scan the payment code that the shopper shows, send it",
         )
-    return codes.route(tender.pay_code)
+    return codes.route(tender.pay_code, rules)
 
 
 def wallet_of(tender: TenderBody, showing: Sequence[Wallet]) -> Wallet | None:

@@ -52,6 +52,7 @@ class Till:
         changes: Changes,
         terminals_of_tills: Mapping[str, str],
         links: frozenset[str],
+        payment_codes: Sequence[codes.Rule],
         board: Board,
         wait_s: int,
         status: Callable[[], Document],
@@ -70,6 +71,7 @@ class Till:
         self._key = key
         self._terminals = terminals_of_tills
         self._links = links
+        self._payment_codes = payment_codes
         self._board = board
 
     def terminal_of(self, till_no: str) -> str:
@@ -97,7 +99,7 @@ class Till:
         wallets = self._wallets(codes.link_name, terminal_no)
         if not wallets:
             return None
-        code = requests.payment_code_of(tender)
+        code = requests.payment_code_of(tender, self._payment_codes)
         if code is None or code.wallet not in wallets:
             return None
         return Way(codes.link_name(code.wallet, terminal_no), code.code)

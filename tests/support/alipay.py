@@ -10,9 +10,11 @@ from typing import Any
 
 from wechat import SHORT_MS, EmulatedWechat, RealClock
 from wechat import new_ask as any_ask
+from wechat import new_shown_ask as any_shown_ask
 
 from terminal_agent.channels.alipay import Alipay, open_alipay
 from terminal_agent.channels.alipay_profile import Profile, read_profile
+from terminal_agent.channels.alipay_shown import AlipayShown, open_alipay_shown
 from terminal_agent.checkout.ports import Ask
 
 REPO = Path(__file__).resolve().parents[2]
@@ -38,6 +40,11 @@ def new_code() -> str:
 def new_ask(amount_fen: int = 85_000, pay_code: str | None = None) -> Ask:
     """Return an attempt that nobody has had before, with a payment code of its own."""
     return any_ask(amount_fen, new_code() if pay_code is None else pay_code)
+
+
+def new_shown_ask(amount_fen: int = 85_000, for_s: int = 2) -> Ask:
+    """Return an attempt that nobody has had before, by a code that we show for so long."""
+    return any_shown_ask(amount_fen, for_s)
 
 
 class EmulatedAlipay(EmulatedWechat):
@@ -86,6 +93,10 @@ class EmulatedAlipay(EmulatedWechat):
     def channel(self, **values: object) -> Alipay:  # type: ignore[override]
         """Return our side, talking to this emulator."""
         return open_alipay(self.profile(**values), RealClock())
+
+    def showing(self, **values: object) -> AlipayShown:  # type: ignore[override]
+        """Return our side that shows codes, talking to this emulator."""
+        return open_alipay_shown(self.profile(**values), RealClock())
 
     def moved(self, pay_ref: str) -> list[tuple[str, int]]:
         """Return (kind, fen) of every line that moved money under `pay_ref`."""

@@ -30,7 +30,7 @@ from subsidy.policy.read_pack import read_packs
 from subsidy.records.payment import Evidence
 from subsidy.wire import v1
 from terminal_agent import system
-from terminal_agent.channels.codes import Wallet, shown_link_name
+from terminal_agent.channels.codes import RULES, Wallet, shown_link_name
 from terminal_agent.checkout.apply_subsidy import Checkout
 from terminal_agent.checkout.give_back_goods import Returns
 from terminal_agent.checkout.lane import GOODS_BACK
@@ -237,6 +237,7 @@ class QuietTill:
             changes=changes,
             terminals_of_tills=TERMINALS,
             links=frozenset(links),
+            payment_codes=RULES,
             board=self.board,
             wait_s=0,
             status=lambda: {"online": True},

@@ -21,12 +21,14 @@ from typing import Any
 
 import reference_data as reference
 import requests
+from alipay import MOVES, EmulatedAlipay
+from alipay import new_code as new_alipay_code
 from emulator import EmulatedTerminal, short_profile_text
 from killing_proxy import Proxy
 from real_centre import RealCentre
 from shop_journal import JournalSeen, Move
 from story import shop_files
-from story.count import of_acquirer, of_wechat, record_of, standing_charges
+from story.count import of_acquirer, of_alipay, of_wechat, record_of, standing_charges
 from story.processes import Process, answers, free_port, run, wait_for
 from wechat import EmulatedWechat, new_code
 
@@ -78,12 +80,14 @@ class Shop:
         proxy: Proxy,
         terminals: list[EmulatedTerminal],
         wechat: EmulatedWechat | None = None,
+        alipay: EmulatedAlipay | None = None,
     ) -> None:
         self.folder = folder
         self.centre = centre
         self.proxy = proxy
         self.terminals = terminals
         self.wechat = wechat
+        self.alipay = alipay
         self.pay_codes: list[str] = []
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
@@ -101,11 +105,12 @@ class Shop:
         hold_budget_ms: int = 5000,
         work_ms: int = 30,
         phones: bool = False,
+        alipay: bool = False,
         **clocks_ms: int,
     ) -> Iterator["Shop"]:
         """Start a shop with two terminals and close it at the end, when its books must be true.
 
-        With `phones` it takes WeChat Pay's payment codes too.
+        With `phones` it takes WeChat Pay's payment codes too, and with `alipay` besides those Alipay's.
 
         The moves that its journal has seen are added to `moves`.
         """
@@ -125,7 +130,8 @@ class Shop:
                 ]
                 terminals = [stack.enter_context(one.result()) for one in started]
             wechat = stack.enter_context(EmulatedWechat.start(folder, password_ms=100)) if phones else None
-            shop = cls(folder, centre, proxy, terminals, wechat)
+            other = stack.enter_context(EmulatedAlipay.start(folder, password_ms=100)) if alipay else None
+            shop = cls(folder, centre, proxy, terminals, wechat, other)
             shop.write_files(hold_budget_ms, **clocks_ms)
             run(folder, ["terminal-agent", "enrol", centre.make_code(), "--config", "agent.yaml"])
             stack.callback(shop._tills.shutdown)
@@ -147,6 +153,10 @@ class Shop:
         (self.folder / "demo-terminal.yaml").write_text(profile, encoding="utf-8")
         config = self.folder / "agent.yaml"
         text = config.read_text(encoding="utf-8") + f"hold_budget_ms: {hold_budget_ms}\n"
+        if self.alipay is not None:
+            profile = self.alipay.profile_text(**PHONE_CLOCKS_MS)
+            (self.folder / "demo-alipay.yaml").write_text(profile, encoding="utf-8")
+            text = text.replace("channels:\n", "channels:\n  alipay:\n    profile: demo-alipay.yaml\n")
         config.write_text(re.sub(r"(?m)^sync_every_ms: .*$", "sync_every_ms: 200", text), encoding="utf-8")
 
     # The agent's life.
@@ -213,9 +223,14 @@ class Shop:
         self.pay_codes.append(new_code())
         return {"kind": "qr_scan", "pay_code": self.pay_codes[-1]}
 
-    def by_shown_code(self) -> dict[str, str]:
+    def by_alipay(self) -> dict[str, str]:
+        """Return how a shopper pays with Alipay, with a code that nobody has shown before."""
+        self.pay_codes.append(new_alipay_code())
+        return {"kind": "qr_scan", "pay_code": self.pay_codes[-1]}
+
+    def by_shown_code(self, wallet: str = "wechat") -> dict[str, str]:
         """Return how a shopper pays by scanning a code that the till shows."""
-        return {"kind": "qr_show", "wallet": "wechat"}
+        return {"kind": "qr_show", "wallet": wallet}
 
     def wait_for_code(self, record_id: str) -> str:
         """Wait until a sale's code is shown, and return it."""
@@ -321,7 +336,10 @@ class Shop:
         """Return, by record, the amounts that were charged and never given back, by card and by phone."""
         phones = self.wechat.books() if self.wechat else []
         ours = [one for one in self.acquirer() if one["pay_ref"]]
-        charges, given_back_twice = standing_charges([*of_acquirer(ours), *of_wechat(phones)])
+        others = self.alipay.books() if self.alipay else []
+        charges, given_back_twice = standing_charges(
+            [*of_acquirer(ours), *of_wechat(phones), *of_alipay(others)]
+        )
         assert given_back_twice == 0
         return charges
 
@@ -334,6 +352,12 @@ class Shop:
         """Return what moved money for a sale at WeChat Pay: "charge", "reversal" and "refund", in order."""
         assert self.wechat is not None
         lines = [one for one in self.wechat.books() if one["kind"] in _BY_PHONE and one["fen"]]
+        return [one["kind"] for one in lines if record_of(one["out_trade_no"]) == record_id]
+
+    def moved_by_alipay(self, record_id: str) -> list[str]:
+        """Return what moved money for a sale at Alipay: "pay", "cancel" and "refund", in order."""
+        assert self.alipay is not None
+        lines = [one for one in self.alipay.books() if one["kind"] in MOVES and one["fen"]]
         return [one["kind"] for one in lines if record_of(one["out_trade_no"]) == record_id]
 
     def sale_commands(self) -> int:

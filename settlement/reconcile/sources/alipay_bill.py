@@ -166,6 +166,8 @@ def _line(row: Mapping[str, str], account: str, number: int, place: Place) -> Li
         raise place.wrong(number, f"not {_SALE} or {_BACK}", column="业务类型")
     if fen == 0 or (fen > 0) != (row["业务类型"] == _SALE):
         raise place.wrong(number, "its amount is not that of a payment or a refund", column="订单金额")
+    if fen > 0 and any(fens[name] < 0 for name in _OFFERS):
+        raise place.wrong(number, "an offer below nothing", column="支付宝优惠")
     order_no, refund_no = row["商户订单号"], row["退款批次号/请求号"]
     kind = Moved.SALE if fen > 0 else Moved.VOID if refund_no == order_no else Moved.REFUND
     return Line(
@@ -181,6 +183,7 @@ def _line(row: Mapping[str, str], account: str, number: int, place: Place) -> Li
         ref=f"{row['支付宝交易号']}/{refund_no}",
         own_day=time[1],
         raw=",".join(_kept(name, row[name]) for name in COLUMNS),
+        offer_fen=sum(fens[name] for name in _OFFERS) if kind is Moved.SALE else 0,
     )
 
 

@@ -3,18 +3,19 @@
 from collections.abc import Callable
 
 from settlement.reconcile.lines import FileRead
-from settlement.reconcile.sources import acquirer_csv, alipay_bill, wechat_bill
+from settlement.reconcile.sources import acquirer_csv, alipay_bill, unionpay_zm, wechat_bill
 from settlement.reconcile.sources.text import Place
 from subsidy import seal
 
 LAYOUTS: dict[str, Callable[[bytes, Place], FileRead]] = {
     acquirer_csv.LAYOUT: acquirer_csv.read,
     alipay_bill.LAYOUT: alipay_bill.read,
+    unionpay_zm.LAYOUT: unionpay_zm.read,
     wechat_bill.LAYOUT: wechat_bill.read,
 }
 """Each reader takes a file whole or raises FileError."""
 
-MAY_SAY_NONE = frozenset({alipay_bill.LAYOUT, wechat_bill.LAYOUT})
+MAY_SAY_NONE = frozenset({alipay_bill.LAYOUT, unionpay_zm.LAYOUT, wechat_bill.LAYOUT})
 """The layouts of senders that give no file for a day on which nothing moved."""
 
 

@@ -131,7 +131,7 @@ def _line(row: Mapping[str, str], number: int, place: Place) -> Line:
     time = _TIME.fullmatch(row["交易时间"])
     if time is None:
         raise place.wrong(number, "not a time as 2026-01-31 09:30:00", column="交易时间")
-    kind, fen = _movement(row, number, place)
+    kind, fen, offer_fen = _movement(row, number, place)
     order_no, refund_no = row["商户订单号"], row["商户退款单号"]
     return Line(
         source=place.source,
@@ -146,6 +146,7 @@ def _line(row: Mapping[str, str], number: int, place: Place) -> Line:
         ref=f"{row['微信订单号']}/{row['微信退款单号']}",
         own_day=time[1],
         raw=",".join(f"`{_kept(name, value)}" for name, value in row.items()),
+        offer_fen=offer_fen,
     )
 
 
@@ -155,8 +156,11 @@ def _kept(name: str, value: str) -> str:
     return value if name in _SHAPES else scrub(value)
 
 
-def _movement(row: Mapping[str, str], number: int, place: Place) -> tuple[Moved, int]:
-    """Return what moved, and how much: the order's amount is what the shop asked for, whoever bears it."""
+def _movement(row: Mapping[str, str], number: int, place: Place) -> tuple[Moved, int, int]:
+    """Return what moved, how much, and how much of it a coupon bore.
+
+    The order's amount is what the shop asked for, whoever bears it.
+    """
     kind = _STATES.get(row["交易状态"])
     if kind is None:
         raise place.wrong(number, "not SUCCESS, REVOKED or REFUND", column="交易状态")
@@ -170,7 +174,7 @@ def _movement(row: Mapping[str, str], number: int, place: Place) -> tuple[Moved,
         if given is None:
             raise place.wrong(number, "not a state of a refund", column="退款状态")
         kind = kind if given else Moved.REFUND_FAILED
-    return kind, moved
+    return kind, moved, fens["代金券金额"] if kind is Moved.SALE else 0
 
 
 def _check_totals(stated: Mapping[str, str], rows: list[dict[str, str]], number: int, place: Place) -> None:

@@ -1,7 +1,7 @@
 """The counter of the demo is itself counted on: doctored books must show, each as exactly one."""
 
 import pytest
-from story.count import Movement, count, of_acquirer, of_wechat, record_of
+from story.count import Movement, count, of_acquirer, of_alipay, of_wechat, record_of
 
 RECORDS = ("01a206fa-dbdb-7b51-a23d-e420f98e6f01", "01a206fa-dbdb-7b51-a23d-e420f98e6f02")
 PAY_REFS = ("AGRAN6W33N5VDIR54QQPTDTPAE01", "AGRAN6W33N5VDIR54QQPTDTPAI01")
@@ -130,3 +130,10 @@ def test_of_wechats_books_charges_reversals_and_refunds_move_money():
     kinds = (("paying", 0), ("charge", 5), ("declined", 0), ("reversal", 0), ("reversal", 5), ("refund", 3))
     lines = [{"kind": kind, "out_trade_no": PAY_REFS[0], "fen": fen} for kind, fen in kinds]
     assert of_wechat(lines) == [Movement(PAY_REFS[0], fen) for fen in (5, -5, -3)]
+
+
+def test_of_alipays_books_payments_cancels_and_refunds_move_money():
+    still = (("shown", 5), ("waiting", 0), ("declined", 0), ("cancel", 0))
+    kinds = (*still, ("pay", 5), ("cancel", 5), ("refund", 3))
+    lines = [{"kind": kind, "out_trade_no": PAY_REFS[0], "fen": fen} for kind, fen in kinds]
+    assert of_alipay(lines) == [Movement(PAY_REFS[0], fen) for fen in (5, -5, -3)]

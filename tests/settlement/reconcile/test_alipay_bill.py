@@ -313,4 +313,21 @@ def test_a_merchants_and_alipays_own_offers_leave_the_amount_that_was_asked(day)
     stacked = [
         changed(one, platform_fen=500, merchant_fen=200) if one is first else one for one in day.alipay
     ]
-    assert money(trade_bill(stacked, DAY, ACCOUNT)) == money(day.alipay_file().read_bytes())
+    raw = trade_bill(stacked, DAY, ACCOUNT)
+    assert money(raw) == money(day.alipay_file().read_bytes())
+    assert [one.offer_fen for one in read(raw, PLACE).lines] == [700, 0, 0, 0, 0, 0]
+
+
+def test_an_offer_of_the_wallets_own_in_any_column_is_kept_as_one(raw):
+    def paid_otherwise(text):
+        head, row = text.split("\r\n")[4:6]
+        values = row.split("\t,")
+        for name in ("支付宝红包（元）", "集分宝（元）", "商家红包消费金额（元）"):
+            values[head.split(",").index(name)] = "1.00"
+        for name in ("券核销金额（元）",):  # says again what stands in the columns above
+            values[head.split(",").index(name)] = "3.00"
+        return text.replace(row, "\t,".join(values))
+
+    assert read(rewritten(raw, DETAIL, paid_otherwise), PLACE).lines[0].offer_fen == 300
+    below = rewritten(raw, DETAIL, lambda text: paid_otherwise(text).replace("\t,1.00\t", "\t,-1.00\t", 1))
+    assert "below nothing" in refused(below).problem

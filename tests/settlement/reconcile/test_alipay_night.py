@@ -2,6 +2,7 @@
 
 import pytest
 from alipay_day import ALIPAY, AlipayDay, rewritten
+from fake_device import promised
 from night import DAY, NEXT_DAY, changed, pay_ref, to_pay, triples
 
 from settlement.reconcile.kinds import Kind
@@ -66,6 +67,16 @@ def test_a_missing_refunded_or_wrong_payment_is_found_to_the_fen(day):
     )
     for sealed in (missing, refunded, more):
         assert day.record(sealed).state == "BLOCKED"
+
+
+def test_what_the_wallet_or_the_shop_bears_there_is_a_difference_and_never_the_pools_money(day):
+    sold = day.sell(PHONE)
+    day.alipay = [changed(one, platform_fen=500, merchant_fen=200) for one in day.alipay]
+    day.write_files()
+    day.pass_to(NEXT_DAY)
+    assert triples(day.run().report) == [(Kind.CHANNEL_DISCOUNT, pay_ref(sold), 700)]
+    record = day.record(sold)
+    assert (record.state, record.subsidy_fen) == ("BLOCKED", promised(sold).amounts.subsidy_fen)
 
 
 def test_a_bill_of_somebody_elses_account_is_told_row_by_row(day):

@@ -196,6 +196,9 @@ def plant(day, kind, pick, by):
         told.lines[place] = msgspec.structs.replace(row, merchant_no="999999999999999")
     elif kind is Kind.DOUBLED:
         told.lines.append(msgspec.structs.replace(row, line_no=9_999_999))
+    elif kind is Kind.CHANNEL_DISCOUNT:
+        told.lines[place] = msgspec.structs.replace(row, offer_fen=by)
+        return kind, row.pay_ref, by
     else:
         told.lines.append(msgspec.structs.replace(row, kind=REFUND, line_no=9_999_999, ref="new"))
     return kind, row.pay_ref, row.fen

@@ -21,7 +21,7 @@ def test_the_example_is_complete_and_loads():
     assert {one.layout for one in config.sources.values()} == set(LAYOUTS)
     assert config.files.resolve() == REPO / "var/incoming"
     assert [one.name for one in config.covering("S0031", Tender.CARD)] == ["acquirer"]
-    assert [one.name for one in config.covering("S9999")] == ["wechat", "alipay"]
+    assert [one.name for one in config.covering("S9999")] == ["wechat", "unionpay", "alipay"]
 
 
 def test_every_key_of_the_example_is_explained():

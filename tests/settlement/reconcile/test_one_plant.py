@@ -108,7 +108,8 @@ def test_the_storys_plants_are_found_and_nothing_else(planting):
     planted = story_plant.plant(planting.folder)
     report = planting.eventful.night(planting.folder).report
     assert triples(report) == sorted(planted)
-    assert {kind for kind, _, _ in planted} == {kind.value for kind in Kind}
+    # A channel's discount is planted below and in UnionPay's file.
+    assert {kind for kind, _, _ in planted} == {kind.value for kind in Kind} - {Kind.CHANNEL_DISCOUNT}
 
 
 def test_a_card_sale_missing_in_the_file(planting):
@@ -341,3 +342,15 @@ def test_every_difference_has_an_owner_and_a_next_step(planting):
     assert found.zh
     assert found.en
     assert found.day == DAY
+
+
+def test_a_coupon_of_the_channels_is_a_difference_of_what_it_bore(planting, eventful):
+    sold = eventful.sold[QR][0]
+    planting.bill_row(pay_ref(sold))["代金券金额"] = "5.00"
+    planting.finds((Kind.CHANNEL_DISCOUNT, pay_ref(sold), 500))
+
+
+def test_a_coupon_on_what_is_not_of_the_programme_is_none(planting):
+    row = next(row for row in planting.bill if row["商户订单号"].startswith("POS"))
+    row["代金券金额"] = "5.00"
+    assert planting.run().report.differences == ()

@@ -75,9 +75,9 @@ def _read_once(texts: dict[str, str]) -> dict[str, Pack]:
     return _packs(tuple(texts.items()))
 
 
+_triggers_on = functools.cache(terminal_agent.journal.watch._triggers_on)
 _private = functools.cache(terminal_agent.channels.key_files.private_key)
 _public = functools.cache(terminal_agent.channels.key_files.public_key)
-_triggers_on = functools.cache(terminal_agent.journal.watch._triggers_on)
 
 
 @contextmanager

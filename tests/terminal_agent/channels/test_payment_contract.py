@@ -6,6 +6,7 @@ from types import MappingProxyType
 
 import pytest
 from alipay import new_ask as new_alipay_ask
+from alipay import new_shown_ask as new_alipay_shown_ask
 from emulator import NEXO_FILE, PROFILE_FILES, EmulatedTerminal, short_profile, short_text
 from payment_contract import (
     REFUNDS,
@@ -150,6 +151,17 @@ class Alipay(Wechat):
         self.payment.query(new_alipay_ask())
 
 
+class AlipayShown(Alipay):
+    """Alipay by codes that are shown."""
+
+    calls = MappingProxyType({"take": "show", "reverse": "cancel", "refund": "refund"})
+
+    def __init__(self, emulator):
+        super().__init__(emulator)
+        self.payment = emulator.showing()
+        self.new_ask = new_alipay_shown_ask
+
+
 class UnionPay:
     """UnionPay QR and its emulator."""
 
@@ -194,6 +206,7 @@ class Side:
         self.end_day = side.end_day
         self.new_ask = side.new_ask
         self.says_at_once = not isinstance(side, UnionPay)
+        self.knows_unscanned = not isinstance(side, AlipayShown)
 
     def scan(self, code):
         return self._side.emulator.scan(code)
@@ -270,8 +283,10 @@ def test_what_was_never_paid_is_not_given_back(fault, side):
     check_nothing_to_give_back(side, fault)
 
 
-@pytest.fixture(params=["wechat", "unionpay"])
+@pytest.fixture(params=["wechat", "alipay", "unionpay"])
 def shown_side(request):
+    if request.param == "alipay":
+        return Side(AlipayShown(request.getfixturevalue("alipay")))
     if request.param == "unionpay":
         return Side(UnionPayShown(request.getfixturevalue("unionpay")))
     return Side(WechatShown(request.getfixturevalue("wechat")))
