@@ -53,10 +53,7 @@ def report(lines: Sequence[Tried], kinds: Sequence[Kind]) -> str:
     wrong = [
         f"- {one.kind}, {one.seed}: {each}" for one in lines if one.code == last.code for each in one.wrong
     ]
-    rows += [
-        "",
-        *(wrong or ["On this code nothing acknowledged was lost, nothing was doubled, nothing was corrupt."]),
-    ]
+    rows += ["", *(wrong or ["On this code nothing acknowledged was lost, doubled or corrupt."])]
     return "\n".join(rows)
 
 
