@@ -150,7 +150,8 @@ def post(url: str, body: bytes, headers: Mapping[str, str], within_s: float, clo
     if status == 200:
         return bytes(content)
     problem = _problem(bytes(content))
-    if problem is None or problem.retryable or status >= 500:
+    # With the centre's time it can be signed once more, which is better than waiting.
+    if problem is None or status >= 500 or (problem.retryable and problem.centre_time is None):
         raise CentreUnreachable(f"the centre answered {status}")
     raise CentreDenied(f"{problem.code}: {problem.detail}", _ms(problem.centre_time))
 
