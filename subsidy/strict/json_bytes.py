@@ -44,7 +44,7 @@ def decode(
 
     With `fractions_elsewhere` numbers such as 1.5 may stand in fields that `as_type` does not have.
     """
-    _read_plain(raw, most_bytes, str if fractions_elsewhere else _no_float)
+    _read_plain(raw, most_bytes, _WITH_FRACTIONS if fractions_elsewhere else _PLAIN)
     try:
         found = msgspec.json.decode(raw, type=as_type, strict=True)
     except msgspec.ValidationError as wrong:
@@ -60,7 +60,7 @@ def decode(
     return found
 
 
-def _read_plain(raw: bytes, most_bytes: int, read_fraction: Callable[[str], Any]) -> None:
+def _read_plain(raw: bytes, most_bytes: int, decoder: json.JSONDecoder) -> None:
     if len(raw) > most_bytes:
         raise NotStrict("$", f"{len(raw)} bytes are more than {most_bytes}", "Send less at once")
     try:
@@ -71,14 +71,7 @@ def _read_plain(raw: bytes, most_bytes: int, read_fraction: Callable[[str], Any]
         raise NotStrict("$", "starts with a byte order mark", "Send UTF-8 without it")
     _refuse_depth(text)
     try:
-        json.loads(
-            text,
-            object_pairs_hook=_no_repeats,
-            parse_float=read_fraction,
-            parse_int=_small_int,
-            parse_constant=_no_float,
-        )
-        _PLAIN.decode(text)
+        decoder.decode(text)
     except json.JSONDecodeError as wrong:
         place = f"line {wrong.lineno}, character {wrong.colno}"
         raise NotStrict("$", f"not JSON at {place}", "Send one JSON value in UTF-8") from None
@@ -126,6 +119,13 @@ def _without_content(wrong: Exception) -> str:
     return f"at byte {found[1]}" if found else "malformed"
 
 
-_PLAIN = json.JSONDecoder(
-    object_pairs_hook=_no_repeats, parse_float=_no_float, parse_int=_small_int, parse_constant=_no_float
-)
+def _decoder(read_fraction: Callable[[str], Any]) -> json.JSONDecoder:
+    return json.JSONDecoder(
+        object_pairs_hook=_no_repeats,
+        parse_float=read_fraction,
+        parse_int=_small_int,
+        parse_constant=_no_float,
+    )
+
+
+_PLAIN, _WITH_FRACTIONS = _decoder(_no_float), _decoder(str)

@@ -283,9 +283,7 @@ def terminals(tmp_path_factory):
         yield start
 
 
-@pytest.fixture(params=[*PROFILE_FILES, *NETWORK, "wechat"])
-@pytest.fixture(params=["card", "wechat", "unionpay"])
-@pytest.fixture(params=["card", "wechat", "alipay", "unionpay"])
+@pytest.fixture(params=[*PROFILE_FILES, *NETWORK, "wechat", "alipay", "unionpay"])
 def side(request):
     if request.param in PROFILE_FILES:
         emulator = request.getfixturevalue("terminals")(request.param)
@@ -295,7 +293,6 @@ def side(request):
         emulator = request.getfixturevalue("terminals")(request.param)
         emulator.clear_faults()
         return Side(NETWORK[request.param](emulator))
-        return Side(Card(emulator))
     if request.param == "alipay":
         return Side(Alipay(request.getfixturevalue("alipay")))
     if request.param == "unionpay":
