@@ -66,6 +66,10 @@ class Side:
         self._acquirer.settle(self._number)
         self._calls["refund"] = "refund"
 
+    def cannot_tell(self, _fault):
+        """Return what may be answered besides: nothing."""
+        return frozenset()
+
     def moved(self, pay_ref):
         return [(KINDS[kind], fen) for kind, fen in self._acquirer.moved(pay_ref)]
 
