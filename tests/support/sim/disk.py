@@ -72,6 +72,7 @@ class _Connection(sqlite.Connection):
     _process: Process
     _path: str
     _holds: Any = None
+    _buried = False
 
     def take(self, disk: Disk, process: Process, path: str) -> None:
         self._disk, self._process, self._path = disk, process, path
@@ -87,10 +88,13 @@ class _Connection(sqlite.Connection):
             self.execute("COMMIT")
 
     def rollback(self) -> None:
-        if self.in_transaction:
+        # A pool may still look after what a dead process had open.
+        if not self._buried and self.in_transaction:
             self.execute("ROLLBACK")
 
     def close(self) -> None:
+        if self._buried:
+            return
         if self.in_transaction:
             super().cursor().execute("ROLLBACK")
         self._let_go()
@@ -101,6 +105,7 @@ class _Connection(sqlite.Connection):
 
     def bury(self) -> None:
         """Close what a dead process had open."""
+        self._buried = True
         try:
             super().close()
         except sqlite.ProgrammingError:

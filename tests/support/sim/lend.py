@@ -20,6 +20,7 @@ import terminal_agent.checkout.supervisor
 import terminal_agent.emulators.books
 import terminal_agent.emulators.wechat_books
 import terminal_agent.emulators.wechat_signing
+import terminal_agent.journal.open
 import terminal_agent.sync.centre
 import terminal_agent.sync.line
 import terminal_agent.sync.schedule
@@ -29,6 +30,7 @@ from settlement.writer import writer
 from sim import cable, network, threads
 from sim.disk import real_connect
 from sim.threads import Here
+from sim.versions import OfTheHost
 from subsidy.policy.model import Pack
 from subsidy.policy.read_pack import read_packs
 from terminal_agent.system import GrowingFile
@@ -92,6 +94,7 @@ def lent() -> Iterator[None]:
         (terminal_agent.emulators.wechat_books, "time", threads.time),
         (terminal_agent.emulators.wechat_signing, "time", threads.time),
         (terminal_agent.emulators.wechat_signing, "secrets", threads.secrets),
+        (terminal_agent.journal.open, "migrations", OfTheHost()),
         (writer, "CHECKPOINT_EVERY_S", _CHECKPOINT_S),
         (os, "_exit", threads.end_process),
         *((GrowingFile, name, _may_die_at(getattr(GrowingFile, name))) for name in ("append", "sync")),

@@ -27,6 +27,7 @@ class Process:
         self.born_ms = born_ms
         self.skew_ms = skew_ms
         self.till: Any = None
+        self.version = 0
         self.tasks: dict[Task, None] = {}
         self.when_dead: list[Callable[[], None]] = []
 
