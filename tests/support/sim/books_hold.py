@@ -46,7 +46,10 @@ def a_qualification_counts_once(
     world: "World", sales: list[SaleNow], records: dict[str, RecordNow]
 ) -> Iterator[str]:
     """I6 a person has one grant of a category a year."""
-    live = Counter((one.person, one.category, one.year) for one in records.values() if one.is_live)
+    # One that was made again of its promise, after a restore, names no person.
+    live = Counter(
+        (one.person, one.category, one.year) for one in records.values() if one.is_live and one.person
+    )
     for (person, category, year), count in live.items():
         if count > 1:
             yield f"{person[:8]} has {count} of {category} in {year}"

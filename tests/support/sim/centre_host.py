@@ -9,7 +9,7 @@ import functools
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -33,6 +33,8 @@ from subsidy.seal import Sealed
 from subsidy.strict import json_bytes
 from subsidy.strict.json_bytes import NotStrict
 from subsidy.wire import v1
+
+T = TypeVar("T")
 
 
 class _Lines:
@@ -103,6 +105,7 @@ class CentreHost:
         self.moved = {_uri(template.centre.settings.database.path): _uri(books)}  # type: ignore[union-attr]
         self.disk = Disk(point, self.moved)
         self.skew_ms = 0
+        self.is_off = False
         self.service = service
         self.process: Process | None = None
         self._writer: Writer | None = None
@@ -140,24 +143,36 @@ class CentreHost:
 
     def ask(self, command: Any) -> bool:
         """Give the writer a command from the centre's own people; return whether it answered."""
-        process, writer = self.process, self._writer
-        if process is None or not process.alive or writer is None:
-            return False
-        done, answered = threading.Event(), list[Answer]()
-        process.when_dead.append(done.set)
 
-        def work() -> None:
+        def submit(writer: Writer) -> Answer | None:
             try:
-                answered.append(writer.submit(command))
-                self._note("clerk", f"{command} -> {type(answered[0]).__name__}")
+                answer = writer.submit(command)
             except Exception as wrong:
                 self._note("clerk", f"{command}: {type(wrong).__name__}")
-            done.set()
+                return None
+            self._note("clerk", f"{command} -> {type(answer).__name__}")
+            return answer
 
-        Here.scheduler.spawn(process, "clerk's", work)
+        return self.within("clerk's", submit) is not None
+
+    def within(self, name: str, work: Callable[[Writer], T]) -> T | None:
+        """Do something in the service that runs, and return what it returned; None when it died meanwhile."""
+        process, writer = self.process, self._writer
+        if process is None or not process.alive or writer is None:
+            return None
+        done, found = threading.Event(), list[T]()
+        process.when_dead.append(done.set)
+
+        def go() -> None:
+            try:
+                found.append(work(writer))
+            finally:
+                done.set()
+
+        Here.scheduler.spawn(process, name, go)
         done.wait(60)
         process.when_dead.remove(done.set)
-        return bool(answered)
+        return found[0] if found else None
 
     def _went(self) -> None:
         self.service.process = self._writer = None

@@ -15,13 +15,17 @@ from power import campaign
 from sim import crash_points, same
 from sim.bugs import CAUGHT_BY, known_bugs
 from sim.bugs.find import seed_for
+from sim.night_world import run_night_seed
 from sim.outcome import Outcome
-from sim.plan import CLASSES, draw
+from sim.plan import CLASSES, NIGHT_CLASSES, draw, draw_nights
 from sim.shrink import shrink
 from sim.template import template
 from sim.world import run_seed
 
 _ALL_WELL, _BROKEN = 0, 4
+DAY, NIGHT = "day", "night"
+_RUN = {DAY: run_seed, NIGHT: run_night_seed}
+_DRAW = {DAY: draw, NIGHT: draw_nights}
 _SHOWN = 20
 _TELL_EVERY_S = 30
 
@@ -42,21 +46,30 @@ def main(arguments: list[str] | None = None) -> int:
     if said.seed is not None and said.shrink:
         return _shrink(said.seed, said.off, said.bug)
     if said.seed is not None:
-        return _one(said.seed, trace=said.trace, off=said.off, sales=said.sales, bug=said.bug)
-    return _many(said.first, said.seeds, said.workers, said.off, said.bug)
+        return _one(
+            said.seed, worlds=said.worlds, trace=said.trace, off=said.off, sales=said.sales, bug=said.bug
+        )
+    return _many(said.first, said.seeds, said.workers, said.worlds, said.off, said.bug)
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="scripts/simulate.py", description="Try seeds.")
     parser.add_argument("--seeds", type=int, default=200, help="how many to try")
     parser.add_argument("--from", type=int, default=1, dest="first", metavar="S", help="the first of them")
+    parser.add_argument(
+        "--worlds", choices=sorted(_RUN), default=DAY, help="of one day, or of several with their nights"
+    )
     parser.add_argument("--workers", type=int, default=2, help="processes that share them")
     parser.add_argument("--seed", type=int, help="try this one alone")
     parser.add_argument("--trace", action="store_true", help="tell it line by line")
     parser.add_argument("--shrink", action="store_true", help="find the least of it that still goes wrong")
     parser.add_argument("--sales", type=int, help="with so many sales")
     parser.add_argument(
-        "--off", action="append", default=[], choices=sorted(CLASSES), help="without a class of faults"
+        "--off",
+        action="append",
+        default=[],
+        choices=sorted(CLASSES | NIGHT_CLASSES),
+        help="without a class of faults",
     )
     parser.add_argument("--bug", choices=sorted(known_bugs()), help="with a planted bug")
     parser.add_argument(
@@ -144,10 +157,10 @@ def _shrink(seed: int, off: list[str], bug: str | None) -> int:
     return _BROKEN
 
 
-def _one(seed: int, *, trace: bool, off: list[str], sales: int | None, bug: str | None) -> int:
-    plan = draw(seed, off, sales)
+def _one(seed: int, *, worlds: str, trace: bool, off: list[str], sales: int | None, bug: str | None) -> int:
+    plan = _DRAW[worlds](seed, off, sales)
     print(f"seed {seed}: on are {', '.join(sorted(plan.on)) or 'no faults'}; funds {plan.funds}")
-    outcome = run_seed(seed, keep=trace, off=off, sales=sales, bug=bug)
+    outcome = _RUN[worlds](seed, keep=trace, off=off, sales=sales, bug=bug)
     for line in outcome.lines or ():
         print(line)
     print(f"trace {outcome.hash}")
@@ -157,13 +170,13 @@ def _one(seed: int, *, trace: bool, off: list[str], sales: int | None, bug: str 
     return _BROKEN if outcome.violations else _ALL_WELL
 
 
-def _many(first: int, seeds: int, workers: int, off: list[str], bug: str | None) -> int:
+def _many(first: int, seeds: int, workers: int, worlds: str, off: list[str], bug: str | None) -> int:
     began_s = time.monotonic()
     ends, moves, with_end = Counter[str](), Counter[str](), Counter[str]()
     sales = kills = statements = 0
     broken: list[Outcome] = []
     told_s = began_s
-    for tried, outcome in enumerate(outcomes(range(first, first + seeds), workers, off, bug), 1):
+    for tried, outcome in enumerate(outcomes(range(first, first + seeds), workers, worlds, off, bug), 1):
         if time.monotonic() - told_s >= _TELL_EVERY_S:
             told_s = time.monotonic()
             print(f"{tried} of {seeds} seeds, {len(broken)} broke a claim", file=sys.stderr, flush=True)
@@ -176,7 +189,7 @@ def _many(first: int, seeds: int, workers: int, off: list[str], bug: str | None)
         if outcome.violations:
             broken.append(outcome)
             if len(broken) <= _SHOWN:
-                _tell_broken(outcome)
+                _tell_broken(outcome, worlds)
     took_s = time.monotonic() - began_s
     print(f"{seeds} seeds in {took_s:.0f} s: {seeds / took_s:.1f} a second, {sales / seeds:.1f} sales each")
     print(f"{sales} sales, {statements} statements at which a process could die, {kills} kills")
@@ -190,14 +203,16 @@ def _many(first: int, seeds: int, workers: int, off: list[str], bug: str | None)
     return _BROKEN if broken else _ALL_WELL
 
 
-def outcomes(seeds: range, workers: int, off: list[str], bug: str | None = None) -> Iterator[Outcome]:
+def outcomes(
+    seeds: range, workers: int, worlds: str, off: list[str], bug: str | None = None
+) -> Iterator[Outcome]:
     """Yield what came of each seed, in their order."""
     if workers <= 1:
         for seed in seeds:
-            yield run_seed(seed, off=off, bug=bug)
+            yield _RUN[worlds](seed, off=off, bug=bug)
         return
     with _pool(workers) as pool:
-        yield from pool.map(_Try(off, bug), seeds, chunksize=4)
+        yield from pool.map(_Try(worlds, off, bug), seeds, chunksize=4)
 
 
 def _pool(workers: int) -> ProcessPoolExecutor:
@@ -207,11 +222,11 @@ def _pool(workers: int) -> ProcessPoolExecutor:
 
 
 class _Try:
-    def __init__(self, off: list[str], bug: str | None) -> None:
-        self._off, self._bug = off, bug
+    def __init__(self, worlds: str, off: list[str], bug: str | None) -> None:
+        self._worlds, self._off, self._bug = worlds, off, bug
 
     def __call__(self, seed: int) -> Outcome:
-        return run_seed(seed, off=self._off, bug=self._bug)
+        return _RUN[self._worlds](seed, off=self._off, bug=self._bug)
 
 
 def _begin() -> None:
@@ -228,11 +243,12 @@ def _all_moves() -> set[str]:
     return {" ".join(move) for move in ALLOWED}
 
 
-def _tell_broken(outcome: Outcome) -> None:
+def _tell_broken(outcome: Outcome, worlds: str) -> None:
+    asked = f"--seed {outcome.seed}" + (f" --worlds {worlds}" if worlds != DAY else "")
     first = outcome.violations[0]
     print(f"seed {outcome.seed}: {first.claim}: {first.what[:300]}")
-    print(f"  again:  python3 scripts/simulate.py --seed {outcome.seed} --trace")
-    print(f"  shrink: python3 scripts/simulate.py --seed {outcome.seed} --shrink", flush=True)
+    print(f"  again:  python3 scripts/simulate.py {asked} --trace")
+    print(f"  shrink: python3 scripts/simulate.py {asked} --shrink", flush=True)
 
 
 def _counted(ends: dict[str, int]) -> str:

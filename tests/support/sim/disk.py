@@ -101,6 +101,7 @@ class _Connection(sqlite.Connection):
     _path: str
     _point: Point
     _holds: Any = None
+    _buried = False
 
     def take(self, disk: Disk, process: Process, path: str) -> None:
         self._disk, self.process, self._path = disk, process, path
@@ -117,10 +118,13 @@ class _Connection(sqlite.Connection):
             self.execute("COMMIT")
 
     def rollback(self) -> None:
-        if self.in_transaction:
+        # A pool may still look after what a dead process had open.
+        if not self._buried and self.in_transaction:
             self.execute("ROLLBACK")
 
     def close(self) -> None:
+        if self._buried:
+            return
         if self.in_transaction:
             super().cursor().execute("ROLLBACK")
         self._let_go()
@@ -128,6 +132,7 @@ class _Connection(sqlite.Connection):
 
     def bury(self) -> None:
         """Close what a dead process had open."""
+        self._buried = True
         try:
             super().close()
         except sqlite.ProgrammingError:

@@ -22,6 +22,7 @@ import terminal_agent.checkout.supervisor
 import terminal_agent.emulators.books
 import terminal_agent.emulators.wechat_books
 import terminal_agent.emulators.wechat_signing
+import terminal_agent.journal.open
 import terminal_agent.journal.watch
 import terminal_agent.sync.centre
 import terminal_agent.sync.device_key
@@ -33,6 +34,7 @@ from settlement.writer import writer
 from sim import cable, network, signatures, threads
 from sim.disk import real_connect
 from sim.threads import Here
+from sim.versions import OfTheHost
 from subsidy.policy.model import Pack
 from subsidy.policy.read_pack import read_packs
 from terminal_agent.system import GrowingFile
@@ -101,6 +103,7 @@ def lent() -> Iterator[None]:
         (terminal_agent.emulators.wechat_signing, "time", threads.time),
         (terminal_agent.emulators.wechat_signing, "secrets", threads.secrets),
         (terminal_agent.journal.watch, "_triggers_on", _triggers_on),
+        (terminal_agent.journal.open, "migrations", OfTheHost()),
         (writer, "CHECKPOINT_EVERY_S", _CHECKPOINT_S),
         (os, "_exit", threads.end_process),
         *((GrowingFile, name, _may_die_at(getattr(GrowingFile, name))) for name in ("append", "sync")),

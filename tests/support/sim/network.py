@@ -60,7 +60,7 @@ class Service:
 class Network:
     """The lines between all hosts of a world."""
 
-    def __init__(self, weather: Callable[[str, str], Weather], note: Callable[[str, str], None]) -> None:
+    def __init__(self, weather: Callable[[str, str, str], Weather], note: Callable[[str, str], None]) -> None:
         self._weather = weather
         self._note = note
         self.services: dict[str, Service] = {}
@@ -72,7 +72,7 @@ class Network:
         assert task is not None
         service = self.services[address]
         Here.at_port(f"{sent.method} {sent.path}")
-        weather = self._weather(task.process.name, address)
+        weather = self._weather(task.process.name, address, sent.path)
         what = f"{sent.method} {sent.path} -> {service.name}"
         if weather.cut:
             Here.scheduler.sleep(min(within_s, 2.0))

@@ -49,6 +49,20 @@ CLASSES = {
 }
 """Every class of fault, with what it does."""
 
+NIGHT_CLASSES = {
+    "late_file": "an acquirer's or WeChat's file comes days late",
+    "doubled_file": "a file comes twice, at first with a row too many",
+    "kill_night": "the centre is killed in the middle of the night",
+    "silent_shop": "a shop's host fails in the middle of a sale and is not back for days, or a month",
+    "long_cut": "a shop's line is cut for days",
+    "long_queue": "what a shop has to report does not get through for a day, and its program is replaced",
+    "restored_centre": "the centre's books are lost, and yesterday's are put back",
+    "liar": "a shop's own program reports payments that never were, and other amounts",
+    "false_statement": "a shop's own program states that none of its holds is open",
+    "people_decide": "people end holds before the files do",
+}
+"""What befalls worlds of several days besides."""
+
 
 class Plan(msgspec.Struct, frozen=True):
     """What one world is like."""
@@ -62,6 +76,8 @@ class Plan(msgspec.Struct, frozen=True):
     rates: dict[str, float]
     sync_every_s: float
     shops: int = 2
+    days: tuple[int, ...] = (0,)
+    """The days on which shops sell, counted from the first. More than one: a world with nights."""
 
     def chance(self, about: str) -> random.Random:
         """Return the chance that answers one kind of question."""
@@ -99,6 +115,29 @@ def draw(seed: int, off: Collection[str] = (), sales: int | None = None) -> Plan
     return Plan(**fields)
 
 
+def draw_nights(seed: int, off: Collection[str] = (), sales: int | None = None) -> Plan:
+    """Return what `seed` makes of a world of several days, each with its night."""
+    # The clerk of a day's world works while shops sell; here people work in the morning.
+    plan = draw(seed, {*off, "claims", "rare_sync"}, sales)
+    on = {
+        name
+        for name in NIGHT_CLASSES
+        if name not in off and random.Random(f"{seed}/class/{name}").random() < _AT_NIGHT
+    }
+    chance = random.Random(f"{seed}/nights")
+    days = chance.choice(((0, 1, 2), (0, 1, 2, 3), (0, 1, 2, 31)))
+    return msgspec.structs.replace(
+        plan,
+        on=plan.on | on,
+        # From the last hours of a day on, at times, so that a day's sales end in the next one.
+        began_ms=BEGAN_MS + chance.choice((0, 304)) * 86_400_000 + chance.choice((0, 0, 42_600_000)),
+        rates={**plan.rates, **dict.fromkeys(NIGHT_CLASSES, 0.5)},
+        sync_every_s=60.0,
+        sales=plan.sales * 2 if sales is None else sales,
+        days=days,
+    )
+
+
 def small(seed: int, shops: int = 1) -> Plan:
     """Return a world where nothing goes wrong by itself: a sale at each till, and its goods come back."""
     plan = draw(seed, CLASSES, sales=2 if shops == 1 else 3)
@@ -107,7 +146,7 @@ def small(seed: int, shops: int = 1) -> Plan:
     )
 
 
-_USUAL, _SELDOM = 0.55, 0.12
+_USUAL, _SELDOM, _AT_NIGHT = 0.55, 0.12, 0.35
 _RARE = ("backup", "clone", "poison", "claims", "two_centres", "stale_answer", "lag")
 _OFTEN = (0.05, 0.15, 0.4)
 _RATES = {

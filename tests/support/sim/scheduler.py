@@ -28,6 +28,7 @@ class Process:
         self.skew_ms = skew_ms
         self.till: Any = None
         self.kept_open: list[Any] = []
+        self.version = 0
         self.tasks: dict[Task, None] = {}
         self.when_dead: list[Callable[[], None]] = []
 

@@ -92,6 +92,13 @@ class ShopHost:
         self.config = replace(template.configs[shop.shop], data=folder)
         self.disk = Disk(point)
         self.skew_ms = 0
+        self.is_off = False
+        """Whether it is switched off, and nobody starts it again."""
+        self.version = 0
+        """Which version of the program is started: 0 is the shipped one, 1 the next."""
+        self.reports_again_since_ms: int | None = None
+        """Since when its people let it report again, once, as `outbox again` does."""
+        self.twist: Callable[[Agent], None] = lambda _agent: None
         self.process: Process | None = None
         self.agent: Agent | None = None
         self.boots = 0
@@ -104,6 +111,7 @@ class ShopHost:
         self.disk.forget()
         born_ms = Here.scheduler.now_ms - 60_000
         process = Process(self.name, lambda: self.skew_ms, born_ms)
+        process.version = self.version
         self.process, self.agent = process, None
         process.when_dead.append(self._went)
         Here.scheduler.spawn(process, "boot", self._start)
@@ -139,6 +147,10 @@ class ShopHost:
     def _start(self) -> None:
         try:
             agent = Agent(self.config, self._log)
+            if self.reports_again_since_ms is not None:
+                agent.journal.wait_again(self.reports_again_since_ms)
+                self.reports_again_since_ms = None
+            self.twist(agent)
             agent.start()
         except Exception as wrong:
             self._failed("agent.boot", wrong)

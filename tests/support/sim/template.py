@@ -85,6 +85,12 @@ class Template(msgspec.Struct, frozen=True):
 
 # Half as often as shipped: most of what happens here is that nothing has changed.
 _RHYTHM = {"poll_every_ms": 10_000}
+_SHARES = "shares_bp:\n"
+_OTHER_SHARES = """
+  - from: {0}
+    value: {{central: {1}, province: {2}, city: {2}, county: {2}}}
+    source: {{title: for the simulator, clause: from midnight on}}"""
+_CHANGES = (("2026-03-03", 7000, 1000), ("2027-01-01", 8500, 500))
 _NOTES_MOVES = (
     "CREATE TABLE move_of_record (record_id TEXT, before TEXT, after TEXT)",
     "CREATE TRIGGER note_move AFTER UPDATE OF state ON record WHEN OLD.state <> NEW.state BEGIN "
@@ -115,7 +121,8 @@ def template() -> Template:
 
 
 def _make(folder: Path) -> Template:
-    settings = read_settings(tests_centre.write_config(folder), environment={}).settings
+    config = tests_centre.write_config(folder, _policies(folder / "policies"))
+    settings = read_settings(config, environment={}).settings
     centre = set_up(settings, _now_ms)
     tests_centre.import_all(centre, folder)
     packs = centre.packs()
@@ -156,6 +163,18 @@ def _make(folder: Path) -> Template:
         path.write_bytes(funded)
     keep_open(centre.engine)
     return Template(folder, centre, packs, hosts, books, configs, devices, wallet_keys)
+
+
+def _policies(folder: Path) -> Path:
+    """Write the training packs, with other shares from the days on that some worlds begin before."""
+    folder.mkdir()
+    for file in tests_centre.POLICIES.glob("TRAINING*.yaml"):
+        text = file.read_text(encoding="utf-8")
+        if (rows := text.find(_SHARES)) >= 0:
+            end = text.index("\n\n", rows)
+            text = text[:end] + "".join(_OTHER_SHARES.format(*one) for one in _CHANGES) + text[end:]
+        (folder / file.name).write_text(text, encoding="utf-8")
+    return folder
 
 
 def _checkpoint(centre: Centre) -> None:

@@ -63,6 +63,8 @@ class World:
         self._serials = 0
         self._recent: list[Buyer] = []
         self._cut_until: dict[str, int] = {}
+        self._path_cut_until: dict[tuple[str, str], int] = {}
+        self.watched: list[Callable[[World], None]] = [invariants.check_at_rest]
         self._faults = plan.chance("faults")
         self._order = plan.chance("order")
         self._line_chance = plan.chance("line")
@@ -99,7 +101,8 @@ class World:
                     self._build()
                     self._trade()
                     self._heal()
-                    invariants.check_at_rest(self)
+                    for check in self.watched:
+                        check(self)
                     return self._outcome()
                 finally:
                     self._end()
@@ -138,19 +141,26 @@ class World:
             invariants.check_after_a_step(self)
 
     def _trade(self) -> None:
-        tills = self.tills = [
+        self._stand_at_tills()
+        if "claims" in self.plan.on:
+            Clerk(self).begin()
+        self._share_out(self.plan.sales)
+        self.scheduler.run(lambda: self._busy == 0, self.plan.began_ms + _LONGEST_S * 1000)
+
+    def _stand_at_tills(self) -> None:
+        """Let a cashier come to each till."""
+        self.tills = [
             Cashier(self, host, till, self.cables[terminal])
             for host in self.hosts
             for till, terminal in host.shop.tills.items()
         ]
-        self._busy = len(tills)
-        shares = [self.plan.sales // len(tills)] * len(tills)
-        shares[0] += self.plan.sales - sum(shares)
-        if "claims" in self.plan.on:
-            Clerk(self).begin()
-        for till, sales in zip(tills, shares, strict=True):
-            till.begin(sales)
-        self.scheduler.run(lambda: self._busy == 0, self.plan.began_ms + _LONGEST_S * 1000)
+        self._busy = len(self.tills)
+
+    def _share_out(self, sales: int) -> None:
+        """Let the tills begin to sell, each its share."""
+        share, rest = divmod(sales, len(self.tills))
+        for no, till in enumerate(self.tills):
+            till.begin(share + rest * (no == 0))
 
     def _heal(self) -> None:
         """Let nothing go wrong any more, and wait until nothing is under way."""
@@ -166,6 +176,9 @@ class World:
         self.centre.skew_ms = 0
         for host in self.hosts:
             host.skew_ms = 0
+        self._come_to_rest()
+
+    def _come_to_rest(self) -> None:
         until_ms = self.scheduler.now_ms + _REST_S * 1000
         rounds = 0
         while self.scheduler.now_ms < until_ms and rounds < 2:
@@ -177,6 +190,8 @@ class World:
         self.trace.note("the world", "rests")
 
     def _boot(self, host: CentreHost | ShopHost) -> None:
+        if host.is_off or (host.process is not None and host.process.alive):
+            return
         host.boot()
         self.watch_over(host)
 
@@ -186,6 +201,8 @@ class World:
         host.process.when_dead.append(lambda: self._boot_again(host))
 
     def _boot_again(self, host: CentreHost | ShopHost) -> None:
+        if host.is_off:
+            return
         chance = self._faults
         after_s = 3.0 if self.healed else chance.choice((2.0, 5.0, 20.0, 60.0, 300.0))
         self.trace.note(
@@ -246,7 +263,7 @@ class World:
             self._injected.add(said)
             raise sqlite.OperationalError(said)
 
-    def _weather(self, who: str, address: str) -> Weather:
+    def _weather(self, who: str, address: str, path: str) -> Weather:
         chance = self._line_chance
         until_ms = self._cut_until.get(who, 0)
         if self.hits("cut", chance):
@@ -259,7 +276,8 @@ class World:
         lose_answer = self.hits("lost_answer", chance)
         copy_s = chance.uniform(0, 40) if self.hits("copy", chance) else None
         return Weather(
-            cut=not self.healed and self.scheduler.now_ms < until_ms,
+            cut=not self.healed
+            and self.scheduler.now_ms < max(until_ms, self._path_cut_until.get((who, path), 0)),
             portal=portal,
             lose_request=lose_request,
             lose_answer=lose_answer,
@@ -298,6 +316,10 @@ class World:
             )
         self._recent.append(buyer)
         return buyer
+
+    def die_in(self, points: int | None) -> None:
+        """Let the process that comes to the point after so many die there; None: none any more."""
+        self._crash_at = frozenset() if points is None else frozenset({self.points + points})
 
     def add_clone(self, host: ShopHost, folder: Path) -> ShopHost:
         """Start a second host with the disk of another, and let both be doubtful from now on."""

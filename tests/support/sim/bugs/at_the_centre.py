@@ -7,14 +7,17 @@ from msgspec.structs import replace
 from settlement.claims import build
 from settlement.funds import gather_facts, holds, place_hold
 from settlement.intake import accept, take_paid
-from settlement.ledger import balances
+from settlement.ledger import balances, post
 from settlement.ledger.post import Booking, Happening
+from settlement.reconcile import apply_night
 from settlement.returns import follow
 from settlement.writer import store, writer
-from settlement.writer.rows import Record
+from settlement.writer.rows import ClaimLine, Record
 from settlement.writer.step import Denied, MoneyEvent
 from sim.bugs import Patch, bug
-from subsidy.policy.split import Part
+from subsidy import calendar
+from subsidy.policy.model import must
+from subsidy.policy.split import Part, split
 from subsidy.wire import v1
 
 
@@ -109,8 +112,6 @@ def fund_overdraft() -> list[Patch]:
 
     def rich(*what: Any) -> Any:
         return replace(gather(*what), fund_left_fen=10**10)
-
-    from settlement.ledger import post
 
     return [
         (balances, "can_bear", lambda *_: True),
@@ -365,3 +366,54 @@ class _Nothing:
 
     def changed(self) -> list[Any]:
         return []
+
+
+@bug("a record that is in a claim goes into the next one as well")
+def record_in_two_claims() -> list[Patch]:
+    def put_line(self: Any, rows: Any) -> None:
+        record = rows.want(Record, self.record_id)
+        rows.put(ClaimLine(self.claim, self.record_id, record.subsidy_fen, "SUBMITTED"))
+
+    return [
+        (build.LineClaimed, "fold", put_line),
+        # Else the account of what is payable would be overdrawn, and the claim refused.
+        (post, "NEVER_OVERDRAWN", frozenset()),
+        (writer.Writer, "start", _without_trigger("balance", writer.Writer.start)),
+    ]
+
+
+@bug("funders bear a sale by the shares of the day on which its record comes")
+def shares_of_the_day_it_comes() -> list[Patch]:
+    book = take_paid._book
+
+    def by_today(rows: Any, record: Record, *more: Any) -> None:
+        setting, at_ms, emit = more[-3:]
+        today = calendar.business_day(calendar.from_ms(at_ms))
+        parts = split(record.subsidy_fen, must(setting.pack.shares, today).value)
+
+        def booked(event: Any) -> None:
+            if isinstance(event, take_paid.RecordBooked):
+                event = replace(event, booking=replace(event.booking, parts=parts))
+            emit(event)
+
+        book(rows, record, *more[:-1], booked)
+
+    return [(take_paid, "_book", by_today)]
+
+
+@bug("a file that comes late posts twice what it finds paid")
+def late_file_posts_twice() -> list[Patch]:
+    decide = apply_night.decide
+
+    def again(rows: Any, command: Any, setting: Any, at_ms: int, emit: Any) -> Any:
+        found = [one.record_id for one in command.proposals if isinstance(one, apply_night.Recover)]
+        held = [one for one in found if rows.want(Record, one).state == "HELD"]
+        answer = decide(rows, command, setting, at_ms, emit)
+        for record_id in held:
+            record = rows.want(Record, record_id)
+            for happening in (Happening.HOLD_PLACED, Happening.RECORD_BOOKED):
+                booking = Booking(happening, record.year, record.parts, record.pool)
+                emit(_BookedAgain(record_id=record_id, booking=booking))
+        return answer
+
+    return [(apply_night, "decide", again)]

@@ -179,3 +179,13 @@ def steady_clock_reset_trusted() -> list[Patch]:
 @bug("a refund is sent again without a look at what became of the first")
 def refund_twice() -> list[Patch]:
     return [(serial_ecr, "next_step", lambda *_: Step.REFUND)]
+
+
+@bug("more is refunded than was paid")
+def refund_above_the_original() -> list[Patch]:
+    send = DrivenTerminal._send_refund
+
+    def above(self: Any, conversation: Any, ask: Any, back: Any) -> Any:
+        return send(self, conversation, ask, replace(back, fen=back.fen + 100))
+
+    return [(DrivenTerminal, "_send_refund", above)]

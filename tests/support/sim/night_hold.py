@@ -1,0 +1,115 @@
+"""What must hold after the nights, when every file has come and people have done their work?
+
+The acquirer's and WeChat's own books are the truth here, for shops that lie and hosts with two histories too.
+"""
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from sim import truth
+from sim.rows import RecordNow, records_now
+from sim.watch import in_books
+from subsidy import ids
+
+if TYPE_CHECKING:
+    from sim.world import World
+
+_MAY_BE_CLAIMED = ("PAYABLE", "IN_CLAIM", "PAID_OUT")
+_KNOWN = (*_MAY_BE_CLAIMED, "BLOCKED", "KEPT", "AVAILABLE_AGAIN")
+
+
+def check_at_rest(world: "World") -> None:
+    """Ask every claim; what does not hold is noted."""
+    records = {one.record_id: one for one in records_now(world)}
+    for claim in _CLAIMS:
+        for what in claim(world, records):
+            world.violated((claim.__doc__ or "").split("\n")[0].rstrip("."), what)
+
+
+def what_may_be_claimed_was_paid(world: "World", records: dict[str, RecordNow]) -> list[str]:
+    """I10 what may be claimed or is paid out was paid by a shopper, whatever its shop says."""
+    standing = truth.standing(world)
+    blocked = {row[0] for row in in_books(world, "SELECT record_id FROM record WHERE blocks <> '[]'")}
+    found = []
+    for one in records.values():
+        if one.state not in _MAY_BE_CLAIMED or one.record_id in blocked:
+            continue
+        fen = sum(standing.get(ref, 0) for ref in _refs(one.record_id))
+        if fen != one.to_pay_fen:
+            found.append(f"{one.record_id} is {one.state} at {one.to_pay_fen} fen, of which {fen} stand")
+    return found
+
+
+def what_was_taken_is_granted_or_listed(world: "World", records: dict[str, RecordNow]) -> list[str]:
+    """I9 what was taken from a shopper is of a granted record, or on a worklist."""
+    listed = {row[0] for row in in_books(world, "SELECT subject FROM difference WHERE closed_ms IS NULL")}
+    late = {
+        row[0] for row in in_books(world, "SELECT record_id FROM record WHERE money = 'late_grants_claimed'")
+    }
+    found = []
+    for ref, fen in truth.standing(world).items():
+        read = ids.read_pay_ref(ref)
+        if read is None:
+            continue
+        record = records.get(read[0])
+        if (record is not None and record.state in _KNOWN) or read[0] in late:
+            continue
+        if ref not in listed and read[0] not in listed:
+            found.append(
+                f"{ref} stands with {fen} fen; its record is {record.state if record else 'unknown'}"
+            )
+    return found
+
+
+def files_have_ended_every_hold(world: "World", records: dict[str, RecordNow]) -> list[str]:
+    """I14 no hold is left when every file has come, unless somebody looks after it."""
+    listed = {
+        row[0][:26] for row in in_books(world, "SELECT pay_ref FROM difference WHERE closed_ms IS NULL")
+    }
+    return [
+        f"{one.record_id} is still HELD"
+        for one in records.values()
+        if one.state == "HELD" and ids.pay_ref(one.record_id, 1)[:26] not in listed
+    ]
+
+
+def no_more_is_paid_than_was_given(world: "World", _records: dict[str, RecordNow]) -> list[str]:
+    """I3 no funder pays more cash than it gave authority for."""
+    cash, given = Counter[tuple[str, int]](), Counter[tuple[str, int]]()
+    for funder, account, year, fen in in_books(world, "SELECT funder, account, year, fen FROM balance"):
+        if account == "bank":
+            cash[funder, year] -= fen
+        elif account == "appropriated":
+            given[funder, year] -= fen
+    return [f"{place}: {fen} paid of {given[place]} fen" for place, fen in cash.items() if fen > given[place]]
+
+
+def each_record_is_paid_once(world: "World", _records: dict[str, RecordNow]) -> list[str]:
+    """I27 the fund pays a record once, and what merchants were paid is what the payments say."""
+    lines = in_books(world, "SELECT record_id FROM claim_line WHERE state = 'PAID'")
+    found = [f"{one} is paid {times} times" for (one,), times in Counter(lines).items() if times > 1]
+    by_payment = in_books(
+        world,
+        "SELECT one.claim, one.reference, one.fen, "
+        "(SELECT coalesce(sum(line.fen), 0) FROM claim_line AS line "
+        "WHERE line.claim = one.claim AND line.reference = one.reference AND line.state = 'PAID') "
+        "FROM claim_payment AS one",
+    )
+    return found + [
+        f"{claim} by {reference}: {fen} fen, its lines {paid}"
+        for claim, reference, fen, paid in by_payment
+        if fen != paid
+    ]
+
+
+_CLAIMS = (
+    what_may_be_claimed_was_paid,
+    what_was_taken_is_granted_or_listed,
+    files_have_ended_every_hold,
+    no_more_is_paid_than_was_given,
+    each_record_is_paid_once,
+)
+
+
+def _refs(record_id: str) -> list[str]:
+    return [ids.pay_ref(record_id, no) for no in range(1, 12)]

@@ -1,0 +1,96 @@
+"""What befalls hosts, lines and books between one day and the next?"""
+
+import shutil
+from typing import TYPE_CHECKING, Any
+
+from settlement.copies.restored import NoteRestore
+from sim.disk import real_connect
+from sim.shop_host import ShopHost
+
+if TYPE_CHECKING:
+    from sim.night_world import NightWorld
+
+
+class NightMisuse:
+    """What the plan has drawn. `broken` are the hosts that are not switched on in the morning."""
+
+    def __init__(self, world: "NightWorld") -> None:
+        self._world = world
+        self._chance = world.plan.chance("night misuse")
+        self.broken: set[ShopHost] = set()
+        self._backup: Any = None
+        self._days = 0
+
+    def of_the_day(self) -> None:
+        """Let happen what the plan has for this day."""
+        world, chance = self._world, self._chance
+        self._days += 1
+        self._let_the_broken_come_back()
+        if "restored_centre" in world.plan.on:
+            self._save()
+        host = chance.choice(world.hosts)
+        if world.hits("silent_shop", chance) and not self.broken:
+            world.later(chance.uniform(20, 300), lambda: self._break(host))
+        if world.hits("long_cut", chance):
+            days = chance.choice((1, 3, 30))
+            world.cut_line(host.name, chance.uniform(20, 300), days * 86_400_000)
+        if world.hits("long_queue", chance):
+            world.cut_queue(host, 86_000_000)
+            world.later(chance.uniform(100, 400), lambda: self._replace_program(host))
+
+    def of_the_evening(self) -> None:
+        """Lose the centre's books, and put back what was saved before the shops opened."""
+        if self._world.hits("restored_centre", self._chance):
+            self._restore()
+
+    def end(self) -> None:
+        """Let every host be there again."""
+        self.broken.clear()
+        for host in self._world.hosts:
+            host.is_off = False
+            self._world.boot(host)
+
+    def _let_the_broken_come_back(self) -> None:
+        for host in list(self.broken):
+            if self._chance.random() < 0.4:
+                self.broken.remove(host)
+                host.is_off = False
+                self._world.boot(host)
+
+    def _break(self, host: ShopHost) -> None:
+        if self._world.healed:
+            return
+        self._world.trace.note("the world", f"{host.name} fails, and nobody repairs it for days")
+        self.broken.add(host)
+        self._world.switch_off(host)
+
+    def _replace_program(self, host: ShopHost) -> None:
+        """Start another version of a shop's program, while much waits in its outbox."""
+        if host.is_off or host.process is None or self._world.healed:
+            return
+        host.version = 1
+        self._world.trace.note("the world", f"{host.name} is replaced by its next version")
+        self._world.scheduler.kill(host.process)
+
+    def _save(self) -> None:
+        path = self._world.folder / "backup of the books"
+        path.unlink(missing_ok=True)
+        copy = real_connect(str(path))
+        self._world.reader().backup(copy)
+        ((events,),) = copy.execute("SELECT count(*) FROM event").fetchall()
+        copy.close()
+        self._backup = (path, events, self._world.scheduler.now_ms)
+
+    def _restore(self) -> None:
+        world = self._world
+        path, events, taken_ms = self._backup
+        world.trace.note("the world", "the centre's books are lost; yesterday's are put back")
+        world.stop_centre()
+        for beside in ("", "-wal", "-shm"):
+            world.centre.books.with_name(world.centre.books.name + beside).unlink(missing_ok=True)
+        shutil.copyfile(path, world.centre.books)
+        world.start_centre(NoteRestore(events, "0" * 64, taken_ms))
+        # People let the shops report again what they have reported since.
+        for host in world.hosts:
+            host.reports_again_since_ms = taken_ms - 3_600_000
+        world.let_shops_report()
