@@ -1,6 +1,6 @@
 """Try seeds, each a whole world of shops, centre and terminals; or every kind of harm, one after another.
 
-    python3 scripts/simulate.py --seeds 2000 [--from S] [--workers 2]
+    python3 scripts/simulate.py --seeds 2000 [--start S] [--json] [--workers 2]
     python3 scripts/simulate.py --seed S --trace       one seed again, exactly, told line by line
     python3 scripts/simulate.py --seed S --shrink      the least of it that still goes wrong
     python3 scripts/simulate.py --campaign --minutes 30    all kinds of harm, taken up where they were left

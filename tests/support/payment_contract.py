@@ -270,9 +270,6 @@ def _undo(side: Side, ask: Ask, evidence: Evidence, taken: tuple[int, ...]) -> N
         # Of what was never taken the other side may as well say that it knows of no such payment.
         undone = frozenset({Say.APPROVED} if taken else {Say.APPROVED, Say.NOT_FOUND})
         _until(lambda: side.payment.reverse(late, evidence), undone)
-        # What never arrived is undone before it comes, or is not found: then the resolver waits it out.
-        undone = {Say.APPROVED} if taken else {Say.APPROVED, Say.NOT_FOUND}
-        _until(lambda: side.payment.reverse(late, evidence), frozenset(undone))
         assert side.payment.reverse(late, evidence).say is not Say.DECLINED
         assert side.payment.query(late).say is not Say.APPROVED
     else:

@@ -47,6 +47,8 @@ MOVES = [
     "cut_batch",
     "acknowledge",
     "wait_again",
+    "sale_sent",
+    "money_back",
 ]
 
 
@@ -65,7 +67,13 @@ class AgentDay(ReturnDesk):
 
     def live(self) -> None:
         """Let everything happen once that is written in a journal, with restarts of the agent in between."""
-        for part in (self._sell_and_report, self._refuse_and_stop, self._pay_in_doubt, self._take_goods_back):
+        for part in (
+            self._sell_and_report,
+            self._refuse_and_stop,
+            self._pay_in_doubt,
+            self._take_goods_back,
+            self._watch,
+        ):
             part()
             self.reopen()
         self._rest()
@@ -136,6 +144,15 @@ class AgentDay(ReturnDesk):
         self.answer = "quarantined"
         self.give_back(self._reported(), WISH)
         self.answer = "accepted"
+
+    def _watch(self) -> None:
+        """See a sale go out at a terminal and come back, and the money of a paid one go back."""
+        journal = self.real_journal
+        open_one = self.open().sale
+        self.jobs.clear()
+        journal.sale_sent(open_one.attempts[0].pay_ref, SAID)
+        journal.money_back(open_one.record_id, 1, SAID, keep_hold=False)
+        journal.money_back(self._reported().record_id, 1, SAID, keep_hold=True)
 
     def _reported(self) -> Sale:
         sale = self.sell()

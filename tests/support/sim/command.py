@@ -2,6 +2,7 @@
 
 import argparse
 import gc
+import json
 import multiprocessing
 import sys
 import time
@@ -28,6 +29,7 @@ _RUN = {DAY: run_seed, NIGHT: run_night_seed}
 _DRAW = {DAY: draw, NIGHT: draw_nights}
 _SHOWN = 20
 _TELL_EVERY_S = 30
+_PAID = ("PAID", "RETURNING", "RETURNED")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -49,18 +51,19 @@ def main(arguments: list[str] | None = None) -> int:
         return _one(
             said.seed, worlds=said.worlds, trace=said.trace, off=said.off, sales=said.sales, bug=said.bug
         )
-    return _many(said.first, said.seeds, said.workers, said.worlds, said.off, said.bug)
+    return _many(said.first, said.seeds, said.workers, said.worlds, said.off, said.bug, as_json=said.json)
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="scripts/simulate.py", description="Try seeds.")
     parser.add_argument("--seeds", type=int, default=200, help="how many to try")
-    parser.add_argument("--from", type=int, default=1, dest="first", metavar="S", help="the first of them")
+    parser.add_argument("--start", type=int, default=1, dest="first", metavar="S", help="the first of them")
+    parser.add_argument("--json", action="store_true", help="print the figures as one JSON document")
     parser.add_argument(
         "--worlds", choices=sorted(_RUN), default=DAY, help="of one day, or of several with their nights"
     )
     parser.add_argument("--workers", type=int, default=2, help="processes that share them")
-    parser.add_argument("--seed", type=int, help="try this one alone")
+    parser.add_argument("--seed", "--replay", type=int, help="try this one alone")
     parser.add_argument("--trace", action="store_true", help="tell it line by line")
     parser.add_argument("--shrink", action="store_true", help="find the least of it that still goes wrong")
     parser.add_argument("--sales", type=int, help="with so many sales")
@@ -170,7 +173,9 @@ def _one(seed: int, *, worlds: str, trace: bool, off: list[str], sales: int | No
     return _BROKEN if outcome.violations else _ALL_WELL
 
 
-def _many(first: int, seeds: int, workers: int, worlds: str, off: list[str], bug: str | None) -> int:
+def _many(
+    first: int, seeds: int, workers: int, worlds: str, off: list[str], bug: str | None, *, as_json: bool
+) -> int:
     began_s = time.monotonic()
     ends, moves, with_end = Counter[str](), Counter[str](), Counter[str]()
     sales = kills = statements = 0
@@ -188,9 +193,20 @@ def _many(first: int, seeds: int, workers: int, worlds: str, off: list[str], bug
         statements += outcome.points
         if outcome.violations:
             broken.append(outcome)
-            if len(broken) <= _SHOWN:
+            if len(broken) <= _SHOWN and not as_json:
                 _tell_broken(outcome, worlds)
     took_s = time.monotonic() - began_s
+    if as_json:
+        figures = {
+            "seeds": seeds,
+            "sales_tried": sales,
+            "sales_paid": sum(ends[name] for name in _PAID),
+            "crashes": kills,
+            "violations": sum(len(one.violations) for one in broken),
+            "seeds_per_s": round(seeds / took_s, 2),
+        }
+        print(json.dumps(figures))
+        return _BROKEN if broken else _ALL_WELL
     print(f"{seeds} seeds in {took_s:.0f} s: {seeds / took_s:.1f} a second, {sales / seeds:.1f} sales each")
     print(f"{sales} sales, {statements} statements at which a process could die, {kills} kills")
     print("sales that ended as, and the share of seeds with one:")

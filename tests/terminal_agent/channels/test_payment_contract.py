@@ -249,7 +249,7 @@ class Side:
         self._side = side
         self.payment = side.payment
         self.end_day = side.end_day
-        self.new_ask = side.new_ask
+        self.new_ask = getattr(side, "new_ask", new_ask)
         self.says_at_once = not isinstance(side, UnionPay)
         self.knows_unscanned = not isinstance(side, AlipayShown)
 

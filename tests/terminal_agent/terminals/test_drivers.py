@@ -8,7 +8,8 @@ from emulator import MIS_FILE, NEXO_FILE, PROFILE_FILES, EmulatedTerminal, short
 
 from subsidy import ids
 from terminal_agent.checkout.ports import Back, Say
-from terminal_agent.terminals.drivers import DRIVERS, Can
+from terminal_agent.terminals.drivers import DRIVERS
+from terminal_agent.terminals.terminal import Can, LostAnswer
 
 SEPARATED = PROFILE_FILES["separated"].read_text(encoding="utf-8")
 
@@ -26,28 +27,28 @@ def without_refund(text):
             "stx_lrc",
             "/dev/ttyUSB0",
             PROFILE_FILES["allinpay"].read_text(encoding="utf-8"),
-            Can(status_by_number=False, names_our_number=True, refund_later=True),
+            Can(LostAnswer.LAST_WITH_NUMBER, refund_later=True),
             "a lost answer is asked for its last transaction; returns on any day",
         ),
         (
             "serial_ecr",
             "/dev/ttyUSB0",
             without_refund(SEPARATED),
-            Can(status_by_number=False, names_our_number=True, refund_later=False),
+            Can(LostAnswer.LAST_WITH_NUMBER, refund_later=False),
             "a lost answer is asked for its last transaction; returns until the batch is closed",
         ),
         (
             "nexo_tcp",
             "10.0.0.7:4000/P400-1",
             NEXO_FILE.read_text(encoding="utf-8"),
-            Can(status_by_number=True, names_our_number=True, refund_later=True),
+            Can(LostAnswer.BY_NUMBER, refund_later=True),
             "a lost answer is asked by our number; returns on any day",
         ),
         (
             "mis_fixed",
             "dll:C:/ums/posinf.dll",
             MIS_FILE.read_text(encoding="utf-8"),
-            Can(status_by_number=False, names_our_number=False, refund_later=True),
+            Can(LostAnswer.LAST_THAT_FITS, refund_later=True),
             "a lost answer is asked for its last transaction, which fits or parks; returns on any day",
         ),
     ],

@@ -14,12 +14,13 @@ from subsidy.records.payment import Evidence
 from subsidy.strict.yaml_text import FileError
 from terminal_agent.checkout.ports import Back, Say
 from terminal_agent.terminals import mis_child
-from terminal_agent.terminals.drivers import DRIVERS, PortRefused
+from terminal_agent.terminals.drivers import DRIVERS
 from terminal_agent.terminals.exchange import LinkFault
 from terminal_agent.terminals.mis_call import call_child, child_command, read_reply
 from terminal_agent.terminals.mis_last import Mark, Window, full_date, is_as_before, is_next, read_mark
 from terminal_agent.terminals.mis_profile import read_mis_profile
 from terminal_agent.terminals.mis_record import RecordFault, Request, read_answer, write_request
+from terminal_agent.terminals.terminal import PortRefused
 
 FEN = 339_915
 CARD, PHONE = "6299998473651209384", "13800138000"

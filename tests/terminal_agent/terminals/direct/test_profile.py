@@ -119,6 +119,6 @@ def test_a_pinpad_for_training_takes_no_real_money(changes, why, written):
 def test_the_doctor_asks_the_host_and_no_shopper(written, acquirer):
     found = CliRunner().invoke(app, ["doctor", "--config", str(written(port=acquirer.address)), "--json"])
     assert '"check": "terminal EMU00001",\n      "well": true' in found.stdout
-    assert "answers: B." in found.stdout
+    assert "answers (B." in found.stdout
     away = CliRunner().invoke(app, ["doctor", "--config", str(written())])
     assert "NOT terminal EMU00001: no answer on 127.0.0.1:1" in away.stdout
