@@ -1,20 +1,23 @@
 """The simulator would find them: each planted bug is caught by a claim about money or safety."""
 
 import pytest
-from sim.bugs import CAUGHT_BY, NOT_CAUGHT_YET, known_bugs
+from sim.bugs import CAUGHT_AT_NIGHT, CAUGHT_BY, NOT_CAUGHT_YET, known_bugs
 from sim.bugs.find import NO_CLAIM_OF_MONEY
+from sim.night_world import run_night_seed
 from sim.world import run_seed
 
+_WORLDS = [(name, run_seed, seed) for name, seed in sorted(CAUGHT_BY.items())] + [
+    (name, run_night_seed, seed) for name, seed in sorted(CAUGHT_AT_NIGHT.items())
+]
 
-@pytest.mark.parametrize("name", sorted(CAUGHT_BY))
-def test_a_planted_bug_is_caught_by_what_must_hold(name):
-    seed = CAUGHT_BY[name]
 
-    with_it, without = run_seed(seed, bug=name), run_seed(seed)
+@pytest.mark.parametrize(("name", "run", "seed"), _WORLDS, ids=[name for name, _, _ in _WORLDS])
+def test_a_planted_bug_is_caught_by_what_must_hold(name, run, seed):
+    with_it, without = run(seed, bug=name), run(seed)
 
     assert [one.claim for one in with_it.violations if one.claim != NO_CLAIM_OF_MONEY]
     assert without.violations == []
 
 
 def test_a_bug_that_nothing_catches_yet_is_said_to_be_one():
-    assert known_bugs().keys() - CAUGHT_BY.keys() == NOT_CAUGHT_YET
+    assert known_bugs().keys() - CAUGHT_BY.keys() - CAUGHT_AT_NIGHT.keys() == NOT_CAUGHT_YET

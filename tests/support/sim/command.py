@@ -14,7 +14,7 @@ from pathlib import Path
 from power import campaign
 
 from sim import crash_points, same
-from sim.bugs import CAUGHT_BY, known_bugs
+from sim.bugs import CAUGHT_AT_NIGHT, CAUGHT_BY, known_bugs
 from sim.bugs.find import seed_for
 from sim.night_world import run_night_seed
 from sim.outcome import Outcome
@@ -46,7 +46,7 @@ def main(arguments: list[str] | None = None) -> int:
     if said.crash_points is not None or said.pairs is not None:
         return _crash(said.crash_points, said.pairs)
     if said.seed is not None and said.shrink:
-        return _shrink(said.seed, said.off, said.bug)
+        return _shrink(said.seed, said.worlds, said.off, said.bug)
     if said.seed is not None:
         return _one(
             said.seed, worlds=said.worlds, trace=said.trace, off=said.off, sales=said.sales, bug=said.bug
@@ -113,8 +113,9 @@ def _parser() -> argparse.ArgumentParser:
 
 def _list_bugs() -> int:
     for name, one in sorted(known_bugs().items()):
-        seed = CAUGHT_BY.get(name)
-        print(f"{name:40} {'seed ' + str(seed) if seed else 'not caught yet':16} {one.says}")
+        seed, night = CAUGHT_BY.get(name), CAUGHT_AT_NIGHT.get(name)
+        caught = f"seed {seed}" if seed else f"night seed {night}" if night else "not caught yet"
+        print(f"{name:40} {caught:16} {one.says}")
     return _ALL_WELL
 
 
@@ -149,13 +150,16 @@ def _same(seeds: range, workers: int) -> int:
     return _BROKEN if others else _ALL_WELL
 
 
-def _shrink(seed: int, off: list[str], bug: str | None) -> int:
+def _shrink(seed: int, worlds: str, off: list[str], bug: str | None) -> int:
     try:
-        without, sales = shrink(seed, off, bug, lambda line: print(line, flush=True))
+        without, sales = shrink(
+            seed, off, bug, lambda line: print(line, flush=True), _RUN[worlds], _DRAW[worlds]
+        )
     except ValueError as wrong:
         print(wrong)
         return _ALL_WELL
-    options = "".join(f" --off {name}" for name in without) + (f" --bug {bug}" if bug else "")
+    kind = f" --worlds {worlds}" if worlds != DAY else ""
+    options = kind + "".join(f" --off {name}" for name in without) + (f" --bug {bug}" if bug else "")
     print(f"python3 scripts/simulate.py --seed {seed} --sales {sales}{options} --trace")
     return _BROKEN
 

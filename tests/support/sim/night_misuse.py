@@ -35,7 +35,7 @@ class NightMisuse:
             days = chance.choice((1, 3, 30))
             world.cut_line(host.name, chance.uniform(20, 300), days * 86_400_000)
         if world.hits("long_queue", chance):
-            world.cut_queue(host, 86_000_000)
+            world.cut_queue(host, chance.choice((86_000_000, 250_000_000)))
             world.later(chance.uniform(100, 400), lambda: self._replace_program(host))
 
     def of_the_evening(self) -> None:
@@ -92,5 +92,5 @@ class NightMisuse:
         world.start_centre(NoteRestore(events, "0" * 64, taken_ms))
         # People let the shops report again what they have reported since.
         for host in world.hosts:
-            host.reports_again_since_ms = taken_ms - 3_600_000
+            host.reports_again_since_ms = 0
         world.let_shops_report()

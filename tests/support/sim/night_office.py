@@ -7,7 +7,6 @@ when the service is back, as the scheduler of the service does it.
 import datetime
 from typing import TYPE_CHECKING, Any
 
-import msgspec
 import reference_data as reference
 
 from settlement.claims.build import BuildClaim
@@ -16,7 +15,7 @@ from settlement.claims.pay import PayClaim
 from settlement.claims.repaid import Repay
 from settlement.claims.send_back import SendBack
 from settlement.db.place import Sqlite
-from settlement.funds.release_hold import FreeGoods, ReleaseHold
+from settlement.funds.release_hold import ReleaseHold
 from settlement.reconcile.config import NightConfig, read_night_config
 from settlement.reconcile.register import OtherBytes
 from settlement.reconcile.run import Night, NightParts, run_night
@@ -190,9 +189,8 @@ class Office:
         if world.hits("people_decide", chance):
             found = self._of("record WHERE state = 'HELD'")
             if found:
-                kind = FreeGoods if chance.random() < 0.3 else ReleaseHold
-                command: Any = kind(record_id=chance.choice(found), reason="nobody answers at the shop")
-                return msgspec.structs.replace(command, by="li")
+                reason = "nobody answers at the shop"
+                return ReleaseHold(by="li", record_id=chance.choice(found), reason=reason)
         late = self._of("record WHERE state = 'RELEASED' AND money IS NOT NULL")
         if late and what < 0.3:
             return EnterLate(chance.choice(late), self._document())

@@ -101,6 +101,7 @@ class Cashier:
         self._keys = 0
         self._sale_of: dict[str, str] = {}
         self._last: Buyer | None = None
+        self._is_away_s = 0.0
 
     def begin(self, sales: int) -> None:
         """Start to sell."""
@@ -163,11 +164,22 @@ class Cashier:
 
     def _meet(self, buyer: "Buyer") -> "Buyer":
         """Let faults come together that alone do no harm."""
+        self._is_away_s = 0.0
         chance, last = self._of_combined, self._last
         if self._world.hits("lag", chance):
             self._world.wallet.faults.arm({"fault": "lost_answer", "on": "pay"})
             self._world.wallet.faults.arm({"fault": "not_found_lag", "ms": chance.choice((30_000, 70_000))})
             self._note("wallet: lost_answer and not_found_lag are armed")
+        if self._world.hits("late_reverse", chance):
+            self._world.wallet.faults.arm(
+                {"fault": "userpaying", "ms": chance.choice((60_000, 75_000, 95_000))}
+            )
+            self._world.reversals_are_late(chance.choice((40.0, 80.0)))
+            self._note("wallet: userpaying is armed, and reversals are slow")
+        if self._world.hits("power_cut", chance):
+            self._arm({"fault": "lost_request"})
+            self._world.cut_power(self._host, chance.uniform(1, 8))
+            self._is_away_s = chance.uniform(1000, 2000)
         if self._world.hits("stale_answer", chance) and last is not None:
             self._arm({"fault": "declined"})
             self._arm({"fault": "crossed_answer", "then_right": False})
@@ -234,7 +246,7 @@ class Cashier:
                 self._after(document)
                 return
             if action in ("PAY_AGAIN_OR_STOP", "PAY_ANOTHER_WAY"):
-                if not self._hits("again"):
+                if not self._hits("again") and not self._is_away_s:
                     if action == "PAY_ANOTHER_WAY" and self._chance.random() < 0.5:
                         return
                     told = self._ask("stop", _BY, self._key(), record_id)
@@ -242,6 +254,7 @@ class Cashier:
                     if self._chance.random() < 0.15:
                         # The shopper goes to fetch another card.
                         Here.scheduler.sleep(self._chance.uniform(600, 1500))
+                    Here.scheduler.sleep(self._is_away_s)
                     told = self._ask("pay", {**_BY, "tender": self._tender()}, self._key(), record_id)
             elif state in ("paying", "unknown"):
                 Here.scheduler.sleep(self._chance.uniform(2, 40))

@@ -45,6 +45,8 @@ CLASSES = {
     "two_centres": "a second centre is started while the first one still serves",
     "stale_answer": "a terminal declines and sends the answer to the sale before, of the same amount",
     "lag": "the wallet charges, does not answer, and knows nothing of it for a while",
+    "late_reverse": "the wallet's password comes late, and our reversal later still",
+    "power_cut": "a shop's power fails while nothing is paid yet, and the shopper comes back after a while",
     "rare_sync": "an agent looks at its outbox rarely",
 }
 """Every class of fault, with what it does."""
@@ -55,7 +57,7 @@ NIGHT_CLASSES = {
     "kill_night": "the centre is killed in the middle of the night",
     "silent_shop": "a shop's host fails in the middle of a sale and is not back for days, or a month",
     "long_cut": "a shop's line is cut for days",
-    "long_queue": "what a shop has to report does not get through for a day, and its program is replaced",
+    "long_queue": "what a shop has to report does not get through for days, and its program is replaced",
     "restored_centre": "the centre's books are lost, and yesterday's are put back",
     "liar": "a shop's own program reports payments that never were, and other amounts",
     "false_statement": "a shop's own program states that none of its holds is open",
@@ -147,7 +149,17 @@ def small(seed: int, shops: int = 1) -> Plan:
 
 
 _USUAL, _SELDOM, _AT_NIGHT = 0.55, 0.12, 0.35
-_RARE = ("backup", "clone", "poison", "claims", "two_centres", "stale_answer", "lag")
+_RARE = (
+    "backup",
+    "clone",
+    "poison",
+    "claims",
+    "two_centres",
+    "stale_answer",
+    "lag",
+    "late_reverse",
+    "power_cut",
+)
 _OFTEN = (0.05, 0.15, 0.4)
 _RATES = {
     "lost_request": (0.02, 0.05, 0.2),

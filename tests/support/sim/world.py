@@ -64,6 +64,7 @@ class World:
         self._recent: list[Buyer] = []
         self._cut_until: dict[str, int] = {}
         self._path_cut_until: dict[tuple[str, str], int] = {}
+        self._late_reversals: list[float] = []
         self.watched: list[Callable[[World], None]] = [invariants.check_at_rest]
         self._faults = plan.chance("faults")
         self._order = plan.chance("order")
@@ -272,6 +273,8 @@ class World:
         there_s, back_s = chance.uniform(0.005, 0.2), chance.uniform(0.005, 0.2)
         if self.hits("delay", chance):
             there_s, back_s = chance.choice(((40.0, 0.1), (0.1, 40.0), (6.0, 0.1), (0.1, 6.0), (3.0, 3.0)))
+        if path.endswith("/reverse") and self._late_reversals and not self.healed:
+            there_s = self._late_reversals.pop()
         portal, lose_request = self.hits("portal", chance), self.hits("lost_request", chance)
         lose_answer = self.hits("lost_answer", chance)
         copy_s = chance.uniform(0, 40) if self.hits("copy", chance) else None
@@ -316,6 +319,20 @@ class World:
             )
         self._recent.append(buyer)
         return buyer
+
+    def reversals_are_late(self, seconds: float) -> None:
+        """Let the next reversal at the wallet take so long to get there."""
+        self._late_reversals = [seconds]
+
+    def cut_power(self, host: ShopHost, after_s: float) -> None:
+        """Let a shop's host lose its power."""
+
+        def cut() -> None:
+            if host.process is not None and not self.healed:
+                self.trace.note("the world", f"{host.name} has no power")
+                self.scheduler.kill(host.process)
+
+        self.later(after_s, cut)
 
     def die_in(self, points: int | None) -> None:
         """Let the process that comes to the point after so many die there; None: none any more."""

@@ -1,0 +1,24 @@
+"""Worlds of several days: what the night, claims and people do with what shops and files say."""
+
+import pytest
+from sim.night_world import NightWorld, run_night_seed, without_faults
+
+
+@pytest.mark.parametrize("seed", [1, 2, 8])
+def test_nothing_is_lost_and_nothing_doubled_over_the_nights(seed):
+    outcome = run_night_seed(seed)
+
+    assert outcome.violations == [], f"scripts/simulate.py --worlds night --seed {seed} --trace"
+    assert outcome.sales
+
+
+def test_a_world_with_nights_and_without_faults_pays_its_merchants():
+    outcome = NightWorld(without_faults(3)).run()
+
+    assert outcome.violations == []
+    assert outcome.crashes == 0
+    assert outcome.moves["record IN_CLAIM PAID_OUT"]
+
+
+def test_the_same_seed_is_the_same_nights():
+    assert run_night_seed(5).hash == run_night_seed(5).hash
