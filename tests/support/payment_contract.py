@@ -28,6 +28,8 @@ class Side(Protocol):
     payment: Payment
     says_at_once: bool
     """Whether a yes to a payment is said in the answer to it, or only when asked for."""
+    undoes_unknown: bool
+    """Whether undoing what it never heard of is confirmed too: elsewhere it may say that it finds none."""
 
     def new_ask(self, fen: int) -> Ask:
         """Return an attempt that nobody has had before."""
@@ -267,8 +269,8 @@ def _undo(side: Side, ask: Ask, evidence: Evidence, taken: tuple[int, ...]) -> N
     # Later askers, such as a restarted agent, no longer have the payment code.
     late = msgspec.structs.replace(ask, pay_code=None)
     if taken or side.payment.reverses_blind:
-        # Of what was never taken the other side may as well say that it knows of no such payment.
-        undone = frozenset({Say.APPROVED} if taken else {Say.APPROVED, Say.NOT_FOUND})
+        confirmed = taken or side.undoes_unknown
+        undone = frozenset({Say.APPROVED} if confirmed else {Say.APPROVED, Say.NOT_FOUND})
         _until(lambda: side.payment.reverse(late, evidence), undone)
         assert side.payment.reverse(late, evidence).say is not Say.DECLINED
         assert side.payment.query(late).say is not Say.APPROVED

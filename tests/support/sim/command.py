@@ -56,13 +56,13 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="scripts/simulate.py", description="Try seeds.")
-    parser.add_argument("--seeds", type=int, default=200, help="how many to try")
+    parser.add_argument("--seeds", type=_at_least_one, default=200, help="how many to try")
     parser.add_argument("--start", type=int, default=1, dest="first", metavar="S", help="the first of them")
     parser.add_argument("--json", action="store_true", help="print the figures as one JSON document")
     parser.add_argument(
         "--worlds", choices=sorted(_RUN), default=DAY, help="of one day, or of several with their nights"
     )
-    parser.add_argument("--workers", type=int, default=2, help="processes that share them")
+    parser.add_argument("--workers", type=_at_least_one, default=2, help="processes that share them")
     parser.add_argument("--seed", "--replay", type=int, help="try this one alone")
     parser.add_argument("--trace", action="store_true", help="tell it line by line")
     parser.add_argument("--shrink", action="store_true", help="find the least of it that still goes wrong")
@@ -109,6 +109,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     whole.add_argument("--ledger", type=Path, default=campaign.LEDGER, help="the file of what was done")
     return parser
+
+
+def _at_least_one(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number of at least 1")
+    return int(text)
 
 
 def _list_bugs() -> int:

@@ -251,6 +251,7 @@ class Side:
         self.end_day = side.end_day
         self.new_ask = getattr(side, "new_ask", new_ask)
         self.says_at_once = not isinstance(side, UnionPay)
+        self.undoes_unknown = not isinstance(side, Alipay | UnionPay)
         self.knows_unscanned = not isinstance(side, AlipayShown)
 
     def scan(self, code):

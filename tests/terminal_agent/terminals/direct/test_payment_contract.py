@@ -47,6 +47,7 @@ class Side:
     """The direct driver as the contract sees it."""
 
     says_at_once = True
+    undoes_unknown = False
 
     def __init__(self, acquirer, folder):
         self._acquirer = acquirer
