@@ -28,6 +28,7 @@ def main() -> int:
     """Return pytest's exit code, or 1 when a check before it failed."""
     python = str(python_with("dev"))
     _get_postgres()
+    _get_browser()
     arguments = sys.argv[1:]
     failed = []
     if not arguments:
@@ -53,6 +54,16 @@ def _get_postgres() -> None:
         sys.exit("PostgreSQL 15 or later is needed for the tests: apt-get install postgresql")
     print("installing PostgreSQL ...", flush=True)
     install_system("postgresql", "postgresql-contrib")
+
+
+def _get_browser() -> None:
+    """Install Chromium when it is not there: pages are tested as their users see them."""
+    if shutil.which("chromium"):
+        return
+    if os.geteuid() != 0:
+        sys.exit("Chromium is needed for the tests: apt-get install chromium")
+    print("installing Chromium ...", flush=True)
+    install_system("chromium")
 
 
 if __name__ == "__main__":

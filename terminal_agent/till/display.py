@@ -22,15 +22,16 @@ from terminal_agent.till.routes import Till
 
 _ROW = '<div class="row{more}"><span>{zh}<small>{en}</small></span><b>{value}</b></div>'
 _STYLE = """
-body{margin:0;font:28px/1.4 "Noto Sans CJK SC","Microsoft YaHei",sans-serif;background:#f4f6f8;color:#16202a}
+body{margin:0;font:clamp(12px,3.5vmin,40px)/1.4 "Noto Sans CJK SC","Microsoft YaHei",sans-serif;background:#f4f6f8;color:#16202a}
 main{display:flex;gap:5vw;align-items:center;justify-content:center;min-height:100vh;padding:0 5vw}
 .code{background:#fff;border-radius:16px;padding:12px;text-align:center}
 .code svg{display:block;width:min(42vw,70vh);height:auto}
-.sale{flex:1;max-width:640px}.row{display:flex;justify-content:space-between;gap:1em;padding:.3em 0}
+.sale{flex:1;max-width:23em}.row{display:flex;justify-content:space-between;gap:1em;padding:.3em 0}
 .row small,.big small{display:block;font-size:.6em;color:#5a6b7b}.off b{color:#b42318}
 .pay{border-top:2px solid #16202a;margin-top:.4em;font-size:1.5em}.left b{font-variant-numeric:tabular-nums}
 .row b{white-space:nowrap}
-@media (orientation:portrait){main{flex-direction:column}.sale{flex:none;width:100%}}
+@media (orientation:portrait){main{flex-direction:column}.sale{flex:none;width:100%}
+.code svg{width:min(80vw,45vh)}}
 .big{text-align:center;font-size:2em}
 """
 _SCRIPT = """
@@ -132,7 +133,7 @@ def _row(zh: str, en: str, value: str, more: str = "") -> str:
 
 
 def _yuan(fen: int) -> str:
-    return f"¥ {yuan(fen)}"
+    return f"{'-' if fen < 0 else ''}¥{yuan(abs(fen))}"
 
 
 def _big(zh: str, en: str) -> str:

@@ -92,8 +92,8 @@ def test_the_display_shows_what_is_sold_what_is_taken_off_and_what_is_to_be_paid
     seen = look(till)
     for text in ("应付", "To pay", "政府补贴", "Government subsidy", "旧机抵扣", "请扫码支付", "Scan to pay"):
         assert text in seen
-    for fen in (sold["initial_price_fen"], -sold["subsidy_fen"], sold["to_pay_fen"]):
-        assert f"¥ {yuan(fen)}" in seen
+    for sign, fen in (("", "initial_price_fen"), ("-", "subsidy_fen"), ("", "to_pay_fen")):
+        assert f">{sign}¥{yuan(sold[fen])}<" in seen
     assert sold["item"]["gtin"] in seen
     assert f'data-until="{1_772_337_600_000 + 900_000}"' in seen
     assert "<svg" in seen
