@@ -22,7 +22,8 @@ from terminal_agent.till.routes import Till
 
 _ROW = '<div class="row{more}"><span>{zh}<small>{en}</small></span><b>{value}</b></div>'
 _STYLE = """
-body{margin:0;font:clamp(12px,3.5vmin,40px)/1.4 "Noto Sans CJK SC","Microsoft YaHei",sans-serif;background:#f4f6f8;color:#16202a}
+body{margin:0;font:clamp(12px,3.5vmin,40px)/1.4 "Noto Sans CJK SC","Microsoft YaHei",sans-serif}
+body{background:#f4f6f8;color:#16202a}
 main{display:flex;gap:5vw;align-items:center;justify-content:center;min-height:100vh;padding:0 5vw}
 .code{background:#fff;border-radius:16px;padding:12px;text-align:center}
 .code svg{display:block;width:min(42vw,70vh);height:auto}

@@ -43,8 +43,10 @@ def test_the_code_and_the_amounts_fit_on_the_screen_beside_each_other_or_one_bel
         expect(page.locator(".code svg")).to_be_visible(timeout=WITHIN_MS)
         code, amounts = page.locator(".code").bounding_box(), page.locator(".sale").bounding_box()
         for box in (code, amounts):
-            assert box["x"] >= 0 and box["y"] >= 0
-            assert box["x"] + box["width"] <= width and box["y"] + box["height"] <= height
+            assert box["x"] >= 0
+            assert box["y"] >= 0
+            assert box["x"] + box["width"] <= width
+            assert box["y"] + box["height"] <= height
         drawn = page.locator(".code svg").bounding_box()
         assert drawn["width"] >= min(width, height) * 0.6
         beside = code["x"] + code["width"] <= amounts["x"]
