@@ -278,6 +278,12 @@ def sums_by_sale(database: Database) -> None:
 
 
 @migrations()
+def what_was_said_of_giving_back(database: Database) -> None:
+    """Keep what was said of the refund of an attempt that could not be reversed; NULL in all before."""
+    database.execute("ALTER TABLE attempt ADD COLUMN back_evidence TEXT")
+
+
+@migrations()
 def words_on_cash(database: Database) -> None:
     """Make room for what cashiers say of cash: where the money under a mark is, by their last word."""
     for statement in (
