@@ -55,6 +55,8 @@ def second_look(pack: Pack, entry: v1.Paid, facts: Facts, promise: v1.Promise) -
     for one in entry.attempts:
         if one.state == "PAID" and one.tender not in must(pack.tenders, day).value:
             found.append(f"it was paid by {one.tender.value}, which was not allowed")
+        if one.state == "PAID" and one.evidence.offer_fen + one.evidence.shop_offer_fen > entry.paid_fen:
+            found.append("others bore more of it than was paid")
     if entry.amounts != promise.amounts:
         found.append("the amounts are not the promise's")
     try:

@@ -296,6 +296,17 @@ class GoodsReturn(Row, frozen=True):
     repaid_ms: int | None = None
 
 
+class Offer(Row, frozen=True):
+    """What a bank or channel bore of a record's payment, booked under `payer` in `year`."""
+
+    key: ClassVar = ("record_id",)
+    record_id: str
+    payer: str
+    fen: int
+    year: int
+    went_back: bool = False
+
+
 class Invoice(Row, frozen=True):
     """A verified invoice: `total_fen` is with tax, `reference` names what shows that it was verified."""
 
@@ -451,6 +462,7 @@ KINDS: tuple[type[Row], ...] = (
     Funding,
     RefusedOnDay,
     GoodsReturn,
+    Offer,
     Invoice,
     Claim,
     ClaimLine,

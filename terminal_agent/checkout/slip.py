@@ -40,7 +40,7 @@ def receipt(sale: Sale, rules: Sequence[Because] = (), *, again: bool = False) -
     if amounts.trade_in_fen:
         lines.append(_line("旧机抵扣", yuan(-amounts.trade_in_fen)))
     lines += [
-        _line("实付金额", yuan(paid.approved_fen or 0)),
+        *_debited(paid),
         _RULE,
         *(_line(f"补贴出资 {part.funder}", yuan(part.fen)) for part in promise.split),
         *_line_or_two("补贴项目", f"{promise.programme} {promise.programme_year}"),
@@ -91,6 +91,18 @@ def return_receipt(sale: Sale, *, again: bool = False) -> str:
         *_record(sale),
     ]
     return "\n".join(lines) + "\n"
+
+
+def _debited(paid: Attempt) -> list[str]:
+    """Return what was taken, and where others bore a part of it, what of it the shopper paid."""
+    taken_fen, offers_fen = paid.approved_fen or 0, paid.evidence.offer_fen + paid.evidence.shop_offer_fen
+    if not offers_fen:
+        return [_line("实付金额", yuan(taken_fen))]
+    return [
+        _line("应付金额", yuan(taken_fen)),
+        _line("支付渠道优惠", yuan(-offers_fen)),
+        _line("实付金额", yuan(taken_fen - offers_fen)),
+    ]
 
 
 def _item(sale: Sale) -> list[str]:

@@ -51,6 +51,7 @@ def sale_document(
         "trade_in_fen": prices.trade_in_fen,
         "to_pay_fen": sale.to_pay_fen,
         "paid_fen": (paid.approved_fen or 0) if paid else 0,
+        "offer_fen": (paid.evidence.offer_fen + paid.evidence.shop_offer_fen) if paid else 0,
         "reasons": [reason(one) for one in sale.reasons],
         "next_action": action,
         "next_action_text": {"zh": action.zh, "en": action.en},
