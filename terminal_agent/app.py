@@ -28,6 +28,7 @@ from terminal_agent.checkout.sighting import Sighting, Sightings
 from terminal_agent.checkout.supervisor import Supervisors
 from terminal_agent.checkout.why_granted import why_granted
 from terminal_agent.config import Config
+from terminal_agent.doctor import running_out
 from terminal_agent.journal.connection import JournalDown
 from terminal_agent.journal.journal import SqliteJournal
 from terminal_agent.journal.open import open_journal
@@ -207,6 +208,7 @@ class Agent:
             ],
             "clock_skew_ms": self._line.skew_ms,
             "links_missing": self._links_missing(),
+            "certificates": running_out(self._config, self._clock.wall_ms()),
             "parked": numbers["parked"],
             "returning": numbers["returning"],
             "device": self.device.device,
