@@ -94,7 +94,7 @@ class Centre(msgspec.Struct, frozen=True):
 
     def sources(self) -> NightConfig | None:
         """Return the night's sources, None when none are named or they cannot be read."""
-        return sources_of(self.settings, self.pack.training)
+        return sources_of(self.settings, self.pack)
 
     def restored(self) -> Difference | None:
         """Return the item of a restore that nobody has settled yet."""

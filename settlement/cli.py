@@ -16,6 +16,7 @@ from settlement.cli_freeze import freeze
 from settlement.cli_funds import top_up, transfer
 from settlement.cli_holds import holds
 from settlement.cli_imports import imports
+from settlement.cli_invoices import invoices
 from settlement.cli_night import night
 from settlement.cli_people import users
 from settlement.cli_proposals import approve, proposals, propose
@@ -68,6 +69,7 @@ app.command("approve")(approve)
 app.add_typer(holds, name="holds")
 app.add_typer(devices, name="devices")
 app.add_typer(returns, name="returns")
+app.add_typer(invoices, name="invoices")
 app.add_typer(freeze, name="freeze")
 app.command("alarms")(alarms)
 for command in (backup, restore, restored, drill, move):

@@ -16,6 +16,8 @@ from terminal_agent.channels import wallets
 from terminal_agent.channels.codes import link_name, shown_link_name
 from terminal_agent.checkout.apply_subsidy import Checkout
 from terminal_agent.checkout.attempt import Paying
+from terminal_agent.checkout.cash import Cash, CashDesk
+from terminal_agent.checkout.cash import link_name as cash_link_name
 from terminal_agent.checkout.give_back_goods import Refunding, Returns
 from terminal_agent.checkout.lane import GOODS_BACK, Job, Lane
 from terminal_agent.checkout.ports import Clock, Listening, Payment, Secret
@@ -26,6 +28,7 @@ from terminal_agent.checkout.sighting import Sighting, Sightings
 from terminal_agent.checkout.supervisor import Supervisors
 from terminal_agent.checkout.why_granted import why_granted
 from terminal_agent.config import Config
+from terminal_agent.doctor import running_out
 from terminal_agent.journal.connection import JournalDown
 from terminal_agent.journal.journal import SqliteJournal
 from terminal_agent.journal.open import open_journal
@@ -101,6 +104,7 @@ class Agent:
         )
         self._payments = self._open_links()
         self._boxes: dict[str, Mailbox[Job]] = {link: Mailbox() for link in self._payments}
+        lanes = {link: partial(_put, box) for link, box in self._boxes.items()}
         self.checkout = Checkout(
             journal=self.journal,
             centre=self._centre,
@@ -108,7 +112,7 @@ class Agent:
             randomness=system.random_bytes,
             boot=boot,
             hold_budget_s=config.hold_budget_s,
-            lanes={link: partial(_put, box) for link, box in self._boxes.items()},
+            lanes=lanes,
         )
         returns = Returns(
             journal=self.journal,
@@ -130,6 +134,7 @@ class Agent:
             wait_s=config.wait_s,
             status=self.status,
             returns=returns,
+            cash=CashDesk(self.journal, lanes),
             supervisors=Supervisors(config.supervisors, self.journal, system.new_lock()),
             rules=self._rules,
         )
@@ -203,6 +208,7 @@ class Agent:
             ],
             "clock_skew_ms": self._line.skew_ms,
             "links_missing": self._links_missing(),
+            "certificates": running_out(self._config, self._clock.wall_ms()),
             "parked": numbers["parked"],
             "returning": numbers["returning"],
             "device": self.device.device,
@@ -221,6 +227,8 @@ class Agent:
             if (recorder := self._recorder(number)) is not None and isinstance(terminal, Recordable):
                 terminal = terminal.recorded(recorder)
             links[number] = terminal.payment(self._clock)
+            if self._config.cash:
+                links[cash_link_name(number)] = Cash(self.journal, system.random_bytes)
             for wallet, channel in self._config.channels.items():
                 link = link_name(wallet, number)
                 if (recorder := self._recorder(link)) is not None and isinstance(channel, wallets.Recordable):

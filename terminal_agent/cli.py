@@ -196,9 +196,12 @@ def status(config: ConfigOption = _DEFAULT, as_json: JsonOption = False) -> None
         troubled = {number: problem for number, problem in lines_of(found).items() if problem}
         for number, problem in troubled.items():
             lines += f"\nterminal {number}: {problem}"
+        for certificate in found.get("certificates", []):
+            lines += f"\n{certificate}. Put the new one into its file; no restart is needed"
         _print(found, as_json, lines)
         undecided = found["parked"] or found["returning"] or found["links_missing"]
-        worth_a_look = not found["online"] or undecided or troubled or found["outbox"]["quarantined"]
+        told = troubled or found.get("certificates", []) or found["outbox"]["quarantined"]
+        worth_a_look = not found["online"] or undecided or told
         raise typer.Exit(_LOOK_AT_IT if worth_a_look else 0)
 
 

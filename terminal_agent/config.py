@@ -49,6 +49,7 @@ class Config(msgspec.Struct, frozen=True):
     supervisors: dict[str, str]
     payment_codes: tuple[Rule, ...]
     traces: Path | None = None
+    cash: bool = False
 
     @property
     def journal(self) -> Path:
@@ -75,6 +76,7 @@ def read_config(path: Path) -> Config:
             "sync_every_ms",
             "supervisors",
             "traces",
+            "cash",
         ),
     )
     training = keys["training"].flag() if "training" in keys else False
@@ -101,6 +103,7 @@ def read_config(path: Path) -> Config:
         channels=_channels(path, keys["channels"], training=training) if "channels" in keys else {},
         supervisors=_supervisors(keys["supervisors"]) if "supervisors" in keys else {},
         traces=path.parent / keys["traces"].text() if "traces" in keys else None,
+        cash=keys["cash"].flag() if "cash" in keys else False,
         payment_codes=_payment_codes(path, keys["payment_codes"]) if "payment_codes" in keys else RULES,
     )
 

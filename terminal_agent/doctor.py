@@ -2,12 +2,14 @@
 
 import shutil
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
 import pysqlite3.dbapi2 as sqlite
 
 from subsidy.strict.yaml_text import FileError
+from terminal_agent.channels.certificates import TOLD_BEFORE_DAYS, ends_of
 from terminal_agent.channels.codes import Wallet
 from terminal_agent.channels.key_files import KeyTrouble
 from terminal_agent.channels.wallets import Channel
@@ -59,8 +61,39 @@ def examine(config: Config, *, agent_runs: bool, lines: Mapping[str, str] | None
     for number, problem in (lines or {}).items():
         found = problem or "its line passes here and is understood"
         findings.append(Finding(f"terminal {number}", not problem, found, "See docs/for-shop-it.md"))
-    findings += [_channel(wallet, channel) for wallet, channel in config.channels.items()]
+    for wallet, channel in config.channels.items():
+        findings += [_channel(wallet, channel), *_certificates(wallet, channel, SystemClock().wall_ms())]
     return findings
+
+
+def running_out(config: Config, now_ms: int) -> list[str]:
+    """Return what is said of each channel's certificate that runs out soon, or has."""
+    found = []
+    for wallet, channel in config.channels.items():
+        with suppress(KeyTrouble):  # `doctor` says what is wrong with the files
+            found += [
+                f"{wallet}: {one.words(now_ms)}"
+                for one in ends_of(channel.certificates)
+                if one.days_left(now_ms) < TOLD_BEFORE_DAYS
+            ]
+    return found
+
+
+def _certificates(wallet: Wallet, channel: Channel, now_ms: int) -> list[Finding]:
+    """Say of each certificate when it ends; it is not well from 30 days before."""
+    try:
+        ends = ends_of(channel.certificates)
+    except KeyTrouble:
+        return []  # said of the keys already
+    return [
+        Finding(
+            f"certificate {wallet} {one.name}",
+            one.days_left(now_ms) >= TOLD_BEFORE_DAYS,
+            one.words(now_ms),
+            "Put the new one from the merchant platform into its file; no restart is needed",
+        )
+        for one in ends
+    ]
 
 
 def _disk(folder: Path) -> Finding:

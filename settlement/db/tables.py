@@ -257,6 +257,23 @@ goods_return = _table(
     _maybe_number("repaid_ms"),
 )
 _partial("return_open", goods_return.c.state == "RETURNING", goods_return.c.record_id)
+offer = _table(
+    "offer",
+    _text("record_id", primary_key=True),
+    _text("payer"),
+    _number("fen"),
+    _number("year"),
+    _number("went_back"),
+)
+invoice = _table(
+    "invoice",
+    _text("invoice_no", primary_key=True),
+    _text("record_id"),
+    _number("total_fen"),
+    _text("reference"),
+    _text("taken_by"),
+    _number("taken_ms"),
+)
 claim = _table(
     "claim",
     _text("claim", primary_key=True),

@@ -1,7 +1,8 @@
 """Why may a record's line not be paid, and what changes when such a reason comes or goes?
 
 A line with a reason is not claimed; one that is in a claim already stays there and is withheld when
-the claim is paid. Reasons are short names: `decision_differs`, `returning`, `returned`, `night:<kind>`.
+the claim is paid. Reasons are short names: `decision_differs`, `returning`, `returned`,
+`no_invoice`, `night:<kind>`.
 """
 
 from msgspec.structs import replace

@@ -133,8 +133,9 @@ def _files(seen: Seen) -> Proof:
     if seen.awaited is None:
         return Proof(
             "files",
-            "没有对账文件覆盖该支付方式，文件不能结束本单。",
-            "No source of night.yaml has such payments, or it cannot be read: files will not end it.",
+            "没有对账文件覆盖该支付方式（现金不在任何文件中），文件不能结束本单。",
+            "No source of night.yaml has such payments (cash stands in none), or it cannot be read: "
+            "files will not end it.",
         )
     until = calendar.from_ms(seen.awaited.over_ms).isoformat(" ", "seconds")
     if seen.now_ms <= seen.awaited.over_ms:

@@ -21,6 +21,7 @@ from settlement.intake.events import (
 from settlement.intake.read_upload import TakenEntry
 from settlement.intake.take_paid import take_paid
 from settlement.ledger.post import Booking, Happening
+from settlement.offers import take as offers
 from settlement.returns import hear
 from settlement.returns.events import ReturnHeard
 from settlement.returns.follow import follow
@@ -66,6 +67,8 @@ def keys(command: TakeUpload, rows: Rows, setting: Setting) -> list[Wanted]:
         if taken.record_id is None:
             continue
         wanted += [(Record, (taken.record_id,)), (GoodsReturn, (taken.record_id,))]
+        year = taken.promise.programme_year if taken.promise is not None else None
+        wanted += offers.keys(taken.record_id, taken.entry, year, rows)
         if isinstance(taken.entry, v1.Closed):
             wanted.append((HoldNumber, (command.device, command.epoch, taken.entry.hold_no)))
         if taken.promise is not None:
@@ -203,6 +206,7 @@ def _take_return(
     if not problem:
         emit(ReturnHeard(goods_return=hear.heard(known, word, taken.seq, at_ms)))
         follow(rows, word.record_id, setting, at_ms, emit)
+        offers.follow(rows, word.record_id, emit)
     return problem
 
 

@@ -5,10 +5,10 @@ What the second decision finds blocks the claim line, never the sale.
 """
 
 from settlement.writer.rows import Record
-from subsidy import ids
+from subsidy import calendar, ids
 from subsidy.policy.decide import Granted, NotDecidable, decide
 from subsidy.policy.facts import Facts, of_sale
-from subsidy.policy.model import Pack
+from subsidy.policy.model import Pack, must
 from subsidy.seal import sha256_hex
 from subsidy.wire import v1
 
@@ -51,6 +51,12 @@ def second_look(pack: Pack, entry: v1.Paid, facts: Facts, promise: v1.Promise) -
     found = []
     if sha256_hex(bytes(entry.facts)) != promise.facts_hash:
         found.append("the facts are not the promise's")
+    day = calendar.business_day(calendar.from_ms(promise.placed_at_ms))
+    for one in entry.attempts:
+        if one.state == "PAID" and one.tender not in must(pack.tenders, day).value:
+            found.append(f"it was paid by {one.tender.value}, which was not allowed")
+        if one.state == "PAID" and one.evidence.offer_fen + one.evidence.shop_offer_fen > entry.paid_fen:
+            found.append("others bore more of it than was paid")
     if entry.amounts != promise.amounts:
         found.append("the amounts are not the promise's")
     try:

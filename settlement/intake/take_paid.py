@@ -14,8 +14,11 @@ from settlement.intake.events import (
     RecoveryMerged,
 )
 from settlement.intake.read_upload import TakenEntry
+from settlement.invoices import take as invoices
 from settlement.ledger import balances
 from settlement.ledger.post import Booking, Happening
+from settlement.offers import take as offers
+from settlement.returns.events import LineHeldBack
 from settlement.returns.follow import follow
 from settlement.writer.batch import Rows
 from settlement.writer.rows import GoodsReturn, Record
@@ -53,7 +56,12 @@ def take_paid(
         _keep_late(rows, record, taken, entry, setting, at_ms, emit)
     else:
         return "the record was taken before"
+    if invoices.needs_invoice(entry):
+        reason, owner = invoices.NO_INVOICE, setting.owner(at_ms)
+        emit(LineHeldBack(record_id=entry.record_id, reason=reason, why=invoices.WHY, owner=owner))
+    offers.take(rows, entry.record_id, entry, emit)
     follow(rows, entry.record_id, setting, at_ms, emit)
+    offers.follow(rows, entry.record_id, emit)
     return ""
 
 

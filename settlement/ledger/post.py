@@ -37,6 +37,7 @@ class Happening(StrEnum):
     MERCHANT_REPAID = "merchant_repaid"
     MERCHANT_REPAID_YEAR_CLOSED = "merchant_repaid_year_closed"
     BANK_OFFER_TAKEN = "bank_offer_taken"
+    BANK_OFFER_WENT_BACK = "bank_offer_went_back"
 
 
 class Booking(msgspec.Struct, frozen=True):
@@ -118,6 +119,7 @@ _MOVES: dict[Happening, tuple[tuple[Account, Account], ...]] = {
         (Account.DUE_TO_TREASURY, Account.BANK),
     ),
     Happening.BANK_OFFER_TAKEN: ((Account.BANK_OFFER_DUE, Account.BANK_OFFER_RECEIVABLE),),
+    Happening.BANK_OFFER_WENT_BACK: ((Account.BANK_OFFER_RECEIVABLE, Account.BANK_OFFER_DUE),),
 }
 
 

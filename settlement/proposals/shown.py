@@ -20,6 +20,7 @@ from settlement.funds.freezings import LiftFreeze, name_shown
 from settlement.funds.move_authority import MoveAuthority, Place
 from settlement.funds.release_hold import FreeGoods, ReleaseHold
 from settlement.funds.top_up import TopUp
+from settlement.invoices.take import TakeInvoice
 from settlement.proposals.two_people import NeedsTwo
 from settlement.returns.serve import EndReturn
 from settlement.writer.step import Answer, Claimed, Happened, LeftOut
@@ -124,6 +125,11 @@ def _says(command: NeedsTwo, answer: Answer) -> str:
             return f"book that the shopper of {command.record_id} has the money back, by {command.reference}"
         case EndReturn():
             return f"end the return of {command.record_id}, by {command.reference}: no money went back"
+        case TakeInvoice():
+            return (
+                f"take in invoice {command.invoice_no} over {yuan(command.total_fen)} "
+                f"for {command.record_id}, by {command.reference}"
+            )
         case LiftFreeze():
             return (
                 f"let {command.kind.value} {name_shown(command.kind, command.name)} go again: {command.why}"

@@ -20,6 +20,7 @@ from settlement.funds.freezings import LiftFreeze
 from settlement.funds.move_authority import MoveAuthority
 from settlement.funds.release_hold import FreeGoods, ReleaseHold
 from settlement.funds.top_up import TopUp
+from settlement.invoices.take import TakeInvoice
 from settlement.returns.serve import EndReturn
 from settlement.writer.step import Decision
 
@@ -34,6 +35,7 @@ NeedsTwo = (
     | ReleaseHold
     | FreeGoods
     | EndReturn
+    | TakeInvoice
     | LiftFreeze
     | UnfreezeDevice
     | ReplaceDevice

@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 
 from settlement.reconcile.sources.layouts import LAYOUTS
-from subsidy.policy.model import Tender
+from subsidy.policy.model import Dated, Tender
 from subsidy.strict import yaml_text
 from subsidy.strict.yaml_text import Node
 
@@ -53,10 +53,16 @@ class Source(msgspec.Struct, frozen=True):
 
 
 class NightConfig(msgspec.Struct, frozen=True):
-    """Where files come to, and the sources by name."""
+    """Where files come to, and the sources by name. `tenders` are the ways of paying that the pack allows."""
 
     files: Path
     sources: dict[str, Source]
+    tenders: Dated[tuple[Tender, ...]] | None = None
+
+    def may_be_cash(self, day: str) -> bool:
+        """Whether a sale of a day (2026-01-31) may have been paid in cash, which stands in no file."""
+        row = None if self.tenders is None else self.tenders.on(datetime.date.fromisoformat(day))
+        return row is not None and Tender.CASH in row.value
 
     def covering(self, shop: str, tender: Tender | None = None) -> tuple[Source, ...]:
         """Return the sources in whose files a payment of `shop` can stand, of one way of paying or of any."""

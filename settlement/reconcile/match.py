@@ -16,6 +16,7 @@ from settlement.reconcile.expect import Attempt, Story, day_of
 from settlement.reconcile.kinds import Kind, Wait
 from settlement.reconcile.lines import Line, Moved
 from settlement.reconcile.sales import Files
+from subsidy.policy.model import Tender
 
 MATCHED = "matched"
 WAITING = "waiting"
@@ -177,6 +178,8 @@ class _Desk:
         if attempt is not None and attempt.state in _OPEN:
             self._wait(Wait.ATTEMPT_OPEN, pay_ref, lines, attempt.fen)
             return
+        if attempt is not None and attempt.tender is Tender.CASH and not lines:
+            return  # no file has cash: its witness is the invoice
         # A row under another's number may be this sale's payment, or one row too many; and a row of no record
         # that is wrong in itself was told of already.
         told = self._story is None and not straight
@@ -207,6 +210,8 @@ class _Desk:
             # Booked from the files before its shop reported: then the record names the payment that counts.
             fen = story.record.paid_fen if story.record.recovered and pay_ref == story.record.pay_ref else 0
             return _Expected(fen, self._returned(pay_ref), "", (), (), ())
+        if attempt.tender is Tender.CASH:
+            return _Expected(0, 0, "", (), (), ())
         sources = self._config.covering(story.record.shop, attempt.tender)
         slack_ms = _longest_ms(sources)
         sale_days = _days(attempt.begun_ms, attempt.ended_ms + slack_ms)

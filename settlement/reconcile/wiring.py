@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
+from msgspec.structs import replace
 from sqlalchemy import Engine
 
 from settlement.config import Settings
@@ -44,7 +45,7 @@ def night_parts(
         programme=pack.programme,
         engine=engine,
         database=settings.database,
-        config=_read(file, pack.training),
+        config=_read(file, pack),
         owner=lambda day: _on(pack.differences_owner, day),
         lag_target_s=lambda day: _on(pack.lag_target_s, day),
         submit=submit,
@@ -52,10 +53,10 @@ def night_parts(
     )
 
 
-def sources_of(settings: Settings, training: bool) -> NightConfig | None:
+def sources_of(settings: Settings, pack: Pack) -> NightConfig | None:
     """Return the configured sources, or None when none are named or they cannot be read."""
     try:
-        return None if settings.night is None else _read(settings.night, training)
+        return None if settings.night is None else _read(settings.night, pack)
     except FileError:
         return None
 
@@ -65,11 +66,11 @@ def _on(rows: Dated[T], day: str) -> T:
     return (rows.on(datetime.date.fromisoformat(day)) or rows.rows[0]).value
 
 
-def _read(file: Path, training: bool) -> NightConfig:
+def _read(file: Path, pack: Pack) -> NightConfig:
     try:
         text = file.read_text(encoding="utf-8")
     except OSError as wrong:
         raise FileError(str(file), 1, "", f"cannot be read ({wrong.strerror})", "Check `night:`") from None
     except UnicodeDecodeError as wrong:
         raise FileError(str(file), 1, "", f"byte {wrong.start} is not UTF-8", "Save it as UTF-8") from None
-    return read_night_config(text, file, training)
+    return replace(read_night_config(text, file, pack.training), tenders=pack.tenders)

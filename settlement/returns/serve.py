@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from settlement.claims.repaid import record_unknown
 from settlement.funds import holds
+from settlement.offers import take as offers
 from settlement.returns.follow import follow
 from settlement.returns.hear import REFUNDED, REFUSED, RETURNING, was_paid
 from settlement.writer.batch import Rows, Wanted
@@ -88,6 +89,7 @@ def keys(command: BeginReturn | EndReturn, rows: Rows) -> list[Wanted]:
     record = rows.get(Record, command.record_id) if rows.has(key) else None
     if record is not None:
         wanted += [(Device, (record.device,)), *holds.keys(record, rows)]
+        wanted += offers.keys(command.record_id, None, None, rows)
     return wanted
 
 
@@ -122,6 +124,7 @@ def decide(rows: Rows, command: BeginReturn | EndReturn, setting: Setting, at_ms
             )
         )
     follow(rows, record.record_id, setting, at_ms, emit)
+    offers.follow(rows, record.record_id, emit)
     return Done()
 
 

@@ -81,7 +81,8 @@ def explained(
     waits = None
     if sources is not None and record.state == "HELD":
         day, tender = day_of(record.placed_at_ms), tender_of(record.promise)
-        waits = hold_ends.awaited(record, day, tender, sources)
+        if not sources.may_be_cash(day):
+            waits = hold_ends.awaited(record, day, tender, sources)
     files = register.counting(connection) if waits is not None else {}
     seen = Seen(
         record=record,

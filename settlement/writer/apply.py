@@ -7,6 +7,7 @@ from settlement.copies import restored
 from settlement.devices import by_people, enrol
 from settlement.funds import close_year, freezings, move_authority, place_hold, release_hold, top_up
 from settlement.intake import accept
+from settlement.invoices import take as invoices
 from settlement.ledger import balances
 from settlement.proposals import approve, propose, turn_down
 from settlement.proposals.two_people import NeedsTwo
@@ -83,6 +84,8 @@ def _keys(command: Command, rows: Rows, setting: Setting) -> list[Wanted]:
             return by_people.keys(command, rows)
         case serve.BeginReturn() | serve.EndReturn():
             return serve.keys(command, rows)
+        case invoices.TakeInvoice():
+            return invoices.keys(command)
         case propose.Propose():
             return propose.keys(command)
         case approve.Approve():
@@ -147,6 +150,8 @@ def run(
             return by_people.decide(rows, command, setting, at_ms, emit)
         case serve.BeginReturn() | serve.EndReturn():
             return serve.decide(rows, command, setting, at_ms, emit)
+        case invoices.TakeInvoice():
+            return invoices.decide(rows, command, at_ms, emit)
         case propose.Propose():
             return propose.decide(rows, command, at_ms, emit)
         case approve.Approve():

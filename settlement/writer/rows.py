@@ -296,6 +296,29 @@ class GoodsReturn(Row, frozen=True):
     repaid_ms: int | None = None
 
 
+class Offer(Row, frozen=True):
+    """What a bank or channel bore of a record's payment, booked under `payer` in `year`."""
+
+    key: ClassVar = ("record_id",)
+    record_id: str
+    payer: str
+    fen: int
+    year: int
+    went_back: bool = False
+
+
+class Invoice(Row, frozen=True):
+    """A verified invoice: `total_fen` is with tax, `reference` names what shows that it was verified."""
+
+    key: ClassVar = ("invoice_no",)
+    invoice_no: str
+    record_id: str
+    total_fen: int
+    reference: str
+    taken_by: str
+    taken_ms: int
+
+
 class Claim(Row, frozen=True):
     """A merchant's claim for the sales up to a day, as it was submitted: it is never edited."""
 
@@ -439,6 +462,8 @@ KINDS: tuple[type[Row], ...] = (
     Funding,
     RefusedOnDay,
     GoodsReturn,
+    Offer,
+    Invoice,
     Claim,
     ClaimLine,
     ClaimPayment,

@@ -32,6 +32,9 @@ class NextAction(StrEnum):
     TAKE_THE_GOODS_BACK = "TAKE_THE_GOODS_BACK"
     CHARGE_AT_TERMINAL = "CHARGE_AT_TERMINAL"
     VOID_AT_TERMINAL = "VOID_AT_TERMINAL"
+    TAKE_CASH = "TAKE_CASH"
+    SAY_WHERE_THE_CASH_IS = "SAY_WHERE_THE_CASH_IS"
+    GIVE_CASH_BACK = "GIVE_CASH_BACK"
 
     @property
     def zh(self) -> str:
@@ -124,5 +127,17 @@ _TEXTS = {
     NextAction.VOID_AT_TERMINAL: (
         "请在刷卡终端上撤销该笔支付，已结算的请在终端上退货。",
         "Void this payment at the terminal; once its batch is settled, refund it there.",
+    ),
+    NextAction.TAKE_CASH: (
+        "请按应付金额收取现金，只收一次；收妥或未收成，都请在收银机上确认。",
+        "Take exactly the amount to pay in cash, once, then say at the till whether it was taken.",
+    ),
+    NextAction.SAY_WHERE_THE_CASH_IS: (
+        "请确认现金是否已收进钱箱。确认前请勿再收，本机也不能再收其他现金。",
+        "Say whether the cash is in the till. Until then take none again, for this sale or another one.",
+    ),
+    NextAction.GIVE_CASH_BACK: (
+        "请将现金退给顾客，只退一次；退妥或未退成，都请在收银机上确认。",
+        "Give the shopper the cash back, once, then say at the till whether the shopper has it.",
     ),
 }

@@ -1,8 +1,14 @@
 """What can one try to take money have ended in, and what proves it?"""
 
 from enum import StrEnum
+from typing import Annotated
 
 import msgspec
+from msgspec import Meta
+
+from subsidy.money import MOST_FEN
+
+Fen = Annotated[int, Meta(ge=0, le=MOST_FEN)]
 
 
 class Outcome(StrEnum):
@@ -18,7 +24,8 @@ class Evidence(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_def
 
     Drivers build it from an allow-list of fields; a field that is not here is dropped in the
     parser. `masked_pan` holds at most the first six and last four digits. All are as the other side
-    wrote them; an empty text means it said nothing.
+    wrote them; an empty text means it said nothing. An offer is a part of the amount that was taken: the
+    shopper was debited what is left of it.
     """
 
     code: str = ""
@@ -33,3 +40,5 @@ class Evidence(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_def
     host_date: str = ""
     host_time: str = ""
     channel_no: str = ""  # what a QR channel calls the payment, such as WeChat's transaction_id
+    offer_fen: Fen = 0  # borne by the channel or a bank, which pays it to the shop
+    shop_offer_fen: Fen = 0  # borne by the shop: it gets that much less

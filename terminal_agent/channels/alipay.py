@@ -13,7 +13,15 @@ from subsidy import ids
 from subsidy.money import yuan
 from subsidy.records.payment import Evidence
 from terminal_agent.bounded_http import BoundedSession
-from terminal_agent.channels.alipay_answer import CURRENCY, Said, evidence_of, fen_of, kept_code, read
+from terminal_agent.channels.alipay_answer import (
+    CURRENCY,
+    Said,
+    evidence_of,
+    fen_of,
+    kept_code,
+    offers_of,
+    read,
+)
 from terminal_agent.channels.alipay_client import GatewayClient
 from terminal_agent.channels.alipay_keys import AlipayKeys
 from terminal_agent.channels.alipay_profile import Profile
@@ -172,7 +180,8 @@ class Alipay:
         if fen is None or said.trans_currency != CURRENCY:
             # A yes to no amount is no yes.
             return Answer(Say.UNCLEAR, evidence=evidence)
-        return Answer(Say.APPROVED, approved_fen=fen, evidence=evidence)
+        theirs, ours = offers_of(said)
+        return Answer(Say.APPROVED, fen, replace(evidence, offer_fen=theirs, shop_offer_fen=ours))
 
     def _knows_none(self, said: Said) -> bool:
         return said.code in self._profile.failed and said.sub_code in self._profile.not_found

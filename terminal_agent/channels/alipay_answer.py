@@ -44,6 +44,9 @@ class Said(msgspec.Struct, frozen=True):
     gmt_refund_pay: str = ""
     total_amount: msgspec.Raw = _NOTHING
     refund_amount: msgspec.Raw = _NOTHING
+    buyer_pay_amount: msgspec.Raw = _NOTHING
+    discount_amount: msgspec.Raw = _NOTHING
+    mdiscount_amount: msgspec.Raw = _NOTHING
 
     @property
     def reason(self) -> str:
@@ -65,6 +68,13 @@ def fen_of(amount: msgspec.Raw) -> int | None:
     if found is None:
         return None
     return int(found[2]) * 100 + int((found[3] or "").ljust(2, "0")) or None
+
+
+def offers_of(said: Said) -> tuple[int, int]:
+    """Return what Alipay bore of a payment, and what the shop bore; nothing where the parts do not add up."""
+    total, payer = fen_of(said.total_amount), fen_of(said.buyer_pay_amount) or 0
+    theirs, ours = fen_of(said.discount_amount) or 0, fen_of(said.mdiscount_amount) or 0
+    return (theirs, ours) if payer + theirs + ours == total else (0, 0)
 
 
 def evidence_of(said: Said, app_id: str, code: str) -> Evidence:

@@ -12,9 +12,11 @@ import msgspec
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key, load_pem_public_key
+from cryptography.x509 import load_pem_x509_certificate
 
 BITS = 2048
 _MOST_BYTES = 64 << 10
+_CERTIFICATE = b"-----BEGIN CERTIFICATE-----"
 
 _Stamp = tuple[int, int, int]
 _Read = TypeVar("_Read")
@@ -91,9 +93,14 @@ def private_key(file: Path) -> RSAPrivateKey:
 
 
 def public_key(file: Path) -> RSAPublicKey:
-    """Return the other side's key from a PEM file. Raises KeyTrouble."""
+    """Return the other side's key from a PEM file, bare or in its certificate. Raises KeyTrouble."""
+    content = content_of(file)
+    key: object
     try:
-        key = load_pem_public_key(content_of(file))
+        if _CERTIFICATE in content:
+            key = load_pem_x509_certificate(content).public_key()
+        else:
+            key = load_pem_public_key(content)
     except (ValueError, UnsupportedAlgorithm):
         raise trouble_with(file, "is no PEM public key") from None
     if not isinstance(key, RSAPublicKey) or key.key_size != BITS:

@@ -9,12 +9,17 @@ import re
 from collections.abc import Callable, Mapping
 from typing import TypeGuard
 
+import msgspec
+from msgspec.structs import replace
+
 from subsidy import calendar, ids
 from subsidy.records.payment import Evidence
+from subsidy.strict import json_bytes
 from subsidy.strict.digits import read_count
+from subsidy.strict.json_bytes import NotStrict
 from terminal_agent.bounded_http import BoundedSession
 from terminal_agent.channels.key_files import KeyTrouble
-from terminal_agent.channels.one_exchange import Silence
+from terminal_agent.channels.one_exchange import MOST_BYTES, Silence
 from terminal_agent.channels.shared_answers import NO_KEYS, NO_PAY_CODE
 from terminal_agent.channels.unionpay_client import Said, UnionPayClient
 from terminal_agent.channels.unionpay_keys import UnionPayKeyFiles, UnionPayKeys
@@ -198,7 +203,8 @@ class UnionPay:
         if code != _DONE or fen is None or heard.get("currencyCode") != CNY:
             # A yes to no amount is no yes.
             return Answer(Say.UNCLEAR, evidence=evidence)
-        return Answer(Say.APPROVED, approved_fen=fen, evidence=evidence)
+        theirs, ours = _offers(heard.get("couponInfo"), self._profile.mer_id, fen)
+        return Answer(Say.APPROVED, fen, replace(evidence, offer_fen=theirs, shop_offer_fen=ours))
 
     def _evidence(self, heard: Said, code_in: str) -> Evidence:
         """Return what may be kept of an answer, each part only in its own shape."""
@@ -279,6 +285,24 @@ def _unclear(heard: Said | Silence) -> Answer:
 
 def _shaped(text: str, shape: re.Pattern[str]) -> str:
     return text if shape.fullmatch(text) else ""
+
+
+class _Coupon(msgspec.Struct, frozen=True):
+    """A coupon of a payment: who sponsors it, and how much it bore, in fen."""
+
+    spnsrId: str = ""
+    offstAmt: str = ""
+
+
+def _offers(coupons: str, mer_id: str, fen: int) -> tuple[int, int]:
+    """Return what others bore of a payment, and what the shop bore. Coupons never say whether it was paid."""
+    try:
+        read = json_bytes.decode(coupons.encode("utf-8"), tuple[_Coupon, ...], MOST_BYTES)
+    except NotStrict:
+        return 0, 0
+    theirs = sum(_fen(one.offstAmt) or 0 for one in read if one.spnsrId != mer_id)
+    ours = sum(_fen(one.offstAmt) or 0 for one in read if one.spnsrId == mer_id)
+    return (theirs, ours) if theirs + ours <= fen else (0, 0)
 
 
 def _fen(text: str) -> int | None:

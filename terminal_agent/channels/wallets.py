@@ -13,7 +13,9 @@ from msgspec.structs import replace
 from terminal_agent.channels import alipay_profile, unionpay_profile
 from terminal_agent.channels import profile as wechat_profile
 from terminal_agent.channels.alipay import open_alipay
+from terminal_agent.channels.alipay_keys import ByCertificate
 from terminal_agent.channels.alipay_shown import open_alipay_shown
+from terminal_agent.channels.certificates import WhileValid
 from terminal_agent.channels.codes import Wallet
 from terminal_agent.channels.key_files import KeyFiles
 from terminal_agent.channels.unionpay import open_unionpay, open_unionpay_shown
@@ -40,6 +42,10 @@ class Channel(Protocol):
 
     def try_keys(self) -> None:
         """Read every key file once. Raises KeyTrouble."""
+
+    @property
+    def certificates(self) -> Mapping[str, Path]:
+        """The files with certificates that run out, by what people call them."""
 
 
 @runtime_checkable
@@ -83,6 +89,14 @@ class WechatChannel(msgspec.Struct, frozen=True):
         keys = KeyFiles(self.profile.serial, self.profile.private_key, self.profile.platform_keys)
         keys.current()
 
+    @property
+    def certificates(self) -> Mapping[str, Path]:
+        """The platform's keys, those of them that are certificates. Ours is not kept here.
+
+        An old one that has run out stops nothing: the new one stands beside it.
+        """
+        return {f"platform key {key_id}": file for key_id, file in self.profile.platform_keys.items()}
+
 
 class AlipayChannel(msgspec.Struct, frozen=True):
     """Alipay with one application's profile."""
@@ -96,15 +110,25 @@ class AlipayChannel(msgspec.Struct, frozen=True):
 
     def payment(self, clock: Clock, random_bytes: Callable[[int], bytes]) -> Payment:
         """Return the way to take money with it. Nothing of it needs randomness."""
-        return open_alipay(self.profile, clock)
+        return WhileValid(open_alipay(self.profile, clock), self.certificates, clock)
 
     def showing(self, clock: Clock, random_bytes: Callable[[int], bytes]) -> Payment | None:
         """Return the way to take money by a code that we show, None where the profile has none."""
-        return open_alipay_shown(self.profile, clock) if self.profile.shows_codes else None
+        if not self.profile.shows_codes:
+            return None
+        return WhileValid(open_alipay_shown(self.profile, clock), self.certificates, clock)
 
     def try_keys(self) -> None:
         """Read every key file once. Raises KeyTrouble."""
         self.profile.keys.reread().current()
+
+    @property
+    def certificates(self) -> Mapping[str, Path]:
+        """Ours and Alipay's; none in public-key mode."""
+        keys = self.profile.keys
+        if not isinstance(keys, ByCertificate):
+            return {}
+        return {"app_certificate": keys.app_certificate, "alipay_certificate": keys.alipay_certificate}
 
 
 class UnionPayChannel(msgspec.Struct, frozen=True):
@@ -119,15 +143,22 @@ class UnionPayChannel(msgspec.Struct, frozen=True):
 
     def payment(self, clock: Clock, random_bytes: Callable[[int], bytes]) -> Payment:
         """Return the way to take money with it."""
-        return open_unionpay(self.profile, clock)
+        return WhileValid(open_unionpay(self.profile, clock), self.certificates, clock)
 
     def showing(self, clock: Clock, random_bytes: Callable[[int], bytes]) -> Payment | None:
         """Return the way to take money by a code that we show, None where the profile has none."""
-        return open_unionpay_shown(self.profile, clock) if self.profile.shows_codes else None
+        if not self.profile.shows_codes:
+            return None
+        return WhileValid(open_unionpay_shown(self.profile, clock), self.certificates, clock)
 
     def try_keys(self) -> None:
         """Read every key file once. Raises KeyTrouble."""
         UnionPayKeyFiles(self.profile.files, self.profile.platform_name).current()
+
+    @property
+    def certificates(self) -> Mapping[str, Path]:
+        """Ours, and the two above UnionPay's own, which comes with each answer."""
+        return {name: self.profile.files[name] for name in ("certificate", "middle", "root")}
 
 
 ReadChannel = Callable[[str, str, Path, bool], Channel]

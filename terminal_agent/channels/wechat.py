@@ -10,6 +10,7 @@ from collections.abc import Callable
 from urllib.parse import quote, urlencode
 
 import msgspec
+from msgspec.structs import replace
 
 from subsidy import ids
 from subsidy.records.payment import Evidence
@@ -173,7 +174,8 @@ class WechatPay:
         if state != "SUCCESS" or total is None or total <= 0 or trade.amount.currency != CURRENCY:
             # A yes to no amount is no yes.
             return Answer(Say.UNCLEAR, evidence=evidence)
-        return Answer(Say.APPROVED, approved_fen=total, evidence=evidence)
+        theirs, ours = trade.offers
+        return Answer(Say.APPROVED, total, replace(evidence, offer_fen=theirs, shop_offer_fen=ours))
 
     def _judge_given_back(self, ask: Ask, trade: Trade, evidence: Evidence) -> Answer:
         """Say whether an order in state REFUND is given back whole: WeChat says so of a part, too."""

@@ -152,6 +152,6 @@ class Paying:
         keep = not self._hold_is_over(sale)
         return self._journal.not_paid(sale.record_id, no, evidence, keep_hold=keep)
 
-    def given_back(self, sale: Sale, no: int) -> Sale:
+    def given_back(self, sale: Sale, no: int, evidence: Evidence) -> Sale:
         """Write that the money of an attempt is with the shopper again; the hold stays likewise."""
-        return self._journal.given_back(sale.record_id, no, keep_hold=not self._hold_is_over(sale))
+        return self._journal.given_back(sale.record_id, no, evidence, keep_hold=not self._hold_is_over(sale))

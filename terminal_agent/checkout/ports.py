@@ -312,8 +312,11 @@ class Journal(Protocol):
     def mark_back(self, record_id: str, no: int, mark: str) -> Sale:
         """Store what the link needs for a new try to give an attempt back that is GIVING_BACK."""
 
-    def given_back(self, record_id: str, no: int, *, keep_hold: bool) -> Sale:
-        """Attempt GIVING_BACK -> GIVEN_BACK; what becomes of the sale is as with `not_paid`."""
+    def given_back(self, record_id: str, no: int, evidence: Evidence, *, keep_hold: bool) -> Sale:
+        """Attempt GIVING_BACK -> GIVEN_BACK; what becomes of the sale is as with `not_paid`.
+
+        `evidence` is what was said of the refund; what was said of the payment stays.
+        """
 
     def park(self, record_id: str) -> Sale:
         """PAYING -> PARKED."""

@@ -104,7 +104,7 @@ class Resolver:
         ask = replace(ask_of(sale, attempt), amount_fen=back.fen)
         answer = self._payment.refund(ask, back)
         if answer.say is Say.APPROVED and answer.approved_fen == back.fen:
-            return self._paying.given_back(sale, attempt.no)
+            return self._paying.given_back(sale, attempt.no, answer.evidence)
         if answer.say is Say.DECLINED:
             # Certainly not given back: the next try is a new one, and tells itself apart by a new mark.
             mark = self._payment.prepare(ask)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from subsidy import calendar
 from subsidy.money import yuan
 from subsidy.policy.decide import Because
+from subsidy.records.payment import Evidence
 from terminal_agent.checkout.sale import Attempt, Sale
 from terminal_agent.checkout.states import ReturnState
 from terminal_agent.checkout.what_goes_back import way_of, what_goes_back
@@ -13,7 +14,7 @@ from terminal_agent.checkout.what_goes_back import way_of, what_goes_back
 REPRINTED = "*** 重打印 ***"
 _COLUMNS = 32  # 58 mm paper; a Chinese character takes two
 _RULE = "-" * _COLUMNS
-_WAYS = {"card": "银行卡", "wechat": "微信支付", "alipay": "支付宝", "unionpay": "云闪付"}
+_WAYS = {"card": "银行卡", "cash": "现金", "wechat": "微信支付", "alipay": "支付宝", "unionpay": "云闪付"}
 _ORDERS = {"wechat": "微信订单号", "alipay": "支付宝交易号", "unionpay": "云闪付订单号"}
 _RATE = ".rate_bp"
 
@@ -39,7 +40,7 @@ def receipt(sale: Sale, rules: Sequence[Because] = (), *, again: bool = False) -
     if amounts.trade_in_fen:
         lines.append(_line("旧机抵扣", yuan(-amounts.trade_in_fen)))
     lines += [
-        _line("实付金额", yuan(paid.approved_fen or 0)),
+        *_debited(paid),
         _RULE,
         *(_line(f"补贴出资 {part.funder}", yuan(part.fen)) for part in promise.split),
         *_line_or_two("补贴项目", f"{promise.programme} {promise.programme_year}"),
@@ -73,8 +74,7 @@ def return_receipt(sale: Sale, *, again: bool = False) -> str:
         _line("退款金额", yuan(back.refund_fen)),
         _line("退回方式", f"{_WAYS.get(goes.way, goes.way)}原路退回"),
         *_payment(paid)[1:2],
-        _line("退款凭证号", back.evidence.trace or "-"),
-        _line("退款参考号", back.evidence.rrn or "-"),
+        *([] if goes.way == "cash" else _refund(back.evidence)),
         "退款单号",
         back.refund_no,
         _RULE,
@@ -93,6 +93,18 @@ def return_receipt(sale: Sale, *, again: bool = False) -> str:
     return "\n".join(lines) + "\n"
 
 
+def _debited(paid: Attempt) -> list[str]:
+    """Return what was taken, and where others bore a part of it, what of it the shopper paid."""
+    taken_fen, offers_fen = paid.approved_fen or 0, paid.evidence.offer_fen + paid.evidence.shop_offer_fen
+    if not offers_fen:
+        return [_line("实付金额", yuan(taken_fen))]
+    return [
+        _line("应付金额", yuan(taken_fen)),
+        _line("支付渠道优惠", yuan(-offers_fen)),
+        _line("实付金额", yuan(taken_fen - offers_fen)),
+    ]
+
+
 def _item(sale: Sale) -> list[str]:
     return [
         *_line_or_two("商品条码", sale.request.item.gtin),
@@ -104,6 +116,8 @@ def _payment(paid: Attempt) -> list[str]:
     """Return the way of paying, then what names the payment: the first of these is the shopper's own."""
     way, said = way_of(paid), paid.evidence
     lines = [_line("支付方式", _WAYS.get(way, way))]
+    if way == "cash":
+        return lines
     if way == "card":
         return [
             *lines,
@@ -112,6 +126,10 @@ def _payment(paid: Attempt) -> list[str]:
             _line("参考号", said.rrn or "-"),
         ]
     return [*lines, "\n".join(_line_or_two(_ORDERS.get(way, "订单号"), said.channel_no or "-"))]
+
+
+def _refund(said: Evidence) -> list[str]:
+    return [_line("退款凭证号", said.trace or "-"), _line("退款参考号", said.rrn or "-")]
 
 
 def _rules(rules: Sequence[Because]) -> list[str]:

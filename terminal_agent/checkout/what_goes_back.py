@@ -11,7 +11,7 @@ from terminal_agent.checkout.sale import Attempt, Sale
 
 
 class GoesBack(msgspec.Struct, frozen=True):
-    """What goes back where. `way` is "card", or the wallet's name in lower case; amounts in fen."""
+    """What goes back where. `way` is "card", "cash", or the wallet's name in lower case; amounts in fen."""
 
     to_shopper_fen: int
     way: str
@@ -39,7 +39,7 @@ def what_goes_back(sale: Sale) -> GoesBack:
 
 
 def way_of(attempt: Attempt) -> str:
-    """Return by which way the money of an attempt came: "card", or the wallet that its link is named by."""
-    if attempt.tender is Tender.CARD:
-        return "card"
+    """Return by which way the money came: "card", "cash", or the wallet that its link is named by."""
+    if attempt.tender in (Tender.CARD, Tender.CASH):
+        return attempt.tender.value
     return attempt.terminal_no.partition("@")[0].lower()

@@ -69,7 +69,12 @@ def moved_in_batch(db: JournalConnection, terminal_no: str, batch: str) -> tuple
         "AND json_extract(goods_return.evidence, '$.batch') = ?",
         (terminal_no, batch),
     ).fetchone()
-    return sold[0], sold[1], back[0], back[1]
+    undone = db.execute(
+        "SELECT coalesce(sum(coalesce(approved_fen, amount_fen)), 0), count(*) FROM attempt "
+        "WHERE terminal_no = ? AND state = 'GIVEN_BACK' AND json_extract(back_evidence, '$.batch') = ?",
+        (terminal_no, batch),
+    ).fetchone()
+    return sold[0], sold[1], back[0] + undone[0], back[1] + undone[1]
 
 
 def entry_waiting(db: JournalConnection, record_id: str) -> Waiting | None:

@@ -275,3 +275,21 @@ def sums_by_sale(database: Database) -> None:
         "ALTER TABLE black_box ADD COLUMN doubted INTEGER NOT NULL DEFAULT 0",
     ):
         database.execute(statement)
+
+
+@migrations()
+def what_was_said_of_giving_back(database: Database) -> None:
+    """Keep what was said of the refund of an attempt that could not be reversed; NULL in all before."""
+    database.execute("ALTER TABLE attempt ADD COLUMN back_evidence TEXT")
+
+
+@migrations()
+def words_on_cash(database: Database) -> None:
+    """Make room for what cashiers say of cash: where the money under a mark is, by their last word."""
+    for statement in (
+        "CREATE TABLE cash_word (record_id TEXT NOT NULL REFERENCES sale (record_id), mark TEXT PRIMARY KEY, "
+        "place TEXT NOT NULL CHECK (place IN ('in_till', 'with_shopper')), operator TEXT NOT NULL, "
+        "at_ms INTEGER NOT NULL) STRICT",
+        "CREATE INDEX cash_word_of_record ON cash_word (record_id)",
+    ):
+        database.execute(statement)

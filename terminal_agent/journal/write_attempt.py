@@ -87,10 +87,17 @@ class AttemptMoves(Moves):
             )
             return read_sale.must(db, record_id)
 
-    def given_back(self, record_id: str, no: int, *, keep_hold: bool) -> Sale:
-        """Attempt GIVING_BACK -> GIVEN_BACK; what becomes of the sale is as with `not_paid`."""
-        before = (AttemptState.GIVING_BACK,)
-        return self._end_attempt(record_id, no, before, AttemptState.GIVEN_BACK, Evidence(), keep_hold)
+    def given_back(self, record_id: str, no: int, evidence: Evidence, *, keep_hold: bool) -> Sale:
+        """Attempt GIVING_BACK -> GIVEN_BACK with what was said of the refund; the sale as with `not_paid`."""
+        with self._transaction() as db:
+            sale = read_sale.must(db, record_id)
+            if sale.attempt(no).state is AttemptState.GIVING_BACK:
+                db.execute(
+                    "UPDATE attempt SET back_evidence = ? WHERE record_id = ? AND no = ?",
+                    (msgspec.json.encode(evidence).decode(), record_id, no),
+                )
+                self._end_unpaid(db, sale, no, AttemptState.GIVEN_BACK, Evidence(), keep_hold)
+            return read_sale.must(db, record_id)
 
     def unknown(self, record_id: str, no: int, evidence: Evidence) -> Sale:
         """Attempt INTENDED -> UNKNOWN."""

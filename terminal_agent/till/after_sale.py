@@ -7,6 +7,7 @@ from subsidy import calendar
 from subsidy.policy.decide import Because
 from subsidy.policy.next_action import NextAction
 from terminal_agent.checkout import slip
+from terminal_agent.checkout.cash import asked_of
 from terminal_agent.checkout.goods_return import Goods, Return
 from terminal_agent.checkout.sale import WATCHED, Sale
 from terminal_agent.checkout.states import ReturnState, SaleState
@@ -48,6 +49,8 @@ def next_action(sale: Sale) -> NextAction:
         case ReturnState.BEGUN:
             return NextAction.RETURN_AGAIN
         case ReturnState.SENDING:
+            if asked_of(sale) is not None:
+                return NextAction.GIVE_CASH_BACK
             by_hand = back.mark == WATCHED
             return NextAction.VOID_AT_TERMINAL if by_hand else NextAction.DO_NOT_REFUND_AGAIN
         case _:

@@ -14,7 +14,7 @@ from litestar.openapi import OpenAPIConfig
 from subsidy.policy.next_action import NextAction
 from subsidy.problem import MEDIA_TYPE, Problem, of_http_status
 from terminal_agent.journal.connection import JournalDown
-from terminal_agent.till import display, returns
+from terminal_agent.till import cash, display, returns
 from terminal_agent.till.guard import MOST_BYTES, OnlyFromHere, StrictRequest, plain_query
 from terminal_agent.till.routes import Till, controllers
 
@@ -47,7 +47,7 @@ def build(till: Till, hosts: frozenset[str], log: Log) -> Litestar:
 
     # The framework serves a description only together with pages that load scripts from elsewhere; so it
     # is made by an application of its own, which serves nothing.
-    handlers = [*controllers(till), *returns.controllers(till)]
+    handlers = [*controllers(till), *returns.controllers(till), *cash.controllers(till)]
     described = Litestar(
         handlers, openapi_config=OpenAPIConfig(title="Till API", version="1"), logging_config=None
     )

@@ -7,7 +7,9 @@ from subsidy import calendar
 from subsidy.policy.decide import Because, Decision, Granted
 from subsidy.policy.next_action import NextAction
 from subsidy.policy.refusals import Refusal, reason
+from terminal_agent.checkout.cash import asked_of
 from terminal_agent.checkout.gather_facts import Question, to_pay
+from terminal_agent.checkout.lane import GOODS_BACK
 from terminal_agent.checkout.resume import RESTARTED
 from terminal_agent.checkout.sale import Attempt, Sale
 from terminal_agent.checkout.states import AttemptState, SaleState
@@ -49,6 +51,7 @@ def sale_document(
         "trade_in_fen": prices.trade_in_fen,
         "to_pay_fen": sale.to_pay_fen,
         "paid_fen": (paid.approved_fen or 0) if paid else 0,
+        "offer_fen": (paid.evidence.offer_fen + paid.evidence.shop_offer_fen) if paid else 0,
         "reasons": [reason(one) for one in sale.reasons],
         "next_action": action,
         "next_action_text": {"zh": action.zh, "en": action.en},
@@ -94,7 +97,9 @@ def till_state(sale: Sale) -> str:
 
 
 def is_settled(sale: Sale) -> bool:
-    """Whether waiting longer would not tell the till more."""
+    """Whether waiting longer would not tell the till more: nobody but its cashier knows where cash is."""
+    if asked_of(sale) is not None:
+        return True
     under_way = sale.state in (SaleState.NEW, SaleState.ASKING, SaleState.PAYING)
     begins = sale.state is SaleState.HELD and not sale.attempts
     # A sale can be parked for an earlier card while the next one waits for the terminal.
@@ -108,6 +113,9 @@ def may_pay_another_way(sale: Sale) -> bool:
 
 def next_action(sale: Sale) -> NextAction:
     """Return what the cashier can do next."""
+    asked = asked_of(sale)
+    if asked is not None and asked.no != GOODS_BACK:
+        return _with_the_cash(sale, sale.attempt(asked.no))
     match till_state(sale):
         case "paying":
             waits = [one for one in sale.attempts if one.state is AttemptState.INTENDED]
@@ -128,6 +136,13 @@ def next_action(sale: Sale) -> NextAction:
             if sale.reasons:
                 return sale.reasons[0].next_action
             return NextAction.SELL_AGAIN if not sale.stop or sale.why == RESTARTED else NextAction.NONE
+
+
+def _with_the_cash(sale: Sale, attempt: Attempt) -> NextAction:
+    if attempt.state is AttemptState.REVERSING:
+        return NextAction.GIVE_CASH_BACK
+    may_take = attempt.state is AttemptState.INTENDED and not sale.stop
+    return NextAction.TAKE_CASH if may_take else NextAction.SAY_WHERE_THE_CASH_IS
 
 
 def _waits(sale: Sale) -> bool:

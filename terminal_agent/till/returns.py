@@ -15,6 +15,7 @@ from subsidy.money import MOST_FEN
 from subsidy.policy.next_action import NextAction
 from subsidy.policy.refusals import Refusal
 from subsidy.problem import Problem
+from terminal_agent.checkout.cash import asked_of
 from terminal_agent.checkout.give_back_goods import NoLink
 from terminal_agent.checkout.goods_return import Goods, KeyedSlip, Wish
 from terminal_agent.checkout.ports import KeyReused, Secret
@@ -253,7 +254,12 @@ def _returned(till: Till, record_id: str, refusal: Refusal | None, wait_s: int |
     """Wait for the refund, then return the sale as it stands, with why nothing was begun if so."""
     if refusal is None:
         done = till.wait_s if wait_s is None else wait_s
-        till.changes.wait_until(lambda: till.sale(record_id).state is not SaleState.RETURNING, done)
+
+        def is_told() -> bool:
+            sale = till.sale(record_id)
+            return sale.state is not SaleState.RETURNING or asked_of(sale) is not None
+
+        till.changes.wait_until(is_told, done)
         return till.shown(till.sale(record_id))
     sale = till.sale(record_id)
     if refusal is not Refusal.CENTRE_UNREACHABLE:
@@ -266,8 +272,8 @@ def _returned(till: Till, record_id: str, refusal: Refusal | None, wait_s: int |
 
 
 def _unknown_attempt(sale: Sale) -> Attempt | None:
-    """Return the last attempt of an open sale of which nobody knows whether it is paid."""
-    if sale.state not in (SaleState.PAYING, SaleState.PARKED):
+    """Return the last attempt of an open sale of which nobody knows whether it is paid. Cash has no slip."""
+    if sale.state not in (SaleState.PAYING, SaleState.PARKED) or asked_of(sale) is not None:
         return None
     found = [one for one in sale.attempts if one.state in UNDECIDED_ATTEMPTS]
     return found[-1] if found else None

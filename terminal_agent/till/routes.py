@@ -19,6 +19,8 @@ from subsidy.problem import Problem
 from terminal_agent.channels import codes
 from terminal_agent.channels.codes import Wallet
 from terminal_agent.checkout.apply_subsidy import Checkout
+from terminal_agent.checkout.cash import CashDesk
+from terminal_agent.checkout.cash import link_name as cash_link_name
 from terminal_agent.checkout.give_back_goods import Returns
 from terminal_agent.checkout.ports import KeyMacs, KeyReused, Way
 from terminal_agent.checkout.sale import Sale
@@ -57,6 +59,7 @@ class Till:
         wait_s: int,
         status: Callable[[], Document],
         returns: Returns,
+        cash: CashDesk,
         supervisors: Supervisors,
         rules: Callable[[Sale], Sequence[Because]],
     ) -> None:
@@ -66,6 +69,7 @@ class Till:
         self.wait_s = wait_s
         self.status = status
         self.returns = returns
+        self.cash = cash
         self.supervisors = supervisors
         self._rules = rules
         self._key = key
@@ -93,6 +97,9 @@ class Till:
         """
         if tender.kind is Tender.CARD:
             return Way(terminal_no)
+        if tender.kind is Tender.CASH:
+            drawer = cash_link_name(terminal_no)
+            return Way(drawer) if drawer in self._links else None
         if tender.kind is Tender.QR_SHOW:
             wallet = requests.wallet_of(tender, self._wallets(codes.shown_link_name, terminal_no))
             return Way(codes.shown_link_name(wallet, terminal_no)) if wallet else None
@@ -103,6 +110,23 @@ class Till:
         if code is None or code.wallet not in wallets:
             return None
         return Way(codes.link_name(code.wallet, terminal_no), code.code)
+
+    def must_be_free(self, way: Way | None, terminal_no: str, macs: KeyMacs, record_id: str = "") -> None:
+        """See that no cash beside this terminal waits for its cashier's word when more is to be taken.
+
+        Raises Problem, and KeyReused. A request that came before changes nothing, so it may pass.
+        """
+        if way is None or way.lane != cash_link_name(terminal_no) or self.journal.known(macs) is not None:
+            return
+        waits = self.cash.waits_for(terminal_no)
+        if waits not in (None, record_id):
+            raise Problem(
+                409,
+                "CASH_NOT_ANSWERED",
+                "Nobody has said yet where the cash of another sale is. Say so first, then take this one's",
+                next_action=NextAction.SAY_WHERE_THE_CASH_IS,
+                record_id=waits,
+            )
 
     def _wallets(self, name: Callable[[Wallet, str], str], terminal_no: str) -> list[Wallet]:
         return [wallet for wallet in Wallet if name(wallet, terminal_no) in self._links]
@@ -205,6 +229,7 @@ def controllers(till: Till) -> list[type[Controller]]:
             question = requests.question_of(asked, data.qualification_code, terminal_no, data.tender.kind)
             asking = requests.request_of(data, asked, terminal_no)
             try:
+                till.must_be_free(way, terminal_no, macs)
                 opening = till.checkout.sell(
                     asking, question, till.qualification(data.qualification_code), way, macs
                 )
@@ -235,8 +260,10 @@ def controllers(till: Till) -> list[type[Controller]]:
             wait_s: WaitS = None,
         ) -> Document:
             macs = till.macs(request, data)
-            way = till.way_of(till.sale(record_id).request.terminal_no, data.tender)
+            terminal_no = till.sale(record_id).request.terminal_no
+            way = till.way_of(terminal_no, data.tender)
             try:
+                till.must_be_free(way, terminal_no, macs, record_id)
                 sale, refusal = till.checkout.pay_again(record_id, data.tender.kind, way, data.operator, macs)
             except KeyReused:
                 raise key_reused() from None

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import reference_data as reference
 from books import Books
 from fake_device import FakeDevice, promised
@@ -295,7 +296,8 @@ class NightDay:
 
     def config(self) -> NightConfig:
         """Return the sources."""
-        return read_night_config(self.sources.read_text(encoding="utf-8"), self.sources, training=True)
+        config = read_night_config(self.sources.read_text(encoding="utf-8"), self.sources, training=True)
+        return msgspec.structs.replace(config, tenders=self.books.pack.tenders)
 
     def parts(self, submit: Callable[[Command], Answer] | None = None) -> NightParts:
         """Return what a night works with; commands go through the writer that checks the books."""

@@ -32,6 +32,8 @@ from subsidy.wire import v1
 from terminal_agent import system
 from terminal_agent.channels.codes import RULES, Wallet, shown_link_name
 from terminal_agent.checkout.apply_subsidy import Checkout
+from terminal_agent.checkout.cash import CashDesk
+from terminal_agent.checkout.cash import link_name as cash_link_name
 from terminal_agent.checkout.give_back_goods import Returns
 from terminal_agent.checkout.lane import GOODS_BACK
 from terminal_agent.checkout.sale import Held, Sale
@@ -195,14 +197,17 @@ class KnowingCentre:
 class QuietTill:
     """The till API over one journal. Use as a context."""
 
-    def __init__(self, folder: Path, showing: Sequence[Wallet] = ()) -> None:
-        """Open it. `showing` are the wallets whose codes it can show."""
+    def __init__(self, folder: Path, showing: Sequence[Wallet] = (), cash: bool = False) -> None:
+        """Open it. `showing` are the wallets whose codes it can show; with `cash` shop and pack take it."""
         links = [
             *TERMINALS.values(),
+            *(cash_link_name(number) for number in TERMINALS.values() if cash),
             *(shown_link_name(one, number) for one in showing for number in TERMINALS.values()),
         ]
         self.clock = StandingClock()
         self.centre = KnowingCentre(self.clock)
+        if cash:
+            self.centre._pack = small_pack.pack(("qr_show]", "qr_show, cash]"))
         self.logged: list[tuple[str, dict[str, Any]]] = []
         self.handed_over: list[tuple[str, int]] = []
         self._connection = open_journal(folder / "journal.db")
@@ -250,6 +255,10 @@ class QuietTill:
                 lanes=dict.fromkeys(
                     TERMINALS.values(), lambda record_id: self.handed_over.append((record_id, GOODS_BACK))
                 ),
+            ),
+            cash=CashDesk(
+                self.journal,
+                dict.fromkeys(links, lambda record_id, no, _code: self.handed_over.append((record_id, no))),
             ),
             supervisors=Supervisors({SUPERVISOR: PIN_HASH}, self.journal, system.new_lock()),
             rules=self.rules,

@@ -205,6 +205,13 @@ class Books(RuleBasedStateMachine):
         assert self.book(booking(Happening.BANK_OFFER_TAKEN, place, (Part(funder, fen),)))
         self.bank_offers[funder, place] = self.bank_offers.get((funder, place), 0) + fen
 
+    @rule(place=st.sampled_from(PLACES), fen=st.integers(1, 5_000), funder=st.sampled_from(FUNDERS))
+    def a_banks_offer_goes_back_if_there_is_one(self, place, fen, funder):
+        there = self.bank_offers.get((funder, place), 0)
+        went = self.book(booking(Happening.BANK_OFFER_WENT_BACK, place, (Part(funder, fen),)))
+        assert went is (fen <= there)
+        self.bank_offers[funder, place] = there - (fen if went else 0)
+
     @rule(year=st.sampled_from([2025, 2026]))
     def a_year_is_closed(self, year):
         self.open_years.discard(year)
@@ -264,6 +271,7 @@ def test_every_happening_is_played():
         Happening.MOVED_OUT,
         Happening.MOVED_IN,
         Happening.BANK_OFFER_TAKEN,
+        Happening.BANK_OFFER_WENT_BACK,
     }
     assert set(GRANT_MOVES) | beside == set(Happening)
 

@@ -64,6 +64,7 @@ EXPECTED = {
     "POST /v1/records/{record_id}/repaid": "O",
     "POST /v1/records/{record_id}/return": "OP",
     "POST /v1/records/{record_id}/return/end": "O",
+    "POST /v1/records/{record_id}/invoice": "O",
     "GET /v1/proposals": "OPU",
     "GET /v1/proposals/{proposal}": "OPU",
     "POST /v1/proposals": "O",

@@ -19,6 +19,7 @@ from settlement.funds.freezings import SHOWN_OF_INDEX, ImposeFreeze, Kind, LiftF
 from settlement.funds.move_authority import MoveAuthority, Place
 from settlement.funds.release_hold import FreeGoods, ReleaseHold
 from settlement.funds.top_up import TopUp
+from settlement.invoices.take import TakeInvoice
 from settlement.people import tokens, users
 from settlement.people.roles import Grant, Role
 from settlement.proposals import make, read_proposals, two_people
@@ -32,6 +33,7 @@ from settlement.system import random_bytes
 from settlement.writer.apply import Command, Direct
 from settlement.writer.rows import Freezing
 from settlement.writer.step import Claimed, Denied, Done
+from subsidy.policy.model import Tender
 from subsidy.policy.split import Part
 from subsidy.wire import v1
 
@@ -257,6 +259,11 @@ def of_every_kind(books, device):
     yield ReplaceDevice(other.name, "its disk is dead")
     books.done(BeginReturn(sold, "does not cool", "li"))
     yield EndReturn(sold, refunded=True, reference="void slip 17")
+    third = books.enrol("third")
+    cash = books.hold(third, person=7, category="AC")
+    attempts = (third.attempt(promised(cash), tender=Tender.CASH),)
+    books.take(third, third.chain(third.paid(cash, attempts=attempts)))
+    yield TakeInvoice(promised(cash).record_id, "25322000000012345678", 290_000, "query 17")
     yield CloseYear(2026)
 
 

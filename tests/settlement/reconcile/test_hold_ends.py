@@ -1,6 +1,7 @@
 """When do files end a hold, when do they find it paid, and when must they not?"""
 
 import pytest
+from books import changed_pack
 from night import (
     ACQUIRER,
     DAY,
@@ -24,6 +25,13 @@ THIRD_DAY = "2026-03-03"
 @pytest.fixture
 def day(tmp_path):
     return NightDay(tmp_path)
+
+
+@pytest.fixture
+def cash_day(day):
+    """A day of a programme that allows cash."""
+    day.books.pack = changed_pack(day.books.pack, tenders=tuple(Tender))
+    return day
 
 
 def nights(day):
@@ -205,3 +213,18 @@ def test_what_a_hold_took_is_given_back_when_files_end_it(day):
     again = day.books.hold(day.device, person=0)  # the same person's quota and code
     assert day.record(again).state == "HELD"
     assert day.record(held).state == "RELEASED"
+
+
+def test_files_without_a_row_end_no_hold_where_cash_may_be_taken(cash_day):
+    """A hold for a card may have been paid in cash: no file would have it."""
+    held = cash_day.hold(Tender.CARD)
+    nights(cash_day)
+    assert cash_day.record(held).state == "HELD"
+    assert cash_day.run().report.waiting != ()
+
+
+def test_files_still_find_a_payment_where_cash_may_be_taken(cash_day):
+    held = cash_day.hold(Tender.CARD)
+    cash_day.charge(held)
+    nights(cash_day)
+    assert (cash_day.record(held).state, cash_day.record(held).recovered) == ("PAYABLE", True)

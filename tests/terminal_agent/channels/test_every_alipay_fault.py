@@ -299,3 +299,16 @@ def test_nothing_personal_or_secret_is_logged_kept_or_in_an_address(alipay, capl
     for code in (ask.pay_code, second.pay_code):
         assert code.reveal() not in shown
         assert code.reveal() not in alipay.books_file.read_text()
+
+
+def test_an_offer_is_kept_by_who_bore_it(either):
+    channel = either.channel()
+    ask = new_ask(FEN)
+    either.fault("offer", on="pay", platform=500, merchant=200)
+    took = channel.take(ask)
+    for answer in (took, channel.query(ask)):
+        assert (answer.approved_fen, answer.evidence.offer_fen, answer.evidence.shop_offer_fen) == (
+            FEN,
+            500,
+            200,
+        )

@@ -14,6 +14,7 @@ from unionpay import (
 
 from subsidy import ids
 from subsidy.records.payment import Evidence
+from terminal_agent.channels import unionpay as unionpay_link
 from terminal_agent.checkout.ports import Back, Say
 
 FEN = 85_000
@@ -234,3 +235,27 @@ def test_no_code_card_or_phone_is_logged_kept_or_written_into_the_books(unionpay
         assert code.reveal() not in shown
     for personal in ("6216261000000000018", "13800138000"):
         assert personal not in shown
+
+
+def test_an_offer_of_unionpays_is_kept(unionpay, channel):
+    ask = prepared(channel)
+    unionpay.fault("offer", on="pay", fen=500)
+    channel.take(ask)
+    found = channel.query(ask)
+    assert (found.approved_fen, found.evidence.offer_fen, found.evidence.shop_offer_fen) == (FEN, 500, 0)
+
+
+@pytest.mark.parametrize(
+    ("coupons", "kept"),
+    [
+        ('[{"spnsrId":"00010000","offstAmt":"500"}]', (500, 0)),
+        ('[{"spnsrId":"777290058110048","offstAmt":"300"},{"offstAmt":"200"}]', (200, 300)),
+        ('[{"spnsrId":"00010000","offstAmt":"1001"}]', (0, 0)),  # more than was paid
+        ('[{"spnsrId":"00010000","offstAmt":"-5"}]', (0, 0)),
+        ("{500}", (0, 0)),
+        ("[" * 5000, (0, 0)),
+        ("", (0, 0)),
+    ],
+)
+def test_coupons_that_cannot_be_meant_are_no_offers(coupons, kept):
+    assert unionpay_link._offers(coupons, "777290058110048", 1000) == kept

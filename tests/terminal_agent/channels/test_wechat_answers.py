@@ -388,3 +388,35 @@ def test_a_right_answer_with_any_one_field_spoilt_is_never_a_yes_of_another_orde
     fields[name] = data.draw(JSON.filter(lambda value: value != fields[name]))
     channel, _ = told(Reply(200, json.dumps(fields).encode()))
     assert channel.query(ASK).say is not Say.APPROVED
+
+
+def coupon(**parts):
+    return {
+        "coupon_id": "109519",
+        "name": f"单品惠 {PHONE}",
+        "scope": "SINGLE",
+        "amount": sum(parts.values()),
+        **parts,
+    }
+
+
+@pytest.mark.parametrize(
+    ("coupons", "payer", "kept"),
+    [
+        ([coupon(wechatpay_contribute=900, other_contribute=100)], 338_915, (1000, 0)),
+        ([coupon(merchant_contribute=300), coupon(wechatpay_contribute=700)], 338_915, (700, 300)),
+        ([coupon(wechatpay_contribute=1000)], 338_914, (0, 0)),  # does not add up
+        ([coupon(wechatpay_contribute=-1000, merchant_contribute=2000)], 338_915, (0, 0)),
+        ([coupon(wechatpay_contribute=1000)], None, (0, 0)),
+        (None, 339_915, (0, 0)),
+        ("coupon", 338_915, (0, 0)),
+        ([{"wechatpay_contribute": "1000"}], 338_915, (0, 0)),
+    ],
+)
+def test_what_a_coupon_bore_is_kept_where_it_adds_up_and_never_spoils_a_yes(coupons, payer, kept):
+    amount = {"total": 339_915, "payer_total": payer, "currency": "CNY"}
+    channel, _ = told(trade(amount=amount, promotion_detail=coupons))
+    answer = channel.query(ASK)
+    assert (answer.say, answer.approved_fen) == (Say.APPROVED, 339_915)
+    assert (answer.evidence.offer_fen, answer.evidence.shop_offer_fen) == kept
+    assert PHONE not in repr(answer)

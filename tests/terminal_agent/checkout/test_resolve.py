@@ -3,7 +3,8 @@
 from collections import deque
 
 import pytest
-from unit_shop import CLOCKS, SAID, TO_PAY_FEN
+from msgspec.structs import replace
+from unit_shop import CLOCKS, SAID, TERMINAL, TO_PAY_FEN
 
 from terminal_agent.checkout.attempt import Paying
 from terminal_agent.checkout.ports import Answer, Say
@@ -227,6 +228,22 @@ def test_found_paid_with_another_amount_it_is_given_back(unit_shop):
     )
     assert unit_shop.payment.voided == [SAID]
     assert (sale.state, sale.attempt(1).state) == (SaleState.HELD, AttemptState.NOT_PAID)
+
+
+def test_what_was_given_back_instead_of_reversed_is_counted_in_the_batch_of_its_refund(unit_shop):
+    """The terminal's totals left it out, and the host's settlement did not balance."""
+    in_batch = replace(SAID, batch="000007")
+    unit_shop.payment.refunds[0] = Answer(
+        Say.APPROVED, TO_PAY_FEN - 1, replace(SAID, batch="000008", trace="000077")
+    )
+    sale = unknown_sale(
+        unit_shop, Answer(Say.APPROVED, TO_PAY_FEN - 1, in_batch), reversals=[Answer(Say.DECLINED)]
+    )
+    assert sale.attempt(1).state is AttemptState.GIVEN_BACK
+    assert sale.attempt(1).evidence == in_batch
+    totals = unit_shop.real_journal.moved_in_batch
+    assert totals(TERMINAL, "000007") == (TO_PAY_FEN - 1, 1, 0, 0)
+    assert totals(TERMINAL, "000008") == (0, 0, TO_PAY_FEN - 1, 1)
 
 
 # Parked.

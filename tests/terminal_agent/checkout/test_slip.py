@@ -8,6 +8,7 @@ from quiet_till import FRIDGE
 from return_desk import ReturnDesk
 from unit_shop import BY_PHONE, TO_PAY_FEN
 
+from subsidy.policy.model import Tender
 from subsidy.records.payment import Evidence
 from terminal_agent.checkout import slip
 from terminal_agent.checkout.goods_return import Wish
@@ -199,3 +200,21 @@ def test_the_longest_reason_is_printed_whole_within_the_paper(reason, desk):
     text = slip.return_receipt(after)
     assert reason in text.replace("\n", "")
     assert {line for line in text.splitlines() if width(line) > 32} == {after.record_id}
+
+
+def test_what_others_bore_stands_between_what_was_due_and_what_was_paid(unit_shop):
+    said = Evidence(code="SUCCESS", offer_fen=1500, shop_offer_fen=500)
+    unit_shop.channel.takes[0] = Answer(Say.APPROVED, TO_PAY_FEN, said)
+    lines = slip.receipt(unit_shop.sell(way=BY_PHONE)).splitlines()
+    shown = [line.split() for line in lines if line.split()[0] in ("应付金额", "支付渠道优惠", "实付金额")]
+    assert shown == [["应付金额", "3679.20"], ["支付渠道优惠", "-20.00"], ["实付金额", "3659.20"]]
+
+
+def test_cash_is_printed_without_numbers_that_it_does_not_have(unit_shop):
+    lines = slip.receipt(unit_shop.sell()).splitlines()
+    assert "凭证号" in "".join(lines)
+    sold = unit_shop.sell()
+    in_cash = replace(sold, attempts=(replace(sold.attempts[0], tender=Tender.CASH),))
+    text = slip.receipt(in_cash)
+    assert "支付方式                    现金" in text
+    assert "凭证号" not in text

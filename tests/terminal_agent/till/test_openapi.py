@@ -15,6 +15,7 @@ ADDRESSES = {
     ("post", "/v1/sales/{record_id}/answer"),
     ("post", "/v1/sales/{record_id}/reprint"),
     ("post", "/v1/sales/{record_id}/slip"),
+    ("post", "/v1/sales/{record_id}/cash"),
     ("get", "/v1/status"),
     ("get", "/v1/outbox"),
 }

@@ -1,0 +1,1 @@
+"""Invoices: which sales have a verified one, and what that lets go."""

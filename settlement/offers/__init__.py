@@ -1,0 +1,1 @@
+"""Offers of banks and channels: their own money, never the pool's."""

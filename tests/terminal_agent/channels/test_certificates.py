@@ -1,0 +1,190 @@
+"""A certificate that runs out is told of before, and stops new payments after; what is under way goes on."""
+
+import datetime
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.x509.oid import NameOID
+from msgspec.structs import replace
+from unionpay import EmulatedUnionPay
+
+from subsidy.records.payment import Evidence
+from terminal_agent import doctor
+from terminal_agent.channels.certificates import RAN_OUT, WhileValid, ends_of
+from terminal_agent.channels.codes import Wallet
+from terminal_agent.channels.key_files import KeyTrouble, public_key
+from terminal_agent.channels.wallets import UnionPayChannel
+from terminal_agent.checkout.ports import Answer, Ask, Back, Clocks, Say, Secret
+
+NOW_MS = 1_772_337_600_000  # 2026-03-01 12:00 in Shanghai
+DAY_MS = 86_400_000
+ASK = Ask(pay_ref="AGNQ7WAAOAAHNAABAAAAAAAAAA01", amount_fen=100, operator="cashier-1", till_no="01")
+KEY = generate_private_key(65_537, 2048)
+
+
+class At:
+    """A clock that stands."""
+
+    def __init__(self, ms: int = NOW_MS) -> None:
+        self.ms = ms
+
+    def wall_ms(self) -> int:
+        return self.ms
+
+    def steady_ms(self) -> int:
+        return self.ms
+
+    def sleep(self, seconds: float) -> None:
+        raise AssertionError("nothing waits here")
+
+
+class Link:
+    """A link that does all that it is asked."""
+
+    clocks = Clocks(1, 1, 1, 1, 1, 0, 1)
+    not_found_is_no = False
+    reverses_blind = True
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    def prepare(self, ask: Ask) -> str | None:
+        return self._done("prepare", "-")
+
+    def take(self, ask: Ask) -> Answer:
+        return self._done("take", Answer(Say.APPROVED, 100))
+
+    def query(self, ask: Ask) -> Answer:
+        return self._done("query", Answer(Say.APPROVED, 100))
+
+    def reverse(self, ask: Ask, evidence: Evidence) -> Answer:
+        return self._done("reverse", Answer(Say.APPROVED))
+
+    def refund(self, ask: Ask, back: Back) -> Answer:
+        return self._done("refund", Answer(Say.APPROVED, 100))
+
+    def _done(self, what, answer):
+        self.asked.append(what)
+        return answer
+
+
+def certificate(file: Path, days: float, *, key=KEY) -> Path:
+    """Write a certificate that ends so many days after now."""
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "EMU")])
+    at = datetime.datetime.fromtimestamp(NOW_MS / 1000, datetime.UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(at - datetime.timedelta(days=400))
+        .not_valid_after(at + datetime.timedelta(days=days))
+        .sign(KEY, SHA256())
+    )
+    file.write_bytes(made.public_bytes(serialization.Encoding.PEM))
+    return file
+
+
+@pytest.mark.parametrize(
+    ("days", "left", "said"),
+    [
+        (45, 45, "runs out on 2026-04-15, in 45 days"),
+        (0.5, 0, "runs out on 2026-03-02, in 0 days"),
+        (-0.5, -1, "ran out on 2026-03-01: nothing can be paid with it"),
+    ],
+)
+def test_it_is_said_when_it_ends(tmp_path, days, left, said):
+    (ends,) = ends_of({"app_certificate": certificate(tmp_path / "app.crt", days)})
+    assert ends.days_left(NOW_MS) == left
+    assert ends.words(NOW_MS) == f"app_certificate ({tmp_path / 'app.crt'}) {said}"
+
+
+def test_of_a_chain_the_first_to_end_counts_and_a_bare_key_has_no_end(tmp_path):
+    first, second = certificate(tmp_path / "1", 90), certificate(tmp_path / "2", 20)
+    chain = tmp_path / "chain"
+    chain.write_bytes(first.read_bytes() + second.read_bytes())
+    bare = tmp_path / "bare"
+    bare.write_bytes(
+        KEY.public_key().public_bytes(
+            serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+        )
+    )
+    (ends,) = ends_of({"chain": chain, "bare": bare})
+    assert (ends.name, ends.days_left(NOW_MS)) == ("chain", 20)
+
+
+@pytest.mark.parametrize("content", [b"", b"\x00\xff", b"-----BEGIN CERTIFICATE-----\nAAAA\n"])
+def test_what_is_no_certificate_is_said_to_be_none(tmp_path, content):
+    file = tmp_path / "app.crt"
+    file.write_bytes(content)
+    with pytest.raises(KeyTrouble, match="is no PEM certificate"):
+        ends_of({"app_certificate": file})
+
+
+def test_after_its_end_nothing_is_taken_and_all_else_goes_on(tmp_path):
+    link, clock = Link(), At()
+    files = {"certificate": certificate(tmp_path / "own.cer", 1)}
+    payment = WhileValid(link, files, clock)
+    assert payment.take(ASK).say is Say.APPROVED
+    clock.ms += DAY_MS + 1000
+    link.asked.clear()
+    assert payment.take(ASK) == RAN_OUT
+    assert (RAN_OUT.say, RAN_OUT.evidence.code) == (Say.DECLINED, "CERTIFICATE_RAN_OUT")
+    assert payment.query(ASK).say is Say.APPROVED
+    assert payment.reverse(ASK, Evidence()).say is Say.APPROVED
+    assert payment.refund(ASK, Back("R", 100, Evidence())).say is Say.APPROVED
+    assert payment.prepare(ASK) == "-"
+    assert link.asked == ["query", "reverse", "refund", "prepare"]
+
+
+def test_a_new_one_in_its_place_counts_at_once(tmp_path):
+    files = {"certificate": certificate(tmp_path / "own.cer", -1)}
+    payment = WhileValid(Link(), files, At())
+    assert payment.take(ASK) == RAN_OUT
+    certificate(tmp_path / "own.cer", 365)
+    assert payment.take(ASK).say is Say.APPROVED
+
+
+def test_a_file_that_is_gone_is_the_links_to_tell(tmp_path):
+    payment = WhileValid(Link(), {"certificate": tmp_path / "none"}, At())
+    assert payment.take(ASK).say is Say.APPROVED
+
+
+def test_a_platforms_key_may_come_in_its_certificate(tmp_path):
+    assert public_key(certificate(tmp_path / "wechatpay.pem", 90)) == KEY.public_key()
+
+
+class Shop:
+    """A configuration with one channel, as far as its certificates are looked at."""
+
+    def __init__(self, files: dict[str, Path]) -> None:
+        channel = type("Channel", (), {"certificates": files})()
+        self.channels = {Wallet.UNIONPAY: channel}
+
+
+@pytest.mark.parametrize(("days", "told"), [(45, 0), (29, 1), (-3, 1)])
+def test_the_till_is_told_thirty_days_before(tmp_path, days, told):
+    files = {"certificate": certificate(tmp_path / "own.cer", days)}
+    said = doctor.running_out(Shop(files), NOW_MS)
+    assert len(said) == told
+    assert all(one.startswith("unionpay: certificate (") for one in said)
+
+
+def test_files_that_cannot_be_read_are_the_doctors_to_tell(tmp_path):
+    assert doctor.running_out(Shop({"certificate": tmp_path / "none"}), NOW_MS) == []
+
+
+def test_every_channel_whose_certificates_are_here_is_stopped_by_them(tmp_path):
+    """In a wallet's own words: what it names is what the payments are wrapped by."""
+    with EmulatedUnionPay.start(tmp_path) as emulated:
+        channel = UnionPayChannel(emulated.profile())
+        ends = ends_of(channel.certificates)
+        assert {one.name for one in ends} == {"certificate", "middle", "root"}
+        payment = channel.payment(At(max(one.ends_ms for one in ends) + DAY_MS), lambda count: bytes(count))
+        assert payment.take(replace(ASK, pay_code=Secret("6212345678901234567"))) == RAN_OUT
+        assert emulated.moved(ASK.pay_ref) == []
