@@ -1,23 +1,26 @@
 """What has been tried, with which seed, on which code, and what came of it? Lines in a file that grows."""
 
 import datetime
+import fcntl
 import functools
-import hashlib
 import os
 import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
+from power.shipped import ROOT
 
-ROOT = Path(__file__).resolve().parents[3]
-_SHIPPED = ("subsidy", "terminal_agent", "settlement", "catalog_sync", "setup.cfg")
+BROKEN_OFF = "broken off"
+"""The point of a piece that came to no end."""
 
 
 class Tried(msgspec.Struct, frozen=True):
     """One piece of work: `count` trials of a kind, drawn from `seed`, at the points that `point` names.
 
-    `code` names what ships, whatever else the commit holds; `wrong` is empty when everything held.
+    `code` names what ships that is tried, whatever else the commit holds; `wrong` is empty when everything
+    held. `seconds` went by on the clock; `processor_s` are the processor's, whatever else the machine did.
     """
 
     kind: str
@@ -30,6 +33,11 @@ class Tried(msgspec.Struct, frozen=True):
     code: str
     commit: str
     at: str
+    processor_s: float = 0
+
+
+class InUse(Exception):
+    """Another campaign writes this ledger."""
 
 
 class Ledger:
@@ -45,6 +53,17 @@ class Ledger:
                 if line.endswith(b"\n"):
                     yield msgspec.json.decode(line, type=Tried)
 
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Keep other campaigns away while this one writes. Raises InUse when one is at work."""
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        with self._path.open("ab") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise InUse(f"another campaign writes {self._path}: wait for its end, or end it") from None
+            yield
+
     def add(self, tried: Tried) -> None:
         """Write a line; it is on the disk when this returns."""
         self._path.parent.mkdir(parents=True, exist_ok=True)
@@ -57,21 +76,6 @@ class Ledger:
             file.write(msgspec.json.encode(tried) + b"\n")
             file.flush()
             os.fsync(file.fileno())
-
-
-@functools.cache
-def code() -> str:
-    """Return a name for the code that ships, as it lies in the folder."""
-    seen = hashlib.sha256()
-    for name in _SHIPPED:
-        place = ROOT / name
-        files = (
-            [place] if place.is_file() else sorted(one for one in place.rglob("*.*") if one.suffix != ".pyc")
-        )
-        for file in files:
-            if file.is_file():
-                seen.update(str(file.relative_to(ROOT)).encode() + file.read_bytes())
-    return seen.hexdigest()[:10]
 
 
 @functools.cache
