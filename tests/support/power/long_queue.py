@@ -93,8 +93,8 @@ def _copy(
 def start(entries: int) -> dict[str, Any]:
     """Kill an agent in whose outbox so many entries wait, and return the seconds until it can sell again."""
     folder = Path(tempfile.mkdtemp(prefix="long-queue-"))
+    agent = LoneAgent(folder)
     try:
-        agent = LoneAgent(folder)
         fill(agent.journal_file, entries)
         took, worked = [], []
         for _ in range(3):
@@ -116,6 +116,7 @@ def start(entries: int) -> dict[str, Any]:
             "black_box_mib": boxes,
         }
     finally:
+        agent.process.stop()
         shutil.rmtree(folder)
 
 
