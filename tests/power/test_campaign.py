@@ -10,7 +10,7 @@ import msgspec
 import pytest
 from power import campaign, every_operation
 from power.kinds import DISK_FAULTS, KINDS, Kind, Runs
-from power.ledger import BROKEN_OFF, InUse, Ledger, Tried
+from power.ledger import BROKEN_OFF, CannotUse, Ledger, Tried
 from power.report import into_page, report
 from power.shipped import ROOT, code
 
@@ -178,8 +178,19 @@ def test_what_was_tried_elsewhere_than_its_kind_names_is_broken_off(ledger, harm
 
 
 def test_two_campaigns_do_not_write_one_ledger(ledger, harm):
-    with ledger.alone(), pytest.raises(InUse, match="another campaign writes"):
+    with ledger.alone(), pytest.raises(CannotUse, match="another campaign writes it"):
         went(ledger, harm())
+
+
+def test_a_ledger_that_cannot_be_used_is_told_and_nothing_is_done(tmp_path, capsys):
+    bad = tmp_path / "ledger.jsonl"
+    bad.write_text("something else\n")
+    assert campaign.command(bad, ["start"], 1, 1) == 2
+    assert f"Nothing was done: {bad}, line 1: JSON is malformed" in capsys.readouterr().out
+    assert campaign.command(bad / "ledger.jsonl", ["start"], 1, 1) == 2
+    assert "cannot be written: File exists. Give another." in capsys.readouterr().out
+    assert campaign.command(tmp_path, ["start"], 1, 1) == 2
+    assert f"{tmp_path} cannot be read: Is a directory. Give another." in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])

@@ -21,7 +21,7 @@ from shop import RETURN, Shop
 from story.processes import StoryBroken, answers, wait_for
 
 TILLS = ("01", "02")
-_KILLS_A_PIECE = 50
+_KILLS_A_PIECE = 25
 _SINCE = {
     "paid": {"PAID", "RETURNING", "RETURNED"},
     "refused": {"REFUSED"},

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from power.kinds import KINDS, Kind, named
-from power.ledger import InUse, Ledger, Tried
+from power.ledger import CannotUse, Ledger, Tried
 from power.piece import Task
 from power.progress import Progress, next_of
 from power.report import into_page, report
@@ -30,28 +30,31 @@ def command(ledger_file: Path, only: Sequence[str], minutes: float, workers: int
     With 0 minutes it only reports. The project's own ledger has a page, into which the report is written.
     """
     ledger = Ledger(ledger_file)
-    for number in (signal.SIGTERM, signal.SIGINT):
-        # Told to end, end what was started: servers, agents, terminals.
-        signal.signal(number, lambda *_: sys.exit(_MORE_TO_DO))
+    # Told to end, end what was started: servers, agents, terminals.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(_MORE_TO_DO))
     kinds = [one for one in KINDS if not only or any(words in one.name for words in only)]
     if not kinds:
         print(f"No kind has these words in its name. There are: {'; '.join(one.name for one in KINDS)}")
         return _USAGE
-    wrong: list[str] = []
-    is_whole = True
     try:
         wrong, is_whole = run(ledger, kinds, minutes, workers, _tell)
-    except InUse as other:
-        print(f"Nothing was done: {other}")
+    except CannotUse as why:
+        print(f"Nothing was done: {why}.")
         return _USAGE
-    finally:
-        lines = list(ledger.lines())
-        print(report(lines, KINDS))
-        if ledger_file.resolve() == LEDGER and lines:
-            PAGE.write_text(into_page(PAGE.read_text(), report(lines, KINDS)))
+    except (SystemExit, KeyboardInterrupt):
+        wrong, is_whole = [], False
+    _show(ledger, ledger_file)
     if wrong:
         return _DID_NOT_HOLD
     return _WHOLE if is_whole else _MORE_TO_DO
+
+
+def _show(ledger: Ledger, file: Path) -> None:
+    """Print the report; that of the project's own ledger goes into its page too."""
+    lines = list(ledger.lines())
+    print(report(lines, KINDS))
+    if file.resolve() == LEDGER and lines:
+        PAGE.write_text(into_page(PAGE.read_text(), report(lines, KINDS)))
 
 
 def run(
@@ -60,7 +63,7 @@ def run(
     """Do pieces until all is done or the time is over, several at once; none is begun after that.
 
     `tell` hears of each piece, and how far its kind is. Returns everything that did not hold on this code,
-    and whether all is done. Raises InUse.
+    and whether all is done. Raises CannotUse.
     """
     until = time.monotonic() + minutes * 60
     lines = list(ledger.lines())

@@ -1,12 +1,12 @@
 """What has been tried, with which seed, on which code, and what came of it? Lines in a file that grows."""
 
+import contextlib
 import datetime
 import fcntl
 import functools
 import os
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
@@ -36,8 +36,8 @@ class Tried(msgspec.Struct, frozen=True):
     processor_s: float = 0
 
 
-class InUse(Exception):
-    """Another campaign writes this ledger."""
+class CannotUse(Exception):
+    """A ledger cannot be read or written, or another campaign writes it."""
 
 
 class Ledger:
@@ -47,21 +47,35 @@ class Ledger:
         self._path = path
 
     def lines(self) -> Iterator[Tried]:
-        """Yield what was done, oldest first; a last line that is not whole was never written."""
-        if self._path.exists():
-            for line in self._path.read_bytes().splitlines(keepends=True):
-                if line.endswith(b"\n"):
-                    yield msgspec.json.decode(line, type=Tried)
+        """Yield what was done, oldest first; a last line that is not whole was never written.
 
-    @contextmanager
+        Raises CannotUse.
+        """
+        if not self._path.exists():
+            return
+        try:
+            content = self._path.read_bytes()
+        except OSError as wrong:
+            raise CannotUse(f"{self._path} cannot be read: {wrong.strerror}. Give another") from None
+        for number, line in enumerate(content.splitlines(keepends=True), 1):
+            if line.endswith(b"\n"):
+                try:
+                    yield msgspec.json.decode(line, type=Tried)
+                except msgspec.MsgspecError as wrong:
+                    raise CannotUse(f"{self._path}, line {number}: {wrong}. Take that line out") from None
+
+    @contextlib.contextmanager
     def alone(self) -> Iterator[None]:
-        """Keep other campaigns away while this one writes. Raises InUse when one is at work."""
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        with self._path.open("ab") as file:
+        """Keep other campaigns away while this one writes. Raises CannotUse, as when one is at work."""
+        with contextlib.ExitStack() as kept:
             try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                self._path.parent.mkdir(parents=True, exist_ok=True)
+                fcntl.flock(kept.enter_context(self._path.open("ab")), fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                raise InUse(f"another campaign writes {self._path}: wait for its end, or end it") from None
+                why = "another campaign writes it. Wait for its end, or end it"
+                raise CannotUse(f"{self._path}: {why}") from None
+            except OSError as wrong:
+                raise CannotUse(f"{self._path} cannot be written: {wrong.strerror}. Give another") from None
             yield
 
     def add(self, tried: Tried) -> None:
