@@ -15,7 +15,8 @@ def test_nothing_is_lost_or_doubled_when_the_agent_is_killed_at_any_moment():
     found = agent_kills.run(times=4, seed=5)
     assert found["wrong"] == []
     assert found["told"] > 0
-    assert found["cut_off"] > 0
+    # Both tills at most, each time: nobody tries to sell at an agent that is dead.
+    assert 0 < found["cut_off"] <= 2 * 4
 
 
 def test_a_queue_is_sent_while_a_till_sells():

@@ -10,8 +10,8 @@ import re
 import pytest
 from power import agent_cuts, centre_cuts
 from power.agent_day import MOVES, AgentDay
-from power.cut_images import KEPT, LOST, Disk
-from power.recorded_disk import Operation
+from power.cut_images import KEPT, LOST, Disk, Judge
+from power.recorded_sqlite import Operation
 
 from terminal_agent.journal.journal import SqliteJournal
 
@@ -43,17 +43,18 @@ def test_a_day_makes_each_of_them(tmp_path):
 
 
 def test_the_agent_has_what_it_acknowledged(day, tmp_path):
-    came = list(agent_cuts.cut(day, some(day, 60, seed=1), (LOST, KEPT, 2), tmp_path))
+    came = list(agent_cuts.cut(day, some(day, 60, seed=1), (LOST, KEPT, 2), agent_cuts.judge_in(tmp_path)))
     assert [one for one in came if one] == []
     assert len(came) == 180
     # A day is many commits, and each of them a state of its own.
     assert len(day.states) > 100
 
 
-@pytest.mark.parametrize("stretch", [centre_cuts.set_up, centre_cuts.busy], ids=["set up", "busy"])
+@pytest.mark.parametrize("stretch", centre_cuts.STRETCHES.values(), ids=centre_cuts.STRETCHES)
 def test_the_centre_has_what_it_acknowledged(stretch, tmp_path):
     recorded = stretch()
-    came = list(centre_cuts.cut(recorded, some(recorded, 35, seed=2), (LOST, 3), tmp_path))
+    judge = centre_cuts.judge_in(tmp_path, recorded.database)
+    came = list(centre_cuts.cut(recorded, some(recorded, 35, seed=2), (LOST, 3), judge))
     assert [one for one in came if one] == []
     assert len(came) == 70
     assert len(recorded.states) > 5
@@ -61,7 +62,7 @@ def test_the_centre_has_what_it_acknowledged(stretch, tmp_path):
 
 def test_a_journal_that_did_not_sync_would_be_found_out(day, tmp_path):
     careless = day._replace(log=[one for one in day.log if one.kind != "sync"])
-    came = list(agent_cuts.cut(careless, some(careless, 40, seed=3), (LOST,), tmp_path))
+    came = list(agent_cuts.cut(careless, some(careless, 40, seed=3), (LOST,), agent_cuts.judge_in(tmp_path)))
     assert sum(bool(one) for one in came) > 10
 
 
@@ -69,7 +70,7 @@ def test_a_black_box_that_lost_its_end_is_begun_again(day, tmp_path):
     careless = day._replace(
         log=[one for one in day.log if one.kind != "sync" or not one.file.endswith(".box")]
     )
-    came = list(agent_cuts.cut(careless, some(careless, 40, seed=4), (LOST,), tmp_path))
+    came = list(agent_cuts.cut(careless, some(careless, 40, seed=4), (LOST,), agent_cuts.judge_in(tmp_path)))
     assert [one for one in came if one] == []
 
 
@@ -91,3 +92,16 @@ def test_what_was_synced_is_there_in_every_variant():
     assert disk.image(LOST, "") == {"a": b"synced"}
     assert disk.image(KEPT, "") == {"a": b"synced and not"}
     assert all(disk.image(variant, "")["a"].startswith(b"synced") for variant in range(2, 50))
+
+
+def test_a_disk_of_the_same_bytes_that_must_be_the_same_is_judged_once():
+    judged = []
+
+    def judge(image, may_be):
+        judged.append((image, may_be))
+        return "lost" if image["a"] == b"2" else ""
+
+    once = Judge(judge)
+    disks = [({"a": b"1"}, ["x"]), ({"a": b"2"}, ["x"]), ({"a": b"1"}, ["x", "y"])]
+    assert [once.of(image, may_be) for image, may_be in disks * 2] == ["", "lost", ""] * 2
+    assert (judged, once.different) == (disks, 3)

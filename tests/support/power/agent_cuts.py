@@ -6,18 +6,22 @@ be then, and the shipped code opens it.
 
 import hashlib
 import shutil
-import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 from power.agent_day import AgentDay
-from power.cut_images import Disk, put
-from power.recorded_disk import Operation, RecordedDisk
+from power.cut_images import Disk, Judge, put
+from power.kinds import Piece
+from power.recorded_disk import RecordedDisk
+from power.recorded_sqlite import Operation
+from power.scratch import fast_folder, scratch
 
 from terminal_agent.journal import check, recover, watch
 from terminal_agent.journal.connection import JournalConnection, JournalDown, row_of
 from terminal_agent.journal.open import open_journal
+
+_VARIANTS_A_PIECE = 4
 
 
 class Recorded(NamedTuple):
@@ -28,12 +32,6 @@ class Recorded(NamedTuple):
 
     log: list[Operation]
     states: list[str]
-
-
-def fast_folder(prefix: str) -> Path:
-    """Return a new folder, in memory where there is one: what a disk would do is recorded, not waited for."""
-    memory = Path("/dev/shm")
-    return Path(tempfile.mkdtemp(prefix=prefix, dir=memory if memory.is_dir() else None))
 
 
 def digest(db: JournalConnection) -> str:
@@ -67,7 +65,7 @@ def record() -> Recorded:
         shutil.rmtree(folder)
 
 
-def cut(day: Recorded, at: Iterable[int], variants: Iterable[int], scratch: Path) -> Iterator[str]:
+def cut(day: Recorded, at: Iterable[int], variants: Iterable[int], judge: Judge) -> Iterator[str]:
     """Cut the power after each operation in `at`, in each variant; yield what is wrong, or "" for each."""
     chosen, kinds = set(at), list(variants)
     disk, acknowledged = Disk(), 0
@@ -77,9 +75,30 @@ def cut(day: Recorded, at: Iterable[int], variants: Iterable[int], scratch: Path
             acknowledged = int(one.file)
         if number in chosen:
             for variant in kinds:
-                put(disk.image(variant, str(number)), scratch)
-                wrong = _wrong(scratch / "journal.db", day.states[acknowledged : acknowledged + 2])
+                may_be = day.states[acknowledged : acknowledged + 2]
+                wrong = judge.of(disk.image(variant, str(number)), may_be)
                 yield f"operation {number}, variant {variant}: {wrong}" if wrong else ""
+
+
+def judge_in(folder: Path) -> Judge:
+    """Return who has the shipped code open a disk, in a folder that has nothing else."""
+
+    def judge(image: dict[str, bytes], may_be: list[str]) -> str:
+        put(image, folder)
+        return _wrong(folder / "journal.db", may_be)
+
+    return Judge(judge)
+
+
+def piece(seed: int) -> Piece:
+    """Cut the power after each operation of a day, in some variants that no other seed has."""
+    day = record()
+    variants = range(seed * _VARIANTS_A_PIECE, (seed + 1) * _VARIANTS_A_PIECE)
+    with scratch() as folder:
+        judge = judge_in(folder)
+        came = list(cut(day, range(len(day.log)), variants, judge))
+    point = f"after each of {len(day.log)} operations, variants {variants[0]} to {variants[-1]}"
+    return Piece(point, len(came), [one for one in came if one], {"different disks": judge.different})
 
 
 def _wrong(journal: Path, may_be: list[str]) -> str:

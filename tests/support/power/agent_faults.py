@@ -8,10 +8,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from power.agent_cuts import digest, fast_folder
+from power.agent_cuts import digest
 from power.agent_day import MOVES, AgentDay
 from power.every_operation import Trial
+from power.kinds import Piece
 from power.recorded_disk import RecordedDisk
+from power.scratch import fast_folder
 
 from terminal_agent.journal.connection import JournalDown
 from terminal_agent.journal.open import open_journal
@@ -63,3 +65,8 @@ def try_day(kind: str, stride: int = 1, seed: int = 0) -> Trial:
     finally:
         shutil.rmtree(folder)
     return trial
+
+
+def piece(seed: int, kind: str) -> Piece:
+    """Meet one kind of fault at each operation of each act."""
+    return try_day(kind, 1, seed).piece()

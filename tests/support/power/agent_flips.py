@@ -7,14 +7,17 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from power.agent_cuts import digest, fast_folder
+from power.agent_cuts import digest
 from power.agent_day import AgentDay
+from power.kinds import Piece
+from power.scratch import fast_folder, scratch
 
 from terminal_agent.journal import check
 from terminal_agent.journal.mend import look, mend
 from terminal_agent.journal.open import JournalDamaged, JournalDown, open_journal
 
 PAGE = 4096
+_SEEDS_A_PIECE = 4
 
 
 class Files(NamedTuple):
@@ -71,6 +74,20 @@ def flip(
         except (AssertionError, JournalDown) as problem:
             wrong.append(f"{name}, page {number}, seed {seed}: {problem}")
     return came, wrong
+
+
+def piece(seed: int) -> Piece:
+    """Change a byte in each page of each file, after a clean end and after a kill, some times over."""
+    came: Counter[str] = Counter()
+    wrong: list[str] = []
+    with scratch() as folder:
+        for killed in (False, True):
+            files = after_a_day(killed=killed)
+            for one in range(seed * _SEEDS_A_PIECE, (seed + 1) * _SEEDS_A_PIECE):
+                for name in files.content:
+                    found, bad = flip(files, name, one, folder)
+                    came, wrong = came + found, wrong + bad
+    return Piece("a byte in each page of each file", came.total() + len(wrong), wrong, dict(came))
 
 
 def _came_of(journal: Path, said: str) -> str:

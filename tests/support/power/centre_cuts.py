@@ -5,6 +5,7 @@ books, by commands and by the writer with its checkpoints. Then the power is cut
 """
 
 import hashlib
+import itertools
 import shutil
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -14,9 +15,10 @@ import pysqlite3.dbapi2 as sqlite
 from books import Books
 from busy_books import keep_busy
 from centre import Clock, ready_centre, write_config
-from power.agent_cuts import fast_folder
-from power.cut_images import Disk, put
-from power.recorded_disk import Operation, RecordedDisk
+from power.cut_images import Disk, Judge, put
+from power.kinds import Piece
+from power.recorded_sqlite import Operation, RecordedSqlite
+from power.scratch import fast_folder, scratch
 from sqlalchemy.engine.default import DefaultDialect
 from sqlalchemy.exc import DBAPIError
 
@@ -29,6 +31,7 @@ from settlement.ledger import read_books
 from settlement.writer.writer import Writer
 
 _REBUILD_EVERY = 25
+_VARIANTS_A_PIECE = 4
 
 
 class Recorded(NamedTuple):
@@ -73,21 +76,44 @@ def busy() -> Recorded:
     return _record(lambda folder: made.append(Books(folder)), live)
 
 
-def cut(day: Recorded, at: Iterable[int], variants: Iterable[int], scratch: Path) -> Iterator[str]:
+STRETCHES = {"set up": set_up, "busy": busy}
+
+
+def cut(day: Recorded, at: Iterable[int], variants: Iterable[int], judge: Judge) -> Iterator[str]:
     """Cut the power after each operation in `at`, in each variant; yield what is wrong, or "" for each."""
     chosen, kinds = set(at), list(variants)
-    disk, acknowledged, done = Disk(day.before), 0, 0
+    disk, acknowledged = Disk(day.before), 0
     for number, one in enumerate(day.log):
         disk.do(one)
         if one.kind == "commit":
             acknowledged = int(one.file)
         if number in chosen:
             for variant in kinds:
-                put(disk.image(variant, str(number)), scratch)
                 may_be = day.states[acknowledged : acknowledged + 2]
-                done += 1
-                wrong = _wrong(scratch / day.database, may_be, whole=done % _REBUILD_EVERY == 0)
+                wrong = judge.of(disk.image(variant, str(number)), may_be)
                 yield f"operation {number}, variant {variant}: {wrong}" if wrong else ""
+
+
+def judge_in(folder: Path, database: str) -> Judge:
+    """Return who has the shipped code open a disk, in a folder that has nothing else."""
+    numbers = itertools.count(1)
+
+    def judge(image: dict[str, bytes], may_be: list[str]) -> str:
+        put(image, folder)
+        return _wrong(folder / database, may_be, whole=next(numbers) % _REBUILD_EVERY == 0)
+
+    return Judge(judge)
+
+
+def piece(seed: int, stretch: str) -> Piece:
+    """Cut the power after each operation of a stretch, in some variants that no other seed has."""
+    day = STRETCHES[stretch]()
+    variants = range(seed * _VARIANTS_A_PIECE, (seed + 1) * _VARIANTS_A_PIECE)
+    with scratch() as folder:
+        judge = judge_in(folder, day.database)
+        came = list(cut(day, range(len(day.log)), variants, judge))
+    point = f"after each of {len(day.log)} operations, variants {variants[0]} to {variants[-1]}"
+    return Piece(point, len(came), [one for one in came if one], {"different disks": judge.different})
 
 
 def digest(database: Path) -> str:
@@ -119,7 +145,7 @@ def _record(prepare: Callable[[Path], Any], live: Callable[[Path], None]) -> Rec
         database = folder / "centre.sqlite3"
         before = {one.name: one.read_bytes() for one in folder.glob(database.name + "*")}
         states = [digest(database)]
-        with RecordedDisk(folder) as disk:
+        with RecordedSqlite(folder) as disk:
 
             def acknowledged(dialect: DefaultDialect, connection: Any) -> None:
                 commit(dialect, connection)

@@ -8,10 +8,11 @@ from pathlib import Path
 
 from books import Books
 from busy_books import keep_busy
-from power.agent_cuts import fast_folder
 from power.centre_cuts import digest
 from power.every_operation import Trial
-from power.recorded_disk import RecordedDisk
+from power.kinds import Piece
+from power.recorded_sqlite import RecordedSqlite
+from power.scratch import fast_folder
 from sqlalchemy.exc import DBAPIError
 
 from settlement.copies.rebuild import rebuild
@@ -31,7 +32,7 @@ class FaultyBooks(Books):
 
     def __init__(self, folder: Path, trial: Trial) -> None:
         super().__init__(folder)
-        self.disk: RecordedDisk | None = None
+        self.disk: RecordedSqlite | None = None
         self._trial = trial
         self._database = folder / "centre.sqlite3"
 
@@ -58,7 +59,7 @@ def try_books(kind: str, stride: int = 1, seed: int = 0) -> Trial:
     trial = Trial(kind, stride, seed)
     try:
         books = FaultyBooks(folder, trial)
-        with RecordedDisk(folder) as disk:
+        with RecordedSqlite(folder) as disk:
             books.disk = disk
             keep_busy(books)
         books.check()
@@ -69,3 +70,8 @@ def try_books(kind: str, stride: int = 1, seed: int = 0) -> Trial:
     finally:
         shutil.rmtree(folder)
     return trial
+
+
+def piece(seed: int, kind: str) -> Piece:
+    """Meet one kind of fault at each operation of each act."""
+    return try_books(kind, 1, seed).piece()

@@ -5,11 +5,12 @@ missing while later ones are there, but an older write never lies over a newer o
 never synced may not be there; one that was deleted without syncing the folder may be there again.
 """
 
+import hashlib
 import random
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from power.recorded_disk import Operation
+from power.recorded_sqlite import Operation
 
 _SECTOR = 512
 LOST, KEPT = 0, 1
@@ -88,6 +89,29 @@ class Disk:
             if content is not None:
                 found[name] = content
         return found
+
+
+class Judge:
+    """Says what is wrong with a disk; one of the same bytes, that must be the same, is not judged again."""
+
+    def __init__(self, judge: Callable[[dict[str, bytes], list[str]], str]) -> None:
+        self._judge = judge
+        self._said: dict[bytes, str] = {}
+
+    @property
+    def different(self) -> int:
+        """How many different disks were judged."""
+        return len(self._said)
+
+    def of(self, image: dict[str, bytes], may_be: list[str]) -> str:
+        """Return what is wrong with a disk that must be in one of these states, "" when nothing is."""
+        seen = hashlib.blake2b(repr(may_be).encode(), digest_size=16)
+        for name, content in sorted(image.items()):
+            seen.update(f"{name} {len(content)}\n".encode())
+            seen.update(content)
+        if (same := seen.digest()) not in self._said:
+            self._said[same] = self._judge(image, may_be)
+        return self._said[same]
 
 
 def put(image: dict[str, bytes], folder: Path) -> None:

@@ -12,7 +12,15 @@ from collections import Counter
 from collections.abc import Callable
 from typing import TypeVar
 
-from power.recorded_disk import FULL, IOERR_FSYNC, IOERR_READ, IOERR_TRUNCATE, IOERR_WRITE, RecordedDisk
+from power.kinds import Piece
+from power.recorded_sqlite import (
+    FULL,
+    IOERR_FSYNC,
+    IOERR_READ,
+    IOERR_TRUNCATE,
+    IOERR_WRITE,
+    RecordedSqlite,
+)
 
 T = TypeVar("T")
 
@@ -42,7 +50,7 @@ class Trial:
         return self.said.total() + self.unnoticed
 
     def run(
-        self, disk: RecordedDisk, act: Callable[[], T], expected: type[Exception], check: Callable[[], str]
+        self, disk: RecordedSqlite, act: Callable[[], T], expected: type[Exception], check: Callable[[], str]
     ) -> T:
         """Return what `act` does in the end. `check` says what is wrong after a failure, or ""."""
         with_, for_ever = FAULTS[self.kind]
@@ -65,6 +73,11 @@ class Trial:
             # What was done although the disk failed was not part of it: a checkpoint, say.
             self.unnoticed += disk.failed > 0
             return done
+
+    def piece(self) -> Piece:
+        """Return what came of it, as a piece of a campaign."""
+        saw = {"not noticed": self.unnoticed}
+        return Piece("at each operation of each act", self.faults, self.wrong, saw)
 
     def _step(self) -> int:
         return self._chance.randrange(1, 2 * self._stride)

@@ -1,23 +1,26 @@
 """What has been tried, with which seed, on which code, and what came of it? Lines in a file that grows."""
 
+import contextlib
 import datetime
+import fcntl
 import functools
-import hashlib
 import os
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
+from power.shipped import ROOT
 
-ROOT = Path(__file__).resolve().parents[3]
-_SHIPPED = ("subsidy", "terminal_agent", "settlement", "catalog_sync", "setup.cfg")
+BROKEN_OFF = "broken off"
+"""The point of a piece that came to no end."""
 
 
 class Tried(msgspec.Struct, frozen=True):
     """One piece of work: `count` trials of a kind, drawn from `seed`, at the points that `point` names.
 
-    `code` names what ships, whatever else the commit holds; `wrong` is empty when everything held.
+    `code` names what ships that is tried, whatever else the commit holds; `wrong` is empty when everything
+    held. `seconds` went by on the clock; `processor_s` are the processor's, whatever else the machine did.
     """
 
     kind: str
@@ -30,6 +33,11 @@ class Tried(msgspec.Struct, frozen=True):
     code: str
     commit: str
     at: str
+    processor_s: float = 0
+
+
+class CannotUse(Exception):
+    """A ledger cannot be read or written, or another campaign writes it."""
 
 
 class Ledger:
@@ -39,11 +47,36 @@ class Ledger:
         self._path = path
 
     def lines(self) -> Iterator[Tried]:
-        """Yield what was done, oldest first; a last line that is not whole was never written."""
-        if self._path.exists():
-            for line in self._path.read_bytes().splitlines(keepends=True):
-                if line.endswith(b"\n"):
+        """Yield what was done, oldest first; a last line that is not whole was never written.
+
+        Raises CannotUse.
+        """
+        if not self._path.exists():
+            return
+        try:
+            content = self._path.read_bytes()
+        except OSError as wrong:
+            raise CannotUse(f"{self._path} cannot be read: {wrong.strerror}. Give another") from None
+        for number, line in enumerate(content.splitlines(keepends=True), 1):
+            if line.endswith(b"\n"):
+                try:
                     yield msgspec.json.decode(line, type=Tried)
+                except msgspec.MsgspecError as wrong:
+                    raise CannotUse(f"{self._path}, line {number}: {wrong}. Take that line out") from None
+
+    @contextlib.contextmanager
+    def alone(self) -> Iterator[None]:
+        """Keep other campaigns away while this one writes. Raises CannotUse, as when one is at work."""
+        with contextlib.ExitStack() as kept:
+            try:
+                self._path.parent.mkdir(parents=True, exist_ok=True)
+                fcntl.flock(kept.enter_context(self._path.open("ab")), fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                why = "another campaign writes it. Wait for its end, or end it"
+                raise CannotUse(f"{self._path}: {why}") from None
+            except OSError as wrong:
+                raise CannotUse(f"{self._path} cannot be written: {wrong.strerror}. Give another") from None
+            yield
 
     def add(self, tried: Tried) -> None:
         """Write a line; it is on the disk when this returns."""
@@ -57,21 +90,6 @@ class Ledger:
             file.write(msgspec.json.encode(tried) + b"\n")
             file.flush()
             os.fsync(file.fileno())
-
-
-@functools.cache
-def code() -> str:
-    """Return a name for the code that ships, as it lies in the folder."""
-    seen = hashlib.sha256()
-    for name in _SHIPPED:
-        place = ROOT / name
-        files = (
-            [place] if place.is_file() else sorted(one for one in place.rglob("*.*") if one.suffix != ".pyc")
-        )
-        for file in files:
-            if file.is_file():
-                seen.update(str(file.relative_to(ROOT)).encode() + file.read_bytes())
-    return seen.hexdigest()[:10]
 
 
 @functools.cache

@@ -5,56 +5,67 @@ from collections.abc import Sequence
 
 import msgspec
 from power.kinds import Kind
-from power.ledger import Tried
+from power.ledger import BROKEN_OFF, Tried
 
 _BEGIN, _END = "<!-- the report begins -->", "<!-- the report ends -->"
 
 
 class _Sum(msgspec.Struct):
-    """What came of one kind: trials and seconds on one code, what did not hold, what was seen."""
+    """What came of one kind on the code of its last line, and how many trials there were on earlier code."""
 
     trials: int = 0
-    wrong: int = 0
     seconds: float = 0
+    processor_s: float = 0
     saw: Counter[str] = msgspec.field(default_factory=Counter)
-
-    def add(self, one: Tried) -> None:
-        self.trials += one.count
-        self.wrong += len(one.wrong)
-        self.seconds += one.seconds
-        self.saw.update(one.saw)
+    wrong: list[str] = []
+    on: str = ""
+    before: int = 0
 
 
 def report(lines: Sequence[Tried], kinds: Sequence[Kind]) -> str:
-    """Return in Markdown what was done on the code of the last line and before, and what did not hold."""
+    """Return in Markdown what was done of each kind, when and on which code, and what did not hold."""
     if not lines:
         return "Nothing was done yet."
-    last = lines[-1]
-    now: dict[str, _Sum] = {one.name: _Sum() for one in kinds}
-    before: Counter[str] = Counter()
-    for one in lines:
-        if one.code == last.code:
-            now.setdefault(one.kind, _Sum()).add(one)
-        else:
-            before[one.kind] += one.count
+    names = dict.fromkeys([*(one.name for one in kinds), *(one.kind for one in lines)])
     goals = {one.name: "all" if one.goal is None else f"{one.goal:,}" for one in kinds}
     rows = [
-        f"Code {last.code} (commit {last.commit}), until {last.at[:16].replace('T', ' ')} UTC.",
-        "",
-        "| what was tried | goal | done | did not hold | seconds | seen | on earlier code |",
-        "|---|---|---|---|---|---|---|",
+        "| what was tried | goal | done | did not hold | seconds | of processor | seen | on which code "
+        "| on earlier code |",
+        "|---|---|---|---|---|---|---|---|---|",
     ]
-    for kind, came in now.items():
+    sums = {name: _sum([one for one in lines if one.kind == name]) for name in names}
+    for name, came in sums.items():
         seen = "; ".join(f"{number:,} {what}" for what, number in came.saw.most_common(6))
         rows.append(
-            f"| {kind} | {goals.get(kind, '')} | {came.trials:,} | {came.wrong} | {came.seconds:,.0f} "
-            f"| {seen} | {before[kind]:,} |"
+            f"| {name} | {goals.get(name, '')} | {came.trials:,} | {len(came.wrong)} | {came.seconds:,.0f} "
+            f"| {came.processor_s:,.0f} | {seen} | {came.on} | {came.before:,} |"
         )
-    wrong = [
-        f"- {one.kind}, {one.seed}: {each}" for one in lines if one.code == last.code for each in one.wrong
-    ]
+    wrong = [f"- {name}, {each}" for name, came in sums.items() for each in came.wrong]
     rows += ["", *(wrong or ["On this code nothing acknowledged was lost, doubled or corrupt."])]
     return "\n".join(rows)
+
+
+def _sum(lines: Sequence[Tried]) -> _Sum:
+    """Add up the lines of one kind."""
+    if not lines:
+        return _Sum()
+    last = lines[-1]
+    now = [one for one in lines if one.code == last.code]
+    came = _Sum(before=sum(one.count for one in lines if one.code != last.code))
+    done_in_the_end = {one.seed for one in now if one.point != BROKEN_OFF}
+    for one in now:
+        came.trials += one.count
+        came.seconds += one.seconds
+        came.processor_s += one.processor_s
+        came.saw.update(one.saw)
+        if one.point != BROKEN_OFF or one.seed not in done_in_the_end:
+            came.wrong += [f"{one.seed}: {each}" for each in one.wrong]
+    came.on = f"{last.code} ({last.commit}), {_minute(now[0].at)} to {_minute(last.at)} UTC"
+    return came
+
+
+def _minute(at: str) -> str:
+    return at[:16].replace("T", " ")
 
 
 def into_page(page: str, report: str) -> str:

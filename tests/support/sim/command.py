@@ -4,6 +4,7 @@ import argparse
 import gc
 import json
 import multiprocessing
+import os
 import sys
 import time
 from collections import Counter
@@ -38,7 +39,7 @@ def main(arguments: list[str] | None = None) -> int:
     if said.list_bugs:
         return _list_bugs()
     if said.campaign:
-        return campaign.command(said.ledger, said.only, said.minutes)
+        return campaign.command(said.ledger, said.only, said.minutes, said.workers)
     if said.find:
         return _find([said.bug] if said.bug else sorted(CAUGHT_BY), said.workers)
     if said.same is not None:
@@ -62,7 +63,13 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--worlds", choices=sorted(_RUN), default=DAY, help="of one day, or of several with their nights"
     )
-    parser.add_argument("--workers", type=_at_least_one, default=2, help="processes that share them")
+    parser.add_argument(
+        "--workers",
+        type=_at_least_one,
+        default=len(os.sched_getaffinity(0)),
+        metavar="N",
+        help="processes that share them, or a campaign's pieces; as many as there are processors",
+    )
     parser.add_argument("--seed", "--replay", type=int, help="try this one alone")
     parser.add_argument("--trace", action="store_true", help="tell it line by line")
     parser.add_argument("--shrink", action="store_true", help="find the least of it that still goes wrong")
@@ -92,7 +99,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     whole = parser.add_argument_group(
         "campaign",
-        "Every kind of harm, taken up where it was left; a change to what ships begins anew. "
+        "Every kind of harm, taken up where it was left; a change to what ships begins anew what tries it. "
         "Exits with 0 when it is whole and everything held, 4 when there is more to do, "
         "1 when something did not hold.",
     )
