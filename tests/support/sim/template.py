@@ -9,6 +9,7 @@ import random
 import shutil
 import tempfile
 from collections.abc import Mapping
+from dataclasses import replace
 from multiprocessing.util import Finalize
 from pathlib import Path
 from types import SimpleNamespace
@@ -29,7 +30,7 @@ from settlement.funds.top_up import TopUp
 from settlement.system import random_bytes
 from settlement.web import agents
 from settlement.web.edge import PackFiles
-from sim import threads, wallet
+from sim import signatures, threads, wallet
 from sim.disk import keep_open
 from sim.lend import lent
 from sim.scheduler import Process, Scheduler
@@ -130,7 +131,7 @@ def _make(folder: Path) -> Template:
         engine=centre.engine, keys=centre.keys, setting=centre.setting, now_ms=_now_ms
     )
     writer = centre.writer(_raise_alone)
-    wallet_keys = open_keys(folder / "wechat-keys")
+    wallet_keys = _that_sign_cheaply(open_keys(folder / "wechat-keys"))
     hosts, configs, devices = {}, {}, {}
     for shop in SHOPS:
         raw = hashlib.sha256(f"device of {shop.shop}".encode()).digest()
@@ -163,6 +164,13 @@ def _make(folder: Path) -> Template:
         path.write_bytes(funded)
     keep_open(centre.engine)
     return Template(folder, centre, packs, hosts, books, configs, devices, wallet_keys)
+
+
+def _that_sign_cheaply(keys: WalletKeys) -> WalletKeys:
+    merchant, platform, stranger = (
+        signatures.RsaPrivate(one) for one in (keys.merchant, keys.platform, keys.stranger)
+    )
+    return replace(keys, merchant=merchant, platform=platform, stranger=stranger)  # type: ignore[arg-type]
 
 
 def _policies(folder: Path) -> Path:
