@@ -31,7 +31,7 @@ from settlement.system import random_bytes
 from settlement.web import agents
 from settlement.web.edge import PackFiles
 from sim import signatures, threads, wallet
-from sim.disk import keep_open
+from sim.disk import Kept, keep_open
 from sim.lend import lent
 from sim.scheduler import Process, Scheduler
 from sim.threads import Here
@@ -72,12 +72,16 @@ SHOPS = (
 
 
 class Template(msgspec.Struct, frozen=True):
-    """What worlds are copied from: `hosts` has each shop's data folder, `books` the centre's by its funds."""
+    """What worlds are copied from: `hosts` has each shop's data folder, `books` the centre's by its funds.
+
+    `journals` has each shop's journal, open: for worlds in which nobody copies a shop's disk.
+    """
 
     folder: Path
     centre: Centre
     packs: Mapping[str, PackFiles]
     hosts: Mapping[str, Path]
+    journals: Mapping[str, Kept]
     books: Mapping[str, Path]
     configs: Mapping[str, agent_config.Config]
     devices: Mapping[str, str]
@@ -163,7 +167,8 @@ def _make(folder: Path) -> Template:
         shutil.copyfile(path, centre.settings.database.path)  # type: ignore[union-attr]
         path.write_bytes(funded)
     keep_open(centre.engine)
-    return Template(folder, centre, packs, hosts, books, configs, devices, wallet_keys)
+    journals = {shop: _keep_journal(host, folder / f"journal-{shop}") for shop, host in hosts.items()}
+    return Template(folder, centre, packs, hosts, journals, books, configs, devices, wallet_keys)
 
 
 def _that_sign_cheaply(keys: WalletKeys) -> WalletKeys:
@@ -205,6 +210,11 @@ def _make_host(data: Path, raw: bytes, enrolled: v1.Enrolled, packs: Mapping[str
     journal.enrol(enrolled, URL)
     journal.shut()
     return data
+
+
+def _keep_journal(host: Path, folder: Path) -> Kept:
+    shutil.copytree(host, folder)
+    return Kept(folder / "journal.db")
 
 
 def _config(folder: Path, shop: Shop, keys: WalletKeys) -> agent_config.Config:
