@@ -66,7 +66,9 @@ class Disk:
             connection = _kind(shipped, _OnKept).on(kept)
         else:
             kind = _kind(shipped, _Connection)
-            connection = real_connect(in_here(path), factory=kind, **{**options, "uri": True})
+            connection = real_connect(
+                in_here(path), factory=kind, **{**options, "uri": True, "cached_statements": 500}
+            )
         connection.take(self, process, path)
         process.when_dead.append(connection.bury)
         return connection
@@ -210,22 +212,16 @@ class Kept:
         assert connection.box is not None
         connection.box.close()
         self.opened: sqlite.Connection = connection
+        self.instead = {**_IN_ONE, **{sql: _of_setting(sql) for sql in self._made if _is_setting(sql)}}
+        """What is run for a statement: nothing for one that says how the connection is to be: it is so."""
+        # As it is while a program brings journal and black box together. Nothing later depends on it, and to
+        # set it anew in each life would have every statement compiled anew.
+        self.run("PRAGMA recursive_triggers=off")
         self.run("BEGIN")
 
     def run(self, sql: str, *more: Any) -> Any:
         """Run a statement of nobody in the world."""
         return _cursor(self.opened, sqlite.Cursor).execute(sql, *more)
-
-    def begin_life(self) -> None:
-        """Be as a connection is that was opened just now, as far as a program could tell."""
-        self.run("PRAGMA recursive_triggers=off")
-
-    def run_again(self, sql: str, *more: Any) -> Any:
-        """Run a statement of a life; not one that only says how the connection is to be, and it is so."""
-        if sql not in self._made or not sql.startswith(_SETTINGS) or sql in _ASKED:
-            return self.run(sql, *more)
-        # Until now nobody would have noted what changed.
-        return self.run("DELETE FROM changed" if sql.startswith("CREATE TEMP TABLE") else "SELECT 1 WHERE 0")
 
     def restore(self) -> None:
         """Undo everything since it was opened."""
@@ -233,14 +229,22 @@ class Kept:
         self.run("BEGIN")
 
 
-_SETTINGS = ("PRAGMA ", "CREATE TEMP ")
-_ASKED = ("PRAGMA journal_mode", "PRAGMA synchronous", "PRAGMA recursive_triggers=on;")
+_ASKED = ("PRAGMA journal_mode", "PRAGMA synchronous")
 _IN_ONE = {
     "BEGIN IMMEDIATE": ("SAVEPOINT one",),
     "COMMIT": ("RELEASE one",),
     "ROLLBACK": ("ROLLBACK TO one", "RELEASE one"),
 }
 """How a transaction goes within another one."""
+
+
+def _is_setting(sql: str) -> bool:
+    return sql.startswith(("PRAGMA ", "CREATE TEMP ")) and sql not in _ASKED
+
+
+def _of_setting(sql: str) -> tuple[str, ...]:
+    # Until the table is there nobody notes what changes.
+    return ("DELETE FROM changed",) if sql.startswith("CREATE TEMP TABLE") else ()
 
 
 class _OnKept(_Connection):
@@ -253,7 +257,6 @@ class _OnKept(_Connection):
     def on(cls, kept: Kept) -> "_OnKept":
         made: _OnKept = cls.__new__(cls)
         made._kept = kept
-        kept.begin_life()
         return made
 
     @property
@@ -284,12 +287,13 @@ class _OnKept(_Connection):
             self._undo()
 
     def _go(self, sql: str, *more: Any) -> Any:
-        within = _IN_ONE.get(sql)
-        if within is None:
-            return self._kept.run_again(sql, *more)
-        for one in within:
+        instead = self._kept.instead.get(sql)
+        if instead is None:
+            return _cursor(self._kept.opened, sqlite.Cursor).execute(sql, *more)
+        for one in instead:
             self._kept.run(one)
-        self._within = sql == "BEGIN IMMEDIATE"
+        if sql in _IN_ONE:
+            self._within = sql == "BEGIN IMMEDIATE"
         return None
 
     def _undo(self) -> None:
