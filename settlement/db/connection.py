@@ -88,10 +88,10 @@ def migrating(engine: Engine) -> Iterator[Connection]:
 @contextmanager
 def reading(engine: Engine) -> Iterator[Connection]:
     """Open a transaction that sees one state of the books and changes nothing."""
-    options: dict[str, Any] = {}
+    connection = engine.connect()
     if engine.dialect.name == "postgresql":
-        options = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
-    with engine.connect().execution_options(**options) as connection, connection.begin():
+        connection = connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+    with connection, connection.begin():
         yield connection
 
 
@@ -138,8 +138,11 @@ def _check_sqlite(raw: Any, _record: Any) -> None:
 
 def _begin_sqlite(connection: Connection) -> None:
     # SQLite's own BEGIN would let two writers start and one of them fail in the middle.
-    writes = connection.get_execution_options().get("writes", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    begin = "BEGIN IMMEDIATE" if connection.get_execution_options().get("writes", False) else "BEGIN"
+    # By the driver: SQLAlchemy's way to a statement takes longer than most that follow.
+    raw: Any = connection.connection.driver_connection
+    with driver_errors(connection, begin):
+        raw.execute(begin)
 
 
 def _postgres(place: Postgres) -> Engine:
@@ -172,6 +175,26 @@ def _check_postgres(raw: Any, _record: Any) -> None:
         )
     if version < 150_000 or encoding != "UTF8":
         raise DatabaseDown(f"PostgreSQL {version // 10_000} in {encoding}: 15 or later in UTF8 is needed")
+
+
+@contextmanager
+def driver_errors(connection: Connection, statement: str = "many rows") -> Iterator[None]:
+    """Let the driver's own errors come as SQLAlchemy's, which say whether the line was lost."""
+    dialect = connection.dialect
+    error: Any = dialect.loaded_dbapi.Error
+    try:
+        yield
+    except error as wrong:
+        lost = dialect.is_disconnect(wrong, connection.connection.dbapi_connection, None)
+        raise DBAPIError.instance(
+            statement,
+            None,
+            wrong,
+            error,
+            hide_parameters=True,
+            connection_invalidated=lost,
+            dialect=dialect,
+        ) from wrong
 
 
 def is_away(wrong: BaseException) -> bool:

@@ -6,14 +6,13 @@ its turn in Python too.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from functools import cache
 from typing import Any, Protocol
 
 import msgspec
 from msgspec.structs import astuple
 from sqlalchemy import Connection
-from sqlalchemy.exc import DBAPIError
 
 from settlement.db.connection import TAKE_TURN
 from settlement.writer.batch import (
@@ -78,26 +77,6 @@ def bulk_on(connection: Connection) -> Bulk:
     """Return the way that suits the connection's database."""
     raw: Any = connection.connection.driver_connection
     return _Postgres(raw) if connection.dialect.name == "postgresql" else _Sqlite(raw)
-
-
-@contextmanager
-def driver_errors(connection: Connection) -> Iterator[None]:
-    """Let the driver's own errors come as SQLAlchemy's, which say whether the line was lost."""
-    dialect = connection.dialect
-    error: Any = dialect.loaded_dbapi.Error
-    try:
-        yield
-    except error as wrong:
-        lost = dialect.is_disconnect(wrong, connection.connection.dbapi_connection, None)
-        raise DBAPIError.instance(
-            "many rows",
-            None,
-            wrong,
-            error,
-            hide_parameters=True,
-            connection_invalidated=lost,
-            dialect=dialect,
-        ) from wrong
 
 
 @cache

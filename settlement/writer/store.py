@@ -8,8 +8,9 @@ import msgspec
 from sqlalchemy import Connection, and_, select
 
 from settlement.db import tables
+from settlement.db.connection import driver_errors
 from settlement.writer.batch import Every, Rows, Wanted
-from settlement.writer.bulk import Into, Turn, Values, bulk_on, driver_errors, into
+from settlement.writer.bulk import Into, Turn, Values, bulk_on, into
 from settlement.writer.columns import COLUMNS
 from settlement.writer.event_chain import GENESIS, event_hash
 from settlement.writer.rows import Key, Row

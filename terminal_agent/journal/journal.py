@@ -7,6 +7,7 @@ in `checkout/states.py`; the database refuses any other move.
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -100,7 +101,7 @@ class SqliteJournal(SightingMoves, CashWords):
         """Return what the centre made of this host, and the centre's address; None before enrolment."""
         with self._looking() as db:
             row = db.execute("SELECT enrolled, centre_url FROM device").fetchone()
-        return (msgspec.json.decode(row[0], type=v1.Enrolled), row[1]) if row else None
+        return (_enrolled(row[0]), row[1]) if row else None
 
     def enrol(self, enrolled: v1.Enrolled, centre_url: str) -> None:
         """Store the enrolment. A journal belongs to one device for ever."""
@@ -113,7 +114,7 @@ class SqliteJournal(SightingMoves, CashWords):
     def _append(self, db: JournalConnection, entry: v1.Entry) -> None:
         if self._device is None:
             row = db.execute("SELECT enrolled FROM device").fetchone()
-            self._device = msgspec.json.decode(row[0], type=v1.Enrolled)
+            self._device = _enrolled(row[0])
         outbox.append(db, self._device.device, self._device.epoch, entry, self._clock.wall_ms())
         self._wrote_entry = True
 
@@ -314,6 +315,12 @@ class SqliteJournal(SightingMoves, CashWords):
             "UPDATE sale SET state = 'CLOSING', why = ?, reasons = ? WHERE record_id = ?",
             (why, _json(reasons or sale.reasons), sale.record_id),
         )
+
+
+# Asked for at every upload and for every ack, and the same as long as the journal is.
+@lru_cache(8)
+def _enrolled(text: str) -> v1.Enrolled:
+    return msgspec.json.decode(text, type=v1.Enrolled)
 
 
 def _json(value: object) -> str:

@@ -24,6 +24,11 @@ _ATTEMPT_COLUMNS = (
     "no, pay_ref, tender, terminal_no, operator, amount_fen, state, mark, approved_fen, evidence, "
     "begun_ms, ended_ms, back_mark"
 )
+_ATTEMPTS = f"SELECT {_ATTEMPT_COLUMNS} FROM attempt WHERE record_id = ? ORDER BY no"  # noqa: S608
+_SALE_STATES = {str(one.value): one for one in SaleState}
+_ATTEMPT_STATES = {str(one.value): one for one in AttemptState}
+_TENDERS = {str(one.value): one for one in Tender}
+_REASONS, _EVIDENCE = msgspec.json.Decoder(tuple[Refusal, ...]), msgspec.json.Decoder(Evidence)
 _OPEN = ", ".join(f"'{state.value}'" for state in OPEN_SALES)
 
 
@@ -150,33 +155,36 @@ def insert(db: JournalConnection, sale: Sale, qualification: str) -> None:
     )
 
 
+# What never changes in a row is kept: a sale is read many times while it is under way.
+@lru_cache(256)
+def _request(text: str) -> Request:
+    return msgspec.json.decode(text, type=Request)
+
+
 @lru_cache(256)
 def _held(text: str) -> Held:
     """Return a promise that was verified when it came, read again from its own bytes."""
-    # Kept: a sale is read many times while it is under way, and its promise is the longest part of it.
     sealed = msgspec.json.decode(text, type=Sealed)
     return Held(sealed, msgspec.json.decode(sealed.payload_bytes(), type=v1.Promise))
 
 
 def _select(db: JournalConnection, condition: str, values: tuple[Any, ...]) -> list[Sale]:
-    found = db.execute(
-        f"SELECT {_COLUMNS} FROM sale WHERE {condition} ORDER BY opened_ms, record_id",  # noqa: S608
-        values,
-    ).fetchall()
-    return [_sale(db, row) for row in found]
+    return [_sale(db, row) for row in db.execute(_query(condition), values).fetchall()]
+
+
+@lru_cache(64)
+def _query(condition: str) -> str:
+    return f"SELECT {_COLUMNS} FROM sale WHERE {condition} ORDER BY opened_ms, record_id"  # noqa: S608
 
 
 def _sale(db: JournalConnection, row: tuple[Any, ...]) -> Sale:
     db.trust(row[0])
-    attempts = db.execute(
-        f"SELECT {_ATTEMPT_COLUMNS} FROM attempt WHERE record_id = ? ORDER BY no",  # noqa: S608
-        (row[0],),
-    )
+    attempts = db.execute(_ATTEMPTS, (row[0],))
     return Sale(
         record_id=row[0],
-        state=SaleState(row[1]),
-        request=msgspec.json.decode(row[2], type=Request),
-        reasons=msgspec.json.decode(row[3], type=tuple[Refusal, ...]),
+        state=_SALE_STATES[row[1]],
+        request=_request(row[2]),
+        reasons=_REASONS.decode(row[3]) if row[3] != "[]" else (),
         same_as=row[4],
         hold_no=row[5],
         asked_wall_ms=row[6],
@@ -197,14 +205,14 @@ def _attempt(row: tuple[Any, ...]) -> Attempt:
     return Attempt(
         no=row[0],
         pay_ref=row[1],
-        tender=Tender(row[2]),
+        tender=_TENDERS[row[2]],
         terminal_no=row[3],
         operator=row[4],
         amount_fen=row[5],
-        state=AttemptState(row[6]),
+        state=_ATTEMPT_STATES[row[6]],
         mark=row[7],
         approved_fen=row[8],
-        evidence=msgspec.json.decode(row[9], type=Evidence),
+        evidence=_EVIDENCE.decode(row[9]),
         begun_ms=row[10],
         ended_ms=row[11],
         back_mark=row[12],

@@ -8,6 +8,7 @@ changes it. A sum is kept for each sale, over its rows in all tables, and for ea
 import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
 from itertools import repeat
 from operator import itemgetter
 
@@ -94,11 +95,14 @@ def sum_of_sale(db: sqlite.Connection, tables: Iterable[Table], record_id: str) 
     total = 0
     for table in tables:
         if table.of_sales:
-            image = table.image(table.name)
-            query = f"SELECT CAST({image} AS BLOB) FROM main.{table.name} WHERE record_id = ?"  # noqa: S608
-            found = db.execute(query, (record_id,)).fetchall()
+            found = db.execute(_of_sale(table), (record_id,)).fetchall()
             total += sum(zlib.crc32(one, _seed(table.name)) for (one,) in found)
     return total
+
+
+@cache
+def _of_sale(table: Table) -> str:
+    return f"SELECT CAST({table.image(table.name)} AS BLOB) FROM main.{table.name} WHERE record_id = ?"  # noqa: S608
 
 
 def keeps_sums(db: sqlite.Connection) -> bool:
@@ -224,5 +228,6 @@ def _weight(table: str, image: str | None) -> int:
     return 0 if image is None else zlib.crc32(image.encode(), _seed(table))
 
 
+@cache
 def _seed(table: str) -> int:
     return zlib.crc32(table.encode())

@@ -32,6 +32,11 @@ def bcd(text, padding="{}F"):
     return bytes.fromhex(digits)
 
 
+def small_window(content, level):
+    packing = zlib.compressobj(level, zlib.DEFLATED, 12, 5)
+    return packing.compress(content) + packing.flush()
+
+
 def full_width(text):
     return "".join(chr(ord(c) + 0xFEE0) for c in text)
 
@@ -78,6 +83,10 @@ PLAIN_FORMS = {
     "escapes of characters": lambda text: "".join(f"\\u{ord(c):04x}" for c in text).encode(),
     "zlib": lambda text: zlib.compress(text.encode() * 3),
     "zlib, fast": lambda text: zlib.compress(text.encode(), 1),
+    **{
+        f"zlib, small window, level {level}": lambda text, level=level: small_window(text.encode(), level)
+        for level in (1, 5, 6, 9)
+    },
     "gzip": lambda text: gzip.compress(text.encode()),
     "zlib cut off": lambda text: zlib.compress(text.encode() + random.Random(1).randbytes(9000))[:-20],
     "gzip in base64": lambda text: base64.b64encode(gzip.compress(text.encode())),

@@ -38,7 +38,8 @@ _PERCENT = re.compile(rb"%[0-9A-Fa-f]{2}")
 _ESCAPED = re.compile(rb"\\u([0-9A-Fa-f]{4})|\\x([0-9A-Fa-f]{2})|\\([abfnrtv0/'\"\\])")
 _ESCAPES = dict(zip(b"abfnrtv0/'\"\\", b"\a\b\f\n\r\t\v\0/'\"\\", strict=True))
 _READ_AS_LATIN = re.compile(rb"([\xc2\xc3])([\x80-\xbf])")
-_COMPRESSED = re.compile(rb"\x1f\x8b\x08|\x78[\x01\x5e\x9c\xda]")
+# gzip, zlib with its usual window, and with the small one of a black box.
+_COMPRESSED = re.compile(rb"\x1f\x8b\x08|\x78[\x01\x5e\x9c\xda]|\x48[\x0d\x4b\x89\xc7]")
 # Full-width letters and digits, and what turns their bytes into ASCII.
 _FULL_WIDTH = (
     (re.compile(rb"(?:\xef\xbc[\x81-\xbf]|\xef\xbd[\x80-\x9e]){8,}"), "utf-8"),

@@ -42,6 +42,8 @@ class SaleAndReturn(World):
 
     def __init__(self, crash_at: Collection[int] = (_NOWHERE,), *, keep: bool = False) -> None:
         super().__init__(replace(small(_SEED), sales=1), keep, crash_at)
+        # It is the files of each life that are looked into here.
+        self.keeps_journals = False
         self.places: list[int] = []
         self.of_writer = 0
         self._last: tuple[Process, int] | None = None

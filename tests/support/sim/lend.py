@@ -9,6 +9,7 @@ import functools
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pysqlite3.dbapi2
@@ -78,8 +79,18 @@ def _read_once(texts: dict[str, str]) -> dict[str, Pack]:
 
 
 _triggers_on = functools.cache(terminal_agent.journal.watch._triggers_on)
-_private = functools.cache(terminal_agent.channels.key_files.private_key)
-_public = functools.cache(terminal_agent.channels.key_files.public_key)
+_key_files = terminal_agent.channels.key_files
+_read_private, _read_public = _key_files.private_key, _key_files.public_key
+
+
+@functools.cache
+def _private(file: Path) -> signatures.RsaPrivate:
+    return signatures.RsaPrivate(_read_private(file))
+
+
+@functools.cache
+def _public(file: Path) -> signatures.RsaPublic:
+    return signatures.RsaPublic(_read_public(file))
 
 
 @contextmanager

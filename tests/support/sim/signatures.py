@@ -1,7 +1,7 @@
-"""What stands for Ed25519 in a world? A hash under the private key: curves are dear.
+"""What stands for Ed25519 and RSA in a world? A hash under the private key: curves and powers are dear.
 
 Keys are the library's and look the same; whoever has no private key made here signs nothing that one of them
-verifies. The real signatures are tried where messages are (tests/subsidy).
+verifies. The real signatures are tried where messages are (tests/subsidy, tests/terminal_agent/channels).
 """
 
 import functools
@@ -9,6 +9,7 @@ import hashlib
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
 
 _private_of: dict[bytes, bytes] = {}
 """The private key of each public one that was made here."""
@@ -62,6 +63,40 @@ class Private:
     def sign(self, message: bytes) -> bytes:
         """Return the signature of a message."""
         return _signature(self._raw, message)
+
+
+class RsaPublic:
+    """Stands for `RSAPublicKey`, with the one padding and hash that are used."""
+
+    def __init__(self, key: RSAPublicKey) -> None:
+        self._modulus = key.public_numbers().n
+
+    def verify(self, signature: bytes, message: bytes, *_: object) -> None:
+        """Raise InvalidSignature unless the private key of this one signed the message so."""
+        private = _rsa_of.get(self._modulus)
+        if private is None or signature != _signature(private, message):
+            raise InvalidSignature
+
+
+class RsaPrivate:
+    """Stands for `RSAPrivateKey`."""
+
+    def __init__(self, key: RSAPrivateKey) -> None:
+        self._public = RsaPublic(key.public_key())
+        secret = key.private_numbers().d.to_bytes(256)
+        self._secret = _rsa_of[key.public_key().public_numbers().n] = hashlib.sha256(secret).digest()
+
+    def public_key(self) -> RsaPublic:
+        """Return the key that verifies."""
+        return self._public
+
+    def sign(self, message: bytes, *_: object) -> bytes:
+        """Return the signature of a message."""
+        return _signature(self._secret, message)
+
+
+_rsa_of: dict[int, bytes] = {}
+"""What each private key signs with, by its modulus."""
 
 
 def _signature(private: bytes, message: bytes) -> bytes:

@@ -9,6 +9,7 @@ import random
 import shutil
 import tempfile
 from collections.abc import Mapping
+from dataclasses import replace
 from multiprocessing.util import Finalize
 from pathlib import Path
 from types import SimpleNamespace
@@ -29,8 +30,8 @@ from settlement.funds.top_up import TopUp
 from settlement.system import random_bytes
 from settlement.web import agents
 from settlement.web.edge import PackFiles
-from sim import threads, wallet
-from sim.disk import keep_open
+from sim import signatures, threads, wallet
+from sim.disk import Kept, keep_open
 from sim.lend import lent
 from sim.scheduler import Process, Scheduler
 from sim.threads import Here
@@ -71,12 +72,16 @@ SHOPS = (
 
 
 class Template(msgspec.Struct, frozen=True):
-    """What worlds are copied from: `hosts` has each shop's data folder, `books` the centre's by its funds."""
+    """What worlds are copied from: `hosts` has each shop's data folder, `books` the centre's by its funds.
+
+    `journals` has each shop's journal, open: for worlds in which nobody copies a shop's disk.
+    """
 
     folder: Path
     centre: Centre
     packs: Mapping[str, PackFiles]
     hosts: Mapping[str, Path]
+    journals: Mapping[str, Kept]
     books: Mapping[str, Path]
     configs: Mapping[str, agent_config.Config]
     devices: Mapping[str, str]
@@ -130,7 +135,7 @@ def _make(folder: Path) -> Template:
         engine=centre.engine, keys=centre.keys, setting=centre.setting, now_ms=_now_ms
     )
     writer = centre.writer(_raise_alone)
-    wallet_keys = open_keys(folder / "wechat-keys")
+    wallet_keys = _that_sign_cheaply(open_keys(folder / "wechat-keys"))
     hosts, configs, devices = {}, {}, {}
     for shop in SHOPS:
         raw = hashlib.sha256(f"device of {shop.shop}".encode()).digest()
@@ -162,7 +167,15 @@ def _make(folder: Path) -> Template:
         shutil.copyfile(path, centre.settings.database.path)  # type: ignore[union-attr]
         path.write_bytes(funded)
     keep_open(centre.engine)
-    return Template(folder, centre, packs, hosts, books, configs, devices, wallet_keys)
+    journals = {shop: _keep_journal(host, folder / f"journal-{shop}") for shop, host in hosts.items()}
+    return Template(folder, centre, packs, hosts, journals, books, configs, devices, wallet_keys)
+
+
+def _that_sign_cheaply(keys: WalletKeys) -> WalletKeys:
+    merchant, platform, stranger = (
+        signatures.RsaPrivate(one) for one in (keys.merchant, keys.platform, keys.stranger)
+    )
+    return replace(keys, merchant=merchant, platform=platform, stranger=stranger)  # type: ignore[arg-type]
 
 
 def _policies(folder: Path) -> Path:
@@ -197,6 +210,11 @@ def _make_host(data: Path, raw: bytes, enrolled: v1.Enrolled, packs: Mapping[str
     journal.enrol(enrolled, URL)
     journal.shut()
     return data
+
+
+def _keep_journal(host: Path, folder: Path) -> Kept:
+    shutil.copytree(host, folder)
+    return Kept(folder / "journal.db")
 
 
 def _config(folder: Path, shop: Shop, keys: WalletKeys) -> agent_config.Config:

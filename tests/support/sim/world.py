@@ -38,6 +38,7 @@ _AT_STATEMENTS = {
     "agent": {"crash": "crash_agent", "disk": "disk", "slow": "slow_disk"},
     "centre": {"crash": "crash_centre", "disk": "centre_disk", "slow": "slow_disk"},
 }
+_COPY_DISKS = ("backup", "clone")
 _LAST_ORDERS_MS = 120_000
 _LOOK_EVERY = 4
 _CUT_MS = (20_000, 20_000, 60_000, 60_000, 300_000, 3_600_000)
@@ -53,6 +54,8 @@ class World:
     ) -> None:
         self.plan = plan
         self.bug = bug
+        self.keeps_journals = plan.on.isdisjoint(_COPY_DISKS) and len(plan.days) == 1
+        """Whether journals stay open from world to world (`disk.Kept`)."""
         self.violations: list[Violation] = []
         self.healed, self._healed_ms = False, 0
         self.points = self.points_before_healing = self.crashes = 0
@@ -129,6 +132,8 @@ class World:
                 self.template, shop, self.folder / shop.shop, self._point, self.trace.note, self.failed
             )
             host.config = msgspec.structs.replace(host.config, sync_every_s=self.plan.sync_every_s)
+            if self.keeps_journals:
+                host.disk.keep(str(host.config.journal), self.template.journals[shop.shop])
             self.hosts.append(host)
         plan_misuse(self)
         self.centre.when_committed = self._after_commit
@@ -220,6 +225,8 @@ class World:
                 self.scheduler.kill(process)
         if self._reader is not None:
             self._reader.close()
+        for journal in self.template.journals.values():
+            journal.restore()
         for books in [
             *(cable.books for cable in self.cables.values()),
             *([self.wallet.books] if self.hosts else []),
