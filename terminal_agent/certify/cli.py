@@ -1,7 +1,8 @@
 """How does an integrator have a link tried from the command line?
 
-The command `terminal-agent certify`. Exit codes: 0 all passed, 1 something failed, 2 usage, 3 configuration
-invalid, 4 what was tried passed and something was not tried, 5 the other side does not answer, 6 refused.
+The command `terminal-agent certify`. Exit codes: 0 all passed and the books agree, 1 something failed,
+2 usage, 3 configuration invalid, 4 what was tried passed, but not all was tried or the other side's books
+were not seen, 5 the other side does not answer, 6 refused.
 """
 
 import json
@@ -9,7 +10,6 @@ from pathlib import Path
 from typing import Annotated, NoReturn
 
 import msgspec
-import segno
 import typer
 
 from subsidy.strict.yaml_text import FileError
@@ -19,10 +19,10 @@ from terminal_agent.certify.counterparts import Counterpart
 from terminal_agent.certify.link_side import LinkSide, People
 from terminal_agent.certify.links import CannotBeCertified, LinkUnderTest, links_of
 from terminal_agent.certify.our_end import OurEnd
+from terminal_agent.certify.people import MadeUp, Standing
 from terminal_agent.certify.plan import Means, Trial, trials_of
 from terminal_agent.certify.run import Result, Verdict, run_all
 from terminal_agent.certify.side import NotThere
-from terminal_agent.checkout.ports import Secret
 from terminal_agent.config import Config, read_config
 from terminal_agent.till.local import AgentStatus, ask_agent
 
@@ -119,8 +119,8 @@ def _chosen(trials: list[Trial], only: str) -> list[Trial]:
 def _check_it_may_run(config: Config, address: str, *, yes: bool) -> None:
     if ask_agent(config.host, config.port, "/v1/status", AgentStatus) is not None:
         raise _Stopped(
-            "The agent runs, and the link is its own. Run `terminal-agent resume --dry-run` after stopping it: "
-            "nothing may be open on the link",
+            "The agent runs, and the link is its own. Stop it, and look with "
+            "`terminal-agent resume --dry-run` that nothing is open",
             _REFUSED,
         )
     if address and not config.training:
@@ -129,8 +129,8 @@ def _check_it_may_run(config: Config, address: str, *, yes: bool) -> None:
         )
     if not config.training and not yes:
         raise _Stopped(
-            f"This makes real payments of {_FEN} fen each, which are given back, but for one fen now and then. "
-            "Use a configuration of the test environment, and say --yes",
+            f"This makes real payments of {_FEN} fen each and gives them back, but for a fen now and then. "
+            "Use the configuration of a test environment, and say --yes",
             _REFUSED,
         )
 
@@ -153,7 +153,9 @@ def _control_of(address: str, one: Counterpart) -> Control:
 def _run(link: LinkUnderTest, trials: list[Trial], control: Control | None, as_json: bool) -> None:
     clock = system.SystemClock()
     end = OurEnd(clock)
-    people: People = _Standing(link.name) if control is None else _MadeUp(link.counterpart, control)
+    people: People = Standing(link.name, typer.get_text_stream("stdin"))
+    if control is not None:
+        people = MadeUp(link.counterpart, control, system.random_bytes)
 
     def side_of() -> LinkSide:
         return LinkSide(
@@ -196,7 +198,7 @@ def _finish(link: LinkUnderTest, results: list[Result], control: Control | None,
         raise typer.Exit(_FAILED)
     if any(one.other_side_is_silent for one in results):
         raise typer.Exit(_DOWN)
-    raise typer.Exit(_LOOK_AT_IT if counted[Verdict.NOT_TRIED] else 0)
+    raise typer.Exit(_LOOK_AT_IT if counted[Verdict.NOT_TRIED] or control is None else 0)
 
 
 def _in_lines(result: Result) -> str:
@@ -215,53 +217,6 @@ def _why_not(trial: Trial) -> str:
     if trial.does_not_apply:
         return f"does not apply: {trial.does_not_apply}"
     return f"not tried: {trial.not_tried}" if trial.not_tried else ""
-
-
-class _MadeUp:
-    """The people before an emulator: their codes are made up, and they scan at its control address."""
-
-    def __init__(self, one: Counterpart, control: Control) -> None:
-        self._one = one
-        self._control = control
-
-    def pay_code(self) -> Secret:
-        """Return a code that nobody has shown before."""
-        rest = self._one.code_digits - len(self._one.code_prefix)
-        number = int.from_bytes(system.random_bytes(16)) % 10**rest
-        return Secret(f"{self._one.code_prefix}{number:0{rest}d}")
-
-    def scan(self, code: str) -> bool:
-        """Scan and pay."""
-        return self._control.scan(code)
-
-
-class _Standing:
-    """Whoever has started the command, with a test wallet in hand."""
-
-    def __init__(self, link: str) -> None:
-        self._link = link
-
-    def pay_code(self) -> Secret:
-        """Ask for a payment code. It is not shown."""
-        return Secret(_typed(f"Show a payment code of {self._link} and scan it", hidden=True))
-
-    def scan(self, code: str) -> bool:
-        """Show the code and ask what came of it."""
-        segno.make(code, micro=False).terminal(out=typer.get_text_stream("stderr"), compact=True)
-        said = _typed("Scan this and pay. Was it taken? y/n", hidden=False).strip().lower()
-        if said not in ("y", "n"):
-            raise NotThere("nobody said whether the scan was taken")
-        return said == "y"
-
-
-def _typed(what: str, *, hidden: bool) -> str:
-    typed = typer.get_text_stream("stdin")
-    if typed.isatty():
-        return str(typer.prompt(what, hide_input=hidden, err=True))
-    line = typed.readline().rstrip("\r\n")
-    if not line:
-        raise NotThere(f"nobody answered: {what}")
-    return line
 
 
 class _Stopped(Exception):

@@ -28,7 +28,7 @@ class Counterpart(msgspec.Struct, frozen=True):
 
     `calls` has its words for take, reverse and refund, `day_ended` those that are others once its day is
     closed; empty, and a refund is the same on every day. `order` has the fields of a booked line in which our
-    number may stand; none, and everything since the scenario began is ours.
+    number may stand; none, and everything since the payment began is ours.
     """
 
     calls: Mapping[str, str]
@@ -156,9 +156,13 @@ MIS = Counterpart(
             our_end.STRANGERS_ANSWER,
         }
     ),
-    by_emulator={**_BY_A_TERMINAL, "torn_answer": Made("torn_answer")},
+    by_emulator={
+        **{fault: made for fault, made in _BY_A_TERMINAL.items() if fault != "unplug"},
+        "torn_answer": Made("torn_answer"),
+    },
     not_here={
         "wrong_signature": _UNSIGNED,
+        "unplug": "the client is a program: there is no cable between it and us",
         "broken_answer": "a record has no check that could be wrong",
         "noise": _WHOLE,
     },

@@ -99,7 +99,7 @@ class LinkSide:
         self._control = control
         self._settles = settles or {}
         self._calls = dict(counterpart.calls)  # its words, which change when its day ends
-        self._lines_before = len(control.books()) if control is not None else 0
+        self._lines_before = 0
         self.fen = fen
         # A real channel may take its time; an emulator says at once what it says at once.
         self.says_at_once = counterpart.says_at_once and (control is not None or not counterpart.code_digits)
@@ -119,6 +119,7 @@ class LinkSide:
         """Return an attempt that nobody has had before."""
         now_ms = self.clock.wall_ms()
         one = self._counterpart
+        self._lines_before = len(self._control.books()) if self._control is not None else 0
         ask = Ask(
             ids.pay_ref(ids.record_id(now_ms, self._random_bytes(10)), 1),
             self.fen,
@@ -152,7 +153,7 @@ class LinkSide:
             is_there = self._control is not None and self._control.books() != []
         if not is_there:
             self._do_one(call)
-            self.seen, self.asks = [], []
+            self.seen = []
 
     def _is_at_our_end(self, fault: str) -> bool:
         return self._end is not None and fault in self._counterpart.at_our_end
@@ -208,4 +209,3 @@ class LinkSide:
             must_say("giving back", given, frozenset({Say.APPROVED}))
         else:
             undo(self, ask, taken.evidence, [self.fen])
-        self._lines_before = len(self._control.books()) if self._control is not None else 0

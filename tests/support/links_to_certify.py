@@ -39,7 +39,9 @@ def to_certify(kind: str, folder: Path) -> Iterator[ToCertify]:
         with CHANNELS[wallet](folder) as emulator:
             (folder / "channel.yaml").write_text(emulator.profile_text(), encoding="utf-8")
             channels = f"channels:\n  {wallet}:\n    profile: channel.yaml\n"
-            config = write_config(folder, "serial_ecr", str(folder / "nobody"), short_profile_text(), channels)
+            config = write_config(
+                folder, "serial_ecr", str(folder / "nobody"), short_profile_text(), channels
+            )
             yield ToCertify(config, kind, emulator.control)
     elif kind == "direct":
         with EmulatedAcquirer.start(folder) as host:
