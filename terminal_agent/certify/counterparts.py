@@ -28,7 +28,7 @@ class Counterpart(msgspec.Struct, frozen=True):
 
     `calls` has its words for take, reverse and refund, `day_ended` those that are others once its day is
     closed; empty, and a refund is the same on every day. `order` has the fields of a booked line in which our
-    number may stand; none, and everything since the payment began is ours.
+    number may stand; none, and no line has it.
     """
 
     calls: Mapping[str, str]
@@ -53,10 +53,13 @@ class Counterpart(msgspec.Struct, frozen=True):
     code_digits: int = 0
 
     def moved(self, lines: Sequence[Line], pay_ref: str) -> Moved:
-        """Return what these lines say of one payment."""
-        ours = [one for one in lines if not self.order or pay_ref in [one[name] for name in self.order]]
-        kept = [one for one in self.undone_by(ours) if one["kind"] in self.books and one["fen"]]
-        return [(self.books[one["kind"]], one["fen"]) for one in kept]
+        """Return what these lines say of one payment, since which began nothing else was to happen."""
+        kept = [one for one in self.undone_by(lines) if one["kind"] in self.books and one["fen"]]
+        return [(self.books[one["kind"]] + self._stray(one, pay_ref), one["fen"]) for one in kept]
+
+    def _stray(self, line: Line, pay_ref: str) -> str:
+        is_ours = not self.order or pay_ref in [line[name] for name in self.order]
+        return "" if is_ours else " under another number"
 
     def made(self, call: str, fault: str) -> Made | None:
         """Return how the emulator makes a fault that strikes a call, None when it cannot."""

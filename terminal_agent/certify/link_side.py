@@ -13,6 +13,7 @@ from terminal_agent.certify.side import (
     Moved,
     back_of,
     booked,
+    must,
     must_say,
     paid,
     prepared,
@@ -96,6 +97,8 @@ class LinkSide:
         self._random_bytes = random_bytes
         self._people = people
         self._end = end
+        if end is not None:
+            end.clear()
         self._control = control
         self._settles = settles or {}
         self._calls = dict(counterpart.calls)  # its words, which change when its day ends
@@ -155,6 +158,11 @@ class LinkSide:
             self._do_one(call)
             self.seen = []
 
+    def must_be_struck(self) -> None:
+        """Raise Broken when what was armed at our end has met no request: then nothing was tried."""
+        if self._end is not None:
+            must(not self._end.waits, "the request that was to be struck", "it was never sent")
+
     def _is_at_our_end(self, fault: str) -> bool:
         return self._end is not None and fault in self._counterpart.at_our_end
 
@@ -168,10 +176,7 @@ class LinkSide:
         """Return what the other side has booked, None without its control address."""
         if self._control is None:
             return None
-        lines = self._control.books()
-        if not self._counterpart.order:
-            lines = lines[self._lines_before :]
-        moved = self._counterpart.moved(lines, pay_ref)
+        moved = self._counterpart.moved(self._control.books()[self._lines_before :], pay_ref)
         self.saw(f"their books: {booked(moved)}")
         return moved
 

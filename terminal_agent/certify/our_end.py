@@ -45,6 +45,17 @@ class OurEnd:
         """Let the next request of this kind be struck."""
         self._armed = (kind, fault)
 
+    def clear(self) -> None:
+        """Let nothing be struck, cut off or on its way any more. What came before is kept."""
+        self._armed = None
+        self.late = b""
+        self.cut_after(None)
+
+    @property
+    def waits(self) -> bool:
+        """Whether something is armed that no request has met yet."""
+        return self._armed is not None
+
     def strike(self, kinds: frozenset[str]) -> str:
         """Return what strikes a request that may be called by any of `kinds`, empty for nothing."""
         if self._armed is None or self._armed[0] not in kinds:

@@ -127,6 +127,7 @@ def _trial(
     def rehearsed(side: LinkSide) -> None:
         side.rehearse(call, fault)
         run(side)
+        side.must_be_struck()
 
     if fault in ("", scenarios.NOT_SCANNED):
         return Trial(name, "nothing is disturbed", must, run)

@@ -45,9 +45,9 @@ def certify(config: Path, *arguments: str, typed: str = "", code: int = 0) -> Do
     return Done(done.stdout, done.stderr)
 
 
-def refused(config: Path, *arguments: str, code: int) -> Done:
-    """Run the command here, where it does nothing but read and refuse."""
-    done = CliRunner().invoke(app, ["certify", "--config", str(config), *arguments])
+def here(config: Path, *arguments: str, typed: str = "", code: int = 0) -> Done:
+    """Run the command in this process, which is soon there."""
+    done = CliRunner().invoke(app, ["certify", "--config", str(config), *arguments], input=typed)
     assert done.exit_code == code, done.output
     return Done(done.stdout, done.stderr)
 
@@ -87,7 +87,7 @@ def test_a_link_that_keeps_its_promises_passes(kind, tmp_path):
 def test_the_power_may_fail_at_any_byte(tmp_path):
     with to_certify("nexo", tmp_path) as given:
         where = ("--link", given.link, "--control", given.control, "--only", "power cut while paying")
-        said = certify(given.config, *where).stdout
+        said = here(given.config, *where).stdout
     assert said.startswith("ok   power cut while paying\n")
     assert said.endswith("1 passed, 0 failed, 0 not tried, 0 does not apply\n")
 
@@ -95,14 +95,14 @@ def test_the_power_may_fail_at_any_byte(tmp_path):
 def test_a_code_that_is_shown_is_scanned_at_the_emulator(tmp_path):
     with to_certify("wechat/shown", tmp_path) as given:
         where = ("--link", given.link, "--control", given.control, "--only", "the shopper")
-        said = certify(given.config, *where).stdout
+        said = here(given.config, *where).stdout
     assert (
         "seen: their books: nothing; paying: still at work (NOTPAY); a scan: taken; a scan: not taken" in said
     )
 
 
 def test_what_was_done_and_had_to_be_seen_stands_beside_what_was_seen(serial):
-    said = certify(
+    said = here(
         serial.config, "--link", NUMBER, "--control", serial.control, "--only", "paying: the answer is lost"
     )
     lines = said.stdout.splitlines()
@@ -119,9 +119,9 @@ def test_what_was_done_and_had_to_be_seen_stands_beside_what_was_seen(serial):
 
 
 def test_without_a_control_address_what_needs_one_is_not_passed(serial):
-    done = certify(serial.config, "--link", NUMBER, "--only", "paying: a", code=4)  # another, an explicit no
+    done = here(serial.config, "--link", NUMBER, "--only", "paying: a", code=4)  # another, an explicit no
     assert "not tried, needs an emulator's control address (--control)" in done.stdout
-    done = certify(serial.config, "--link", NUMBER, "--only", "paying: the answer is lost", "--json", code=4)
+    done = here(serial.config, "--link", NUMBER, "--only", "paying: the answer is lost", "--json", code=4)
     document = json.loads(done.stdout)
     assert document["books_seen"] is False
     (lost,) = (one for one in document["scenarios"] if one["name"] == "paying: the answer is lost")
@@ -134,7 +134,7 @@ def test_payment_codes_are_asked_of_whoever_stands_there_and_never_shown(tmp_pat
     codes = [f"13000000000000{number:04d}" for number in range(7000, 7003)]
     with to_certify("wechat", tmp_path) as given:
         where = ("--link", "wechat", "--only", "torn off")
-        done = certify(given.config, *where, typed="\n".join(codes) + "\n", code=4)
+        done = here(given.config, *where, typed="\n".join(codes) + "\n", code=4)
     assert "3 passed, 0 failed, 0 not tried, 1 does not apply\nThe other side's books" in done.stdout
     assert "ok   paying: the answer is torn off" in done.stdout
     assert "ok   undoing: its answer is torn off" in done.stdout
@@ -142,7 +142,7 @@ def test_payment_codes_are_asked_of_whoever_stands_there_and_never_shown(tmp_pat
     assert not any(code in done.stdout + done.stderr for code in codes)
     assert "look up" not in done.stdout
     with to_certify("wechat", tmp_path / "again") as given:
-        none = certify(given.config, "--link", "wechat", "--only", "paying: nothing goes wrong", code=4)
+        none = here(given.config, "--link", "wechat", "--only", "paying: nothing goes wrong", code=4)
     assert "not tried, nobody answered: Show a payment code of wechat and scan it" in none.stdout
 
 
@@ -204,7 +204,7 @@ def test_a_counterpart_that_charges_twice_is_found(serial):
 def test_a_counterpart_that_approves_another_amount_is_found_without_its_books(tmp_path):
     with to_certify("allinpay", tmp_path) as given:
         requests.post(f"{given.control}/faults", json={"fault": "wrong_amount", "fen": 202}, timeout=5)
-        done = certify(given.config, "--link", NUMBER, "--only", "paying: nothing goes wrong", code=1)
+        done = here(given.config, "--link", NUMBER, "--only", "paying: nothing goes wrong", code=1)
     assert done.stdout.startswith("FAIL paying: nothing goes wrong\n")
     assert "had to be seen: a yes of 101 fen; was seen: yes of 202 fen" in done.stdout
     (order,) = (line.split()[-1] for line in done.stdout.splitlines() if "look up: " in line)
@@ -216,34 +216,34 @@ def test_a_channel_that_confirms_what_it_did_not_undo_is_found(tmp_path):
         fault = {"fault": "reverse_lost", "times": 1000}
         requests.post(f"{given.control}/faults", json=fault, timeout=5)
         where = ("--link", "wechat", "--only", "undoing: nothing goes wrong", "--json")
-        done = certify(given.config, *where, typed="130000000000001234\n", code=1)
+        done = here(given.config, *where, typed="130000000000001234\n", code=1)
     assert verdicts(json.loads(done.stdout)) == {"undoing: nothing goes wrong": "failed"}
 
 
 def test_an_emulator_that_is_not_there_is_said(serial, tmp_path):
     with to_certify("allinpay", tmp_path) as gone:
         pass
-    lost = certify(gone.config, "--link", NUMBER, "--control", serial.control, "--only", "is lost", code=5)
+    lost = here(gone.config, "--link", NUMBER, "--control", serial.control, "--only", "is lost", code=5)
     assert "the other side does not answer, or is at work" in lost.stdout
     where = ("--link", NUMBER, "--only", "is lost", "--control")
-    silent = certify(serial.config, *where, "127.0.0.1:1", code=5)
+    silent = here(serial.config, *where, "127.0.0.1:1", code=5)
     assert "the control address does not answer as an emulator's" in silent.stderr
 
 
-def test_the_control_address_of_another_kind_is_refused(serial, tmp_path):
+def test_the_control_address_of_another_kind_is_here(serial, tmp_path):
     with to_certify("wechat", tmp_path) as other:
         where = ("--link", NUMBER, "--control", other.control)
-        assert "of another kind of emulator" in refused(serial.config, *where, code=2).stderr
+        assert "of another kind of emulator" in here(serial.config, *where, code=2).stderr
     for wrong in ("example.com:80", "127.0.0.1", "127.0.0.1:99999", "ftp://127.0.0.1:21"):
-        said = refused(serial.config, "--link", NUMBER, "--control", wrong, code=2).stderr
+        said = here(serial.config, "--link", NUMBER, "--control", wrong, code=2).stderr
         assert "as in 127.0.0.1:41327" in said
 
 
 def test_what_there_is_is_listed_and_nothing_is_tried(serial):
-    assert refused(serial.config, "--list", code=0).stdout == f"{NUMBER}\n"
-    assert json.loads(refused(serial.config, "--list", "--json", code=0).stdout) == {"links": [NUMBER]}
+    assert here(serial.config, "--list").stdout == f"{NUMBER}\n"
+    assert json.loads(here(serial.config, "--list", "--json").stdout) == {"links": [NUMBER]}
     before = requests.get(f"{serial.control}/books", timeout=5).json()
-    said = refused(serial.config, "--link", NUMBER, "--list", code=0).stdout
+    said = here(serial.config, "--link", NUMBER, "--list").stdout
     assert len(said.splitlines()) >= 40
     assert "paying: the answer's signature is wrong  (does not apply: " in said
     assert "paying: an explicit no  (not tried: needs an emulator's control address (--control))" in said
@@ -251,15 +251,15 @@ def test_what_there_is_is_listed_and_nothing_is_tried(serial):
 
 
 def test_a_link_that_is_not_there_is_named(serial):
-    assert f"There are: {NUMBER}" in refused(serial.config, code=2).stderr
-    said = refused(serial.config, "--link", "wechat", "--json", code=2)
+    assert f"There are: {NUMBER}" in here(serial.config, code=2).stderr
+    said = here(serial.config, "--link", "wechat", "--json", code=2)
     assert json.loads(said.stdout)["exit_code"] == 2
     assert f"wechat is no link of this configuration. There are: {NUMBER}" in said.stderr
-    said = refused(serial.config, "--link", NUMBER, "--only", "no such words", code=2).stderr
+    said = here(serial.config, "--link", NUMBER, "--only", "no such words", code=2).stderr
     assert "No scenario has 'no such words' in its name" in said
 
 
-def test_a_terminal_that_is_only_watched_is_refused(tmp_path):
+def test_a_terminal_that_is_only_watched_is_here(tmp_path):
     text = relay_text(("127.0.0.1", 8001))
     (tmp_path / "relay.yaml").write_text(text)
     config = tmp_path / "agent.yaml"
@@ -268,7 +268,7 @@ def test_a_terminal_that_is_only_watched_is_refused(tmp_path):
         '    driver: relay\n    port: "127.0.0.1:9101"\n    profile: relay.yaml\n'
         'tills:\n  "01": "EMU00001"\n'
     )
-    assert "EMU00001 is only watched" in refused(config, "--link", "EMU00001", code=6).stderr
+    assert "EMU00001 is only watched" in here(config, "--link", "EMU00001", code=6).stderr
 
 
 def test_real_money_is_moved_only_when_told_so(tmp_path):
@@ -281,10 +281,10 @@ def test_real_money_is_moved_only_when_told_so(tmp_path):
         'tills:\n  "01": "12345678"\n'
     )
     where = ("--link", "12345678", "--only", "is lost")
-    assert "real payments of 101 fen" in refused(config, *where, code=6).stderr
-    said = refused(config, *where, "--yes", "--control", "127.0.0.1:41327", code=6).stderr
+    assert "real payments of 101 fen" in here(config, *where, code=6).stderr
+    said = here(config, *where, "--yes", "--control", "127.0.0.1:41327", code=6).stderr
     assert "without `training: true` none can be named" in said
-    assert refused(config, *where, "--list", code=0).stdout
+    assert here(config, *where, "--list").stdout
 
 
 class Agent(BaseHTTPRequestHandler):
@@ -314,5 +314,5 @@ def test_the_links_of_an_agent_that_runs_are_left_alone(serial, tmp_path):
         config = tmp_path / "agent.yaml"
         text = serial.config.read_text().replace('"127.0.0.1:1"\ntraining', f'"{address}"\ntraining')
         config.write_text(text.replace("profile: ", f"profile: {serial.config.parent}/"))
-        said = refused(config, "--link", NUMBER, "--control", serial.control, code=6).stderr
+        said = here(config, "--link", NUMBER, "--control", serial.control, code=6).stderr
     assert "The agent runs, and the link is its own" in said
