@@ -19,6 +19,7 @@ from subsidy.strict.yaml_text import FileError
 from terminal_agent import doctor as doctor_checks
 from terminal_agent import system
 from terminal_agent.app import Agent, NotEnrolled
+from terminal_agent.certify.cli import certify
 from terminal_agent.checkout.ports import CentreDenied, CentreUnreachable, Secret
 from terminal_agent.checkout.supervisor import hash_of
 from terminal_agent.cli_trace import app as trace_app
@@ -45,6 +46,7 @@ app.add_typer(outbox_app, name="outbox")
 app.add_typer(emulate_app, name="emulate")
 app.add_typer(iso8583_app, name="iso8583")
 app.add_typer(trace_app, name="trace")
+app.command()(certify)
 
 ConfigOption = Annotated[Path, typer.Option("--config", help="The agent's YAML file.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]

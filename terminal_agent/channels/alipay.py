@@ -201,17 +201,19 @@ class Alipay:
         return read(heard) or Said()
 
 
-def open_alipay(profile: Profile, clock: Clock) -> Alipay:
+def open_alipay(profile: Profile, clock: Clock, session: BoundedSession | None = None) -> Alipay:
     """Return Alipay as `profile` describes it, over the network."""
-    client, keys = line_of(profile, clock)
+    client, keys = line_of(profile, clock, session)
     return Alipay(profile, client, keys)
 
 
-def line_of(profile: Profile, clock: Clock) -> tuple[GatewayClient, Callable[[], AlipayKeys]]:
+def line_of(
+    profile: Profile, clock: Clock, session: BoundedSession | None = None
+) -> tuple[GatewayClient, Callable[[], AlipayKeys]]:
     """Return the line of one application over the network, and the keys that hold at present."""
     keys = profile.keys.reread()
     client = GatewayClient(
-        session=BoundedSession(clock),
+        session=session or BoundedSession(clock),
         gateway=profile.gateway,
         app_id=profile.app_id,
         keys=keys.current,

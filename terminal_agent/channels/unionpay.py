@@ -252,22 +252,26 @@ class UnionPayShown(UnionPay):
         return found if found.say is Say.NOT_FOUND else Answer(Say.UNCLEAR, evidence=found.evidence)
 
 
-def open_unionpay(profile: Profile, clock: Clock) -> UnionPay:
+def open_unionpay(profile: Profile, clock: Clock, session: BoundedSession | None = None) -> UnionPay:
     """Return UnionPay by payment codes as `profile` describes it, over the network."""
-    client, keys = _line(profile, clock)
+    client, keys = _line(profile, clock, session)
     return UnionPay(profile, client, keys, clock)
 
 
-def open_unionpay_shown(profile: Profile, clock: Clock) -> UnionPayShown:
+def open_unionpay_shown(
+    profile: Profile, clock: Clock, session: BoundedSession | None = None
+) -> UnionPayShown:
     """Return UnionPay by codes that we show as `profile` describes it, over the network."""
-    client, keys = _line(profile, clock)
+    client, keys = _line(profile, clock, session)
     return UnionPayShown(profile, client, keys, clock)
 
 
-def _line(profile: Profile, clock: Clock) -> tuple[UnionPayClient, Callable[[], UnionPayKeys]]:
+def _line(
+    profile: Profile, clock: Clock, session: BoundedSession | None
+) -> tuple[UnionPayClient, Callable[[], UnionPayKeys]]:
     keys = UnionPayKeyFiles(profile.files, profile.platform_name)
     client = UnionPayClient(
-        session=BoundedSession(clock),
+        session=session or BoundedSession(clock),
         base_url=profile.base_url,
         mer_id=profile.mer_id,
         keys=keys.current,

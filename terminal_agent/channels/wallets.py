@@ -10,6 +10,7 @@ from typing import Protocol, runtime_checkable
 import msgspec
 from msgspec.structs import replace
 
+from terminal_agent.bounded_http import BoundedSession
 from terminal_agent.channels import alipay_profile, unionpay_profile
 from terminal_agent.channels import profile as wechat_profile
 from terminal_agent.channels.alipay import open_alipay
@@ -34,10 +35,14 @@ class Channel(Protocol):
     def base_url(self) -> str:
         """Where it answers."""
 
-    def payment(self, clock: Clock, random_bytes: Callable[[int], bytes]) -> Payment:
-        """Return the way to take money with it. Opens no line yet, and never fails."""
+    def payment(
+        self, clock: Clock, random_bytes: Callable[[int], bytes], session: BoundedSession | None = None
+    ) -> Payment:
+        """Return the way to take money with it, over `session` if given. Opens no line, and never fails."""
 
-    def showing(self, clock: Clock, random_bytes: Callable[[int], bytes]) -> Payment | None:
+    def showing(
+        self, clock: Clock, random_bytes: Callable[[int], bytes], session: BoundedSession | None = None
+    ) -> Payment | None:
         """Return the way to take money by a code that we show, None where the profile has none."""
 
     def try_keys(self) -> None:
@@ -67,22 +72,26 @@ class WechatChannel(msgspec.Struct, frozen=True):
         """Where it answers."""
         return self.profile.base_url
 
-    def payment(self, clock: Clock, random_bytes: Callable[[int], bytes]) -> Payment:
+    def payment(
+        self, clock: Clock, random_bytes: Callable[[int], bytes], session: BoundedSession | None = None
+    ) -> Payment:
         """Return the way to take money with it."""
         note = None
         if self.recorder is not None:
             note = http_note(self.recorder(WALLET, "wechat", mask_http))
-        return open_wechat(self.profile, clock, random_bytes, note)
+        return open_wechat(self.profile, clock, random_bytes, note, session)
 
     def recorded(self, recorder: Recorder) -> Channel:
         """Return the same wallet, whose payments take down each exchange."""
         return replace(self, recorder=recorder)
 
-    def showing(self, clock: Clock, random_bytes: Callable[[int], bytes]) -> Payment | None:
+    def showing(
+        self, clock: Clock, random_bytes: Callable[[int], bytes], session: BoundedSession | None = None
+    ) -> Payment | None:
         """Return the way to take money by a code that we show, None where the profile has none."""
         if self.profile.shown is None:
             return None
-        return open_wechat_native(self.profile, self.profile.shown, clock, random_bytes)
+        return open_wechat_native(self.profile, self.profile.shown, clock, random_bytes, session)
 
     def try_keys(self) -> None:
         """Read every key file once. Raises KeyTrouble."""
@@ -108,15 +117,19 @@ class AlipayChannel(msgspec.Struct, frozen=True):
         """Where it answers."""
         return self.profile.gateway
 
-    def payment(self, clock: Clock, random_bytes: Callable[[int], bytes]) -> Payment:
+    def payment(
+        self, clock: Clock, random_bytes: Callable[[int], bytes], session: BoundedSession | None = None
+    ) -> Payment:
         """Return the way to take money with it. Nothing of it needs randomness."""
-        return WhileValid(open_alipay(self.profile, clock), self.certificates, clock)
+        return WhileValid(open_alipay(self.profile, clock, session), self.certificates, clock)
 
-    def showing(self, clock: Clock, random_bytes: Callable[[int], bytes]) -> Payment | None:
+    def showing(
+        self, clock: Clock, random_bytes: Callable[[int], bytes], session: BoundedSession | None = None
+    ) -> Payment | None:
         """Return the way to take money by a code that we show, None where the profile has none."""
         if not self.profile.shows_codes:
             return None
-        return WhileValid(open_alipay_shown(self.profile, clock), self.certificates, clock)
+        return WhileValid(open_alipay_shown(self.profile, clock, session), self.certificates, clock)
 
     def try_keys(self) -> None:
         """Read every key file once. Raises KeyTrouble."""
@@ -141,15 +154,19 @@ class UnionPayChannel(msgspec.Struct, frozen=True):
         """Where it answers."""
         return self.profile.base_url
 
-    def payment(self, clock: Clock, random_bytes: Callable[[int], bytes]) -> Payment:
+    def payment(
+        self, clock: Clock, random_bytes: Callable[[int], bytes], session: BoundedSession | None = None
+    ) -> Payment:
         """Return the way to take money with it."""
-        return WhileValid(open_unionpay(self.profile, clock), self.certificates, clock)
+        return WhileValid(open_unionpay(self.profile, clock, session), self.certificates, clock)
 
-    def showing(self, clock: Clock, random_bytes: Callable[[int], bytes]) -> Payment | None:
+    def showing(
+        self, clock: Clock, random_bytes: Callable[[int], bytes], session: BoundedSession | None = None
+    ) -> Payment | None:
         """Return the way to take money by a code that we show, None where the profile has none."""
         if not self.profile.shows_codes:
             return None
-        return WhileValid(open_unionpay_shown(self.profile, clock), self.certificates, clock)
+        return WhileValid(open_unionpay_shown(self.profile, clock, session), self.certificates, clock)
 
     def try_keys(self) -> None:
         """Read every key file once. Raises KeyTrouble."""

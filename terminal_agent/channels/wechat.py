@@ -223,19 +223,27 @@ class WechatPay:
 
 
 def open_wechat(
-    profile: Profile, clock: Clock, random_bytes: Callable[[int], bytes], note: HttpNote | None = None
+    profile: Profile,
+    clock: Clock,
+    random_bytes: Callable[[int], bytes],
+    note: HttpNote | None = None,
+    session: BoundedSession | None = None,
 ) -> WechatPay:
     """Return WeChat Pay as `profile` describes it, over the network; `note` takes down each exchange."""
-    client, keys = client_of(profile, clock, random_bytes, note)
+    client, keys = client_of(profile, clock, random_bytes, note, session)
     return WechatPay(profile, client, keys, profile.states)
 
 
 def client_of(
-    profile: Profile, clock: Clock, random_bytes: Callable[[int], bytes], note: HttpNote | None = None
+    profile: Profile,
+    clock: Clock,
+    random_bytes: Callable[[int], bytes],
+    note: HttpNote | None = None,
+    session: BoundedSession | None = None,
 ) -> tuple[SignedClient, Callable[[], Keys]]:
     """Return the line of one merchant over the network, and the keys that hold at present."""
     keys = KeyFiles(profile.serial, profile.private_key, profile.platform_keys)
-    session = BoundedSession(clock)
+    session = session or BoundedSession(clock)
     session.note = note
     client = SignedClient(
         session=session,

@@ -12,6 +12,7 @@ import msgspec
 
 from subsidy import calendar
 from subsidy.records.payment import Evidence
+from terminal_agent.bounded_http import BoundedSession
 from terminal_agent.channels.key_files import Keys
 from terminal_agent.channels.one_exchange import Silence
 from terminal_agent.channels.profile import Profile, States
@@ -78,8 +79,12 @@ class WechatNative(WechatPay):
 
 
 def open_wechat_native(
-    profile: Profile, states: States, clock: Clock, random_bytes: Callable[[int], bytes]
+    profile: Profile,
+    states: States,
+    clock: Clock,
+    random_bytes: Callable[[int], bytes],
+    session: BoundedSession | None = None,
 ) -> WechatNative:
     """Return WeChat Pay by codes that we show, as `profile` describes it, over the network."""
-    client, keys = client_of(profile, clock, random_bytes)
+    client, keys = client_of(profile, clock, random_bytes, session=session)
     return WechatNative(profile, states, client, keys)

@@ -6,7 +6,7 @@ from functools import partial
 import msgspec
 
 from terminal_agent.checkout.ports import Clock, Payment
-from terminal_agent.terminals.mis_call import call_child, child_command
+from terminal_agent.terminals.mis_call import Call, call_child, child_command
 from terminal_agent.terminals.mis_fixed import MisTerminal
 from terminal_agent.terminals.mis_profile import MisProfile, read_mis_profile
 from terminal_agent.terminals.terminal import Can, LostAnswer, PortRefused, Terminal
@@ -30,7 +30,11 @@ class MisClientTerminal(msgspec.Struct, frozen=True):
     def payment(self, clock: Clock) -> Payment:
         """Return the way to take money at it."""
         command = child_command(self.profile.python, self.arguments)
-        return MisTerminal(self.profile, partial(call_child, command), clock)
+        return self.payment_over(partial(call_child, command), clock)
+
+    def payment_over(self, call: Call, clock: Clock) -> Payment:
+        """Return the same by a client that is called in another way."""
+        return MisTerminal(self.profile, call, clock)
 
 
 def read(port: str, text: str, file_name: str) -> Terminal:

@@ -6,6 +6,7 @@ from functools import partial
 import msgspec
 
 from terminal_agent.checkout.ports import Clock, Payment
+from terminal_agent.terminals.link_serial import OpenLink
 from terminal_agent.terminals.link_tcp import open_tcp
 from terminal_agent.terminals.nexo_profile import NexoProfile, read_nexo_profile
 from terminal_agent.terminals.nexo_tcp import NexoTerminal
@@ -31,8 +32,11 @@ class NetworkTerminal(msgspec.Struct, frozen=True):
 
     def payment(self, clock: Clock) -> Payment:
         """Return the way to take money at it."""
-        link = partial(open_tcp, self.host, self.tcp_port, self.profile.connect_s)
-        return NexoTerminal(self.profile, self.poi_id, link, clock)
+        return self.payment_over(partial(open_tcp, self.host, self.tcp_port, self.profile.connect_s), clock)
+
+    def payment_over(self, open_link: OpenLink, clock: Clock) -> Payment:
+        """Return the same over a line that is opened in another way."""
+        return NexoTerminal(self.profile, self.poi_id, open_link, clock)
 
 
 def read(port: str, text: str, file_name: str) -> Terminal:

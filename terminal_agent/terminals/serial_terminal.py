@@ -34,6 +34,10 @@ class SerialTerminal(msgspec.Struct, frozen=True):
             dialect = self.profile.dialect
             mask = mask_stx_lrc if dialect.separated is None else mask_nothing_readable
             open_link = recorded(open_link, self.recorder(STX_LRC, FAMILIES[0], mask), dialect.rules)
+        return self.payment_over(open_link, clock)
+
+    def payment_over(self, open_link: OpenLink, clock: Clock) -> Payment:
+        """Return the same over a line that is opened in another way."""
         return DrivenTerminal(self.profile, open_link, clock)
 
     def recorded(self, recorder: Recorder) -> Terminal:

@@ -10,7 +10,6 @@ from typing import Any
 
 from wechat import SHORT_MS, EmulatedWechat, RealClock
 from wechat import new_ask as any_ask
-from wechat import new_shown_ask as any_shown_ask
 
 from terminal_agent.channels.alipay import Alipay, open_alipay
 from terminal_agent.channels.alipay_profile import Profile, read_profile
@@ -40,11 +39,6 @@ def new_code() -> str:
 def new_ask(amount_fen: int = 85_000, pay_code: str | None = None) -> Ask:
     """Return an attempt that nobody has had before, with a payment code of its own."""
     return any_ask(amount_fen, new_code() if pay_code is None else pay_code)
-
-
-def new_shown_ask(amount_fen: int = 85_000, for_s: int = 2) -> Ask:
-    """Return an attempt that nobody has had before, by a code that we show for so long."""
-    return any_shown_ask(amount_fen, for_s)
 
 
 class EmulatedAlipay(EmulatedWechat):

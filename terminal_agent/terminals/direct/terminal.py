@@ -12,7 +12,7 @@ from terminal_agent.checkout.ports import Clock, Payment
 from terminal_agent.iso8583.codec import Codec
 from terminal_agent.iso8583.dialect import Dialect, read_dialect
 from terminal_agent.terminals.direct.driver import DirectTerminal
-from terminal_agent.terminals.direct.line import LineProfile, dial, trusting
+from terminal_agent.terminals.direct.line import Dial, LineProfile, dial, trusting
 from terminal_agent.terminals.direct.profile import TRAINING, Profile, read_profile
 from terminal_agent.terminals.direct.session import Session
 from terminal_agent.terminals.direct.training_pinpad import TrainingPinpad
@@ -48,8 +48,11 @@ class HostTerminal(msgspec.Struct, frozen=True):
 
     def payment(self, clock: Clock) -> Payment:
         """Return the way to take money at it."""
+        return self.payment_over(partial(dial, self.address, self.line), clock)
+
+    def payment_over(self, line: Dial, clock: Clock) -> Payment:
+        """Return the same over a line that is opened in another way."""
         pinpad = TrainingPinpad(self.memory, self.dialect.mac)
-        line = partial(dial, self.address, self.line)
         session = Session(self.profile, Codec(self.dialect), pinpad, line, clock)
         return DirectTerminal(self.profile, session, pinpad, clock)
 

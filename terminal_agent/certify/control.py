@@ -1,0 +1,68 @@
+"""How is an emulator told to go wrong, and asked for its books? At its control address."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import requests
+
+from terminal_agent.certify.side import NotThere
+
+_ADDRESS = re.compile(r"(?:http://)?(127\.0\.0\.1|localhost):([1-9][0-9]{0,4})/?", re.ASCII)
+_MOST_PORT = 65_535
+_WITHIN_S = 5.0
+
+
+class Control:
+    """One emulator's control address. Every call raises NotThere when it does not answer as one."""
+
+    def __init__(self, address: str) -> None:
+        """Take HOST:PORT, also as the emulator prints it. Raises ValueError."""
+        found = _ADDRESS.fullmatch(address)
+        if found is None or int(found[2]) > _MOST_PORT:
+            raise ValueError("write it as the emulator has printed it, as in 127.0.0.1:41327")
+        self._base = f"http://127.0.0.1:{found[2]}"
+
+    def known(self) -> frozenset[str]:
+        """Return the faults that this emulator can make."""
+        said = self._call("GET", "/faults")
+        if not isinstance(said, dict) or not isinstance(said.get("known"), dict):
+            raise NotThere("what answers at the control address is no emulator")
+        return frozenset(said["known"])
+
+    def arm(self, fault: str, on: str, options: Mapping[str, int | str | bool]) -> None:
+        """Let the next request of kind `on` be struck."""
+        self._call("POST", "/faults", {"fault": fault, "on": on, **options})
+
+    def clear(self) -> None:
+        """Let nothing go wrong any more."""
+        self._call("DELETE", "/faults")
+
+    def books(self) -> list[dict[str, Any]]:
+        """Return what is booked, line by line."""
+        said = self._call("GET", "/books")
+        return said if isinstance(said, list) else []
+
+    def settle(self, body: Mapping[str, str]) -> None:
+        """Close the day, or a terminal's batch."""
+        self._call("POST", "/settle", dict(body))
+
+    def scan(self, code: str) -> bool:
+        """Be the shopper who scans a code and pays; return whether it was taken."""
+        try:
+            return self._send("POST", "/scan", {"code": code}).status_code == 200
+        except requests.RequestException:
+            raise NotThere("the control address does not answer") from None
+
+    def _call(self, method: str, path: str, body: object = None) -> Any:
+        try:
+            answer = self._send(method, path, body)
+            said = answer.json()
+        except (requests.RequestException, ValueError):
+            raise NotThere("the control address does not answer as an emulator's") from None
+        if answer.status_code != 200:
+            raise NotThere(f"the emulator does not take {method} {path}: {str(said)[:200]}")
+        return said
+
+    def _send(self, method: str, path: str, body: object) -> requests.Response:
+        return requests.request(method, self._base + path, json=body, timeout=_WITHIN_S)

@@ -1,0 +1,93 @@
+"""What is done at our own end of the wire to a request or to its answer?
+
+Faults that can be made without the other side's help, so that any counterpart can be tried: what leaves us
+and what reaches us is in our hands. `on_lines.py`, `on_http.py` and `on_calls.py` do it to bytes.
+"""
+
+from collections.abc import Callable
+
+from terminal_agent.checkout.ports import Clock
+
+LOST_REQUEST, LOST_ANSWER, LATE_ANSWER, SLOW_ANSWER = (
+    "lost_request",
+    "lost_answer",
+    "late_answer",
+    "slow_answer",
+)
+BROKEN_ANSWER, TORN_ANSWER, DOUBLED = "broken_answer", "torn_answer", "doubled"
+STRANGERS_ANSWER, CROSSED_ANSWER, NOISE, UNPLUG = "strangers_answer", "crossed_answer", "noise", "unplug"
+
+NEED_ONE_BEFORE = frozenset({STRANGERS_ANSWER, CROSSED_ANSWER})
+
+_SLOW_S = 0.2
+
+
+class PowerCut(BaseException):
+    """The till is dead: nothing of ours runs after this."""
+
+
+class OurEnd:
+    """What is to be done to what passes on one link, and the answers that passed before.
+
+    Kinds of requests are the words of `counterparts.py`, such as sale or pay; a question has none.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._armed: tuple[str, str] | None = None
+        self._before: dict[str, object] = {}
+        self._left: int | None = None
+        self.sent = 0
+        self.late = b""
+        """An answer that is still on its way to us."""
+
+    def arm(self, kind: str, fault: str) -> None:
+        """Let the next request of this kind be struck."""
+        self._armed = (kind, fault)
+
+    def clear(self) -> None:
+        """Let nothing be struck, cut off or on its way any more. What came before is kept."""
+        self._armed = None
+        self.late = b""
+        self.cut_after(None)
+
+    @property
+    def waits(self) -> bool:
+        """Whether something is armed that no request has met yet."""
+        return self._armed is not None
+
+    def strike(self, kinds: frozenset[str]) -> str:
+        """Return what strikes a request that may be called by any of `kinds`, empty for nothing."""
+        if self._armed is None or self._armed[0] not in kinds:
+            return ""
+        fault, self._armed = self._armed[1], None
+        return fault
+
+    def heard(self, kinds: frozenset[str], answer: object) -> None:
+        """Keep the answer to such a request."""
+        self._before |= dict.fromkeys(kinds, answer)
+
+    def before(self, kinds: frozenset[str]) -> object | None:
+        """Return the answer that came before to such a request, None when none did."""
+        return next((self._before[one] for one in kinds if one in self._before), None)
+
+    def pause(self) -> None:
+        """Keep an answer back for a moment."""
+        self._clock.sleep(_SLOW_S)
+
+    def cut_after(self, count: int | None) -> None:
+        """Let the power fail once so many bytes have left; None: never. The count begins anew."""
+        self._left = count
+        self.sent = 0
+
+    def send(self, data: bytes, write: Callable[[bytes], object], close: Callable[[], object]) -> None:
+        """Write what of `data` still leaves. Raises PowerCut, once the line is closed."""
+        going = data if self._left is None else data[: self._left]
+        if going:
+            write(going)
+        self.sent += len(going)
+        if self._left is not None:
+            self._left -= len(going)
+            if self._left <= 0:
+                close()
+                raise PowerCut

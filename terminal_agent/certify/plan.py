@@ -1,0 +1,147 @@
+"""Which scenarios are there for one link, which of them can be tried now, and why not the others?"""
+
+from collections.abc import Callable, Iterator
+from functools import partial
+
+import msgspec
+
+from terminal_agent.certify import scenarios
+from terminal_agent.certify.counterparts import Counterpart
+from terminal_agent.certify.cut_power import (
+    both_ends,
+    check_cut_payment,
+    check_cut_return,
+    check_cut_undo,
+    every_byte,
+    some_bytes,
+)
+from terminal_agent.certify.give_back import check_nothing_to_give_back, check_part, check_refund
+from terminal_agent.certify.link_side import LinkSide
+from terminal_agent.certify.show_a_code import check_close, check_shown
+from terminal_agent.certify.take_and_undo import check, check_reversal
+
+NEEDS_CONTROL = "needs an emulator's control address (--control)"
+_SAME_DAY = "a return is the same on every day here"
+_AT_OUR_END, _BY_EMULATOR = "made at our own end", "made by the emulator"
+_CUT = "the power fails at our own end"
+
+
+class Means(msgspec.Struct, frozen=True):
+    """With what faults can be made: at our own end, by an emulator, and at how many bytes."""
+
+    our_end: bool
+    control: bool
+    every_byte: bool = False
+
+
+class Trial(msgspec.Struct, frozen=True):
+    """One scenario for one link. It is tried unless `not_tried` or `does_not_apply` says why not."""
+
+    name: str
+    done: str
+    must: str
+    run: Callable[[LinkSide], None]
+    not_tried: str = ""
+    does_not_apply: str = ""
+
+
+def trials_of(one: Counterpart, means: Means) -> list[Trial]:
+    """Return every scenario for a counterpart, in the order in which they are tried."""
+    return list(_shown(one, means) if one.shown else _taken(one, means))
+
+
+def _taken(one: Counterpart, means: Means) -> Iterator[Trial]:
+    for scenario in scenarios.SCENARIOS:
+        run = partial(check, scenario)
+        yield _trial(f"paying: {scenario.name}", one, means, "take", scenario.fault, scenario.must, run)
+    for reversal in scenarios.REVERSALS:
+        run = partial(check_reversal, reversal)
+        yield _trial(f"undoing: {reversal.name}", one, means, "reverse", reversal.fault, reversal.must, run)
+    for day_ended in (False, True):
+        day = "day ended" if day_ended else "same day"
+        for refund in scenarios.REFUNDS:
+            run = partial(check_refund, refund, day_ended=day_ended)
+            trial = _trial(
+                f"giving back, {day}: {refund.name}", one, means, "refund", refund.fault, refund.must, run
+            )
+            yield _on_day(trial, one, means, day_ended)
+        part = _trial(
+            f"giving back a part, {day}",
+            one,
+            means,
+            "refund",
+            "",
+            "a part is given back once, though it is asked for twice",
+            partial(check_part, day_ended=day_ended),
+        )
+        yield _on_day(part, one, means, day_ended)
+    for what, fault in (("never asked for", ""), ("refused", "declined"), ("lost", "lost_request")):
+        yield _trial(
+            f"giving back what was never paid: {what}",
+            one,
+            means,
+            "take",
+            fault,
+            "nothing is given back",
+            partial(check_nothing_to_give_back, fault=fault),
+        )
+    if means.our_end:
+        yield from _cut(one, means)
+
+
+def _cut(one: Counterpart, means: Means) -> Iterator[Trial]:
+    points = (every_byte if means.every_byte else some_bytes) if one.in_pieces else both_ends
+    where = {every_byte: "before and after each byte", some_bytes: "at bytes at both ends and between"}
+    done = f"{_CUT}, {where.get(points, 'before and after the request, which leaves whole')}"
+    once = "after the restart it is known whether it was taken, and undone whole, once"
+    for name, check_cut, must in (
+        ("paying", check_cut_payment, once),
+        ("undoing", check_cut_undo, "after the restart it is undone, once"),
+        ("giving back", check_cut_return, "after the restart it is given back, once"),
+    ):
+        yield Trial(f"power cut while {name}", done, must, partial(check_cut, points=points))
+
+
+def _shown(one: Counterpart, means: Means) -> Iterator[Trial]:
+    for scenario in scenarios.SHOWN:
+        run = partial(check_shown, scenario)
+        must = f"{scenario.must}; what is undone cannot be paid any more"
+        yield _trial(f"showing a code: {scenario.name}", one, means, "take", scenario.fault, must, run)
+    for reversal in scenarios.REVERSALS:
+        must = "repeated until it is closed; then nobody can pay it"
+        run = partial(check_close, reversal)
+        yield _trial(f"closing: {reversal.name}", one, means, "reverse", reversal.fault, must, run)
+
+
+def _trial(
+    name: str,
+    one: Counterpart,
+    means: Means,
+    call: str,
+    fault: str,
+    must: str,
+    run: Callable[[LinkSide], None],
+) -> Trial:
+    """Return a scenario, with the reason why it is not tried if there is one."""
+
+    def rehearsed(side: LinkSide) -> None:
+        side.rehearse(call, fault)
+        run(side)
+        side.must_be_struck()
+
+    if fault in ("", scenarios.NOT_SCANNED):
+        return Trial(name, "nothing is disturbed", must, run)
+    if means.our_end and fault in one.at_our_end:
+        return Trial(name, _AT_OUR_END, must, rehearsed)
+    if one.made(call, fault) is None:
+        return Trial(name, "", must, run, does_not_apply=one.not_here[fault])
+    return Trial(name, _BY_EMULATOR, must, rehearsed, not_tried="" if means.control else NEEDS_CONTROL)
+
+
+def _on_day(trial: Trial, one: Counterpart, means: Means, day_ended: bool) -> Trial:
+    """Return the same scenario once the other side's day has ended."""
+    if not day_ended or trial.does_not_apply:
+        return trial
+    if not one.day_ended:
+        return msgspec.structs.replace(trial, does_not_apply=_SAME_DAY, not_tried="")
+    return trial if means.control else msgspec.structs.replace(trial, not_tried=NEEDS_CONTROL)

@@ -1,0 +1,173 @@
+"""A driver that does what it must not fails in the scenario that shows it: otherwise passing says nothing."""
+
+import secrets
+
+import pytest
+from links_to_certify import to_certify
+from msgspec.structs import replace
+from wechat import RealClock
+
+from subsidy import ids
+from subsidy.records.payment import Evidence
+from terminal_agent.certify import side as sides
+from terminal_agent.certify.control import Control
+from terminal_agent.certify.link_side import LinkSide
+from terminal_agent.certify.links import links_of
+from terminal_agent.certify.our_end import OurEnd
+from terminal_agent.certify.people import MadeUp
+from terminal_agent.certify.plan import Means, trials_of
+from terminal_agent.certify.run import Verdict, run_all
+from terminal_agent.checkout.ports import Answer, Ask, Say, Secret
+from terminal_agent.config import read_config
+
+
+class Honest:
+    """A driver as it ships."""
+
+    def __init__(self, driver):
+        self._driver = driver
+
+    def __getattr__(self, name):
+        return getattr(self._driver, name)
+
+
+class PaysAgain(Honest):
+    """Pays again, under another number, when it has heard nothing."""
+
+    def take(self, ask):
+        said = self._driver.take(ask)
+        if said.say is Say.UNCLEAR:
+            self._driver.take(replace(ask, pay_ref=ids.pay_ref(ids.read_pay_ref(ask.pay_ref)[0], 2)))
+        return said
+
+    def query(self, ask):
+        return Answer(Say.APPROVED, ask.amount_fen)  # as it remembers
+
+
+class SilenceIsANo(Honest):
+    """Takes no answer for a no."""
+
+    def take(self, ask):
+        said = self._driver.take(ask)
+        return replace(said, say=Say.DECLINED) if said.say is Say.UNCLEAR else said
+
+
+class BelievesItself(Honest):
+    """Says the amount that was asked for, whatever was approved."""
+
+    def take(self, ask):
+        said = self._driver.take(ask)
+        return replace(said, approved_fen=ask.amount_fen) if said.say is Say.APPROVED else said
+
+
+class OnlySaysSo(Honest):
+    """Says that a payment is undone, and does nothing."""
+
+    def reverse(self, ask, evidence):
+        return Answer(Say.APPROVED)
+
+
+class GivesBackEachTime(Honest):
+    """Gives back under another number with every try."""
+
+    tries = 0
+
+    def refund(self, ask, back):
+        self.tries += 1
+        # Neither the number nor the mark tells the terminal that it is the same one.
+        number = ids.refund_no(ids.pay_ref(ids.read_pay_ref(ask.pay_ref)[0], self.tries))
+        part = replace(back, refund_no=number, mark=self._driver.prepare(ask), fen=back.fen // 4)
+        said = self._driver.refund(ask, part)
+        return replace(said, approved_fen=back.fen) if said.say is Say.APPROVED else said
+
+
+class ForgetsAfterAPowerCut(Honest):
+    """Says of whatever it is asked about after a restart that it knows of none."""
+
+    def query(self, ask):
+        said = self._driver.query(ask)
+        return said if ask.pay_code is not None or ask.operator != "certify" else Answer(Say.NOT_FOUND)
+
+
+class Raises(Honest):
+    """Raises with what it must not say."""
+
+    def take(self, ask):
+        raise ValueError("6222021234567890123")
+
+
+CASES = [
+    (PaysAgain, "paying: the answer is lost", "their books: taken 101, taken under another number 101"),
+    (SilenceIsANo, "paying: the answer is lost", "was seen: paying: no"),
+    (BelievesItself, "paying: another amount is taken", "had to be seen: a yes of 1 fen"),
+    (OnlySaysSo, "undoing: nothing goes wrong", "had to be seen: asked after it was undone: not yes"),
+    (OnlySaysSo, "undoing: its answer is lost", "was seen: undoing: yes"),
+    (GivesBackEachTime, "giving back, day ended: nothing goes wrong", "given back 25, given back 25"),
+    (ForgetsAfterAPowerCut, "power cut while paying", "was seen: "),
+    (Raises, "paying: nothing goes wrong", "a link must answer and raised ValueError"),
+]
+
+
+@pytest.fixture(scope="module")
+def given(tmp_path_factory):
+    with to_certify("allinpay", tmp_path_factory.mktemp("serial")) as given:
+        config = read_config(given.config)
+        yield links_of(config)[given.link], Control(given.control)
+
+
+@pytest.mark.parametrize(("driver", "name", "shown"), CASES, ids=lambda one: getattr(one, "__name__", one))
+def test_a_driver_that_breaks_a_promise_fails(driver, name, shown, given):
+    result = tried(driver, name, given)
+    assert result.verdict is Verdict.FAILED
+    assert shown in result.why
+    assert "6222021234567890123" not in repr(result)
+    assert result.orders
+
+
+@pytest.mark.parametrize("name", sorted({name for _, name, _ in CASES}))
+def test_the_driver_that_ships_keeps_it(name, given):
+    assert tried(Honest, name, given).verdict is Verdict.PASSED
+
+
+def tried(driver, name, given):
+    link, control = given
+    end, clock = OurEnd(RealClock()), RealClock()
+
+    def side_of():
+        return LinkSide(
+            link.counterpart,
+            lambda: driver(link.open(clock, end)),
+            clock,
+            secrets.token_bytes,
+            MadeUp(link.counterpart, control, secrets.token_bytes),
+            fen=101,
+            end=end,
+            control=control,
+        )
+
+    trials = trials_of(link.counterpart, Means(our_end=True, control=True))
+    (result,) = run_all([one for one in trials if one.name == name], side_of, control, lambda _: None)
+    return result
+
+
+def test_what_is_not_tried_is_never_passed(given):
+    link, _ = given
+    trials = trials_of(link.counterpart, Means(our_end=True, control=False))
+    kept = [one for one in trials if one.not_tried or one.does_not_apply]
+    assert len(kept) >= 15
+
+    def nobody():
+        raise AssertionError("tried")
+
+    results = list(run_all(kept, nobody, None, lambda _: None))
+    assert {one.verdict for one in results} == {Verdict.NOT_TRIED, Verdict.DOES_NOT_APPLY}
+    assert all(one.why for one in results)
+
+
+def test_an_answer_that_shows_the_payment_code_is_broken():
+    ask = Ask("A" * 26 + "01", 101, "certify", "1", pay_code=Secret("130000000000001234"))
+    sides.must_hide_the_code(Answer(Say.APPROVED, 101), ask)
+    leak = Answer(Say.APPROVED, 101, Evidence(text="130000000000001234"))
+    with pytest.raises(sides.Broken) as broken:
+        sides.must_hide_the_code(leak, ask)
+    assert "130000000000001234" not in str(broken.value)

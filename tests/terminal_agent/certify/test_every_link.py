@@ -1,0 +1,95 @@
+"""All links that take money keep the same promises, whichever side shows the code.
+
+The scenarios are the shipped ones; here every fault is made by the emulator, on the wiring that the agent
+uses. What is made at our own end, `test_command.py` runs.
+"""
+
+import secrets
+from contextlib import ExitStack
+from functools import cache
+
+import pytest
+from links_to_certify import KINDS, to_certify
+from wechat import RealClock
+
+from terminal_agent.certify import counterparts
+from terminal_agent.certify.control import Control
+from terminal_agent.certify.link_side import LinkSide
+from terminal_agent.certify.links import links_of
+from terminal_agent.certify.people import MadeUp
+from terminal_agent.certify.plan import Means, trials_of
+from terminal_agent.config import read_config
+
+FEN = 85_000
+ROWS = {
+    **dict.fromkeys(("allinpay", "separated", "separated_7f"), counterparts.SERIAL),
+    "nexo": counterparts.NEXO,
+    "mis": counterparts.MIS,
+    "direct": counterparts.DIRECT,
+    "wechat": counterparts.WECHAT,
+    "wechat/shown": counterparts.WECHAT_SHOWN,
+    "alipay": counterparts.ALIPAY,
+    "alipay/shown": counterparts.ALIPAY_SHOWN,
+    "unionpay": counterparts.UNIONPAY,
+    "unionpay/shown": counterparts.UNIONPAY_SHOWN,
+}
+BY_EMULATOR = Means(our_end=False, control=True)
+CASES = [
+    pytest.param(kind, trial, id=f"{kind}: {trial.name}")
+    for kind in KINDS
+    for trial in trials_of(ROWS[kind], BY_EMULATOR)
+    if not trial.does_not_apply
+]
+
+
+@pytest.fixture(scope="module")
+def link_of(tmp_path_factory):
+    """Return what makes a link anew beside its emulator, which is started when it is first asked for."""
+    with ExitStack() as running:
+
+        @cache
+        def start(kind):
+            folder = tmp_path_factory.mktemp(kind.replace("/", "-"))
+            given = running.enter_context(to_certify(kind, folder))
+            config = read_config(given.config)
+            return config, links_of(config)[given.link], Control(given.control)
+
+        yield start
+
+
+def payment_of(config, link):
+    """Return the link as the agent opens it."""
+    wallet, _, shown = link.name.partition("/")
+    if link.name in config.terminals:
+        return config.terminals[link.name].payment(RealClock())
+    (channel,) = (one for name, one in config.channels.items() if name.value == wallet)
+    open_it = channel.showing if shown else channel.payment
+    return open_it(RealClock(), secrets.token_bytes)
+
+
+@pytest.mark.parametrize(("kind", "trial"), CASES)
+def test_a_link_keeps_its_promise(kind, trial, link_of):
+    config, link, control = link_of(kind)
+    assert link.counterpart is ROWS[kind]
+    control.clear()
+    side = LinkSide(
+        link.counterpart,
+        lambda: payment_of(config, link),
+        RealClock(),
+        secrets.token_bytes,
+        MadeUp(link.counterpart, control, secrets.token_bytes),
+        fen=FEN,
+        control=control,
+        settles=dict(link.settles),
+    )
+
+    trial.run(side)
+
+    assert side.seen
+
+
+def test_everything_that_an_emulator_can_be_told_is_tried_or_said_not_to_apply():
+    for kind in KINDS:
+        names = [one.name for one in trials_of(ROWS[kind], BY_EMULATOR)]
+        assert len(names) == len(set(names))
+        assert len(names) >= (20 if kind.endswith("/shown") else 40)
