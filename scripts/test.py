@@ -23,7 +23,7 @@ CHECKS = (
     ("types", ["-m", "mypy"]),
     ("contracts", ["-c", "from importlinter.cli import lint_imports_command; lint_imports_command()"]),
     # The workers find compiled what this has compiled: each would do it for itself.
-    ("collection", ["-m", "pytest", "--collect-only", "-qqq"]),
+    ("collection", ["-m", "pytest", "--collect-only", "-q"]),
 )
 # A file's tests share a shop or a centre, so they stay on one worker; which file begins when is decided in
 # tests/support/slow_first.py. Half of the time tests wait, so there are more workers than processors.
@@ -57,7 +57,7 @@ def _run_tests(python: str, arguments: list[str]) -> int:
 
 
 def _failed_checks(python: str) -> list[str]:
-    """Run the checks beside each other, show what each says in its turn, and return which failed."""
+    """Run the checks beside each other, show what those say that fail, and return which they are."""
     begun = {
         name: subprocess.Popen(
             [python, *command], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
@@ -68,8 +68,8 @@ def _failed_checks(python: str) -> list[str]:
     for name, check in begun.items():
         print(f"== {name}", flush=True)
         said, _ = check.communicate()
-        print(said, end="", flush=True)
         if check.returncode != 0:
+            print(said, end="", flush=True)
             failed.append(name)
     return failed
 
