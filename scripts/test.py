@@ -6,10 +6,13 @@ Without arguments: ruff, mypy --strict, the import contracts, then all tests; en
 summary. With arguments they go to pytest alone.
 """
 
+import contextlib
 import os
 import shutil
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 from venv_here import ROOT, install_system, python_with
@@ -19,9 +22,14 @@ CHECKS = (
     ("lint", ["-m", "ruff", "check", "."]),
     ("types", ["-m", "mypy"]),
     ("contracts", ["-c", "from importlinter.cli import lint_imports_command; lint_imports_command()"]),
+    # The workers find compiled what this has compiled: each would do it for itself.
+    ("collection", ["-m", "pytest", "--collect-only", "-q"]),
 )
-# A file's tests share a shop or a centre, so they stay on one worker.
-EVERYTHING = ["-n", "2", "--dist", "loadfile"]
+# A file's tests share a shop or a centre, so they stay on one worker; which file begins when is decided in
+# tests/support/slow_first.py. Half of the time tests wait, so there are more workers than processors.
+EVERYTHING = ["-n", "4", "--dist", "loadfile", "--no-loadscope-reorder"]
+MEMORY = Path("/dev/shm")  # noqa: S108 (a folder of our own is made in it)
+ROOM = 8 << 30
 
 
 def main() -> int:
@@ -29,21 +37,54 @@ def main() -> int:
     python = str(python_with("dev"))
     _get_postgres()
     _get_browser()
+    # Programs that tests start again and again are compiled once.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     arguments = sys.argv[1:]
-    failed = []
-    if not arguments:
-        for name, command in CHECKS:
-            print(f"== {name}", flush=True)
-            if subprocess.run([python, *command], cwd=ROOT, check=False).returncode != 0:
-                failed.append(name)
+    if arguments:
+        return _run_tests(python, arguments)
+    failed = _failed_checks(python)
     print("== tests", flush=True)
-    environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
-    asked = arguments or EVERYTHING
-    tests = subprocess.run([python, "-m", "pytest", *asked], cwd=ROOT, check=False, env=environment)
+    with _place_for_files() as place:
+        os.environ["TMPDIR"] = str(place)
+        tests = _run_tests(python, EVERYTHING)
     if failed:
         print(f"failed before the tests: {', '.join(failed)}", file=sys.stderr)
         return 1
-    return tests.returncode
+    return tests
+
+
+def _run_tests(python: str, arguments: list[str]) -> int:
+    return subprocess.run([python, "-m", "pytest", *arguments], cwd=ROOT, check=False).returncode
+
+
+def _failed_checks(python: str) -> list[str]:
+    """Run the checks beside each other, show what those say that fail, and return which they are."""
+    begun = {
+        name: subprocess.Popen(
+            [python, *command], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
+        for name, command in CHECKS
+    }
+    failed = []
+    for name, check in begun.items():
+        print(f"== {name}", flush=True)
+        said, _ = check.communicate()
+        if check.returncode != 0:
+            print(said, end="", flush=True)
+            failed.append(name)
+    return failed
+
+
+@contextlib.contextmanager
+def _place_for_files() -> Iterator[Path]:
+    """Give a folder for whatever tests write, in memory when there is room.
+
+    Databases wait for the disk at every commit, and what a test writes need not outlive its run.
+    """
+    has_room = MEMORY.is_dir() and shutil.disk_usage(MEMORY).free >= ROOM
+    with tempfile.TemporaryDirectory(prefix="tests-", dir=MEMORY if has_room else None) as place:
+        os.chmod(place, 0o711)  # noqa: S103 (PostgreSQL, another user, has its own folder in it)
+        yield Path(place)
 
 
 def _get_postgres() -> None:

@@ -1,6 +1,7 @@
 """What every test may use, and the question that is asked when everything has run."""
 
 import pytest
+import slow_first
 import taken_moves
 
 _PROBLEMS = pytest.StashKey[list[str]]()
@@ -10,6 +11,11 @@ _PROBLEMS = pytest.StashKey[list[str]]()
 def moves_taken():
     """The moves that the journals and books of this run have seen."""
     return taken_moves.TAKEN
+
+
+def pytest_collection_modifyitems(items):
+    """Let the slow ones begin first."""
+    items.sort(key=slow_first.place)
 
 
 def pytest_sessionfinish(session):

@@ -1,7 +1,9 @@
 """Which processes does the story run, and how are they started, cut off, killed and stopped?"""
 
+import contextlib
 import json
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -15,8 +17,11 @@ from typing import Any
 import requests
 
 BIN = Path(sys.executable).parent
-_START_S = 30.0
+# A busy machine takes its time to start a program.
+_START_S = 60.0
 _STORY_S = 240
+# Systems take the ports of outgoing connections from above these.
+_BELOW_CONNECTIONS = range(10_000, 32_000)
 
 
 class StoryBroken(Exception):
@@ -121,10 +126,15 @@ def answers(url: str) -> bool:
 
 
 def free_port() -> int:
-    """Return a port that nobody uses now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Return a port that nobody uses now and that no connection is given by itself.
+
+    Who is told it listens there later, perhaps again after a restart.
+    """
+    while True:
+        port = random.choice(_BELOW_CONNECTIONS)  # noqa: S311
+        with contextlib.suppress(OSError), socket.socket() as probe:
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def must_be_free(port: int) -> None:

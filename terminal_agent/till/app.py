@@ -1,5 +1,6 @@
 """How is the till API put together and served?"""
 
+import functools
 import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -10,6 +11,7 @@ import uvicorn
 from litestar import Litestar, Request, Response, get
 from litestar.exceptions import HTTPException
 from litestar.openapi import OpenAPIConfig
+from litestar.types import ControllerRouterHandler
 
 from subsidy.policy.next_action import NextAction
 from subsidy.problem import MEDIA_TYPE, Problem, of_http_status
@@ -45,17 +47,12 @@ def build(till: Till, hosts: frozenset[str], log: Log) -> Litestar:
         log("till.bug", path=request.url.path, error=type(wrong).__name__, exc_info=wrong)
         return _answer(of_http_status(500))
 
-    # The framework serves a description only together with pages that load scripts from elsewhere; so it
-    # is made by an application of its own, which serves nothing.
-    handlers = [*controllers(till), *returns.controllers(till), *cash.controllers(till)]
-    described = Litestar(
-        handlers, openapi_config=OpenAPIConfig(title="Till API", version="1"), logging_config=None
-    )
-    description = described.openapi_schema.to_schema()
+    # Few ask, and it takes as long as everything else here: no start waits for it.
+    description = functools.cache(lambda: _describe(till))
 
-    @get("/openapi.json", sync_to_thread=False, include_in_schema=False)
+    @get("/openapi.json", sync_to_thread=True, include_in_schema=False)
     def openapi() -> dict[str, Any]:
-        return description
+        return description()
 
     @asynccontextmanager
     async def room_to_wait(_app: Litestar) -> AsyncIterator[None]:
@@ -64,7 +61,7 @@ def build(till: Till, hosts: frozenset[str], log: Log) -> Litestar:
         yield
 
     return Litestar(
-        route_handlers=[*handlers, display.controller(till), openapi],
+        route_handlers=[*_documented(till), display.controller(till), openapi],
         request_class=StrictRequest,
         request_max_body_size=MOST_BYTES,
         guards=[plain_query],
@@ -79,6 +76,21 @@ def build(till: Till, hosts: frozenset[str], log: Log) -> Litestar:
         openapi_config=None,
         logging_config=None,
     )
+
+
+def _documented(till: Till) -> list[ControllerRouterHandler]:
+    return [*controllers(till), *returns.controllers(till), *cash.controllers(till)]
+
+
+def _describe(till: Till) -> dict[str, Any]:
+    """Return the OpenAPI description.
+
+    The framework serves one only together with pages that load scripts from elsewhere; so it is made by an
+    application of its own, which serves nothing.
+    """
+    config = OpenAPIConfig(title="Till API", version="1")
+    described = Litestar(_documented(till), openapi_config=config, logging_config=None)
+    return described.openapi_schema.to_schema()
 
 
 def serve(app: Litestar, host: str, port: int) -> None:

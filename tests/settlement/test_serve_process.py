@@ -72,6 +72,15 @@ class Service:
         host, _, port = self.address.rpartition(":")
         return socket.create_connection((host, int(port)), timeout=30)
 
+    def wait_until_deaf(self):
+        """Wait until it takes no connection any more."""
+        until = time.monotonic() + 30
+        with contextlib.suppress(ConnectionRefusedError):
+            while time.monotonic() < until:
+                self.connect().close()
+                time.sleep(0.02)
+            pytest.fail("it still listens")
+
     def stop(self):
         """Ask it to stop and return the exit code and the seconds it took."""
         began = time.monotonic()
@@ -170,12 +179,14 @@ def test_ctrl_c_stops_it_once_what_is_under_way_is_answered(service):
     body = msgspec.json.encode(client.hold_request(client.pack_hash, person=PERSON))
     headers = {"Content-Type": "application/json", **client.signature("/v1/holds", body, client.nonce())}
     lines = [f"{name}: {value}" for name, value in headers.items()]
-    head = ["POST /v1/holds HTTP/1.1", "Host: centre", f"Content-Length: {len(body)}", *lines, "", ""]
+    lines += [f"Content-Length: {len(body)}", "Expect: 100-continue"]
+    head = ["POST /v1/holds HTTP/1.1", "Host: centre", *lines, "", ""]
     with service.connect() as connection:
-        connection.sendall("\r\n".join(head).encode() + body[:-1])
-        time.sleep(0.3)
+        connection.sendall("\r\n".join(head).encode())
+        assert connection.recv(65_536) == b"HTTP/1.1 100 Continue\r\n\r\n"  # it is under way
+        connection.sendall(body[:-1])
         service.process.send_signal(signal.SIGINT)
-        time.sleep(0.3)
+        service.wait_until_deaf()
         connection.sendall(body[-1:])
         answer = connection.recv(65_536)
     assert answer.startswith(b"HTTP/1.1 200")

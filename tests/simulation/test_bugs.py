@@ -1,5 +1,7 @@
 """The simulator would find them: each planted bug is caught by a claim about money or safety."""
 
+import functools
+
 import pytest
 from sim.bugs import CAUGHT_AT_NIGHT, CAUGHT_BY, NOT_CAUGHT_YET, known_bugs
 from sim.bugs.find import NO_CLAIM_OF_MONEY
@@ -11,12 +13,18 @@ _WORLDS = [(name, run_seed, seed) for name, seed in sorted(CAUGHT_BY.items())] +
 ]
 
 
+@functools.cache
+def without_bugs(run, seed):
+    """Return what does not hold in the world as it is; many bugs are caught in the same one."""
+    return run(seed).violations
+
+
 @pytest.mark.parametrize(("name", "run", "seed"), _WORLDS, ids=[name for name, _, _ in _WORLDS])
 def test_a_planted_bug_is_caught_by_what_must_hold(name, run, seed):
-    with_it, without = run(seed, bug=name), run(seed)
+    with_it = run(seed, bug=name)
 
     assert [one.claim for one in with_it.violations if one.claim != NO_CLAIM_OF_MONEY]
-    assert without.violations == []
+    assert without_bugs(run, seed) == []
 
 
 def test_a_bug_that_nothing_catches_yet_is_said_to_be_one():

@@ -26,7 +26,6 @@ from subsidy.policy.decide import Because, Granted, decide
 from subsidy.policy.facts import Facts
 from subsidy.policy.model import Pack
 from subsidy.policy.next_action import NextAction
-from subsidy.policy.read_pack import read_packs
 from subsidy.records.payment import Evidence
 from subsidy.wire import v1
 from terminal_agent import system
@@ -110,7 +109,7 @@ class KnowingCentre:
     def __init__(self, clock: StandingClock) -> None:
         self._clock = clock
         self._key = Ed25519PrivateKey.from_private_bytes(hashlib.sha256(b"centre").digest())
-        self._pack = self.kept = read_packs(small_pack.texts())["P"]
+        self._pack = self.kept = small_pack.pack()
         self.asked: list[msgspec.Struct] = []
 
     def facts(self, request: v1.FactsRequest, within_s: float) -> v1.FactsAnswer:

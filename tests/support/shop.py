@@ -25,7 +25,7 @@ from alipay import MOVES, EmulatedAlipay
 from alipay import new_code as new_alipay_code
 from emulator import NEXO_FILE, PROFILE_FILES, EmulatedTerminal, short_profile_text, short_text
 from killing_proxy import Proxy
-from real_centre import RealCentre
+from real_centre import READY_S, RealCentre
 from shop_journal import JournalSeen, Move
 from story import shop_files
 from story.count import of_acquirer, of_alipay, of_wechat, record_of, standing_charges
@@ -189,7 +189,12 @@ class Shop:
     def start(self) -> None:
         """Start the agent and wait until it serves."""
         self.agent.start()
-        wait_for("the agent", lambda: answers(f"{self.url}/v1/status"))
+
+        def serves() -> bool:
+            assert self.agent.is_running(), self.agent.log()[-2000:]
+            return answers(f"{self.url}/v1/status")
+
+        wait_for("the agent", serves, READY_S)
 
     def kill(self) -> None:
         """Kill the agent from outside, as a power cut would, and wait until it is gone."""

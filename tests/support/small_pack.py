@@ -1,5 +1,6 @@
 """The smallest pack that has one of everything, as texts that a test changes before they are read."""
 
+import functools
 from typing import Any
 
 import msgspec
@@ -90,6 +91,7 @@ def texts(*changes: tuple[str, str]) -> dict[str, str]:
     return files
 
 
+@functools.cache
 def pack(*changes: tuple[str, str]) -> Pack:
     """Return the pack with `changes` made to its files."""
     return read_packs(texts(*changes))["P"]

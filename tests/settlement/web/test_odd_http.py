@@ -1,7 +1,9 @@
 """What does the centre say to requests that no library would send, on each database?"""
 
 import datetime
+import socket
 import time
+from contextlib import suppress
 from urllib.parse import quote
 
 import msgspec
@@ -267,8 +269,12 @@ def test_chunks_that_are_none_are_a_no(fuzzed, chunks):
     head = signed(fuzzed, "/v1/holds", b"x", ["Transfer-Encoding: chunked", "Connection: close"])
     with fuzzed.centre.connect() as connection:
         connection.sendall(head + chunks)
-        connection.shutdown(1)
-        answer = connection.recv(65_536)
+        answer = b""
+        # It may have hung up before we do.
+        with suppress(OSError):
+            connection.shutdown(socket.SHUT_WR)
+        with suppress(ConnectionError):
+            answer = connection.recv(65_536)
     assert answer == b"" or _head(answer)[0] in range(400, 500), answer
     assert fuzzed.counts() == before
 

@@ -105,6 +105,8 @@ def run(times: int, seed: int) -> dict[str, Any]:
                     time.sleep(chance.choice((0.05, 0.3, 1.0, 2.0)) * chance.random())
                     shop.kill()
                     shop.restart()
+                # A slow machine may have been killed each time before a sale had come to its end.
+                wait_for("both tills are told something", lambda: all(one.told for one in tills))
             finally:
                 over.set()
                 for thread in threads:
