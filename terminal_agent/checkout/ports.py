@@ -169,7 +169,8 @@ class Payment(Protocol):
         May be repeated with the same `back`, however the last try ended: a link that cannot tell whether
         an earlier try was done sends nothing and answers UNCLEAR. APPROVED means that so much
         (`approved_fen`) is with the shopper again; PENDING that the other side has accepted it and works on
-        it; DECLINED that it was certainly not given back under this number; everything else, ask again.
+        it; DECLINED that it was not given back under this number by now (tries that may still be on their
+        way are looked after by `send_refund.py`); everything else, ask again.
         A driven terminal voids while the batch is open, and refunds after.
         """
 
