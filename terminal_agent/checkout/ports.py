@@ -62,7 +62,8 @@ class Ask(msgspec.Struct, frozen=True):
 
     `pay_code` is the code that the shopper showed. Only `take` of a QR channel needs it; whoever asks
     later what became of an attempt no longer has it. `show_until_ms` is for the other direction, a code that
-    we show: the Unix milliseconds at which its hold's time is over, None where nothing is shown.
+    we show: the Unix milliseconds at which its hold's time is over, by the centre's clock, for ours may be
+    wrong; from the making of its order that is `show_for_s` at most. Both are None where nothing is shown.
     """
 
     pay_ref: str
@@ -73,6 +74,7 @@ class Ask(msgspec.Struct, frozen=True):
     pay_code: Secret | None = None
     given_up: bool = False  # the cashier has stopped the sale: a link that waits for a shopper ends the wait
     show_until_ms: int | None = None
+    show_for_s: int | None = None
 
 
 class Answer(msgspec.Struct, frozen=True):
