@@ -21,6 +21,7 @@ from terminal_agent.channels.alipay_keys import AlipayKeys
 from terminal_agent.channels.alipay_profile import Profile
 from terminal_agent.channels.one_exchange import Silence
 from terminal_agent.channels.shared_answers import unclear
+from terminal_agent.channels.shown_codes import ShownCodes
 from terminal_agent.checkout.ports import Answer, Ask, Clock, Say
 
 _CODE = re.compile(r"https://qr\.alipay\.com/[0-9A-Za-z]{1,64}", re.ASCII)
@@ -33,12 +34,13 @@ class AlipayShown(Alipay):
         self, profile: Profile, client: GatewayClient, keys: Callable[[], AlipayKeys], clock: Clock
     ) -> None:
         super().__init__(profile, client, keys)
-        self._clock = clock
+        self._codes = ShownCodes(clock, self.clocks.host_timeout_s)
 
     def take(self, ask: Ask) -> Answer:
         """Make the offer that the shopper pays by scanning, and return its code. Sent once."""
         assert ask.amount_fen > 0
         assert ask.show_until_ms is not None
+        self._codes.see(ask)
         heard = self._call(
             "alipay.trade.precreate",
             {
@@ -60,10 +62,8 @@ class AlipayShown(Alipay):
 
     def reverse(self, ask: Ask, evidence: Evidence) -> Answer:
         """Undo the attempt whole, scanned or not. APPROVED: nothing of it stands, and nobody can pay it."""
-        assert ask.show_until_ms is not None
-        over_ms = ask.show_until_ms + int(self.clocks.host_timeout_s * 1000)
         # Before the question: what is not there now was not paid while its time ran.
-        is_over = self._clock.wall_ms() > over_ms
+        is_over = self._codes.is_over(ask)
         found = super().reverse(ask, evidence)
         if found.say is Say.NOT_FOUND:
             return replace(found, say=Say.APPROVED if is_over else Say.UNCLEAR)

@@ -21,6 +21,7 @@ from terminal_agent.bounded_http import BoundedSession
 from terminal_agent.channels.key_files import KeyTrouble
 from terminal_agent.channels.one_exchange import MOST_BYTES, Silence
 from terminal_agent.channels.shared_answers import NO_KEYS, NO_PAY_CODE
+from terminal_agent.channels.shown_codes import ShownCodes
 from terminal_agent.channels.unionpay_client import Said, UnionPayClient
 from terminal_agent.channels.unionpay_keys import UnionPayKeyFiles, UnionPayKeys
 from terminal_agent.channels.unionpay_profile import Profile
@@ -222,9 +223,16 @@ class UnionPay:
 class UnionPayShown(UnionPay):
     """The same by a code that we show and the shopper scans. Fits `checkout.ports.Payment`."""
 
+    def __init__(
+        self, profile: Profile, client: UnionPayClient, keys: Callable[[], UnionPayKeys], clock: Clock
+    ) -> None:
+        super().__init__(profile, client, keys, clock)
+        self._codes = ShownCodes(clock, self.clocks.host_timeout_s)
+
     def take(self, ask: Ask) -> Answer:
         """Make the order that the shopper pays by scanning, and return its code. Sent once."""
         assert ask.show_until_ms is not None
+        self._codes.see(ask)
         until = f"{calendar.from_ms(ask.show_until_ms):{TIME_FORM}}"
         heard = self._order(ask, {"txnSubType": _BY_OUR_CODE, "payTimeout": until})
         if (no := self._refused(heard)) is not None:
@@ -241,9 +249,7 @@ class UnionPayShown(UnionPay):
 
         Nobody can pay it any more once its time is over; one host time-out later that is what its state says.
         """
-        assert ask.show_until_ms is not None
-        over_ms = ask.show_until_ms + int(self.clocks.host_timeout_s * 1000)
-        is_over = self._clock.wall_ms() > over_ms
+        is_over = self._codes.is_over(ask)
         found = self.query(ask)
         if found.say is Say.APPROVED:
             return Answer(Say.DECLINED, evidence=found.evidence)

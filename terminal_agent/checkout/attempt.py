@@ -47,6 +47,7 @@ def judge(attempt: Attempt, answer: Answer) -> Verdict:
 
 def ask_of(sale: Sale, attempt: Attempt, pay_code: Secret | None = None) -> Ask:
     """Return the attempt as its link sees it."""
+    is_shown = attempt.tender is Tender.QR_SHOW and sale.held is not None
     return Ask(
         pay_ref=attempt.pay_ref,
         amount_fen=attempt.amount_fen,
@@ -55,7 +56,8 @@ def ask_of(sale: Sale, attempt: Attempt, pay_code: Secret | None = None) -> Ask:
         mark=attempt.mark,
         pay_code=pay_code,
         given_up=sale.stop,
-        show_until_ms=sale.held_until_ms if attempt.tender is Tender.QR_SHOW else None,
+        show_until_ms=sale.promised_until_ms if is_shown else None,
+        show_for_s=sale.held.promise.held_for_s if is_shown and sale.held else None,
     )
 
 

@@ -27,6 +27,7 @@ from terminal_agent.checkout.ports import (
 )
 from terminal_agent.checkout.return_ports import ReturnJournal
 from terminal_agent.checkout.sale import Attempt, Sale
+from terminal_agent.checkout.send_refund import Refunds
 from terminal_agent.checkout.states import ReturnState, SaleState
 
 NOT_TAKEN = Evidence(code="NOT_TAKEN", text="the centre did not take the return in; nothing was refunded")
@@ -167,6 +168,7 @@ class Refunding:
         self._journal = journal
         self._payment = payment
         self._clock = clock
+        self._refunds = Refunds(payment, clock)
 
     def carry_out(self, record_id: str) -> Sale:
         """Send the refund of a return that the centre has agreed to; repeat it for `resolver_s` if need be.
@@ -180,7 +182,8 @@ class Refunding:
             mark = self._payment.prepare(ask_of(sale, _paid(sale)))
             if mark is None:
                 return self._journal.refund_refused(record_id, TERMINAL_SILENT)
-            self._journal.send_refund(record_id, mark)
+            if self._journal.send_refund(record_id, mark):
+                self._refunds.begin(sale.returns[-1].refund_no)
         return self._resolve(record_id)
 
     def resume(self, terminal_no: str) -> None:
@@ -202,7 +205,7 @@ class Refunding:
         if back.state is ReturnState.BEGUN:
             refused = back.centre_said is not None and not back.may_refund
             return self._journal.refund_refused(record_id, NOT_TAKEN) if refused else sale
-        answer = self._payment.refund(
+        answer = self._refunds.send(
             ask_of(sale, paid), Back(back.refund_no, back.refund_fen, paid.evidence, back.mark)
         )
         match judge(back, answer):

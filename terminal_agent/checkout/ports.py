@@ -62,7 +62,8 @@ class Ask(msgspec.Struct, frozen=True):
 
     `pay_code` is the code that the shopper showed. Only `take` of a QR channel needs it; whoever asks
     later what became of an attempt no longer has it. `show_until_ms` is for the other direction, a code that
-    we show: the Unix milliseconds at which its hold's time is over, None where nothing is shown.
+    we show: the Unix milliseconds at which its hold's time is over, by the centre's clock, for ours may be
+    wrong; from the making of its order that is `show_for_s` at most. Both are None where nothing is shown.
     """
 
     pay_ref: str
@@ -73,6 +74,7 @@ class Ask(msgspec.Struct, frozen=True):
     pay_code: Secret | None = None
     given_up: bool = False  # the cashier has stopped the sale: a link that waits for a shopper ends the wait
     show_until_ms: int | None = None
+    show_for_s: int | None = None
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -169,7 +171,8 @@ class Payment(Protocol):
         May be repeated with the same `back`, however the last try ended: a link that cannot tell whether
         an earlier try was done sends nothing and answers UNCLEAR. APPROVED means that so much
         (`approved_fen`) is with the shopper again; PENDING that the other side has accepted it and works on
-        it; DECLINED that it was certainly not given back under this number; everything else, ask again.
+        it; DECLINED that it was not given back under this number by now (tries that may still be on their
+        way are looked after by `send_refund.py`); everything else, ask again.
         A driven terminal voids while the batch is open, and refunds after.
         """
 

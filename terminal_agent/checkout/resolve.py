@@ -13,6 +13,7 @@ from subsidy import ids
 from terminal_agent.checkout.attempt import Paying, Verdict, ask_of, judge
 from terminal_agent.checkout.ports import Answer, Back, Clock, Journal, Payment, Say
 from terminal_agent.checkout.sale import Attempt, Sale
+from terminal_agent.checkout.send_refund import Refunds
 from terminal_agent.checkout.states import UNDECIDED_ATTEMPTS, AttemptState, SaleState
 
 _NOT_FOUND_TIMES = 2
@@ -26,6 +27,7 @@ class Resolver:
         self._payment = payment
         self._clock = clock
         self._paying = paying
+        self._refunds = Refunds(payment, clock)
         self._not_found: dict[tuple[str, AttemptState], int] = {}
 
     def resolve(self, record_id: str, no: int) -> Sale:
@@ -90,6 +92,7 @@ class Resolver:
             # It stands and cannot be reversed any more: its money goes back by a refund.
             mark = self._payment.prepare(ask_of(sale, attempt))
             if mark is not None:
+                self._refunds.begin(ids.refund_no(attempt.pay_ref))
                 return self._journal.giving_back(sale.record_id, attempt.no, mark)
         return sale
 
@@ -102,7 +105,7 @@ class Resolver:
         )
         # The whole of what was taken, which need not be what was asked.
         ask = replace(ask_of(sale, attempt), amount_fen=back.fen)
-        answer = self._payment.refund(ask, back)
+        answer = self._refunds.send(ask, back)
         if answer.say is Say.APPROVED and answer.approved_fen == back.fen:
             return self._paying.given_back(sale, attempt.no, answer.evidence)
         if answer.say is Say.DECLINED:

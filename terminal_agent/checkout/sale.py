@@ -144,6 +144,12 @@ class Sale(msgspec.Struct, frozen=True):
         """The wall clock's milliseconds at which the hold's time is over, None without a promise."""
         return self.asked_wall_ms + self.held.promise.held_for_s * 1000 if self.held else None
 
+    @property
+    def promised_until_ms(self) -> int | None:
+        """The centre's milliseconds at which the hold's time is over, None without a promise."""
+        promise = self.held.promise if self.held else None
+        return promise.placed_at_ms + promise.held_for_s * 1000 if promise else None
+
     def attempt(self, no: int) -> Attempt:
         """Return attempt `no`."""
         return next(one for one in self.attempts if one.no == no)

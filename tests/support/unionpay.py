@@ -42,7 +42,9 @@ def new_unionpay_ask(amount_fen: int = 85_000, pay_code: str | None = None) -> A
 def new_unionpay_shown_ask(amount_fen: int = 85_000, for_s: float = 900) -> Ask:
     """Return an attempt that nobody has had before, by a code that we show for so long."""
     until_ms = time.time_ns() // 1_000_000 + round(for_s * 1000)
-    return msgspec.structs.replace(new_ask(amount_fen, ""), pay_code=None, show_until_ms=until_ms)
+    return msgspec.structs.replace(
+        new_ask(amount_fen, ""), pay_code=None, show_until_ms=until_ms, show_for_s=round(for_s)
+    )
 
 
 class EmulatedUnionPay:

@@ -79,7 +79,7 @@ def new_shown_ask(amount_fen: int = 85_000, for_s: int = 900) -> Ask:
     """Return an attempt that nobody has had before, by a code that we show for so long."""
     asked = new_ask(amount_fen, "")
     return msgspec.structs.replace(
-        asked, pay_code=None, show_until_ms=time.time_ns() // 1_000_000 + for_s * 1000
+        asked, pay_code=None, show_until_ms=time.time_ns() // 1_000_000 + for_s * 1000, show_for_s=for_s
     )
 
 

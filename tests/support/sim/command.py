@@ -194,7 +194,7 @@ def _many(
     first: int, seeds: int, workers: int, worlds: str, off: list[str], bug: str | None, *, as_json: bool
 ) -> int:
     began_s = time.monotonic()
-    ends, moves, with_end = Counter[str](), Counter[str](), Counter[str]()
+    ends, moves, with_end, paid_by = Counter[str](), Counter[str](), Counter[str](), Counter[str]()
     sales = kills = statements = 0
     broken: list[Outcome] = []
     told_s = began_s
@@ -204,6 +204,7 @@ def _many(
             print(f"{tried} of {seeds} seeds, {len(broken)} broke a claim", file=sys.stderr, flush=True)
         ends.update(outcome.ends)
         moves.update(outcome.moves)
+        paid_by.update(outcome.paid_by)
         with_end.update(outcome.ends.keys())
         sales += outcome.sales
         kills += outcome.crashes
@@ -218,6 +219,7 @@ def _many(
             "seeds": seeds,
             "sales_tried": sales,
             "sales_paid": sum(ends[name] for name in _PAID),
+            "paid_by": dict(sorted(paid_by.items())),
             "crashes": kills,
             "violations": sum(len(one.violations) for one in broken),
             "seeds_per_s": round(seeds / took_s, 2),
@@ -229,6 +231,9 @@ def _many(
     print("sales that ended as, and the share of seeds with one:")
     for name, count in sorted(ends.items()):
         print(f"  {name:12} {count:9} {with_end[name] / seeds:7.1%}")
+    print("sales that each way of paying took (qr_scan: the shopper's code; qr_show: the till's):")
+    for name, count in sorted(paid_by.items()):
+        print(f"  {name:20} {count:9}")
     print("moves taken:")
     for name in sorted(_all_moves() | moves.keys()):
         print(f"  {name:40} {moves[name]:9}")

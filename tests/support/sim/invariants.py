@@ -180,6 +180,19 @@ def no_payment_begins_under_a_hold_that_is_over(
             yield f"{one.pay_ref} was charged {(one.at_ms - over_ms) // 1000} s after its hold was over"
 
 
+def a_code_that_is_shown_ends_with_its_hold(
+    world: "World", sales: list[SaleNow], records: dict[str, RecordNow]
+) -> Iterator[str]:
+    """I14 a code that is shown can be paid no longer than its hold lasts."""
+    placed = dict(in_books(world, "SELECT record_id, placed_at_ms + held_for_s * 1000 FROM record"))
+    for wallet in world.wallets.values():
+        for pay_ref, until_ms in wallet.shown():
+            read = ids.read_pay_ref(pay_ref)
+            over_ms = placed.get(read[0]) if read else None
+            if over_ms and until_ms > over_ms:
+                yield f"{pay_ref} can be paid for {(until_ms - over_ms) // 1000} s after its hold is over"
+
+
 def a_hold_is_open_only_while_its_sale_is(
     world: "World", sales: list[SaleNow], records: dict[str, RecordNow]
 ) -> Iterator[str]:
@@ -219,6 +232,7 @@ def the_outbox_is_acknowledged(
 CLAIMS: tuple[Claim, ...] = (
     what_was_given_up_is_not_sold,
     no_payment_begins_under_a_hold_that_is_over,
+    a_code_that_is_shown_ends_with_its_hold,
     every_sale_ends_or_is_listed,
     nobody_is_charged_twice,
     what_is_charged_is_written_down,

@@ -5,11 +5,13 @@ else of it is changed. What is dear and always the same (reading a pack, making 
 once.
 """
 
+import datetime
 import functools
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pysqlite3.dbapi2
@@ -17,10 +19,18 @@ import pysqlite3.dbapi2
 import settlement.keys
 import settlement.system
 import subsidy.seal
+import terminal_agent.channels.alipay
+import terminal_agent.channels.alipay_keys
 import terminal_agent.channels.key_files
+import terminal_agent.channels.unionpay
+import terminal_agent.channels.unionpay_keys
 import terminal_agent.channels.wechat
 import terminal_agent.checkout.supervisor
+import terminal_agent.emulators.alipay_books
+import terminal_agent.emulators.alipay_signing
 import terminal_agent.emulators.books
+import terminal_agent.emulators.unionpay_books
+import terminal_agent.emulators.unionpay_signing
 import terminal_agent.emulators.wechat_books
 import terminal_agent.emulators.wechat_signing
 import terminal_agent.journal.open
@@ -78,13 +88,18 @@ def _read_once(texts: dict[str, str]) -> dict[str, Pack]:
     return _packs(tuple(texts.items()))
 
 
+_datetime = SimpleNamespace(datetime=threads.datetime, timedelta=datetime.timedelta, UTC=datetime.UTC)
+"""Stands for the module, where certificates are made."""
+
 _triggers_on = functools.cache(terminal_agent.journal.watch._triggers_on)
 _key_files = terminal_agent.channels.key_files
-_read_private, _read_public = _key_files.private_key, _key_files.public_key
+_read_private = functools.cache(_key_files.private_key)
+_read_public = functools.cache(_key_files.public_key)
 
 
 @functools.cache
 def _private(file: Path) -> signatures.RsaPrivate:
+    """WeChat Pay's other side signs as cheaply; the others' signatures are real."""
     return signatures.RsaPrivate(_read_private(file))
 
 
@@ -99,7 +114,14 @@ def lent() -> Iterator[None]:
     places: list[tuple[Any, str, Any]] = [
         (pysqlite3.dbapi2, "connect", _connect),
         (terminal_agent.sync.line, "BoundedSession", network.Session),
-        (terminal_agent.channels.wechat, "BoundedSession", network.Session),
+        *(
+            (channel, "BoundedSession", network.Session)
+            for channel in (
+                terminal_agent.channels.wechat,
+                terminal_agent.channels.alipay,
+                terminal_agent.channels.unionpay,
+            )
+        ),
         (terminal_agent.terminals.link_serial, "serial", cable.serial),
         (terminal_agent.sync.schedule, "BackgroundScheduler", _Triggers),
         (terminal_agent.sync.centre, "read_packs", _read_once),
@@ -108,9 +130,16 @@ def lent() -> Iterator[None]:
         (subsidy.seal, "Ed25519PublicKey", signatures.Public),
         (terminal_agent.channels.key_files, "private_key", _private),
         (terminal_agent.channels.key_files, "public_key", _public),
+        (terminal_agent.channels.alipay_keys, "private_key", _read_private),
+        (terminal_agent.channels.alipay_keys, "public_key", _read_public),
+        (terminal_agent.channels.unionpay_keys, "private_key", _read_private),
         (terminal_agent.checkout.supervisor, "_fits", lambda _known, pin: pin.reveal() == PIN),
         (terminal_agent.emulators.books, "datetime", threads.datetime),
         (terminal_agent.emulators.wechat_books, "time", threads.time),
+        (terminal_agent.emulators.alipay_books, "time", threads.time),
+        (terminal_agent.emulators.unionpay_books, "time", threads.time),
+        (terminal_agent.emulators.alipay_signing, "datetime", _datetime),
+        (terminal_agent.emulators.unionpay_signing, "datetime", _datetime),
         (terminal_agent.emulators.wechat_signing, "time", threads.time),
         (terminal_agent.emulators.wechat_signing, "secrets", threads.secrets),
         (terminal_agent.journal.watch, "_triggers_on", _triggers_on),

@@ -55,6 +55,8 @@ class Service:
         self.name = name
         self.process: Process | None = None
         self.answer: Callable[[Sent], Came | None] | None = None
+        self.call_of: Callable[[Sent], str] = lambda sent: sent.path
+        """What a request is called in the trace and by the weather."""
 
 
 class Network:
@@ -71,9 +73,10 @@ class Network:
         task = Here.scheduler.current
         assert task is not None
         service = self.services[address]
-        Here.at_port(f"{sent.method} {sent.path}")
-        weather = self._weather(task.process.name, address, sent.path)
-        what = f"{sent.method} {sent.path} -> {service.name}"
+        call = service.call_of(sent)
+        Here.at_port(f"{sent.method} {call}")
+        weather = self._weather(task.process.name, address, f"{sent.method} {call}")
+        what = f"{sent.method} {call} -> {service.name}"
         if weather.cut:
             Here.scheduler.sleep(min(within_s, 2.0))
             raise requests.ConnectTimeout
@@ -119,7 +122,7 @@ class Network:
             raise requests.ConnectionError
         self._note(task.process.name, f"{what}: {came.status}")
         self.on_answer(task.process.name, address, sent, came)
-        Here.at_port(f"the answer to {sent.path}")
+        Here.at_port(f"the answer to {call}")
         return came
 
 
@@ -168,6 +171,7 @@ class Session:
     """Stands for `BoundedSession`."""
 
     trust_env = False
+    note: Any = None
 
     def __init__(self, _clock: Any) -> None:
         self.deadline = _Deadline()

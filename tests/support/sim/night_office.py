@@ -1,6 +1,6 @@
 """What is done at the centre in the morning: which files have come, the night, claims and people's decisions?
 
-Files are what the emulated acquirer and WeChat Pay write of their own books. A night that dies is run again
+Files are what the emulated acquirer and wallets write of their own books. A night that dies is run again
 when the service is back, as the scheduler of the service does it.
 """
 
@@ -19,30 +19,23 @@ from settlement.funds.release_hold import ReleaseHold
 from settlement.reconcile.config import NightConfig, read_night_config
 from settlement.reconcile.register import OtherBytes
 from settlement.reconcile.run import Night, NightParts, run_night
-from sim import wallet
+from sim import wallets
 from sim.threads import Here
 from sim.watch import in_books
 from subsidy import calendar
 from terminal_agent.emulators.acquirer_file import settlement_file
-from terminal_agent.emulators.wechat_bill import trade_bill
 
 if TYPE_CHECKING:
     from sim.night_world import NightWorld
 
-_SOURCES = f"""\
+_ACQUIRER = """\
 files: incoming
 sources:
   - source: acquirer
     layout: acquirer_csv
-    file: "acquirer-{{date}}.csv"
+    file: "acquirer-{date}.csv"
     tenders: [card]
-    merchants: {{"EMU000000000001": every_shop}}
-    longest_payment_s: 600
-  - source: wechat
-    layout: wechat_bill
-    file: "wechat-{{date}}.csv"
-    tenders: [qr_scan, qr_show]
-    merchants: {{"{wallet.MCHID}": every_shop}}
+    merchants: {"EMU000000000001": every_shop}
     longest_payment_s: 600
 """
 _TRIES = 40
@@ -60,7 +53,8 @@ class Office:
         self._files.mkdir()
         self._due_on: dict[tuple[str, str], int] = {}
         self._spoilt: set[tuple[str, str]] = set()
-        self._config: NightConfig = read_night_config(_SOURCES, world.folder / "night.yaml", training=True)
+        text = _ACQUIRER + wallets.sources(world.wallets)
+        self._config: NightConfig = read_night_config(text, world.folder / "night.yaml", training=True)
         self._mornings = self._documents = 0
 
     def morning(self) -> bool:
@@ -94,7 +88,7 @@ class Office:
 
     def _let_files_come(self, day: str) -> None:
         world = self._world
-        for source in ("acquirer", "wechat"):
+        for source in ("acquirer", *world.wallets):
             key = (source, day)
             if key not in self._due_on:
                 late = world.hits("late_file", self._chance)
@@ -104,7 +98,9 @@ class Office:
             if self._mornings < self._due_on[key] and not world.healed:
                 continue
             content = self._content(source, day)
-            path = self._files / f"{source}-{day}.csv"
+            wallet = world.wallets.get(source)
+            name = "acquirer-{date}.csv" if wallet is None else wallet.file_name
+            path = self._files / name.format(date=day)
             if content is None:
                 path.with_name(f"{path.name}.none").touch()
             elif key in self._spoilt and not path.exists():
@@ -114,8 +110,8 @@ class Office:
                 path.write_bytes(content)
 
     def _content(self, source: str, day: str) -> bytes | None:
-        if source == "wechat":
-            return trade_bill(self._world.wallet.books.lines, day, wallet.APPID, wallet.MCHID)
+        if source in self._world.wallets:
+            return self._world.wallets[source].file(day)
         lines = [line for _, cable in sorted(self._world.cables.items()) for line in cable.books.lines]
         return settlement_file(lines, day).encode()
 

@@ -124,7 +124,7 @@ class NightWorld(World):
 
     def cut_queue(self, host: ShopHost, for_ms: int) -> None:
         """Let nothing through of what a host has to report, while it may ask for holds."""
-        self._path_cut_until[host.name, "/v1/records"] = self.scheduler.now_ms + for_ms
+        self._path_cut_until[host.name, "POST /v1/records"] = self.scheduler.now_ms + for_ms
         self.trace.note("the world", f"uploads of {host.name} do not get through")
 
     def stop_centre(self) -> None:

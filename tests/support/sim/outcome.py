@@ -23,7 +23,8 @@ class Violation(msgspec.Struct, frozen=True):
 
 
 class Outcome(msgspec.Struct, frozen=True):
-    """What came of a seed. `moves` has (whose, from, to) with how often, `ends` what the sales ended as."""
+    """What came of a seed. `moves` has (whose, from, to) with how often, `ends` what the sales ended as,
+    `paid_by` how many were paid by each way."""
 
     seed: int
     hash: str
@@ -34,4 +35,5 @@ class Outcome(msgspec.Struct, frozen=True):
     points: int
     steps: int
     crashes: int
+    paid_by: dict[str, int]
     lines: list[str] | None = None

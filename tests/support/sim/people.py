@@ -7,6 +7,7 @@ import reference_data as reference
 
 from sim.cable import Cable
 from sim.lend import PIN
+from sim.phones import Phones
 from sim.scheduler import Process
 from sim.shop_host import BROKEN, ShopHost, Told
 from sim.threads import Here
@@ -50,39 +51,14 @@ _TERMINAL_FAULTS: tuple[dict[str, Any], ...] = (
     {"fault": "unclear_code", "on": "refund"},
     {"fault": "declined", "on": "refund"},
 )
-_WALLET_FAULTS: tuple[dict[str, Any], ...] = (
-    {"fault": "declined", "on": "pay"},
-    {"fault": "lost_request"},
-    {"fault": "lost_answer"},
-    {"fault": "late_answer", "ms": 12_000},
-    {"fault": "late_answer", "ms": 40_000},
-    {"fault": "doubled_request"},
-    {"fault": "userpaying", "ms": 70_000},
-    {"fault": "userpaying", "ms": 20_000, "then": "declines"},
-    {"fault": "wrong_amount", "fen": 12_300},
-    {"fault": "wrong_currency"},
-    {"fault": "wrong_order"},
-    {"fault": "wrong_merchant"},
-    {"fault": "wrong_key"},
-    {"fault": "missing_signature"},
-    {"fault": "stale_timestamp", "s": 400},
-    {"fault": "garbage"},
-    {"fault": "system_error"},
-    {"fault": "system_error", "charged": False},
-    {"fault": "not_found_lag", "ms": 60_000},
-    {"fault": "refund_unknown", "ms": 60_000},
-    {"fault": "declined", "on": "reverse", "code": "REVERSE_EXPIRE"},
-    {"fault": "declined", "on": "refund"},
-    {"fault": "lost_answer", "on": "reverse"},
-    {"fault": "lost_answer", "on": "refund"},
-    {"fault": "lost_request", "on": "query", "times": 3},
-)
 _REFUND_FAULTS: tuple[dict[str, Any], ...] = (
     {"fault": "declined", "on": "refund"},
     {"fault": "lost_answer", "on": "refund"},
     {"fault": "lost_request", "on": "refund"},
     {"fault": "unclear_code", "on": "refund", "charged": False},
 )
+_PATIENCE_LOOKS = 4
+"""So often a cashier looks whether a shown code was paid, then stops the sale."""
 _QUESTION_FAULT = {"fault": "silent_query", "times": 3}
 
 
@@ -97,6 +73,7 @@ class Cashier:
         self._cable = cable
         self._chance: random.Random = world.plan.chance(self.name)
         self._process = Process(self.name)
+        self._phones = Phones(world, self.name)
         self._of_combined = world.plan.chance(f"{self.name}, faults that come together")
         self._keys = 0
         self._sale_of: dict[str, str] = {}
@@ -131,19 +108,14 @@ class Cashier:
             self._arm(self._chance.choice(_TERMINAL_FAULTS))
             if self._chance.random() < 0.3:
                 self._arm(_QUESTION_FAULT)
-        if self._hits("wallet"):
-            wish = self._chance.choice(_WALLET_FAULTS)
-            self._world.wallet.faults.arm(wish)
-            self._note(f"wallet: {wish['fault']} is armed")
+        if self._hits("wallet") and self._world.wallets:
+            self._phones.go_wrong()
         if self._hits("amount"):
             self._arm(self._chance.choice(({"fault": "partial"}, {"fault": "wrong_amount", "fen": 12_300})))
             if self._chance.random() < 0.4:
                 self._arm({"fault": "void_declined"})
-            self._world.wallet.faults.arm({"fault": "wrong_amount", "fen": 12_300})
-            if self._chance.random() < 0.4:
-                self._world.wallet.faults.arm(
-                    {"fault": "declined", "on": "reverse", "code": "REVERSE_EXPIRE"}
-                )
+            if self._world.wallets:
+                self._phones.take_another_amount()
         if self._hits("unplug"):
             seconds = self._chance.choice((3, 30, 200))
             self._world.later(self._chance.uniform(0, 10), lambda: self._cable.unplug_for(seconds))
@@ -158,24 +130,17 @@ class Cashier:
 
     def _tender(self) -> dict[str, Any]:
         """Return how the shopper pays."""
-        if not self._hits("phone"):
-            return {"kind": "card"}
-        return {"kind": "qr_scan", "pay_code": f"13{self._chance.randrange(10**16):016d}"}
+        return self._phones.tender() if self._hits("phone") else {"kind": "card"}
 
     def _meet(self, buyer: "Buyer") -> "Buyer":
         """Let faults come together that alone do no harm."""
         self._is_away_s = 0.0
         chance, last = self._of_combined, self._last
-        if self._world.hits("lag", chance):
-            self._world.wallet.faults.arm({"fault": "lost_answer", "on": "pay"})
-            self._world.wallet.faults.arm({"fault": "not_found_lag", "ms": chance.choice((30_000, 70_000))})
-            self._note("wallet: lost_answer and not_found_lag are armed")
-        if self._world.hits("late_reverse", chance):
-            self._world.wallet.faults.arm(
-                {"fault": "userpaying", "ms": chance.choice((60_000, 75_000, 95_000))}
-            )
-            self._world.reversals_are_late(chance.choice((40.0, 80.0)))
-            self._note("wallet: userpaying is armed, and reversals are slow")
+        lags, late = self._world.hits("lag", chance), self._world.hits("late_reverse", chance)
+        if lags and self._world.wallets:
+            self._phones.lag()
+        if late and self._world.wallets:
+            self._phones.reverse_late()
         if self._world.hits("power_cut", chance):
             self._arm({"fault": "lost_request"})
             self._world.cut_power(self._host, chance.uniform(1, 8))
@@ -239,8 +204,9 @@ class Cashier:
     def _see_through(self, document: dict[str, Any]) -> None:
         """Go on as the till says until the sale has ended, or patience has."""
         record_id = document["record_id"]
-        for _ in range(12):
+        for looks in range(12):
             self._world.saw(self._host, document)
+            self._phones.see(document)
             state, action = document["state"], document["next_action"]
             if state == "paid":
                 self._after(document)
@@ -256,6 +222,8 @@ class Cashier:
                         Here.scheduler.sleep(self._chance.uniform(600, 1500))
                     Here.scheduler.sleep(self._is_away_s)
                     told = self._ask("pay", {**_BY, "tender": self._tender()}, self._key(), record_id)
+            elif document["show"] is not None and looks > _PATIENCE_LOOKS:
+                told = self._ask("stop", _BY, self._key(), record_id)
             elif state in ("paying", "unknown"):
                 Here.scheduler.sleep(self._chance.uniform(2, 40))
                 told = self._ask("show", {}, "", record_id)
@@ -285,6 +253,8 @@ class Cashier:
         if "terminal" in self._world.plan.on and self._chance.random() < 0.5:
             self._arm({"fault": "void_declined"})
             self._arm(self._chance.choice(_REFUND_FAULTS))
+        if self._world.hits("late_refund", self._of_combined) and self._world.wallets:
+            self._phones.refund_late()
         body = {**_BY, "supervisor": "manager-1", "supervisor_pin": PIN, "reason": "changed their mind"}
         for _ in range(4):
             told = self._ask("return", body, self._key(), record_id)

@@ -48,6 +48,7 @@ CLASSES = {
     "late_reverse": "the wallet's password comes late, and our reversal later still",
     "power_cut": "a shop's power fails while nothing is paid yet, and the shopper comes back after a while",
     "rare_sync": "an agent looks at its outbox rarely",
+    "late_refund": "the wallet gets a refund late, and refuses the same one before that",
 }
 """Every class of fault, with what it does."""
 
@@ -77,6 +78,9 @@ class Plan(msgspec.Struct, frozen=True):
     people: int
     rates: dict[str, float]
     sync_every_s: float
+    wallets: tuple[str, ...] = ()
+    """Which wallets the tills take, and of those `shown` whose codes they show: none without phones."""
+    shown: tuple[str, ...] = ()
     shops: int = 2
     days: tuple[int, ...] = (0,)
     """The days on which shops sell, counted from the first. More than one: a world with nights."""
@@ -114,6 +118,8 @@ def draw(seed: int, off: Collection[str] = (), sales: int | None = None) -> Plan
         "rates": rates,
         "sync_every_s": chance.choice((60.0, 300.0)) if "rare_sync" in on else 20.0,
     }
+    if "phone" in fields["on"]:
+        fields["wallets"], fields["shown"] = _wallets(random.Random(f"{seed}/wallets"))
     return Plan(**fields)
 
 
@@ -148,6 +154,12 @@ def small(seed: int, shops: int = 1) -> Plan:
     )
 
 
+def _wallets(chance: random.Random) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return which wallets a world's tills take, mostly one, and whose codes they show."""
+    found = tuple(sorted(chance.sample(("wechat", "alipay", "unionpay"), chance.choice((1, 1, 1, 1, 2, 3)))))
+    return found, tuple(one for one in found if chance.random() < 0.6)
+
+
 _USUAL, _SELDOM, _AT_NIGHT = 0.55, 0.12, 0.35
 _RARE = (
     "backup",
@@ -159,6 +171,7 @@ _RARE = (
     "lag",
     "late_reverse",
     "power_cut",
+    "late_refund",
 )
 _OFTEN = (0.05, 0.15, 0.4)
 _RATES = {
@@ -180,4 +193,5 @@ _RATES = {
     "slow_disk": (0.003, 0.007, 0.027),
     "returns": (0.2, 0.5),
     "clock": (0.05, 0.2),
+    "late_refund": (0.3, 0.6),
 }

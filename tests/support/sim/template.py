@@ -9,7 +9,6 @@ import random
 import shutil
 import tempfile
 from collections.abc import Mapping
-from dataclasses import replace
 from multiprocessing.util import Finalize
 from pathlib import Path
 from types import SimpleNamespace
@@ -19,7 +18,7 @@ import centre as tests_centre
 import msgspec
 import reference_data as reference
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from story.shop_files import wechat_profile, with_values
+from story.shop_files import with_values
 
 from settlement.app import Centre, set_up
 from settlement.config import read_settings
@@ -30,7 +29,7 @@ from settlement.funds.top_up import TopUp
 from settlement.system import random_bytes
 from settlement.web import agents
 from settlement.web.edge import PackFiles
-from sim import signatures, threads, wallet
+from sim import threads, wallets
 from sim.disk import Kept, keep_open
 from sim.lend import lent
 from sim.scheduler import Process, Scheduler
@@ -40,8 +39,6 @@ from subsidy.policy.split import Part
 from subsidy.wire import v1
 from terminal_agent import config as agent_config
 from terminal_agent import system
-from terminal_agent.emulators.wechat_signing import Keys as WalletKeys
-from terminal_agent.emulators.wechat_signing import open_keys
 from terminal_agent.journal.journal import SqliteJournal
 from terminal_agent.journal.open import open_journal
 
@@ -85,7 +82,7 @@ class Template(msgspec.Struct, frozen=True):
     books: Mapping[str, Path]
     configs: Mapping[str, agent_config.Config]
     devices: Mapping[str, str]
-    wallet_keys: WalletKeys
+    wallet_keys: Mapping[str, Any]
 
 
 # Half as often as shipped: most of what happens here is that nothing has changed.
@@ -135,7 +132,7 @@ def _make(folder: Path) -> Template:
         engine=centre.engine, keys=centre.keys, setting=centre.setting, now_ms=_now_ms
     )
     writer = centre.writer(_raise_alone)
-    wallet_keys = _that_sign_cheaply(open_keys(folder / "wechat-keys"))
+    keys = {name: one.keys_in(folder / f"{name}-keys") for name, one in wallets.WALLETS.items()}
     hosts, configs, devices = {}, {}, {}
     for shop in SHOPS:
         raw = hashlib.sha256(f"device of {shop.shop}".encode()).digest()
@@ -148,7 +145,7 @@ def _make(folder: Path) -> Template:
         enrolled = agents._enrolled(edge, device_name(public))
         devices[shop.shop] = enrolled.device
         hosts[shop.shop] = _make_host(folder / f"host-{shop.shop}", raw, enrolled, packs)
-        configs[shop.shop] = _config(folder, shop, wallet_keys)
+        configs[shop.shop] = _config(folder, shop, keys)
     with writing(centre.engine) as connection:
         for statement in _NOTES_MOVES:
             connection.exec_driver_sql(statement)
@@ -168,14 +165,7 @@ def _make(folder: Path) -> Template:
         path.write_bytes(funded)
     keep_open(centre.engine)
     journals = {shop: _keep_journal(host, folder / f"journal-{shop}") for shop, host in hosts.items()}
-    return Template(folder, centre, packs, hosts, journals, books, configs, devices, wallet_keys)
-
-
-def _that_sign_cheaply(keys: WalletKeys) -> WalletKeys:
-    merchant, platform, stranger = (
-        signatures.RsaPrivate(one) for one in (keys.merchant, keys.platform, keys.stranger)
-    )
-    return replace(keys, merchant=merchant, platform=platform, stranger=stranger)  # type: ignore[arg-type]
+    return Template(folder, centre, packs, hosts, journals, books, configs, devices, keys)
 
 
 def _policies(folder: Path) -> Path:
@@ -217,7 +207,7 @@ def _keep_journal(host: Path, folder: Path) -> Kept:
     return Kept(folder / "journal.db")
 
 
-def _config(folder: Path, shop: Shop, keys: WalletKeys) -> agent_config.Config:
+def _config(folder: Path, shop: Shop, keys: Mapping[str, Any]) -> agent_config.Config:
     """Read an agent's configuration as shop IT would have written it."""
     place = folder / f"config-{shop.shop}"
     place.mkdir()
@@ -228,21 +218,11 @@ def _config(folder: Path, shop: Shop, keys: WalletKeys) -> agent_config.Config:
         for one in shop.terminals
     )
     tills = "".join(f'  "{till}": "{terminal}"\n' for till, terminal in shop.tills.items())
-    ready = {
-        "base_url": wallet.URL,
-        "appid": wallet.APPID,
-        "mchid": wallet.MCHID,
-        "merchant_serial": keys.serial,
-        "merchant_key": str(keys.merchant_file),
-        "platform_key_id": keys.platform_id,
-        "platform_key": str(keys.platform_file),
-    }
-    (place / "wechat.yaml").write_text(wechat_profile(ready, _RHYTHM))
+    channels = wallets.profiles(place, keys, _RHYTHM)
     pin = "$argon2id$v=19$m=32768,t=4,p=1$" + "A" * 22 + "$" + "A" * 43
     (place / "agent.yaml").write_text(
         f'centre: "{URL}"\ndata: data\ntraining: true\nwait_s: 25\nterminals:\n{terminals}tills:\n{tills}'
-        f"channels:\n  wechat:\n    profile: wechat.yaml\n"
-        f'supervisors:\n  "manager-1": "{pin}"\n'
+        f'{channels}supervisors:\n  "manager-1": "{pin}"\n'
     )
     return agent_config.read_config(place / "agent.yaml")
 

@@ -1,4 +1,4 @@
-"""What has really happened to the money? Only the books of the acquirer and of WeChat Pay say."""
+"""What has really happened to the money? Only the books of the acquirer and of the wallets say."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -26,13 +26,14 @@ def charges(world: "World") -> Iterator[Charge]:
         for line in cable.books.lines:
             if line.kind == "sale" and line.pay_ref:
                 yield Charge(line.pay_ref, line.fen, Books.given_back(cable.books, line), _ms(line.at))
-    back: Counter[str] = Counter()
-    for line in world.wallet.books.lines:
-        if line.kind in ("reversal", "refund"):
-            back[line.out_trade_no] += line.fen
-    for line in world.wallet.books.lines:
-        if line.kind == "charge":
-            yield Charge(line.out_trade_no, line.fen, back[line.out_trade_no], _ms(line.at))
+    for wallet in world.wallets.values():
+        moves = list(wallet.moves())
+        back = Counter[str]()
+        for move in moves:
+            back[move.pay_ref] -= min(move.fen, 0)
+        for move in moves:
+            if move.fen > 0:
+                yield Charge(move.pay_ref, move.fen, back[move.pay_ref], move.at_ms)
 
 
 def _ms(at: str) -> int:

@@ -84,6 +84,16 @@ def moves_taken(world: "World") -> Counter[tuple[str, str, str]]:
     return found
 
 
+def paid_by(world: "World") -> Counter[str]:
+    """Return how many sales each way of paying took: "card", or a wallet with whose code was scanned."""
+    sql = "SELECT terminal_no, tender, count(*) FROM attempt WHERE state = 'PAID' GROUP BY 1, 2"
+    found: Counter[str] = Counter()
+    for host in world.hosts:
+        for link, tender, count in in_journal(host, sql):
+            found[f"{link.partition('@')[0].lower()} {tender}" if "@" in link else tender] += count
+    return found
+
+
 def in_books(world: "World", sql: str, *values: object) -> list[Any]:
     """Return what the centre's books hold, as somebody finds who opens the file now."""
     return list(world.reader().execute(sql, values).fetchall())

@@ -13,7 +13,7 @@ import pysqlite3.dbapi2 as sqlite
 from sqlalchemy import Connection
 
 from settlement.db.connection import reading
-from sim import invariants, truth, wallet, watch
+from sim import invariants, truth, wallets, watch
 from sim.bugs import planted
 from sim.cable import Cable, CablesHere
 from sim.centre_host import CentreHost
@@ -39,6 +39,11 @@ _AT_STATEMENTS = {
     "centre": {"crash": "crash_centre", "disk": "centre_disk", "slow": "slow_disk"},
 }
 _COPY_DISKS = ("backup", "clone")
+_UNDOES = {
+    "reversal": ("/reverse", "/close", ".cancel", ".reverse"),
+    "refund": ("POST /v3/refund/domestic/refunds", ".trade.refund", "unionpay.refund"),
+}
+"""How the calls end by which the wallets undo and give back."""
 _LAST_ORDERS_MS = 120_000
 _LOOK_EVERY = 4
 _CUT_MS = (20_000, 20_000, 60_000, 60_000, 300_000, 3_600_000)
@@ -67,7 +72,7 @@ class World:
         self._recent: list[Buyer] = []
         self._cut_until: dict[str, int] = {}
         self._path_cut_until: dict[tuple[str, str], int] = {}
-        self._late_reversals: list[float] = []
+        self._undone_late_s: dict[str, float] = {}
         self.watched: list[Callable[[World], None]] = [invariants.check_at_rest]
         self._faults = plan.chance("faults")
         self._order = plan.chance("order")
@@ -90,7 +95,7 @@ class World:
         self.hosts: list[ShopHost] = []
         self.cables: dict[str, Cable] = {}
         self.tills: list[Cashier] = []
-        self.wallet: Wallet
+        self.wallets: dict[str, Wallet] = {}
 
     def run(self) -> Outcome:
         """Run it and return what came of it."""
@@ -121,8 +126,9 @@ class World:
         self.centre = CentreHost(
             self.template, self.folder / "centre.sqlite3", service, self._point, self.trace.note, self.failed
         )
-        at_wechat = self.network.services[wallet.URL] = Service("wechat")
-        self.wallet = Wallet(self.template.wallet_keys, self.folder, at_wechat, self.trace.note)
+        self.wallets = wallets.opened(
+            self.plan.wallets, self.template.wallet_keys, self.folder, self.network, self.trace.note
+        )
         for shop in SHOPS[: self.plan.shops]:
             for terminal in shop.terminals:
                 self.cables[terminal] = Cable(
@@ -131,7 +137,11 @@ class World:
             host = ShopHost(
                 self.template, shop, self.folder / shop.shop, self._point, self.trace.note, self.failed
             )
-            host.config = msgspec.structs.replace(host.config, sync_every_s=self.plan.sync_every_s)
+            host.config = msgspec.structs.replace(
+                host.config,
+                sync_every_s=self.plan.sync_every_s,
+                channels=wallets.taken_by_tills(host.config.channels, self.plan.wallets, self.plan.shown),
+            )
             if self.keeps_journals:
                 host.disk.keep(str(host.config.journal), self.template.journals[shop.shop])
             self.hosts.append(host)
@@ -178,7 +188,8 @@ class World:
         for cable in self.cables.values():
             cable.faults.clear()
             cable.plug_in()
-        self.wallet.faults.clear()
+        for wallet in self.wallets.values():
+            wallet.faults.clear()
         self.centre.skew_ms = 0
         for host in self.hosts:
             host.skew_ms = 0
@@ -229,7 +240,7 @@ class World:
             journal.restore()
         for books in [
             *(cable.books for cable in self.cables.values()),
-            *([self.wallet.books] if self.hosts else []),
+            *(wallet.books for wallet in self.wallets.values()),
         ]:
             books.close()
 
@@ -271,7 +282,7 @@ class World:
             self._injected.add(said)
             raise sqlite.OperationalError(said)
 
-    def _weather(self, who: str, address: str, path: str) -> Weather:
+    def _weather(self, who: str, address: str, call: str) -> Weather:
         chance = self._line_chance
         until_ms = self._cut_until.get(who, 0)
         if self.hits("cut", chance):
@@ -280,14 +291,15 @@ class World:
         there_s, back_s = chance.uniform(0.005, 0.2), chance.uniform(0.005, 0.2)
         if self.hits("delay", chance):
             there_s, back_s = chance.choice(((40.0, 0.1), (0.1, 40.0), (6.0, 0.1), (0.1, 6.0), (3.0, 3.0)))
-        if path.endswith("/reverse") and self._late_reversals and not self.healed:
-            there_s = self._late_reversals.pop()
+        undoes = next((kind for kind, ends in _UNDOES.items() if call.endswith(ends)), "")
+        if undoes in self._undone_late_s and not self.healed:
+            there_s = self._undone_late_s.pop(undoes)
         portal, lose_request = self.hits("portal", chance), self.hits("lost_request", chance)
         lose_answer = self.hits("lost_answer", chance)
         copy_s = chance.uniform(0, 40) if self.hits("copy", chance) else None
         return Weather(
             cut=not self.healed
-            and self.scheduler.now_ms < max(until_ms, self._path_cut_until.get((who, path), 0)),
+            and self.scheduler.now_ms < max(until_ms, self._path_cut_until.get((who, call), 0)),
             portal=portal,
             lose_request=lose_request,
             lose_answer=lose_answer,
@@ -327,9 +339,9 @@ class World:
         self._recent.append(buyer)
         return buyer
 
-    def reversals_are_late(self, seconds: float) -> None:
-        """Let the next reversal at the wallet take so long to get there."""
-        self._late_reversals = [seconds]
+    def undoes_late(self, what: str, seconds: float) -> None:
+        """Let the next "reversal" or "refund" at a wallet take so long to get there."""
+        self._undone_late_s[what] = seconds
 
     def cut_power(self, host: ShopHost, after_s: float) -> None:
         """Let a shop's host lose its power."""
@@ -453,6 +465,7 @@ class World:
             points=self.points_before_healing,
             steps=self.scheduler.steps,
             crashes=self.crashes,
+            paid_by=dict(sorted(watch.paid_by(self).items())),
             lines=self.trace.lines,
         )
 

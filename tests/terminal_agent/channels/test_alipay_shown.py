@@ -10,24 +10,32 @@ from terminal_agent.channels.one_exchange import Silence
 from terminal_agent.checkout.ports import Say
 
 UNTIL_MS = 1_795_000_000_000
-SHOWN = msgspec.structs.replace(ASK, pay_code=None, show_until_ms=UNTIL_MS)
-OVER_MS = UNTIL_MS + 60_000
+SHOWN = msgspec.structs.replace(ASK, pay_code=None, show_until_ms=UNTIL_MS, show_for_s=900)
+TIME_MS = 900_000
+OVER_MS = TIME_MS + 60_000
 CODE = "https://qr.alipay.com/bax03431ljhokirwl38f00a7"
 
 
-class At:
-    """A clock that stands."""
+class SetAhead:
+    """Two clocks of which somebody has set one: only the other says how long ago something was."""
 
-    def __init__(self, wall_ms):
-        self._wall_ms = wall_ms
+    def __init__(self):
+        self.steady = 5_000
 
     def wall_ms(self):
-        return self._wall_ms
+        return UNTIL_MS + 86_400_000
+
+    def steady_ms(self):
+        return self.steady
 
 
-def told(*answers, at_ms=UNTIL_MS - 1000):
-    client = Told(*answers)
-    return AlipayShown(PROFILE, client, lambda: None, At(at_ms)), client
+def told(*answers, after_ms=0):
+    """Return a channel that first had to do with SHOWN so long ago, and its line."""
+    client, clock = Told(*answers), SetAhead()
+    channel = AlipayShown(PROFILE, client, lambda: None, clock)
+    channel._codes.see(SHOWN)
+    clock.steady += after_ms
+    return channel, client
 
 
 def test_the_offer_ends_with_the_hold():
@@ -77,10 +85,10 @@ CANCELLED = said("10000", retry_flag="N")
 
 
 @pytest.mark.parametrize(
-    ("at_ms", "cancel", "query", "say"),
+    ("after_ms", "cancel", "query", "say"),
     [
-        (UNTIL_MS - 1000, CANCELLED, NONE, Say.UNCLEAR),
-        (UNTIL_MS + 1000, CANCELLED, NONE, Say.UNCLEAR),
+        (TIME_MS - 1000, CANCELLED, NONE, Say.UNCLEAR),
+        (TIME_MS + 1000, CANCELLED, NONE, Say.UNCLEAR),
         (OVER_MS, CANCELLED, NONE, Say.UNCLEAR),
         (OVER_MS + 1, CANCELLED, NONE, Say.APPROVED),
         (OVER_MS + 1, NONE, NONE, Say.APPROVED),
@@ -88,14 +96,24 @@ CANCELLED = said("10000", retry_flag="N")
         (OVER_MS + 1, CANCELLED, Silence.NO_ANSWER, Say.UNCLEAR),
         (OVER_MS + 1, CANCELLED, state("WAIT_BUYER_PAY"), Say.PENDING),
         (OVER_MS + 1, CANCELLED, state("TRADE_SUCCESS"), Say.UNCLEAR),
-        (UNTIL_MS - 1000, CANCELLED, state("TRADE_CLOSED"), Say.APPROVED),
-        (UNTIL_MS - 1000, no("ACQ.TRADE_CANCEL_TIME_OUT"), state("TRADE_SUCCESS"), Say.DECLINED),
+        (TIME_MS - 1000, CANCELLED, state("TRADE_CLOSED"), Say.APPROVED),
+        (TIME_MS - 1000, no("ACQ.TRADE_CANCEL_TIME_OUT"), state("TRADE_SUCCESS"), Say.DECLINED),
     ],
 )
-def test_an_offer_that_nobody_knows_of_is_not_paid_only_after_its_time(at_ms, cancel, query, say):
-    assert told(cancel, query, at_ms=at_ms)[0].reverse(SHOWN, Evidence()).say is say
+def test_an_offer_that_nobody_knows_of_is_not_paid_only_after_its_time(after_ms, cancel, query, say):
+    assert told(cancel, query, after_ms=after_ms)[0].reverse(SHOWN, Evidence()).say is say
 
 
 def test_a_question_about_an_unscanned_code_is_never_a_no():
-    for at_ms in (UNTIL_MS - 1000, OVER_MS + 1):
-        assert told(NONE, at_ms=at_ms)[0].query(SHOWN).say is Say.NOT_FOUND
+    for after_ms in (TIME_MS - 1000, OVER_MS + 1):
+        assert told(NONE, after_ms=after_ms)[0].query(SHOWN).say is Say.NOT_FOUND
+
+
+def test_after_a_restart_a_code_is_waited_for_as_if_it_had_just_been_shown():
+    client, clock = Told(*(CANCELLED, NONE) * 3), SetAhead()
+    channel = AlipayShown(PROFILE, client, lambda: None, clock)
+    assert channel.reverse(SHOWN, Evidence()).say is Say.UNCLEAR
+    clock.steady += OVER_MS
+    assert channel.reverse(SHOWN, Evidence()).say is Say.UNCLEAR
+    clock.steady += 1
+    assert channel.reverse(SHOWN, Evidence()).say is Say.APPROVED

@@ -1,6 +1,7 @@
 """A code is shown and scanned: while the hold lasts, and certainly gone before the hold is given up."""
 
 from collections import deque
+from types import SimpleNamespace
 
 import pytest
 from unit_shop import SHOWN, TO_PAY_FEN
@@ -33,8 +34,19 @@ def test_the_link_is_told_how_long_the_code_may_be_paid(shop):
     shop.shown.queries[0] = PAID
     sale = shop.work(show(shop))
     assert sale.state is SaleState.PAID
-    assert shop.shown.asked[0].show_until_ms == sale.asked_wall_ms + 900_000
-    assert shop.shown.asked[0].pay_code is None
+    asked = shop.shown.asked[0]
+    assert (asked.show_until_ms, asked.show_for_s) == (sale.asked_wall_ms + 900_000, 900)
+    assert asked.pay_code is None
+
+
+@pytest.mark.parametrize("wrong_by_ms", [-86_400_000, -200_000, 200_000, 3_600_000])
+def test_a_code_ends_with_its_hold_also_where_the_shops_clock_is_wrong(wrong_by_ms, shop):
+    """With a clock that is ahead it could be paid after the hold is over: the centre's time says when."""
+    shop.shown.queries[0] = PAID
+    shop.centre._clock = SimpleNamespace(wall_ms=lambda: shop.clock.wall_ms() - wrong_by_ms)
+    sale = shop.work(show(shop))
+    asked_by_the_centre_ms = sale.asked_wall_ms - wrong_by_ms
+    assert shop.shown.asked[0].show_until_ms == asked_by_the_centre_ms + 900_000
 
 
 def test_the_code_stands_on_the_board_only_while_it_may_be_scanned(shop):

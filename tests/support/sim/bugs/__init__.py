@@ -94,9 +94,9 @@ def bug(says: str) -> Callable[[Callable[[], list[Patch]]], Callable[[], list[Pa
 
 def known_bugs() -> dict[str, Bug]:
     """Return every planted bug by its name."""
-    from sim.bugs import at_the_centre, at_the_payment, at_the_shop
+    from sim.bugs import at_a_wallet, at_the_centre, at_the_payment, at_the_shop
 
-    assert len({at_the_centre, at_the_payment, at_the_shop}) == 3
+    assert len({at_a_wallet, at_the_centre, at_the_payment, at_the_shop}) == 4
     return BUGS
 
 
