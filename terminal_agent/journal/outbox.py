@@ -108,8 +108,8 @@ def acknowledged_after(connection: sqlite.Connection, seq: int) -> int:
 def wait_again(connection: sqlite.Connection, after_seq: int) -> None:
     """Let every entry after `after_seq` wait, as if it had not been acknowledged.
 
-    Only when the centre's books were restored to before its acks: what it has is a repeat there. By number, for
-    this host's clock may be wrong, and an entry may have waited long before it was acknowledged.
+    Only when the centre's books were restored to before its acks: what it has is a repeat there. By number,
+    for this host's clock may be wrong, and an entry may have waited long before it was acknowledged.
     """
     connection.execute("UPDATE outbox SET answer = NULL, ack = NULL WHERE seq > ?", (after_seq,))
 
