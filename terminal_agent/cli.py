@@ -195,9 +195,16 @@ def status(config: ConfigOption = _DEFAULT, as_json: JsonOption = False) -> None
         troubled = {number: problem for number, problem in lines_of(found).items() if problem}
         for number, problem in troubled.items():
             lines += f"\nterminal {number}: {problem}"
+        # An agent of before this version says nothing of its disk.
+        disk = found.get("disk")
+        is_full = disk is not None and disk["free_mib"] < disk["least_free_mib"]
+        if is_full:
+            lines += f"\n{disk['free_mib']} MiB free on the disk: no subsidised sale begins. Free space"
         _print(found, as_json, lines)
         undecided = found["parked"] or found["returning"] or found["links_missing"]
-        worth_a_look = not found["online"] or undecided or troubled or found["outbox"]["quarantined"]
+        worth_a_look = (
+            not found["online"] or undecided or troubled or found["outbox"]["quarantined"] or is_full
+        )
         raise typer.Exit(_LOOK_AT_IT if worth_a_look else 0)
 
 
