@@ -70,7 +70,9 @@ def gaps(
         if found is None:
             raise _unknown(device)
         missing = [str(one) if one == last else f"{one} to {last}" for one, last in found.missing]
-        lines = [f"{device}, epoch {found.epoch}: entries 1 to {found.last_seq}"]
+        lines = [
+            f"{device}, epoch {found.epoch}: entries 1 to {found.last_seq}, whole up to {found.whole_to}"
+        ]
         for word, places in (
             ("missing", missing),
             ("a second content at", found.forked),

@@ -113,6 +113,7 @@ class Agent:
             boot=boot,
             hold_budget_s=config.hold_budget_s,
             lanes=lanes,
+            has_room=lambda: system.free_mib(config.data) >= config.least_free_mib,
         )
         returns = Returns(
             journal=self.journal,
@@ -207,6 +208,10 @@ class Agent:
                 for wallet in self._config.channels
             ],
             "clock_skew_ms": self._line.skew_ms,
+            "disk": {
+                "free_mib": system.free_mib(self._config.data),
+                "least_free_mib": self._config.least_free_mib,
+            },
             "links_missing": self._links_missing(),
             "certificates": running_out(self._config, self._clock.wall_ms()),
             "parked": numbers["parked"],

@@ -4,7 +4,6 @@ Exit codes: 0 done, 1 a bug of ours, 2 usage, 3 configuration or data file inval
 something to look at, 5 something needed is down, 6 refused by a rule or a lock.
 """
 
-import datetime
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -200,9 +199,14 @@ def status(config: ConfigOption = _DEFAULT, as_json: JsonOption = False) -> None
             lines += f"\nterminal {number}: {problem}"
         for certificate in found.get("certificates", []):
             lines += f"\n{certificate}. Put the new one into its file; no restart is needed"
+        # An agent of before this version says nothing of its disk.
+        disk = found.get("disk", {"free_mib": 0, "least_free_mib": 0})
+        is_full = disk["free_mib"] < disk["least_free_mib"]
+        if is_full:
+            lines += f"\n{disk['free_mib']} MiB free on the disk: no subsidised sale begins. Free space"
         _print(found, as_json, lines)
         undecided = found["parked"] or found["returning"] or found["links_missing"]
-        told = troubled or found.get("certificates", []) or found["outbox"]["quarantined"]
+        told = troubled or found.get("certificates", []) or found["outbox"]["quarantined"] or is_full
         worth_a_look = not found["online"] or undecided or told
         raise typer.Exit(_LOOK_AT_IT if worth_a_look else 0)
 
@@ -267,35 +271,31 @@ def outbox_ls(config: ConfigOption = _DEFAULT, as_json: JsonOption = False) -> N
 def outbox_again(
     config: ConfigOption = _DEFAULT,
     as_json: JsonOption = False,
-    since: Annotated[
-        str, typer.Option("--since", help="Only what was made since, as 2026-03-01T04:00+08:00.")
-    ] = "1970-01-01T00:00+00:00",
+    after: Annotated[
+        int,
+        typer.Option("--after", min=0, help="Only entries after this one, up to which the centre has all."),
+    ] = 0,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count.")] = False,
 ) -> None:
     """Report again what was acknowledged, after the centre was restored. What it has changes nothing there.
 
-    Example: terminal-agent outbox again --since 2026-03-01T04:00+08:00 --config agent.yaml
+    Up to which entry the restored centre has all of this shop's, `settlement devices gaps` says there.
+
+    Example: terminal-agent outbox again --after 1200 --config agent.yaml
     """
     with _explained(as_json):
-        since_ms = _instant_ms(since)
         journal = _journal(read_config(config))
-        count = journal.acknowledged_since(since_ms)
+        last = journal.last_seq()
+        if after > last:
+            raise typer.BadParameter(
+                f"this shop has made {last} entries so far. Ask the centre for this device's number",
+                param_hint="--after",
+            )
+        count = journal.acknowledged_after(after)
         if not dry_run:
-            journal.wait_again(since_ms)
+            journal.wait_again(after)
         words = f"{count} entries {'would wait' if dry_run else 'wait'} again: start the agent"
         _print({"again": count, "dry_run": dry_run}, as_json, words)
-
-
-def _instant_ms(text: str) -> int:
-    try:
-        at = datetime.datetime.fromisoformat(text)
-    except ValueError:
-        at = None
-    if at is None or at.tzinfo is None:
-        raise typer.BadParameter(
-            "write a time with its offset, as 2026-03-01T04:00+08:00", param_hint="--since"
-        )
-    return int(at.timestamp() * 1000)
 
 
 def _typed_pin() -> Secret:

@@ -32,7 +32,8 @@ class Config(msgspec.Struct, frozen=True):
 
     `channels` has each wallet whose payment codes this shop takes, `supervisors` the hash of
     each supervisor's PIN: without one nobody can allow a return. `traces` is the folder in which what passes
-    on the terminals' lines is written down, masked; None, and nothing is.
+    on the terminals' lines is written down, masked; None, and nothing is. With less than `least_free_mib`
+    free on the disk of `data` no subsidised sale begins.
     """
 
     centre: str
@@ -50,6 +51,7 @@ class Config(msgspec.Struct, frozen=True):
     payment_codes: tuple[Rule, ...]
     traces: Path | None = None
     cash: bool = False
+    least_free_mib: int = 64
 
     @property
     def journal(self) -> Path:
@@ -77,6 +79,7 @@ def read_config(path: Path) -> Config:
             "supervisors",
             "traces",
             "cash",
+            "least_free_mib",
         ),
     )
     training = keys["training"].flag() if "training" in keys else False
@@ -104,6 +107,7 @@ def read_config(path: Path) -> Config:
         supervisors=_supervisors(keys["supervisors"]) if "supervisors" in keys else {},
         traces=path.parent / keys["traces"].text() if "traces" in keys else None,
         cash=keys["cash"].flag() if "cash" in keys else False,
+        least_free_mib=_integer(keys, "least_free_mib", 64, 16, 1_000_000),
         payment_codes=_payment_codes(path, keys["payment_codes"]) if "payment_codes" in keys else RULES,
     )
 

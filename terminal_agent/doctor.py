@@ -1,6 +1,5 @@
 """Is this host fit to sell? Each check says what it found and, when it is not well, what to do."""
 
-import shutil
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -19,13 +18,12 @@ from terminal_agent.journal.mend import look
 from terminal_agent.journal.open import JournalDown
 from terminal_agent.sync.device_key import read_key
 from terminal_agent.sync.line import NO_ANSWER, answers
-from terminal_agent.system import SystemClock
+from terminal_agent.system import SystemClock, free_mib
 from terminal_agent.terminals.relay.forward import reaches
 from terminal_agent.terminals.relay.terminal import RelayTerminal
 from terminal_agent.terminals.terminal import Terminal
 from terminal_agent.till.local import port_problem
 
-_LEAST_FREE = 256 << 20
 _WITHIN_S = 3.0
 
 
@@ -51,7 +49,7 @@ def examine(config: Config, *, agent_runs: bool, lines: Mapping[str, str] | None
             sqlite.sqlite_version,
             "Install pysqlite3 0.6.1",
         ),
-        _disk(config.data),
+        _disk(config),
         _key(config.device_key),
         _centre(config.centre),
     ]
@@ -96,12 +94,11 @@ def _certificates(wallet: Wallet, channel: Channel, now_ms: int) -> list[Finding
     ]
 
 
-def _disk(folder: Path) -> Finding:
-    place = folder if folder.exists() else folder.parent
-    free = shutil.disk_usage(place).free
-    return Finding(
-        "disk", free >= _LEAST_FREE, f"{free >> 20} MiB free", f"Free space on the disk of {place}"
-    )
+def _disk(config: Config) -> Finding:
+    """Look whether there is room: four times what a sale needs to begin, so that somebody is told in time."""
+    free, needed = free_mib(config.data), config.least_free_mib
+    found = f"{free} MiB free; below {needed} no subsidised sale begins"
+    return Finding("disk", free >= 4 * needed, found, f"Free space on the disk of {config.data}")
 
 
 def _key(path: Path) -> Finding:

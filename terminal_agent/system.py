@@ -4,6 +4,7 @@ import os
 import platform
 import queue
 import secrets
+import shutil
 import threading
 import time
 from collections import deque
@@ -38,6 +39,11 @@ def random_bytes(count: int) -> bytes:
 def host_name() -> str:
     """Return what this host calls itself."""
     return platform.node() or "unnamed"
+
+
+def free_mib(folder: Path) -> int:
+    """Return how many MiB are free on the disk of `folder`, or of the folder above while it is not there."""
+    return shutil.disk_usage(folder if folder.exists() else folder.parent).free >> 20
 
 
 def end_process() -> None:

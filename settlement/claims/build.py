@@ -1,10 +1,10 @@
 """Which records go into a merchant's claim for the sales up to a day?
 
-All that are payable, have no reason against them, and whose device has stated its open holds since the day
-ended: before that a sale of the day may still be missing. A device that was replaced states nothing any more:
-of its sales none is missing when its last hold of that day has ended. What is frozen is not claimed. A claim
-is submitted as it is built and never edited; what becomes claimable later goes into another claim of the same
-day.
+All that are payable, have no reason against them, whose payment a night has matched with the files, and whose
+device has stated its open holds since the day ended: before that a sale of the day may still be missing. A
+device that was replaced states nothing any more: of its sales none is missing when its last hold of that day
+has ended. What is frozen is not claimed. A claim is submitted as it is built and never edited; what becomes
+claimable later goes into another claim of the same day.
 """
 
 import datetime
@@ -13,6 +13,7 @@ import msgspec
 from msgspec.structs import replace
 
 from settlement.funds import freezings
+from settlement.funds.matched import waits_for
 from settlement.ledger import balances
 from settlement.ledger.accounts import Account
 from settlement.ledger.post import Booking, Happening
@@ -125,11 +126,12 @@ def _why_not(rows: Rows, record: Record, command: BuildClaim, setting: Setting) 
     if device.replaced:
         held = rows.held_by(device.device, device.epoch)
         waiting = sum(one.placed_at_ms < calendar.end_ms(command.day) for one in held)
-        return f"{waiting} holds of its replaced device {device.device} have not ended yet" if waiting else ""
-    if device.stated_ms < calendar.end_ms(command.day):
+        if waiting:
+            return f"{waiting} holds of its replaced device {device.device} have not ended yet"
+    elif device.stated_ms < calendar.end_ms(command.day):
         frozen = "; it is frozen" if device.frozen is not None else ""
         return f"device {device.device} has not stated its open holds since the day ended{frozen}"
-    return ""
+    return waits_for(record)
 
 
 def _unclaimed(command: BuildClaim) -> UnclaimedOf:

@@ -1,14 +1,15 @@
 """Which lines of a claim are paid, and what becomes of the others?
 
 A line whose goods came back is withheld for good: its money is available again. One with another reason
-against it, or of something frozen, stays in the claim, and is paid with a later payment when the reason is
-gone.
+against it, of something frozen, or that no night has matched as it stands now, stays in the claim, and is
+paid with a later payment when the reason is gone.
 """
 
 import msgspec
 from msgspec.structs import replace
 
 from settlement.funds import freezings
+from settlement.funds.matched import waits_for
 from settlement.ledger import balances
 from settlement.ledger.accounts import Account
 from settlement.ledger.post import Booking, Happening
@@ -175,7 +176,7 @@ def _against(rows: Rows, record: Record, setting: Setting) -> str:
     """Return why a line is not paid now, or an empty text."""
     if record.blocks:
         return f"blocked: {', '.join(record.blocks)}"
-    return freezings.against(rows, record, setting.pack.programme)
+    return freezings.against(rows, record, setting.pack.programme) or waits_for(record)
 
 
 def _may_end(record: Record, against: str) -> bool:

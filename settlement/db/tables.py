@@ -15,6 +15,7 @@ from sqlalchemy import (
     MetaData,
     Table,
     Text,
+    text,
 )
 
 metadata = MetaData()
@@ -167,6 +168,7 @@ record = _table(
     _text("pay_ref"),
     _text("pool", server_default=""),
     _number("goods_freed"),
+    _text("night", server_default=""),
     Index("record_of_device", "device", "epoch", "state"),
     Index("record_of_serial", "serial_no"),
 )
@@ -177,6 +179,9 @@ _partial(
     record.c.merchant,
     record.c.placed_at_ms,
 )
+UNMATCHED = text("night <> 'matched' AND state IN ('PAYABLE', 'BLOCKED', 'IN_CLAIM')")
+"""The records that a night has still to match: every night looks at them, whatever their day."""
+_partial("record_unmatched", UNMATCHED, record.c.placed_at_ms)
 entry_row = _table(
     "entry_row",
     _text("device", primary_key=True),

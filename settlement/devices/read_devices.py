@@ -37,12 +37,14 @@ class DeviceShown(msgspec.Struct, frozen=True):
 class Gaps(msgspec.Struct, frozen=True):
     """What of a device's chain is missing, as (first, last) places, and what is kept beside it.
 
+    `whole_to` is the entry up to which none is missing: the shop can report again what comes after it.
     `forked` are places that have a second content, `quarantined` those whose content could not be taken.
     """
 
     device: str
     epoch: int
     last_seq: int
+    whole_to: int
     missing: tuple[tuple[int, int], ...]
     forked: tuple[int, ...]
     quarantined: tuple[int, ...]
@@ -82,6 +84,7 @@ def gaps(connection: Connection, name: str) -> Gaps | None:
         device=name,
         epoch=found.epoch,
         last_seq=found.last_seq,
+        whole_to=missing[0][0] - 1 if missing else found.last_seq,
         missing=tuple(missing),
         forked=answered("forked"),
         quarantined=answered("quarantined"),

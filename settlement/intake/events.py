@@ -25,6 +25,10 @@ class EntryTaken(Event, frozen=True, kw_only=True, tag="entry_taken"):
         rows.put(EntryAt(entry.device, entry.epoch, entry.seq, entry.hash, entry.prev, entry.answer))
         device = rows.want(Device, entry.device)
         rows.put(replace(device, last_seq=max(device.last_seq, entry.seq), entries=device.entries + 1))
+        if entry.kind == "supplement" and entry.answer == "accepted":
+            # An attempt is told of anew: the night has to look again.
+            assert entry.record_id is not None
+            rows.put(replace(rows.want(Record, entry.record_id), night=""))
 
     def about(self) -> str | None:
         """The record that the entry names."""
@@ -102,7 +106,7 @@ class RecoveryMerged(Event, frozen=True, kw_only=True, tag="recovery_merged"):
         """The record is the shop's now; one that differs is held back, for its owner."""
         record = rows.want(Record, self.record_id)
         assert record.recovered
-        rows.put(replace(record, recovered=False, pay_ref=record.pay_ref or self.pay_ref))
+        rows.put(replace(record, recovered=False, pay_ref=record.pay_ref or self.pay_ref, night=""))
         if self.why:
             block(rows, self.record_id, "recovery_differs", self.why, self.owner)
             rows.put(Difference(self.record_id, "recovery_differs", self.owner, self.why, self.at_ms))

@@ -7,9 +7,10 @@ and one that no longer stands is passed over: the night looks again.
 import msgspec
 
 from settlement.funds import freed_goods, holds
+from settlement.funds.blocks import has_line
 from settlement.intake.events import LineBlocked
 from settlement.ledger.post import Booking, Happening
-from settlement.reconcile.events import DifferenceFound, DifferenceSettled, RecordRecovered
+from settlement.reconcile.events import DifferenceFound, DifferenceSettled, PaymentLookedAt, RecordRecovered
 from settlement.returns.follow import follow
 from settlement.writer.batch import Rows, Wanted
 from settlement.writer.rows import Difference, GoodsReturn, Record
@@ -61,7 +62,15 @@ class Settle(msgspec.Struct, frozen=True, tag=True):
     unblocks: bool
 
 
-Proposal = EndHold | Recover | Find | Settle
+class Look(msgspec.Struct, frozen=True, tag=True):
+    """The payment of a record was held against the files. `says` is MATCHED, or what it waits for."""
+
+    record_id: str
+    seen: str
+    says: str
+
+
+Proposal = EndHold | Recover | Find | Settle | Look
 
 
 class ApplyNight(msgspec.Struct, frozen=True):
@@ -132,7 +141,12 @@ def _end(
     follow(rows, record.record_id, setting, at_ms, emit)
 
 
-def _note(rows: Rows, one: Find | Settle, at_ms: int, emit: Emit) -> None:
+def _note(rows: Rows, one: Find | Settle | Look, at_ms: int, emit: Emit) -> None:
+    if isinstance(one, Look):
+        record = rows.want(Record, one.record_id)
+        if has_line(record) and record.night != one.says:
+            emit(PaymentLookedAt(record_id=one.record_id, says=one.says, at_ms=at_ms))
+        return
     if isinstance(one, Find):
         fields = {name: getattr(one, name) for name in one.__struct_fields__ if name != "seen"}
         emit(DifferenceFound(**fields, at_ms=at_ms))

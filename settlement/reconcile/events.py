@@ -5,6 +5,7 @@ from msgspec.structs import replace
 from settlement.funds import holds
 from settlement.funds.blocks import block, unblock
 from settlement.funds.freed_goods import take_again
+from settlement.funds.matched import MATCHED
 from settlement.ledger.accounts import Account
 from settlement.writer.batch import Rows
 from settlement.writer.rows import Difference, Record
@@ -68,6 +69,18 @@ class DifferenceSettled(Event, frozen=True, kw_only=True, tag="night_difference_
             unblock(rows, self.record_id, block_of(self.kind))
 
 
+class PaymentLookedAt(Event, frozen=True, kw_only=True, tag="night_payment_looked_at"):
+    """A night has held the record's payment against the files; `says` is MATCHED, or what it waits for."""
+
+    record_id: str
+    says: str
+    at_ms: int
+
+    def fold(self, rows: Rows) -> None:
+        """Note it."""
+        rows.put(replace(rows.want(Record, self.record_id), night=self.says))
+
+
 class RecordRecovered(MoneyEvent, frozen=True, kw_only=True, tag="record_recovered"):
     """The files prove that a hold was paid; its shop has not reported yet. `why` names the files."""
 
@@ -93,5 +106,6 @@ class RecordRecovered(MoneyEvent, frozen=True, kw_only=True, tag="record_recover
                 recovered=True,
                 ended_ms=self.at_ms,
                 why=self.why,
+                night=MATCHED,
             )
         )

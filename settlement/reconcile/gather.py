@@ -2,7 +2,7 @@
 
 For a day: its files, the sales placed or ended on it, the sales its files' rows are about, and the returns
 that ended on it, each with its whole story and all its rows. Besides, what is still open: the night's
-items, returns, and holds that files may end.
+items, returns, holds that files may end, and records of whatever day that no night has matched.
 """
 
 import datetime
@@ -54,6 +54,8 @@ def gather(connection: Connection, day: str, tried: Sequence[FileRead], now_ms: 
     )
     reported = placed | ended | returned | {one.sale for one in day_lines}
     open_ = _sales(connection, select(c.record_id).where(c.state == "HELD", c.placed_at_ms < end_ms))
+    # What came after the night of its day, or has waited since: this one looks at it too.
+    open_ |= _sales(connection, select(c.record_id).where(tables.UNMATCHED, c.placed_at_ms < end_ms))
     open_ |= _sales(connection, select(back.record_id).where(back.state == "RETURNING"))
     d = tables.difference.c
     mine = d.kind.in_([kind.value for kind in Kind])

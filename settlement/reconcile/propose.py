@@ -6,13 +6,15 @@ import msgspec
 from msgspec.structs import replace
 
 from settlement.funds.blocks import has_line
-from settlement.reconcile.apply_night import EndHold, Find, Proposal, Recover, Settle, stage_of
+from settlement.funds.matched import MATCHED
+from settlement.reconcile.apply_night import EndHold, Find, Look, Proposal, Recover, Settle, stage_of
 from settlement.reconcile.config import NightConfig
 from settlement.reconcile.events import block_of
 from settlement.reconcile.hold_ends import FoundPaid, NotPaid, proved
 from settlement.reconcile.kinds import Kind
 from settlement.reconcile.lines import record_of
-from settlement.reconcile.match import Finding, Verdict, judge
+from settlement.reconcile.match import MATCHED as ROW_MATCHED
+from settlement.reconcile.match import Finding, Verdict, Waiting, judge
 from settlement.reconcile.sales import Files, Sale
 from settlement.writer.rows import Difference, Record
 
@@ -48,6 +50,7 @@ def proposals(
     """
     ends: list[Proposal] = []
     finds: list[Proposal] = []
+    looks: list[Proposal] = []
     known = {(one.subject, one.kind): one for one in items}
     found: set[tuple[str, str]] = set()
     blocked: set[tuple[str | None, str]] = set()
@@ -62,7 +65,11 @@ def proposals(
                 ends.append(EndHold(end.record_id, end.over_ms, end.why))
             elif isinstance(end, FoundPaid):
                 ends.append(Recover(end.record_id, end.over_ms, end.pay_ref, end.fen, end.why))
-        for one in items_of(judged(sale, config, files, now_ms), record, owner):
+        verdict = judged(sale, config, files, now_ms)
+        says = word_on(sale, verdict, files)
+        if record is not None and has_line(record) and says not in ("", record.night):
+            looks.append(Look(record.record_id, stage_of(record), says))
+        for one in items_of(verdict, record, owner):
             found.add((one.subject, one.kind))
             blocked.add((one.record_id, one.kind))
             before = known.get((one.subject, one.kind))
@@ -82,7 +89,30 @@ def proposals(
                     unblocks=(record_id, item.kind) not in blocked,
                 )
             )
-    return [*_sorted(ends), *_sorted(finds), *settles]
+    return [*_sorted(ends), *_sorted(finds), *settles, *_sorted(looks)]
+
+
+def word_on(sale: Sale, verdict: Verdict, files: Files) -> str:
+    """Return MATCHED, or what a sale's payment waits for; an empty text when there is a difference."""
+    if sale.story is None or verdict.findings:
+        return ""
+    if verdict.waiting:
+        return "; ".join(sorted({_waits(one) for one in verdict.waiting}))
+    # Rows of a day that is not over may yet be undone by others of it.
+    early = sorted(
+        f"{one.source} {one.day}" for one in sale.lines if (one.source, one.day) not in files.whole
+    )
+    if early:
+        return f"the file was taken before its day was over: {', '.join(dict.fromkeys(early))}"
+    net_fen = sum(one.net_fen for one in sale.lines if verdict.buckets[one.place] == ROW_MATCHED)
+    if net_fen != sale.story.record.to_pay_fen:
+        return f"the files have {net_fen} fen of it"
+    return MATCHED
+
+
+def _waits(one: Waiting) -> str:
+    days = f" ({', '.join(one.days)})" if one.days else ""
+    return f"{one.wait.en.rstrip('.')}{days}"
 
 
 def items_of(verdict: Verdict, record: Record | None, owner: str) -> list[Find]:

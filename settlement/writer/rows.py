@@ -180,6 +180,8 @@ class Record(Row, frozen=True):
     `blocks` are the reasons why its line may not be paid (`funds/blocks.py`), `pay_ref` the payment that
     counts, and `recovered` says that it was booked from a channel's file before the shop reported it.
     `goods_freed` says that people have given back person and serial number while the money is still held.
+    `night` is the night's last word on its payment (`funds/matched.py`), empty when none has looked since it
+    was last heard of.
     """
 
     key: ClassVar = ("record_id",)
@@ -216,6 +218,7 @@ class Record(Row, frozen=True):
     pay_ref: str = ""
     pool: str = ""
     goods_freed: bool = False
+    night: str = ""
 
 
 class EntryRow(Row, frozen=True):

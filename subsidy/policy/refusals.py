@@ -46,6 +46,7 @@ class Refusal(StrEnum):
     TOO_MANY_OPEN_HOLDS = "TOO_MANY_OPEN_HOLDS"
     CENTRE_UNREACHABLE = "CENTRE_UNREACHABLE"
     SALE_INTERRUPTED = "SALE_INTERRUPTED"
+    HOST_DISK_LOW = "HOST_DISK_LOW"
     DEVICE_NOT_ACCEPTED = "DEVICE_NOT_ACCEPTED"
 
     @property
@@ -244,6 +245,11 @@ _TEXTS = {
         "The sale was cut off before it began; nothing was charged.",
         NextAction.SELL_AGAIN,
     ),
+    Refusal.HOST_DISK_LOW: (
+        "门店主机磁盘空间不足，未预占、未扣款。",
+        "The shop's host has too little room on its disk; nothing was held or charged.",
+        NextAction.CALL_SUPPORT,
+    ),
     Refusal.DEVICE_NOT_ACCEPTED: (
         "补贴平台不接受本设备的请求。",
         "The centre does not take requests from this device.",
@@ -262,5 +268,6 @@ _MAY_CHANGE_TODAY = frozenset(
         Refusal.TOO_MANY_OPEN_HOLDS,
         Refusal.CENTRE_UNREACHABLE,
         Refusal.SALE_INTERRUPTED,
+        Refusal.HOST_DISK_LOW,
     }
 )

@@ -35,7 +35,10 @@ Enqueue = Callable[[str, int, Secret | None], None]
 
 
 class Checkout:
-    """Sells subsidised items at one shop. `lanes` has a way in for each terminal's and channel's worker."""
+    """Sells subsidised items at one shop. `lanes` has a way in for each terminal's and channel's worker.
+
+    `has_room` says whether the disk can take what a sale writes: without that no sale begins.
+    """
 
     def __init__(
         self,
@@ -47,6 +50,7 @@ class Checkout:
         boot: str,
         hold_budget_s: float,
         lanes: Mapping[str, Enqueue],
+        has_room: Callable[[], bool],
     ) -> None:
         self._journal = journal
         self._centre = centre
@@ -55,6 +59,7 @@ class Checkout:
         self._boot = boot
         self._hold_budget_s = hold_budget_s
         self._lanes = lanes
+        self._has_room = has_room
         # Sales whose request is still at work on them, from before they are stored.
         self._under_way: set[str] = set()
 
@@ -62,6 +67,8 @@ class Checkout:
         """Return what a sale would be decided to be. Holds nothing, stores nothing."""
         if self._journal.binding(question.item.serial_no, qualification) is not None:
             question = replace(question, also=question.also | {Refusal.SALE_ALREADY_OPEN})
+        if not self._has_room():
+            return Refused((Refusal.HOST_DISK_LOW,))
         try:
             deadline = Deadline(self._clock, self._hold_budget_s)
             return decide_here(self._centre, self._clock, question, deadline).decision
@@ -91,6 +98,9 @@ class Checkout:
         opening = self._journal.open_sale(new, key, qualification)
         if not opening.new:
             return opening
+        # The outcome of a payment has to find room: what cannot be written down later is not begun.
+        if not self._has_room():
+            return self._refused(record_id, Refusal.HOST_DISK_LOW)
         try:
             # An earlier sale of this item that was given up still binds it at the centre until that has
             # heard of it: told afterwards, the facts would say that the item is taken.

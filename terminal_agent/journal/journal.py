@@ -263,15 +263,20 @@ class SqliteJournal(SightingMoves, CashWords):
         with self._looking() as db:
             return outbox.depth(db)
 
-    def acknowledged_since(self, since_ms: int) -> int:
-        """Return how many entries made since an instant are acknowledged."""
+    def last_seq(self) -> int:
+        """Return the number of the newest entry, 0 when there is none."""
         with self._looking() as db:
-            return outbox.acknowledged_since(db, since_ms)
+            return outbox.last_seq(db)
 
-    def wait_again(self, since_ms: int) -> None:
-        """Let every entry made since an instant wait again."""
+    def acknowledged_after(self, seq: int) -> int:
+        """Return how many entries after `seq` are acknowledged."""
+        with self._looking() as db:
+            return outbox.acknowledged_after(db, seq)
+
+    def wait_again(self, after_seq: int) -> None:
+        """Let every entry after `after_seq` wait again."""
         with self._transaction() as db:
-            outbox.wait_again(db, since_ms)
+            outbox.wait_again(db, after_seq)
 
     def close_waiting(self, record_id: str) -> outbox.Waiting | None:
         """Return the `closed` entry of a sale when it is not acknowledged."""

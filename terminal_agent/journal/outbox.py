@@ -92,20 +92,26 @@ def depth(connection: sqlite.Connection) -> int:
     return int(connection.execute("SELECT count(*) FROM outbox WHERE answer IS NULL").fetchone()[0])
 
 
-def acknowledged_since(connection: sqlite.Connection, since_ms: int) -> int:
-    """Return how many entries made since an instant are acknowledged."""
+def last_seq(connection: sqlite.Connection) -> int:
+    """Return the number of the newest entry, 0 when there is none."""
+    return int(connection.execute("SELECT coalesce(max(seq), 0) FROM outbox").fetchone()[0])
+
+
+def acknowledged_after(connection: sqlite.Connection, seq: int) -> int:
+    """Return how many entries after `seq` are acknowledged."""
     row = connection.execute(
-        "SELECT count(*) FROM outbox WHERE answer IS NOT NULL AND made_ms >= ?", (since_ms,)
+        "SELECT count(*) FROM outbox WHERE answer IS NOT NULL AND seq > ?", (seq,)
     ).fetchone()
     return int(row[0])
 
 
-def wait_again(connection: sqlite.Connection, since_ms: int) -> None:
-    """Let every entry made since an instant wait, as if it had not been acknowledged.
+def wait_again(connection: sqlite.Connection, after_seq: int) -> None:
+    """Let every entry after `after_seq` wait, as if it had not been acknowledged.
 
-    Only when the centre's books were restored to before its acks: what it has is a repeat there.
+    Only when the centre's books were restored to before its acks: what it has is a repeat there. By number,
+    for this host's clock may be wrong, and an entry may have waited long before it was acknowledged.
     """
-    connection.execute("UPDATE outbox SET answer = NULL, ack = NULL WHERE made_ms >= ?", (since_ms,))
+    connection.execute("UPDATE outbox SET answer = NULL, ack = NULL WHERE seq > ?", (after_seq,))
 
 
 def close_waiting(connection: JournalConnection, record_id: str) -> Waiting | None:

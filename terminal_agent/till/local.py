@@ -39,6 +39,14 @@ class AgentStatus(msgspec.Struct):
     returning: int
     links_missing: list[str]
     terminals: list["TerminalStatus"] = []
+    disk: "DiskStatus | None" = None
+
+
+class DiskStatus(msgspec.Struct):
+    """How many MiB are free for the journal, and how many a sale needs to begin."""
+
+    free_mib: int
+    least_free_mib: int
 
 
 class WaitingEntry(msgspec.Struct):

@@ -309,9 +309,11 @@ def test_the_gaps_of_a_chain_are_shown(books, shell, device):
     books.take(device, third)
     found = shell.json("devices", "gaps", device.name, exit_code=4)
     assert (found["missing"], found["quarantined"], found["last_seq"]) == ([[2, 2], [4, 5]], [6], 6)
+    assert found["whole_to"] == 1
     assert "missing: 2, 4 to 5" in shell.run("devices", "gaps", device.name, exit_code=4)
     books.take(device, second)
-    assert shell.json("devices", "gaps", device.name, exit_code=4)["missing"] == [[4, 5]]
+    found = shell.json("devices", "gaps", device.name, exit_code=4)
+    assert (found["missing"], found["whole_to"]) == ([[4, 5]], 3)
 
 
 def test_alarms_exit_4_when_anything_needs_people_and_0_when_nothing_does(books, shell):

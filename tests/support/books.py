@@ -19,6 +19,7 @@ import postgres
 import reference_data as reference
 from centre import Clock, ready_centre, state_hash, write_config
 from fake_device import Chained, FakeDevice, promised
+from matched import match_all
 from sqlalchemy import Connection, make_url, text
 from taken_moves import TAKEN
 
@@ -246,12 +247,17 @@ class Books:
         assert self.take(device, device.chain(begun), device.chain(ended)) == ["accepted"] * 2
 
     def next_day(self, *devices: FakeDevice) -> datetime.date:
-        """Let a day end, let the devices state their open holds, and return the day that has ended."""
+        """Let a day end, the devices state their open holds and its night match; return the day."""
         ended = calendar.business_day(calendar.from_ms(self.clock.now_ms()))
         self.clock.ahead_ms += 86_400_000
         for device in devices:
             self.take(device)
+        self.match()
         return ended
+
+    def match(self) -> None:
+        """Let the night match every payment of which the centre has heard."""
+        match_all(self.engine, self.write)
 
     def claim(self, *devices: FakeDevice, merchant: str = reference.MERCHANT) -> Claimed:
         """Build a merchant's claim for a day that ends now, and return what became of it."""

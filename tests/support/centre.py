@@ -24,6 +24,7 @@ import msgspec
 import reference_data as reference
 import requests
 from fake_device import Chained, FakeDevice, promised
+from matched import match_all
 from sqlalchemy import inspect, text
 
 from settlement.app import Centre, open_centre, set_up
@@ -285,6 +286,10 @@ class RunningCentre:
         self._bound.close()
         self._web.edge.writer.stop()
         self.centre.engine.dispose()
+
+    def let_a_night_match(self) -> None:
+        """Let the night match every payment of which the centre has heard."""
+        match_all(self.centre.engine, self._web.edge.writer.submit)
 
     def make_code(self, shop: str = reference.SHOP, valid_ms: int = 900_000) -> str:
         """Return a one-time code."""

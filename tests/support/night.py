@@ -20,7 +20,6 @@ import reference_data as reference
 from books import Books
 from fake_device import FakeDevice, promised
 
-from settlement.db.place import Sqlite
 from settlement.reconcile.config import NightConfig, read_night_config
 from settlement.reconcile.report import Report
 from settlement.reconcile.run import Night, NightParts, run_night
@@ -304,7 +303,7 @@ class NightDay:
         return NightParts(
             programme=self.books.pack.programme,
             engine=self.books.engine,
-            database=Sqlite(self.folder / "centre.sqlite3"),
+            database=self.books.centre.settings.database,
             config=self.config(),
             owner=lambda _day: "platform",
             lag_target_s=lambda _day: 300,

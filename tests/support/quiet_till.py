@@ -235,6 +235,7 @@ class QuietTill:
                 lanes=dict.fromkeys(
                     links, lambda record_id, no, _code: self.handed_over.append((record_id, no))
                 ),
+                has_room=lambda: True,
             ),
             journal=self.journal,
             key=DeviceKey(bytes(range(32))),

@@ -160,8 +160,12 @@ class RealCentre:
         assert approved.returncode in (0, 4), approved.stderr
 
     def let_a_day_pass(self) -> datetime.date:
-        """Put every sale a day further back, as the centre's clock cannot be moved; return yesterday."""
+        """Put every sale a day further back, as the centre's clock cannot be moved; return yesterday.
+
+        Its night has matched all of them.
+        """
         with writing(self._centre.engine) as connection:
+            connection.execute(text("UPDATE record SET night = 'matched'"))
             connection.execute(text("UPDATE record SET placed_at_ms = placed_at_ms - 86400000"))
         now = calendar.from_ms(self._centre.now_ms())
         return calendar.business_day(now) - datetime.timedelta(days=1)

@@ -284,6 +284,9 @@ class UnitShop:
         self._begin()
         self.real_journal.enrol(ENROLLED, "https://centre.example")
 
+    has_room = True
+    """Whether the disk can take what a sale writes."""
+
     def _begin(self) -> None:
         boot = f"boot {next(self._boots)}"
         self.board = Board(lambda: None)
@@ -306,6 +309,7 @@ class UnitShop:
             boot=boot,
             hold_budget_s=5,
             lanes=dict.fromkeys((TERMINAL, PHONE, SHOWN), lambda *job: self.jobs.append(job)),
+            has_room=lambda: self.has_room,
         )
         self.paying = Paying(self.journal, self.payment, self.clock, self.checkout.hold_is_over, self.board)
         self.resolver = Resolver(self.journal, self.payment, self.clock, self.paying)

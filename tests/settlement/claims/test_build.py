@@ -9,6 +9,8 @@ from fake_device import promised
 from settlement.claims import build
 from settlement.claims.build import BuildClaim
 from settlement.claims.send_back import SendBack
+from settlement.funds.matched import MATCHED
+from settlement.reconcile.apply_night import ApplyNight, Look
 from settlement.writer.rows import Claim, ClaimLine
 from subsidy import calendar
 
@@ -72,6 +74,7 @@ def test_a_device_must_have_stated_its_holds_since_the_day_ended(books, device, 
     sold = promised(books.sell(device)).record_id
     books.clock.ahead_ms += calendar.end_ms(DAY) + after_midnight_ms - books.clock.now_ms()
     books.take(device)
+    books.match()
     answer = books.done(BuildClaim("M001", DAY))
     assert answer.lines == lines
     assert (sold in left_out(answer)) is (lines == 0)
@@ -166,9 +169,10 @@ def test_two_commands_of_one_batch_do_not_claim_a_record_twice(books, device):
     assert (first.lines, second.lines) == (1, 0)
 
 
-def test_a_sale_booked_in_the_same_batch_is_claimed_with_it(books, device):
-    sealed = books.hold(device)
-    books.next_day()
-    upload = device.upload([device.chain(device.paid(sealed))])
-    _, built = books.write(books.uploaded(device, upload), BuildClaim("M001", DAY))
+def test_a_sale_matched_in_the_same_batch_is_claimed_with_it(books, device):
+    record_id = promised(books.sell(device)).record_id
+    books.clock.ahead_ms += 86_400_000
+    books.take(device)
+    night = ApplyNight((Look(record_id, "BOOKED", MATCHED),))
+    _, built = books.write(night, BuildClaim("M001", DAY))
     assert built.lines == 1

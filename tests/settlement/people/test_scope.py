@@ -45,6 +45,7 @@ def seen(centre):
     for county, client in shops.items():
         shown = centre.get(f"/v1/records/{found[county]['open']}").json()
         client.send_upload(still_open=[v1.OpenHold(record_id=shown["record_id"], hold_no=shown["hold_no"])])
+    centre.let_a_night_match()
     built = centre.post("/v1/claims", {"date": day}).json()["claims"]
     found["claim"] = next(one["claim"] for one in built if one["claim"])
     return found

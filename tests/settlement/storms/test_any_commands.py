@@ -67,6 +67,7 @@ class Sale(msgspec.Struct):
     back: str = "no"
     claim: str = ""
     paid_entry: Any = None
+    matched: bool = False
 
     @property
     def record_id(self) -> str:
@@ -131,6 +132,8 @@ class AnyCommands(RuleBasedStateMachine):
     def a_day_ends(self):
         self.last_day = self.books.next_day(self.device)
         self.day += 1
+        for sale in self.sales:
+            sale.matched |= sale.place in ("payable", "in_claim")
 
     def write(self, steps: list[Step], remembered: bool) -> None:
         """Write the commands as one batch, and hold each answer against the second books."""
@@ -279,7 +282,7 @@ class AnyCommands(RuleBasedStateMachine):
             mine = [
                 sale
                 for sale in self.sales
-                if sale.place == "payable" and sale.back != "under way" and sale.day < day
+                if sale.place == "payable" and sale.matched and sale.back != "under way" and sale.day < day
             ]
             assert (answer.lines, answer.fen) == (len(mine), len(mine) * GRANT_FEN)
             if mine:

@@ -40,11 +40,12 @@ def sell(centre, client):
 
 
 def end_day(centre, *clients):
-    """Let a day end and return it."""
+    """Let a day end, and its night match what was sold; return it."""
     ended = calendar.business_day(calendar.from_ms(centre.clock.now_ms()))
     centre.clock.ahead_ms += int(datetime.timedelta(days=1) / datetime.timedelta(milliseconds=1))
     for client in clients:
         client.send_upload()
+    centre.let_a_night_match()
     return ended.isoformat()
 
 

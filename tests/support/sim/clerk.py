@@ -1,7 +1,8 @@
 """What does the centre's clerk do? Claims, pays, sends lines back, hears of repayments.
 
 Each is done in the running service, through its writer; when that dies meanwhile, the clerk does the same
-again.
+again. A day's world has no night: before most claims the clerk says what one would, by the acquirer's and
+WeChat's own books.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -13,11 +14,15 @@ from settlement.claims.enter_late import EnterLate
 from settlement.claims.pay import PayClaim
 from settlement.claims.repaid import Repay
 from settlement.claims.send_back import SendBack
+from settlement.db import tables
+from settlement.funds.matched import MATCHED
 from settlement.funds.release_hold import ReleaseHold
+from settlement.reconcile.apply_night import ApplyNight, Look
+from sim import truth
 from sim.scheduler import Process
 from sim.threads import Here
 from sim.watch import in_books
-from subsidy import calendar
+from subsidy import calendar, ids
 
 if TYPE_CHECKING:
     from sim.world import World
@@ -32,6 +37,7 @@ class Clerk:
     def __init__(self, world: "World") -> None:
         self._world = world
         self._chance = world.plan.chance("clerk")
+        self._of_night = world.plan.chance("clerk, the night")
         self._day = calendar.business_day(calendar.from_ms(world.plan.began_ms))
         self._documents = 0
         self._last: Any = None
@@ -96,8 +102,24 @@ class Clerk:
             return PayClaim(self._chance.choice(submitted)[0], self._document())
         today = calendar.business_day(calendar.from_ms(self._world.scheduler.now_ms))
         if today > self._day:
+            if self._of_night.random() < 0.8:
+                self._world.centre.ask(self._night())
             return BuildClaim(reference.MERCHANT, self._day)
         return None
+
+    def _night(self) -> ApplyNight:
+        """Return what a night would say of the records that wait for one."""
+        standing = truth.standing(self._world)
+        waiting = in_books(
+            self._world, f"SELECT record_id, to_pay_fen FROM record WHERE {tables.UNMATCHED} ORDER BY 1"
+        )
+        return ApplyNight(
+            tuple(
+                Look(record_id, "BOOKED", MATCHED)
+                for record_id, fen in waiting
+                if sum(standing.get(ids.pay_ref(record_id, no), 0) for no in range(1, 12)) == fen
+            )
+        )
 
     def _document(self) -> str:
         self._documents += 1

@@ -229,6 +229,23 @@ def the_outbox_is_acknowledged(
                 yield f"{host.name} {seq} is quarantined"
 
 
+def nothing_unmatched_is_claimed(
+    world: "World", sales: list[SaleNow], records: dict[str, RecordNow]
+) -> Iterator[str]:
+    """I27 nothing is claimed and paid before a night has matched it."""
+    matched = (
+        "night.kind = 'record_recovered' OR "
+        "night.kind = 'night_payment_looked_at' AND night.body LIKE '%\"says\":\"matched\"%'"
+    )
+    for record_id, event_no in in_books(
+        world,
+        "SELECT line.record_id, line.event_no FROM event AS line WHERE line.kind = 'line_claimed' "
+        "AND NOT EXISTS (SELECT 1 FROM event AS night WHERE night.record_id = line.record_id "
+        f"AND night.event_no < line.event_no AND ({matched})) ORDER BY 2",
+    ):
+        yield f"{record_id} went into a claim by event {event_no}"
+
+
 CLAIMS: tuple[Claim, ...] = (
     what_was_given_up_is_not_sold,
     no_payment_begins_under_a_hold_that_is_over,
@@ -242,6 +259,7 @@ CLAIMS: tuple[Claim, ...] = (
     what_is_granted_was_paid,
     a_hold_is_open_only_while_its_sale_is,
     the_outbox_is_acknowledged,
+    nothing_unmatched_is_claimed,
     *books_hold.CLAIMS,
 )
 

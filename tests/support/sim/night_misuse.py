@@ -92,5 +92,5 @@ class NightMisuse:
         world.start_centre(NoteRestore(events, "0" * 64, taken_ms))
         # People let the shops report again what they have reported since.
         for host in world.hosts:
-            host.reports_again_since_ms = 0
+            host.reports_again_after = 0
         world.let_shops_report()

@@ -53,17 +53,25 @@ class Office:
         self._files.mkdir()
         self._due_on: dict[tuple[str, str], int] = {}
         self._spoilt: set[tuple[str, str]] = set()
+        self._changed: set[str] = set()
         text = _ACQUIRER + wallets.sources(world.wallets)
         self._config: NightConfig = read_night_config(text, world.folder / "night.yaml", training=True)
         self._mornings = self._documents = 0
 
     def morning(self) -> bool:
-        """Take in the files that have come, run every night once more, and let people work."""
+        """Take in the files that have come, run the nights that are due, and let people work.
+
+        A night is due until it was complete, and when a file of its day is another one: what shops report
+        later is for the nights to come.
+        """
         self._mornings += 1
         for day in self._days():
             self._let_files_come(day)
+        complete = self._complete()
         for day in self._days():
-            self._run_twice(day)
+            if day not in complete or day in self._changed:
+                self._run_twice(day)
+        self._changed.clear()
         return self.people()
 
     def people(self) -> bool:
@@ -106,8 +114,9 @@ class Office:
             elif key in self._spoilt and not path.exists():
                 path.write_bytes(_with_a_row_too_many(content) if source == "acquirer" else content)
                 world.trace.note("office", f"{path.name} comes, and is not right")
-            else:
+            elif not path.exists() or path.read_bytes() != content:
                 path.write_bytes(content)
+                self._changed.add(day)
 
     def _content(self, source: str, day: str) -> bytes | None:
         if source in self._world.wallets:
@@ -204,17 +213,11 @@ class Office:
         return self._claim()
 
     def _claim(self) -> BuildClaim | None:
-        """Return the claim of a day. Its night is run once more before: something may have come since."""
+        """Return the claim of a day whose night was complete, whatever has come since."""
         complete = self._complete()
         if not complete:
             return None
-        day = self._chance.choice(complete)
-        for each in complete:
-            if each <= day:
-                self._run(each)
-        if day not in self._complete():
-            return None
-        return BuildClaim(reference.MERCHANT, datetime.date.fromisoformat(day))
+        return BuildClaim(reference.MERCHANT, datetime.date.fromisoformat(self._chance.choice(complete)))
 
     def _complete(self) -> list[str]:
         sql = "SELECT day FROM night_run WHERE complete = 1 ORDER BY 1"

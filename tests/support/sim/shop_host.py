@@ -96,8 +96,8 @@ class ShopHost:
         """Whether it is switched off, and nobody starts it again."""
         self.version = 0
         """Which version of the program is started: 0 is the shipped one, 1 the next."""
-        self.reports_again_since_ms: int | None = None
-        """Since when its people let it report again, once, as `outbox again` does."""
+        self.reports_again_after: int | None = None
+        """After which entry its people let it report again, once, as `outbox again` does."""
         self.twist: Callable[[Agent], None] = lambda _agent: None
         self.process: Process | None = None
         self.agent: Agent | None = None
@@ -147,9 +147,9 @@ class ShopHost:
     def _start(self) -> None:
         try:
             agent = Agent(self.config, self._log)
-            if self.reports_again_since_ms is not None:
-                agent.journal.wait_again(self.reports_again_since_ms)
-                self.reports_again_since_ms = None
+            if self.reports_again_after is not None:
+                agent.journal.wait_again(self.reports_again_after)
+                self.reports_again_after = None
             self.twist(agent)
             agent.start()
         except Exception as wrong:

@@ -95,6 +95,21 @@ def test_a_way_of_paying_that_is_not_there_is_refused(unit_shop):
     assert "hold" not in unit_shop.log
 
 
+def test_without_room_on_the_disk_nothing_is_asked_for_held_or_charged(unit_shop):
+    unit_shop.has_room = False
+    sale = unit_shop.sell()
+    assert (sale.state, sale.reasons) == (SaleState.REFUSED, (Refusal.HOST_DISK_LOW,))
+    assert not {"facts", "asking", "hold", "prepare"} & set(unit_shop.log)
+    unit_shop.has_room = True
+    assert unit_shop.sell().state is SaleState.PAID
+
+
+def test_a_disk_that_fills_up_later_keeps_no_sale_from_its_end(unit_shop):
+    held = unit_shop.open().sale
+    unit_shop.has_room = False
+    assert unit_shop.work(held).state is SaleState.PAID
+
+
 def test_another_amount_than_was_agreed_is_not_even_asked_for(unit_shop):
     sale = unit_shop.sell(expected_paid_fen=TO_PAY_FEN - 1)
     assert (sale.state, sale.reasons) == (SaleState.REFUSED, (Refusal.QUOTE_CHANGED,))

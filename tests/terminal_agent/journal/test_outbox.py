@@ -231,8 +231,8 @@ def test_what_was_acknowledged_waits_again_with_the_same_bytes_and_its_hold_is_o
     before = journal.waiting(10)
     journal.acknowledge([(ack_of(one), "sealed") for one in before])
     sales = unit_shop.rows("SELECT * FROM sale")
-    assert journal.acknowledged_since(before[-1].made_ms + 1) == 0
-    assert journal.acknowledged_since(0) == len(before)
+    assert journal.acknowledged_after(before[-1].seq) == 0
+    assert journal.acknowledged_after(0) == len(before)
 
     journal.wait_again(0)
 
@@ -242,3 +242,19 @@ def test_what_was_acknowledged_waits_again_with_the_same_bytes_and_its_hold_is_o
     journal.acknowledge([(ack_of(one, answer="repeat"), "sealed") for one in before])
     assert journal.waiting(10) == ()
     assert unit_shop.rows("SELECT * FROM sale") == sales
+
+
+def test_what_waits_again_is_told_by_its_number_whatever_the_shops_clock_said(unit_shop):
+    journal = unit_shop.real_journal
+    stopped(unit_shop)
+    unit_shop.clock.wall -= 60_000
+    stopped(unit_shop)
+    before = journal.waiting(10)
+    journal.acknowledge([(ack_of(one), "sealed") for one in before])
+    first, *later = before
+    assert [one.made_ms < first.made_ms for one in later] == [True]
+
+    journal.wait_again(first.seq)
+
+    assert [one.seq for one in journal.waiting(10)] == [one.seq for one in later]
+    assert journal.last_seq() == before[-1].seq

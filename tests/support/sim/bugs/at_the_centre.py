@@ -4,7 +4,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from settlement.claims import build
+from settlement.claims import build, pay
 from settlement.funds import gather_facts, holds, place_hold
 from settlement.intake import accept, take_paid
 from settlement.ledger import balances, post
@@ -417,3 +417,8 @@ def late_file_posts_twice() -> list[Patch]:
         return answer
 
     return [(apply_night, "decide", again)]
+
+
+@bug("a claim takes what no night has matched")
+def claim_does_not_wait_for_the_night() -> list[Patch]:
+    return [(build, "waits_for", lambda record: ""), (pay, "waits_for", lambda record: "")]
