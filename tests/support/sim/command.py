@@ -16,6 +16,7 @@ from power import campaign
 from sim import crash_points, same
 from sim.bugs import CAUGHT_AT_NIGHT, CAUGHT_BY, known_bugs
 from sim.bugs.find import seed_for
+from sim.cards.kinds import KINDS
 from sim.night_world import run_night_seed
 from sim.outcome import Outcome
 from sim.plan import CLASSES, NIGHT_CLASSES, draw, draw_nights
@@ -35,6 +36,8 @@ _PAID = ("PAID", "RETURNING", "RETURNED")
 def main(arguments: list[str] | None = None) -> int:
     """Do what the command line says and return the exit code."""
     said = _parser().parse_args(arguments)
+    if said.terminals:
+        said.off += [kind for kind in sorted(KINDS) if kind != said.terminals]
     if said.list_bugs:
         return _list_bugs()
     if said.campaign:
@@ -71,9 +74,11 @@ def _parser() -> argparse.ArgumentParser:
         "--off",
         action="append",
         default=[],
-        choices=sorted(CLASSES | NIGHT_CLASSES),
-        help="without a class of faults",
+        choices=sorted([*CLASSES, *NIGHT_CLASSES, *KINDS]),
+        metavar="NAME",
+        help="without a class of faults, or a kind of card terminal",
     )
+    parser.add_argument("--terminals", choices=sorted(KINDS), help="with card terminals of this kind alone")
     parser.add_argument("--bug", choices=sorted(known_bugs()), help="with a planted bug")
     parser.add_argument(
         "--list-bugs", action="store_true", help="show the planted bugs, and which seed catches each"
@@ -187,7 +192,7 @@ def _many(
     first: int, seeds: int, workers: int, worlds: str, off: list[str], bug: str | None, *, as_json: bool
 ) -> int:
     began_s = time.monotonic()
-    ends, moves, with_end = Counter[str](), Counter[str](), Counter[str]()
+    ends, moves, with_end, taken = Counter[str](), Counter[str](), Counter[str](), Counter[str]()
     sales = kills = statements = 0
     broken: list[Outcome] = []
     told_s = began_s
@@ -198,6 +203,7 @@ def _many(
         ends.update(outcome.ends)
         moves.update(outcome.moves)
         with_end.update(outcome.ends.keys())
+        taken.update(outcome.taken)
         sales += outcome.sales
         kills += outcome.crashes
         statements += outcome.points
@@ -211,6 +217,7 @@ def _many(
             "seeds": seeds,
             "sales_tried": sales,
             "sales_paid": sum(ends[name] for name in _PAID),
+            "card_payments": dict(sorted(taken.items())),
             "crashes": kills,
             "violations": sum(len(one.violations) for one in broken),
             "seeds_per_s": round(seeds / took_s, 2),
@@ -222,6 +229,9 @@ def _many(
     print("sales that ended as, and the share of seeds with one:")
     for name, count in sorted(ends.items()):
         print(f"  {name:12} {count:9} {with_end[name] / seeds:7.1%}")
+    print("card payments taken, by kind of terminal:")
+    for kind, count in sorted(taken.items()):
+        print(f"  {kind:12} {count:9}")
     print("moves taken:")
     for name in sorted(_all_moves() | moves.keys()):
         print(f"  {name:40} {moves[name]:9}")

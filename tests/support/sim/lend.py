@@ -30,14 +30,19 @@ import terminal_agent.sync.line
 import terminal_agent.sync.schedule
 import terminal_agent.system
 import terminal_agent.terminals.link_serial
+import terminal_agent.terminals.link_tcp
+import terminal_agent.terminals.mis_call
+import terminal_agent.terminals.mis_child
 from settlement.writer import writer
-from sim import cable, network, signatures, threads
+from sim import cable, network, signatures, sockets, threads
+from sim.cards import child
 from sim.disk import real_connect
 from sim.threads import Here
 from sim.versions import OfTheHost
 from subsidy.policy.model import Pack
 from subsidy.policy.read_pack import read_packs
 from terminal_agent.system import GrowingFile
+from terminal_agent.terminals.mis_fixed import MisTerminal
 
 PIN = "824613"
 _CHECKPOINT_S = 6 * 3600.0
@@ -90,6 +95,11 @@ def lent() -> Iterator[None]:
         (terminal_agent.sync.line, "BoundedSession", network.Session),
         (terminal_agent.channels.wechat, "BoundedSession", network.Session),
         (terminal_agent.terminals.link_serial, "serial", cable.serial),
+        (terminal_agent.terminals.link_tcp, "socket", sockets.socket),
+        (terminal_agent.terminals.mis_call, "subprocess", child.subprocess),
+        (terminal_agent.terminals.mis_child, "socket", sockets.socket),
+        (terminal_agent.terminals.mis_child, "sys", child.sys),
+        (MisTerminal, "take", child.saying_whose(MisTerminal.take)),
         (terminal_agent.sync.schedule, "BackgroundScheduler", _Triggers),
         (terminal_agent.sync.centre, "read_packs", _read_once),
         (settlement.keys, "Ed25519PrivateKey", signatures.Private),

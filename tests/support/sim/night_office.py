@@ -116,7 +116,7 @@ class Office:
     def _content(self, source: str, day: str) -> bytes | None:
         if source == "wechat":
             return trade_bill(self._world.wallet.books.lines, day, wallet.APPID, wallet.MCHID)
-        lines = [line for _, cable in sorted(self._world.cables.items()) for line in cable.books.lines]
+        lines = [line for _, cable in sorted(self._world.cables.items()) for line in cable.file_lines()]
         return settlement_file(lines, day).encode()
 
     # The night.

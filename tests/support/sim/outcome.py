@@ -23,7 +23,10 @@ class Violation(msgspec.Struct, frozen=True):
 
 
 class Outcome(msgspec.Struct, frozen=True):
-    """What came of a seed. `moves` has (whose, from, to) with how often, `ends` what the sales ended as."""
+    """What came of a seed. `moves` has (whose, from, to) with how often, `ends` what the sales ended as.
+
+    `taken` has how many payments each kind of card terminal took, whether or not they went back.
+    """
 
     seed: int
     hash: str
@@ -34,4 +37,5 @@ class Outcome(msgspec.Struct, frozen=True):
     points: int
     steps: int
     crashes: int
+    taken: dict[str, int] = {}
     lines: list[str] | None = None

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 import reference_data as reference
 
-from sim.cable import Cable
+from sim.cards.terminal import CardTerminal
+from sim.cards.wishes import LOST
 from sim.lend import PIN
 from sim.scheduler import Process
 from sim.shop_host import BROKEN, ShopHost, Told
@@ -19,36 +20,6 @@ _GOODS = (
     (reference.FRIDGE, "FRIDGE", 459_900),
     (reference.AC, "AC", 329_900),
     (reference.PHONE, "PHONE", 399_900),
-)
-_TERMINAL_FAULTS: tuple[dict[str, Any], ...] = (
-    {"fault": "declined"},
-    {"fault": "no_ack", "frames": 2},
-    {"fault": "no_ack", "frames": 3},
-    {"fault": "no_ack", "frames": 3, "charged": True},
-    {"fault": "nak", "n": 2},
-    {"fault": "bad_lrc", "n": 1},
-    {"fault": "bad_lrc", "n": 3},
-    {"fault": "lost_request"},
-    {"fault": "lost_answer"},
-    {"fault": "late_answer", "ms": 20_000},
-    {"fault": "late_answer", "ms": 100_000},
-    {"fault": "late_answer", "ms": 250_000},
-    {"fault": "doubled_answer"},
-    {"fault": "crossed_answer"},
-    {"fault": "crossed_answer", "then_right": False},
-    {"fault": "wrong_terminal"},
-    {"fault": "wrong_nonce"},
-    {"fault": "unclear_code"},
-    {"fault": "unclear_code", "charged": False},
-    {"fault": "noise"},
-    {"fault": "progress", "n": 20, "every_ms": 7000},
-    {"fault": "unplug_after_ack", "ms": 8_000},
-    {"fault": "unplug_after_ack", "ms": 90_000},
-    {"fault": "lost_answer", "on": "void"},
-    {"fault": "lost_answer", "on": "refund"},
-    {"fault": "void_declined"},
-    {"fault": "unclear_code", "on": "refund"},
-    {"fault": "declined", "on": "refund"},
 )
 _WALLET_FAULTS: tuple[dict[str, Any], ...] = (
     {"fault": "declined", "on": "pay"},
@@ -77,19 +48,12 @@ _WALLET_FAULTS: tuple[dict[str, Any], ...] = (
     {"fault": "lost_answer", "on": "refund"},
     {"fault": "lost_request", "on": "query", "times": 3},
 )
-_REFUND_FAULTS: tuple[dict[str, Any], ...] = (
-    {"fault": "declined", "on": "refund"},
-    {"fault": "lost_answer", "on": "refund"},
-    {"fault": "lost_request", "on": "refund"},
-    {"fault": "unclear_code", "on": "refund", "charged": False},
-)
-_QUESTION_FAULT = {"fault": "silent_query", "times": 3}
 
 
 class Cashier:
     """One till and who stands at it."""
 
-    def __init__(self, world: "World", host: ShopHost, till_no: str, cable: Cable) -> None:
+    def __init__(self, world: "World", host: ShopHost, till_no: str, cable: CardTerminal) -> None:
         self.name = f"till {host.shop.shop}/{till_no}"
         self._world = world
         self._host = host
@@ -128,17 +92,17 @@ class Cashier:
     def _prepare(self) -> None:
         """Let something be wrong with the terminal for the next one."""
         if self._hits("terminal"):
-            self._arm(self._chance.choice(_TERMINAL_FAULTS))
+            self._arm(self._chance.choice(self._cable.wishes.any))
             if self._chance.random() < 0.3:
-                self._arm(_QUESTION_FAULT)
+                self._arm(self._cable.wishes.question)
         if self._hits("wallet"):
             wish = self._chance.choice(_WALLET_FAULTS)
             self._world.wallet.faults.arm(wish)
             self._note(f"wallet: {wish['fault']} is armed")
         if self._hits("amount"):
-            self._arm(self._chance.choice(({"fault": "partial"}, {"fault": "wrong_amount", "fen": 12_300})))
+            self._arm(self._chance.choice(self._cable.wishes.amount))
             if self._chance.random() < 0.4:
-                self._arm({"fault": "void_declined"})
+                self._arm(self._cable.wishes.undo_refused)
             self._world.wallet.faults.arm({"fault": "wrong_amount", "fen": 12_300})
             if self._chance.random() < 0.4:
                 self._world.wallet.faults.arm(
@@ -148,11 +112,9 @@ class Cashier:
             seconds = self._chance.choice((3, 30, 200))
             self._world.later(self._chance.uniform(0, 10), lambda: self._cable.unplug_for(seconds))
         if self._hits("batch"):
-            line = self._cable.books.settle()
-            self._note(f"batch {line.batch} is closed")
+            self._note(f"batch {self._cable.settle()} is closed")
         if self._hits("odd_tills"):
-            books = self._cable.books
-            books.write("sale", 2, 99_00, "", f"N{len(books.lines):07d}", "00")
+            self._cable.sell_plainly()
         if self._hits("clock"):
             self._world.set_clock(self._host, self._chance)
 
@@ -177,18 +139,18 @@ class Cashier:
             self._world.reversals_are_late(chance.choice((40.0, 80.0)))
             self._note("wallet: userpaying is armed, and reversals are slow")
         if self._world.hits("power_cut", chance):
-            self._arm({"fault": "lost_request"})
+            self._arm(LOST)
             self._world.cut_power(self._host, chance.uniform(1, 8))
             self._is_away_s = chance.uniform(1000, 2000)
         if self._world.hits("stale_answer", chance) and last is not None:
-            self._arm({"fault": "declined"})
-            self._arm({"fault": "crossed_answer", "then_right": False})
+            for wish in self._cable.wishes.stale:
+                self._arm(wish)
             buyer = last._replace(person=buyer.person, serial_no=buyer.serial_no)
         self._last = buyer
         return buyer
 
     def _arm(self, wish: dict[str, Any]) -> None:
-        self._cable.faults.arm(wish)
+        self._cable.arm(wish)
         self._note(f"terminal: {wish['fault']} is armed")
 
     def _sell(self, buyer: "Buyer") -> bool:
@@ -283,8 +245,8 @@ class Cashier:
         """Take goods back, as often as the till says to come again."""
         self._note(f"takes the goods of {record_id} back")
         if "terminal" in self._world.plan.on and self._chance.random() < 0.5:
-            self._arm({"fault": "void_declined"})
-            self._arm(self._chance.choice(_REFUND_FAULTS))
+            self._arm(self._cable.wishes.void_refused)
+            self._arm(self._chance.choice(self._cable.wishes.back))
         body = {**_BY, "supervisor": "manager-1", "supervisor_pin": PIN, "reason": "changed their mind"}
         for _ in range(4):
             told = self._ask("return", body, self._key(), record_id)

@@ -5,8 +5,6 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple
 
-from terminal_agent.emulators.books import Books
-
 if TYPE_CHECKING:
     from sim.world import World
 
@@ -22,20 +20,19 @@ class Charge(NamedTuple):
 
 def charges(world: "World") -> Iterator[Charge]:
     """Yield every charge."""
-    for cable in world.cables.values():
-        for line in cable.books.lines:
-            if line.kind == "sale" and line.pay_ref:
-                yield Charge(line.pay_ref, line.fen, Books.given_back(cable.books, line), _ms(line.at))
+    for terminal in world.cables.values():
+        yield from terminal.charges()
     back: Counter[str] = Counter()
     for line in world.wallet.books.lines:
         if line.kind in ("reversal", "refund"):
             back[line.out_trade_no] += line.fen
     for line in world.wallet.books.lines:
         if line.kind == "charge":
-            yield Charge(line.out_trade_no, line.fen, back[line.out_trade_no], _ms(line.at))
+            yield Charge(line.out_trade_no, line.fen, back[line.out_trade_no], ms_of(line.at))
 
 
-def _ms(at: str) -> int:
+def ms_of(at: str) -> int:
+    """Return a moment of some books in milliseconds since 1970."""
     return round(datetime.fromisoformat(at).timestamp() * 1000)
 
 
@@ -65,3 +62,11 @@ def times_charged(world: "World") -> Counter[str]:
 def overdrawn(world: "World") -> list[str]:
     """Return the charges of which more was given back than was taken."""
     return [one.pay_ref for one in charges(world) if one.back_fen > one.fen]
+
+
+def taken_by_kind(world: "World") -> dict[str, int]:
+    """Return how many payments each kind of card terminal took, whether or not they went back."""
+    found = Counter[str]()
+    for terminal in world.cables.values():
+        found[terminal.kind] += len(list(terminal.charges()))
+    return dict(sorted(found.items()))

@@ -15,7 +15,9 @@ from sqlalchemy import Connection
 from settlement.db.connection import reading
 from sim import invariants, truth, wallet, watch
 from sim.bugs import planted
-from sim.cable import Cable, CablesHere
+from sim.cable import CablesHere
+from sim.cards.kinds import KINDS
+from sim.cards.terminal import CardTerminal
 from sim.centre_host import CentreHost
 from sim.clerk import Clerk
 from sim.disk import Disk, in_here, real_connect
@@ -28,11 +30,13 @@ from sim.plan import Plan, draw
 from sim.rows import is_at_rest
 from sim.scheduler import Dead, Process, Scheduler, Task
 from sim.shop_host import ShopHost
+from sim.sockets import TcpHere
 from sim.strikes import Strikes
 from sim.template import SHOPS, URL, template
 from sim.threads import Here
 from sim.trace import Trace
 from sim.wallet import Wallet
+from terminal_agent.terminals.terminal import Terminal
 
 _AT_STATEMENTS = {
     "agent": {"crash": "crash_agent", "disk": "disk", "slow": "slow_disk"},
@@ -85,7 +89,7 @@ class World:
         self.network = Network(self._weather, self.trace.note)
         self.centre: CentreHost
         self.hosts: list[ShopHost] = []
-        self.cables: dict[str, Cable] = {}
+        self.cables: dict[str, CardTerminal] = {}
         self.tills: list[Cashier] = []
         self.wallet: Wallet
 
@@ -95,6 +99,7 @@ class World:
         Here.disk_of, Here.job_failed = self._disk_of, lambda wrong: self.failed("job", wrong)
         Here.at_port = self._at_port
         NetworkHere.network, CablesHere.cables = self.network, self.cables
+        TcpHere.doors, TcpHere.away = {}, set()
         self.folder.mkdir()
         try:
             with lent(), planted(self.bug):
@@ -120,21 +125,28 @@ class World:
         )
         at_wechat = self.network.services[wallet.URL] = Service("wechat")
         self.wallet = Wallet(self.template.wallet_keys, self.folder, at_wechat, self.trace.note)
+        kinds = iter(self.plan.terminals)
         for shop in SHOPS[: self.plan.shops]:
-            for terminal in shop.terminals:
-                self.cables[terminal] = Cable(
-                    terminal, self.folder, self.trace.note, lax="lax_acquirer" in self.plan.on
-                )
+            terminals = {number: self._stand_up(next(kinds), number) for number in shop.terminals}
             host = ShopHost(
                 self.template, shop, self.folder / shop.shop, self._point, self.trace.note, self.failed
             )
-            host.config = msgspec.structs.replace(host.config, sync_every_s=self.plan.sync_every_s)
+            host.config = msgspec.structs.replace(
+                host.config, sync_every_s=self.plan.sync_every_s, terminals=terminals
+            )
             self.hosts.append(host)
         plan_misuse(self)
         self.centre.when_committed = self._after_commit
         self.network.on_answer = functools.partial(watch.answer_is_durable, self)
         for one in (self.centre, *self.hosts):
             self._boot(one)
+
+    def _stand_up(self, kind: str, number: str) -> Terminal:
+        """Let a card terminal stand beside its till, and return it as the shop has configured it."""
+        lax = "lax_acquirer" in self.plan.on
+        one = KINDS[kind].stands_there(number, kind, self.folder, self.trace.note, lax=lax)
+        self.cables[number] = one
+        return one.configured(self.template.terminals[kind, number])
 
     def _after_commit(self) -> None:
         self._commits += 1
@@ -220,11 +232,10 @@ class World:
                 self.scheduler.kill(process)
         if self._reader is not None:
             self._reader.close()
-        for books in [
-            *(cable.books for cable in self.cables.values()),
-            *([self.wallet.books] if self.hosts else []),
-        ]:
-            books.close()
+        for cable in self.cables.values():
+            cable.close()
+        if self.hosts:
+            self.wallet.books.close()
 
     # What goes wrong.
 
@@ -446,6 +457,7 @@ class World:
             points=self.points_before_healing,
             steps=self.scheduler.steps,
             crashes=self.crashes,
+            taken=truth.taken_by_kind(self),
             lines=self.trace.lines,
         )
 
