@@ -20,6 +20,9 @@ import terminal_agent.channels.key_files
 import terminal_agent.channels.wechat
 import terminal_agent.checkout.supervisor
 import terminal_agent.emulators.books
+import terminal_agent.emulators.host
+import terminal_agent.emulators.host_books
+import terminal_agent.emulators.host_line
 import terminal_agent.emulators.wechat_books
 import terminal_agent.emulators.wechat_signing
 import terminal_agent.journal.open
@@ -29,6 +32,7 @@ import terminal_agent.sync.device_key
 import terminal_agent.sync.line
 import terminal_agent.sync.schedule
 import terminal_agent.system
+import terminal_agent.terminals.direct.line
 import terminal_agent.terminals.link_serial
 import terminal_agent.terminals.link_tcp
 import terminal_agent.terminals.mis_call
@@ -42,6 +46,7 @@ from sim.versions import OfTheHost
 from subsidy.policy.model import Pack
 from subsidy.policy.read_pack import read_packs
 from terminal_agent.system import GrowingFile
+from terminal_agent.terminals.direct.training_pinpad import TrainingPinpad
 from terminal_agent.terminals.mis_fixed import MisTerminal
 
 PIN = "824613"
@@ -96,6 +101,13 @@ def lent() -> Iterator[None]:
         (terminal_agent.channels.wechat, "BoundedSession", network.Session),
         (terminal_agent.terminals.link_serial, "serial", cable.serial),
         (terminal_agent.terminals.link_tcp, "socket", sockets.socket),
+        (terminal_agent.terminals.direct.line, "socket", sockets.socket),
+        (terminal_agent.terminals.direct.line, "select", sockets.select),
+        (TrainingPinpad, "_store", _may_die_at(TrainingPinpad._store, "the pinpad's memory")),
+        (terminal_agent.emulators.host, "datetime", threads.datetime),
+        (terminal_agent.emulators.host, "secrets", threads.secrets),
+        (terminal_agent.emulators.host_books, "datetime", threads.datetime),
+        (terminal_agent.emulators.host_line, "time", threads.time),
         (terminal_agent.terminals.mis_call, "subprocess", child.subprocess),
         (terminal_agent.terminals.mis_child, "socket", sockets.socket),
         (terminal_agent.terminals.mis_child, "sys", child.sys),
@@ -116,7 +128,10 @@ def lent() -> Iterator[None]:
         (terminal_agent.journal.open, "migrations", OfTheHost()),
         (writer, "CHECKPOINT_EVERY_S", _CHECKPOINT_S),
         (os, "_exit", threads.end_process),
-        *((GrowingFile, name, _may_die_at(getattr(GrowingFile, name))) for name in ("append", "sync")),
+        *(
+            (GrowingFile, name, _may_die_at(getattr(GrowingFile, name), "black box"))
+            for name in ("append", "sync")
+        ),
         *(
             (system, name, getattr(threads, name))
             for system in (settlement.system, terminal_agent.system)
@@ -133,12 +148,12 @@ def lent() -> Iterator[None]:
             setattr(place, name, value)
 
 
-def _may_die_at(write: Callable[..., None]) -> Callable[..., None]:
-    """Return what writes to the black box, where a process may die first."""
+def _may_die_at(write: Callable[..., None], what: str) -> Callable[..., None]:
+    """Return what writes to a file, where a process may die first."""
 
     def wrapped(*parts: Any) -> None:
         if Here.scheduler.current is not None:
-            Here.at_port("black box")
+            Here.at_port(what)
         write(*parts)
 
     return wrapped

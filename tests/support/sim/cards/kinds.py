@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from sim.cable import Cable
+from sim.cards.host import Direct
 from sim.cards.network import Mis, Nexo
 from sim.cards.terminal import CardTerminal
 from terminal_agent.terminals.drivers import DRIVERS
@@ -35,6 +36,7 @@ KINDS: Mapping[str, Kind] = {
     "separated": Kind("serial_ecr", "separated", "{0}", Cable, _RHYTHM),
     "separated_7f": Kind("serial_ecr", "separated_7f", "{0}", Cable, _RHYTHM),
     "nexo": Kind("nexo_tcp", "nexo_tcp", "{0}.terminal:4000/{0}", Nexo, _RHYTHM),
+    "direct": Kind("iso8583_direct", "iso8583_direct", "{0}.host:8583", Direct, {**_RHYTHM, "number": "{0}"}),
     "mis": Kind("mis_fixed", "mis_fixed", "tcp:{0}.client:7000", Mis, _RHYTHM),
 }
 FIRST = "allinpay"
