@@ -23,6 +23,7 @@ import terminal_agent.emulators.books
 import terminal_agent.emulators.host
 import terminal_agent.emulators.host_books
 import terminal_agent.emulators.host_line
+import terminal_agent.emulators.line_terminal
 import terminal_agent.emulators.wechat_books
 import terminal_agent.emulators.wechat_signing
 import terminal_agent.journal.open
@@ -33,10 +34,14 @@ import terminal_agent.sync.line
 import terminal_agent.sync.schedule
 import terminal_agent.system
 import terminal_agent.terminals.direct.line
+import terminal_agent.terminals.direct.terminal
 import terminal_agent.terminals.link_serial
 import terminal_agent.terminals.link_tcp
 import terminal_agent.terminals.mis_call
 import terminal_agent.terminals.mis_child
+import terminal_agent.terminals.relay.forward
+import terminal_agent.terminals.relay.observer
+import terminal_agent.terminals.relay.understand
 from settlement.writer import writer
 from sim import cable, network, signatures, sockets, threads
 from sim.cards import child
@@ -45,6 +50,8 @@ from sim.threads import Here
 from sim.versions import OfTheHost
 from subsidy.policy.model import Pack
 from subsidy.policy.read_pack import read_packs
+from terminal_agent.iso8583.codec import Codec
+from terminal_agent.iso8583.dialect import Dialect
 from terminal_agent.system import GrowingFile
 from terminal_agent.terminals.direct.training_pinpad import TrainingPinpad
 from terminal_agent.terminals.mis_fixed import MisTerminal
@@ -87,6 +94,15 @@ def _read_once(texts: dict[str, str]) -> dict[str, Pack]:
     return _packs(tuple(texts.items()))
 
 
+_codecs: dict[str, Codec] = {}
+
+
+def _codec_once(dialect: Dialect) -> Codec:
+    if dialect.name not in _codecs:
+        _codecs[dialect.name] = Codec(dialect)
+    return _codecs[dialect.name]
+
+
 _triggers_on = functools.cache(terminal_agent.journal.watch._triggers_on)
 _private = functools.cache(terminal_agent.channels.key_files.private_key)
 _public = functools.cache(terminal_agent.channels.key_files.public_key)
@@ -101,6 +117,8 @@ def lent() -> Iterator[None]:
         (terminal_agent.channels.wechat, "BoundedSession", network.Session),
         (terminal_agent.terminals.link_serial, "serial", cable.serial),
         (terminal_agent.terminals.link_tcp, "socket", sockets.socket),
+        (terminal_agent.terminals.direct.terminal, "Codec", _codec_once),
+        (terminal_agent.terminals.relay.understand, "Codec", _codec_once),
         (terminal_agent.terminals.direct.line, "socket", sockets.socket),
         (terminal_agent.terminals.direct.line, "select", sockets.select),
         (TrainingPinpad, "_store", _may_die_at(TrainingPinpad._store, "the pinpad's memory")),
@@ -108,6 +126,10 @@ def lent() -> Iterator[None]:
         (terminal_agent.emulators.host, "secrets", threads.secrets),
         (terminal_agent.emulators.host_books, "datetime", threads.datetime),
         (terminal_agent.emulators.host_line, "time", threads.time),
+        (terminal_agent.emulators.line_terminal, "socket", sockets.socket),
+        (terminal_agent.terminals.relay.forward, "socket", sockets.socket),
+        # It is woken by what passes; it need not look every second whether something has.
+        (terminal_agent.terminals.relay.observer, "_WAIT_S", 600.0),
         (terminal_agent.terminals.mis_call, "subprocess", child.subprocess),
         (terminal_agent.terminals.mis_child, "socket", sockets.socket),
         (terminal_agent.terminals.mis_child, "sys", child.sys),

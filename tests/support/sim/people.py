@@ -207,6 +207,7 @@ class Cashier:
             if state == "paid":
                 self._after(document)
                 return
+            self._do_by_hand(document)
             if action in ("PAY_AGAIN_OR_STOP", "PAY_ANOTHER_WAY"):
                 if not self._hits("again") and not self._is_away_s:
                     if action == "PAY_ANOTHER_WAY" and self._chance.random() < 0.5:
@@ -226,6 +227,12 @@ class Cashier:
             if told.status != 200:
                 return
             document = told.document
+
+    def _do_by_hand(self, document: dict[str, Any]) -> None:
+        """Charge or void at the terminal where the till says so."""
+        if document["next_action"] in ("CHARGE_AT_TERMINAL", "VOID_AT_TERMINAL"):
+            Here.scheduler.sleep(self._chance.uniform(0.5, 5))
+            self._cable.by_hand(document)
 
     def _after(self, document: dict[str, Any]) -> None:
         if document["next_action"] == "ASK_HANDED_OVER_OR_REFUND" and self._chance.random() < 0.7:
@@ -250,7 +257,10 @@ class Cashier:
         body = {**_BY, "supervisor": "manager-1", "supervisor_pin": PIN, "reason": "changed their mind"}
         for _ in range(4):
             told = self._ask("return", body, self._key(), record_id)
-            if told.status != 200 or told.document["next_action"] not in ("RETURN_LATER", "RETURN_AGAIN"):
+            if told.status == 200 and told.document["next_action"] == "VOID_AT_TERMINAL":
+                self._do_by_hand(told.document)
+                told = self._ask("show", {}, "", record_id)
+            if told.status != 200 or told.document["next_action"] not in _COME_AGAIN:
                 break
             Here.scheduler.sleep(self._chance.uniform(10, 120))
         self._world.done()
@@ -288,4 +298,5 @@ class Cashier:
         self._world.trace.note(self.name, what)
 
 
+_COME_AGAIN = ("RETURN_LATER", "RETURN_AGAIN", "VOID_AT_TERMINAL")
 _BY = {"operator": "cashier-1"}

@@ -12,6 +12,7 @@ from typing import NamedTuple
 from sim.cable import Cable
 from sim.cards.host import Direct
 from sim.cards.network import Mis, Nexo
+from sim.cards.relay import Relayed
 from sim.cards.terminal import CardTerminal
 from terminal_agent.terminals.drivers import DRIVERS
 from terminal_agent.terminals.terminal import Terminal
@@ -38,6 +39,13 @@ KINDS: Mapping[str, Kind] = {
     "nexo": Kind("nexo_tcp", "nexo_tcp", "{0}.terminal:4000/{0}", Nexo, _RHYTHM),
     "direct": Kind("iso8583_direct", "iso8583_direct", "{0}.host:8583", Direct, {**_RHYTHM, "number": "{0}"}),
     "mis": Kind("mis_fixed", "mis_fixed", "tcp:{0}.client:7000", Mis, _RHYTHM),
+    "relay": Kind(
+        "relay",
+        "relay",
+        "{0}.relay:9101",
+        Relayed,
+        {**_RHYTHM, "acquirer": "{0}.host:8583"},
+    ),
 }
 FIRST = "allinpay"
 
