@@ -13,7 +13,8 @@ _WORLDS = [(name, run_seed, seed) for name, seed in sorted(CAUGHT_BY.items())] +
 
 @pytest.mark.parametrize(("name", "run", "seed"), _WORLDS, ids=[name for name, _, _ in _WORLDS])
 def test_a_planted_bug_is_caught_by_what_must_hold(name, run, seed):
-    with_it, without = run(seed, bug=name), run(seed)
+    off = known_bugs()[name].off
+    with_it, without = run(seed, off=off, bug=name), run(seed, off=off)
 
     assert [one.claim for one in with_it.violations if one.claim != NO_CLAIM_OF_MONEY]
     assert without.violations == []

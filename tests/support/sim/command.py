@@ -16,7 +16,7 @@ from power import campaign
 from sim import crash_points, same
 from sim.bugs import CAUGHT_AT_NIGHT, CAUGHT_BY, known_bugs
 from sim.bugs.find import seed_for
-from sim.cards.kinds import KINDS
+from sim.cards.kinds import FIRST, KINDS, others
 from sim.night_world import run_night_seed
 from sim.outcome import Outcome
 from sim.plan import CLASSES, NIGHT_CLASSES, draw, draw_nights
@@ -37,7 +37,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Do what the command line says and return the exit code."""
     said = _parser().parse_args(arguments)
     if said.terminals:
-        said.off += [kind for kind in sorted(KINDS) if kind != said.terminals]
+        said.off += others(said.terminals)
     if said.list_bugs:
         return _list_bugs()
     if said.campaign:
@@ -47,7 +47,7 @@ def main(arguments: list[str] | None = None) -> int:
     if said.same is not None:
         return _same(range(said.first, said.first + said.same), said.workers)
     if said.crash_points is not None or said.pairs is not None:
-        return _crash(said.crash_points, said.pairs)
+        return _crash(said.crash_points, said.pairs, said.terminals or FIRST)
     if said.seed is not None and said.shrink:
         return _shrink(said.seed, said.worlds, said.off, said.bug)
     if said.seed is not None:
@@ -126,7 +126,8 @@ def _list_bugs() -> int:
     for name, one in sorted(known_bugs().items()):
         seed, night = CAUGHT_BY.get(name), CAUGHT_AT_NIGHT.get(name)
         caught = f"seed {seed}" if seed else f"night seed {night}" if night else "not caught yet"
-        print(f"{name:40} {caught:16} {one.says}")
+        where = f" (--terminals {one.terminals})" if one.terminals else ""
+        print(f"{name:40} {caught:16} {one.says}{where}")
     return _ALL_WELL
 
 
@@ -141,15 +142,16 @@ def _find(names: list[str], workers: int) -> int:
     return _BROKEN if missed else _ALL_WELL
 
 
-def _crash(step: int | None, first: int | None) -> int:
+def _crash(step: int | None, first: int | None, terminals: str) -> int:
     runs = broken = 0
-    dying = crash_points.singles(step or 1) if first is None else crash_points.pairs(first)
+    singles = crash_points.singles(step or 1, terminals=terminals)
+    dying = singles if first is None else crash_points.pairs(first)
     for points, outcome in dying:
         runs += 1
         for one in outcome.violations:
             broken += 1
             print(f"dying at {points}: {one.claim}: {one.what[:300]}", flush=True)
-    print(f"{runs} runs of a world of {crash_points.count()} points, {broken} broken claims")
+    print(f"{runs} runs of a world of {crash_points.count(terminals)} points, {broken} broken claims")
     return _BROKEN if broken else _ALL_WELL
 
 

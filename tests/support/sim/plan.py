@@ -147,8 +147,11 @@ def draw_nights(seed: int, off: Collection[str] = (), sales: int | None = None) 
     )
 
 
-def small(seed: int, shops: int = 1) -> Plan:
-    """Return a world where nothing goes wrong by itself: a sale at each till, and its goods come back."""
+def small(seed: int, shops: int = 1, terminals: str = FIRST) -> Plan:
+    """Return a world where nothing goes wrong by itself: a sale at each till, and its goods come back.
+
+    `terminals` is the kind of all its card terminals.
+    """
     plan = draw(seed, CLASSES, sales=2 if shops == 1 else 3)
     return msgspec.structs.replace(
         plan,
@@ -156,7 +159,7 @@ def small(seed: int, shops: int = 1) -> Plan:
         rates={"returns": 1.0},
         funds="large",
         shops=shops,
-        terminals=(FIRST,) * TERMINALS,
+        terminals=(terminals,) * TERMINALS,
     )
 
 

@@ -47,9 +47,6 @@ class End:
     def setsockopt(self, *_: object) -> None:
         return
 
-    def fileno(self) -> int:
-        return id(self)
-
     def recv(self, most: int) -> bytes:
         """Return what has arrived; empty when the other side has ended. Raises OSError."""
         Here.scheduler.check_alive()

@@ -40,7 +40,6 @@ class subprocess:
             mis_child.main(list(command[_ITS_ARGUMENTS:]))
             ended.set()
 
-        ChildrenHere.last = child
         Here.scheduler.spawn(child, "call", work)
         in_time = ended.wait(timeout)
         Here.at_port("what a child has said")
@@ -48,12 +47,6 @@ class subprocess:
             Here.scheduler.kill(child)
             raise subprocess.TimeoutExpired
         return SimpleNamespace(stdout=child.says.getvalue())
-
-
-class ChildrenHere:
-    """The child that was started last, in the world that runs now."""
-
-    last: Process | None = None
 
 
 class _Sys:

@@ -50,6 +50,11 @@ KINDS: Mapping[str, Kind] = {
 FIRST = "allinpay"
 
 
+def others(kind: str) -> list[str]:
+    """Return what is off where every terminal is of one kind."""
+    return [one for one in sorted(KINDS) if one != kind]
+
+
 def draw_kinds(seed: int, off: Collection[str], count: int) -> tuple[str, ...]:
     """Return the kind of each terminal. One that is off leaves the others where they were."""
     chance = random.Random(f"{seed}/terminals")

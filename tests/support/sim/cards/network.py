@@ -8,7 +8,10 @@ from pathlib import Path
 
 from sim.cards import wishes
 from sim.cards.terminal import MERCHANT, WORK_S, Note, WithBooks
+from sim.cards.wishes import CHILD_DIES, Wish
+from sim.scheduler import Process
 from sim.sockets import Address, Door, End, TcpHere
+from sim.threads import Here
 from terminal_agent.emulators import wire
 from terminal_agent.emulators.acquirer import Transaction
 from terminal_agent.emulators.faults import Faults
@@ -54,9 +57,9 @@ class OnNetwork(WithBooks):
     def plug_in(self) -> None:
         TcpHere.away.discard(self.address)
 
-    def asker(self, number: int) -> str:
-        """Return the order number of the payment that a connection was made for."""
-        return self._open[number].peer.process.pay_ref
+    def asker(self, number: int) -> Process:
+        """Return the process that has made a connection."""
+        return self._open[number].peer.process
 
     def _welcome(self, end: End) -> None:
         self._count += 1
@@ -92,6 +95,20 @@ class Mis(OnNetwork):
         super().__init__(number, kind, (f"{number}.client", 7000), folder, note, lax=lax)
         self.faults = Faults(MIS_KNOWN)
         self.brain = _Knowing(self)
+        self._dying = 0
+
+    def arm(self, wish: Wish) -> None:
+        if wish["fault"] == CHILD_DIES:
+            self._dying += 1
+        else:
+            super().arm(wish)
+
+    def heard(self, child: Process) -> None:
+        """Note that a child has asked for money: it may die before it has the answer."""
+        if self._dying:
+            self._dying -= 1
+            self._note(child.name, "dies")
+            Here.scheduler.step(self.process, "a child dies", lambda: Here.scheduler.kill(child), WORK_S / 2)
 
 
 class _Knowing(MisClient):
@@ -103,6 +120,8 @@ class _Knowing(MisClient):
         self._terminal = terminal
 
     def _begin(self, number: int, transaction: Transaction, nonce: bytes) -> None:
+        child = self._terminal.asker(number)
         if transaction.type == wire.SALE:
-            transaction.order = self._terminal.asker(number)
+            transaction.order = child.pay_ref
+        self._terminal.heard(child)
         super()._begin(number, transaction, nonce)

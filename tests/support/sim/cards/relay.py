@@ -10,7 +10,7 @@ from typing import Any
 from sim.cards import wishes
 from sim.cards.host import WithHost
 from sim.cards.terminal import PLAIN_FEN, Note
-from sim.cards.wishes import Wish
+from sim.cards.wishes import MISTYPED, Wish
 from sim.sockets import TcpHere
 from sim.threads import Here, threading
 from terminal_agent.emulators.faults import Struck
@@ -23,7 +23,6 @@ _WAIT_S = 60.0
 _AGAIN_S = 40.0
 _APPROVED = ("00", "10")
 _NOT_UNDONE = ("", "96", "98")
-_MISTYPED = "mistyped"
 
 
 class _Unchecked(Host):
@@ -37,7 +36,7 @@ class _Unchecked(Host):
 class Relayed(WithHost):
     """A terminal whose line passes through us."""
 
-    wishes = wishes.HOST._replace(any=(*wishes.HOST.any, {"fault": _MISTYPED}, {"fault": _MISTYPED}))
+    wishes = wishes.RELAY
     host_type = _Unchecked
 
     def __init__(self, number: str, kind: str, folder: Path, note: Note, *, lax: bool) -> None:
@@ -52,7 +51,7 @@ class Relayed(WithHost):
         self._mistypes = self._pulls = 0
 
     def arm(self, wish: Wish) -> None:
-        if wish["fault"] == _MISTYPED:
+        if wish["fault"] == MISTYPED:
             self._mistypes += 1
         else:
             super().arm(wish)

@@ -31,6 +31,8 @@ _BACK: tuple[Wish, ...] = (
 _AMOUNT: tuple[Wish, ...] = ({"fault": "partial"}, {"fault": "wrong_amount", "fen": 12_300})
 _VOID_DECLINED: Wish = {"fault": "void_declined"}
 _STALE: tuple[Wish, ...] = ({"fault": "declined"}, {"fault": "crossed_answer", "then_right": False})
+CHILD_DIES = "child_dies"
+MISTYPED = "mistyped"
 LOST: Wish = {"fault": "lost_request"}
 _SILENT: Wish = {"fault": "silent_query", "times": 3}
 _ALIKE: tuple[Wish, ...] = (
@@ -95,7 +97,13 @@ NEXO = Wishes(
     _VOID_DECLINED,
 )
 MIS = Wishes(
-    (*_ON_NETWORK, {"fault": "hung"}, {"fault": "hung", "on": "void"}),
+    (
+        *_ON_NETWORK,
+        {"fault": "hung"},
+        {"fault": "hung", "on": "void"},
+        {"fault": CHILD_DIES},
+        {"fault": CHILD_DIES},
+    ),
     _SILENT,
     _AMOUNT,
     _VOID_DECLINED,
@@ -142,3 +150,4 @@ HOST = Wishes(
     ({"fault": "declined"}, {"fault": "previous_answer", "then_right": False}),
     {"fault": "declined", "on": "void"},
 )
+RELAY = HOST._replace(any=(*HOST.any, {"fault": MISTYPED}, {"fault": MISTYPED}))
