@@ -12,6 +12,7 @@ from subsidy.policy.model import Tender
 from subsidy.records.payment import Evidence
 from terminal_agent.checkout.ports import Answer, Ask, Board, Clock, Journal, Payment, Say, Secret
 from terminal_agent.checkout.sale import Attempt, Sale
+from terminal_agent.checkout.states import SaleState
 
 STOPPED = Evidence(code="STOPPED", text="stopped before anything was sent")
 HOLD_OVER = Evidence(code="HOLD_OVER", text="the hold's time was over before anything was sent")
@@ -58,6 +59,7 @@ def ask_of(sale: Sale, attempt: Attempt, pay_code: Secret | None = None) -> Ask:
         given_up=sale.stop,
         show_until_ms=sale.promised_until_ms if is_shown else None,
         show_for_s=sale.held.promise.held_for_s if is_shown and sale.held else None,
+        moved_on=sale.state is SaleState.PARKED or attempt.no != sale.attempts[-1].no,
     )
 
 

@@ -8,6 +8,8 @@ only: an agent that comes up again finishes a refund that may have left, and beg
 from collections.abc import Callable, Mapping
 from enum import Enum, auto
 
+from msgspec.structs import replace
+
 from subsidy.policy.refusals import Refusal
 from subsidy.records.payment import Evidence
 from subsidy.wire import v1
@@ -205,9 +207,8 @@ class Refunding:
         if back.state is ReturnState.BEGUN:
             refused = back.centre_said is not None and not back.may_refund
             return self._journal.refund_refused(record_id, NOT_TAKEN) if refused else sale
-        answer = self._refunds.send(
-            ask_of(sale, paid), Back(back.refund_no, back.refund_fen, paid.evidence, back.mark)
-        )
+        ask = replace(ask_of(sale, paid), moved_on=self._journal.has_moved_on(record_id))
+        answer = self._refunds.send(ask, Back(back.refund_no, back.refund_fen, paid.evidence, back.mark))
         match judge(back, answer):
             case Verdict.REFUNDED:
                 return self._journal.refunded(record_id, answer.evidence)

@@ -75,6 +75,7 @@ class Ask(msgspec.Struct, frozen=True):
     given_up: bool = False  # the cashier has stopped the sale: a link that waits for a shopper ends the wait
     show_until_ms: int | None = None
     show_for_s: int | None = None
+    moved_on: bool = False  # other payments may have been taken on the link since
 
 
 class Answer(msgspec.Struct, frozen=True):

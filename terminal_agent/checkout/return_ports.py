@@ -41,6 +41,9 @@ class ReturnJournal(Protocol):
     def open_returns(self, terminal_no: str) -> list[str]:
         """Return the sales that are RETURNING and were paid on this link, oldest first."""
 
+    def has_moved_on(self, record_id: str) -> bool:
+        """Return whether the link of a return that is SENDING was used for another sale since it began to."""
+
     def answer_late(self, record_id: str, answer: LateAnswer, key: KeyMacs) -> Sale:
         """Keep the first answer about a sale found paid late; later ones change nothing. Raises KeyReused."""
 

@@ -88,7 +88,7 @@ def _read(rest: bytes) -> tuple[str, Fields]:
             digits = raw.hex().upper()
             fields[no] = digits[-size:] if kind == "n" else digits[:size].replace("D", "=")
         else:
-            fields[no] = raw.hex() if kind[0] == "b" else raw.decode("ascii")
+            fields[no] = raw.hex() if kind[0] == "b" else raw.decode("gb18030")
     if at != len(rest):
         raise ValueError
     return mti, fields

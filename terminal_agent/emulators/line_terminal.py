@@ -25,7 +25,10 @@ class NoSuchSlip(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Slip:
-    """One transaction as the terminal knows it; `code` is empty when no answer came."""
+    """One transaction as the terminal knows it; `code` is empty when no answer came.
+
+    `fen` is what the host approved where it named an amount, else what was asked.
+    """
 
     kind: str
     trace: str
@@ -144,7 +147,7 @@ class LineTerminal:
             for start, end in zip((0, *cuts), (*cuts, len(frame)), strict=True):
                 line.sendall(frame[start:end])
             slip = self._with_answer(slip, line)
-        except OSError:
+        except (OSError, line_frames.Unreadable):
             self._hang_up()
         self.slips.append(slip)
         if not self.keeps_line:
@@ -162,7 +165,7 @@ class LineTerminal:
                         kind=slip.kind,
                         trace=slip.trace,
                         batch=slip.batch,
-                        fen=slip.fen,
+                        fen=int(told.get(4, slip.fen)),
                         code=told.get(39, ""),
                         rrn=told.get(37, ""),
                         auth=told.get(38, ""),

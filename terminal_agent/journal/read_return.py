@@ -53,6 +53,18 @@ def open_on(db: sqlite.Connection, terminal_no: str) -> list[str]:
     return [row[0] for row in found]
 
 
+def has_moved_on(db: JournalConnection, record_id: str) -> bool:
+    """Return whether the link of a return that is SENDING was used for another sale since it began to."""
+    found = db.execute(
+        "SELECT EXISTS (SELECT 1 FROM move JOIN attempt USING (record_id) WHERE move.record_id <> ?1 "
+        "AND move.what IN ('attempt', 'goods_return') "
+        "AND terminal_no = (SELECT terminal_no FROM attempt WHERE record_id = ?1 AND state = 'PAID') "
+        "AND move.no > (SELECT max(no) FROM move WHERE record_id = ?1 AND after = 'SENDING'))",
+        (record_id,),
+    ).fetchone()
+    return bool(found[0])
+
+
 def moved_in_batch(db: JournalConnection, terminal_no: str, batch: str) -> tuple[int, int, int, int]:
     """Return (fen, count) of the sales of a terminal's batch that stood, and (fen, count) of what went back.
 

@@ -40,6 +40,11 @@ class ReturnMoves(Moves):
         with self._looking() as db:
             return read_return.open_on(db, terminal_no)
 
+    def has_moved_on(self, record_id: str) -> bool:
+        """Return whether the link of a return that is SENDING was used for another sale since it began to."""
+        with self._looking() as db:
+            return read_return.has_moved_on(db, record_id)
+
     def moved_in_batch(self, terminal_no: str, batch: str) -> tuple[int, int, int, int]:
         """Return (fen, count) of the sales of a terminal's batch, and (fen, count) of what went back."""
         with self._looking() as db:

@@ -44,8 +44,9 @@ _NO_ORIGINAL = Evidence(code="NO_ORIGINAL", text="原交易缺少参考号或日
 class MisTerminal:
     """A card terminal behind a MIS client. Fits `checkout.ports.Payment`.
 
-    What it remembers only ever makes it more careful: what it has undone, and until when a call that was
-    given up may still be at work.
+    What it remembers only ever makes it more careful: what it has undone, until when a call that was given up
+    may still be at work, and which payment or refund it has last sent something for. The last transaction can
+    be only that one's: of any other of the same amount it would be a stranger's.
     """
 
     not_found_is_no = True
@@ -60,6 +61,7 @@ class MisTerminal:
         self._undone: set[str] = set()
         self._prepared: set[str] = set()
         self._gave_up = False
+        self._sent_for: str | None = None
         self._quiet_from_ms = self._over_by_ms()
 
     def prepare(self, ask: Ask) -> str | None:
@@ -82,7 +84,9 @@ class MisTerminal:
         """Take the amount. This moves money, and is sent once."""
         assert 0 < ask.amount_fen <= _MOST_FEN
         try:
-            slip = self._ask_for_money(self._request(self._profile.sale, ask, fen=ask.amount_fen))
+            slip = self._ask_for_money(
+                self._request(self._profile.sale, ask, fen=ask.amount_fen), ask.pay_ref
+            )
         except (LinkFault, RecordFault):
             return UNCLEAR
         return self._judge(slip)
@@ -100,8 +104,8 @@ class MisTerminal:
             return Answer(Say.NOT_FOUND)
         if last is None or mark is None or not is_next(last, mark, ask.amount_fen, self._window):
             return UNCLEAR
-        if ask.pay_ref in self._undone:
-            return UNCLEAR  # it may be the void, which looks the same
+        if ask.pay_ref in self._undone or not self._may_be_last(ask, ask.pay_ref):
+            return UNCLEAR  # it may be the void or another payment, which look the same
         return Answer(Say.APPROVED, last.amount_fen, last.evidence)
 
     def reverse(self, ask: Ask, evidence: Evidence) -> Answer:
@@ -119,19 +123,19 @@ class MisTerminal:
                 return Answer(Say.NOT_FOUND)
             if last is None:
                 return UNCLEAR
-            sale = evidence
+            sale, may_be_last = evidence, self._may_be_last(ask, ask.pay_ref)
             if sale.trace == "" and mark is not None:
-                ours = is_next(last, mark, ask.amount_fen, self._window)
+                ours = may_be_last and is_next(last, mark, ask.amount_fen, self._window)
                 sale = last.evidence if ours else sale
             if not is_trace(sale.trace) or _is_elsewhere(last, sale):
                 return UNCLEAR
             self._undone.add(ask.pay_ref)
-            slip = self._ask_for_money(self._request(self._profile.void, ask, original=sale))
+            slip = self._ask_for_money(self._request(self._profile.void, ask, original=sale), ask.pay_ref)
         except (LinkFault, RecordFault):
             return UNCLEAR
         state = self._class_of_back(slip)
         if state is CodeClass.DECLINED and last.evidence.trace != sale.trace:
-            done = follows(last, sale.trace) and last.amount_fen == ask.amount_fen
+            done = may_be_last and follows(last, sale.trace) and last.amount_fen == ask.amount_fen
             return Answer(Say.APPROVED, evidence=last.evidence) if done else UNCLEAR
         if state is CodeClass.DECLINED and evidence.trace == "":
             return UNCLEAR  # what was voided may itself have been a void of ours
@@ -155,7 +159,8 @@ class MisTerminal:
         if last is None or mark is None:
             return UNCLEAR
         if not is_as_before(last, mark):
-            ours = is_next(last, mark, back.fen, self._window)
+            may_be_last = self._may_be_last(ask, back.refund_no)
+            ours = may_be_last and is_next(last, mark, back.fen, self._window)
             return Answer(Say.APPROVED, back.fen, last.evidence) if ours else UNCLEAR
         sale = back.evidence
         if self._profile.class_of(sale.code) not in _TAKEN or not is_trace(sale.trace):
@@ -164,7 +169,8 @@ class MisTerminal:
             return UNCLEAR
         is_open = sale.batch != "" and sale.batch == last.evidence.batch
         if is_open and back.fen == ask.amount_fen:
-            slip = self._ask_for_money(self._request(self._profile.void, ask, original=sale))
+            void = self._request(self._profile.void, ask, original=sale)
+            slip = self._ask_for_money(void, back.refund_no)
             state = self._class_of_back(slip)
             if state is CodeClass.APPROVED:
                 return Answer(Say.APPROVED, back.fen, slip.evidence)
@@ -173,7 +179,7 @@ class MisTerminal:
         if sale.rrn == "" or len(sale.host_date) != 8:
             return Answer(Say.DECLINED, evidence=_NO_ORIGINAL)
         request = self._request(self._profile.refund, ask, fen=back.fen, original=sale)
-        slip = self._ask_for_money(request)
+        slip = self._ask_for_money(request, back.refund_no)
         state = self._class_of_back(slip)
         if state is CodeClass.DECLINED:
             return Answer(Say.DECLINED, evidence=slip.evidence)
@@ -212,7 +218,12 @@ class MisTerminal:
             return slip
         return Answer(Say.PENDING) if state is CodeClass.BUSY else UNCLEAR
 
-    def _ask_for_money(self, request: Request) -> Slip:
+    def _may_be_last(self, ask: Ask, number: str) -> bool:
+        """Whether nothing of ours was sent since that would look the same, by whichever process."""
+        return not ask.moved_on if self._sent_for is None else self._sent_for == number
+
+    def _ask_for_money(self, request: Request, number: str) -> Slip:
+        self._sent_for = number
         try:
             return self._exchange(request, self.clocks.answer_wait_s)
         except (LinkFault, RecordFault):

@@ -21,7 +21,8 @@ def without_bugs(run, seed):
 
 @pytest.mark.parametrize(("name", "run", "seed"), _WORLDS, ids=[name for name, _, _ in _WORLDS])
 def test_a_planted_bug_is_caught_by_what_must_hold(name, run, seed):
-    with_it = run(seed, bug=name)
+    off = known_bugs()[name].off
+    with_it = run(seed, off=off, bug=name)
 
     assert [one.claim for one in with_it.violations if one.claim != NO_CLAIM_OF_MONEY]
     assert without_bugs(run, seed) == []

@@ -1,66 +1,45 @@
-"""How does a serial line to an emulated card terminal behave?
+"""How does a serial line to an emulated card terminal behave, in each way of writing on it?
 
 Stands for pyserial's port: what is written reaches the terminal at once, what the terminal says can be
 read. The terminal is the shipped emulator with its own books; a plug can be pulled, and an answer stays in
 the cable.
 """
 
-import dataclasses
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from sim.scheduler import Process
+from sim.cards import wishes
+from sim.cards.terminal import MERCHANT, WORK_S, Note, WithBooks
 from sim.threads import Here, threading, time
-from terminal_agent.emulators.books import Books, Line
 from terminal_agent.emulators.faults import Faults
+from terminal_agent.emulators.run_terminal import SERIAL_KINDS
 from terminal_agent.emulators.terminal import Terminal
-from terminal_agent.emulators.wire import Listener
-
-_WORK_S = 1.5
 
 
-class LaxBooks(Books):
-    """The books of an acquirer that refunds what it is asked to, however often.
-
-    A sale that was voided is gone for it as for every other: drivers repeat a void until it is confirmed.
-    """
-
-    def given_back(self, sale: Line) -> int:
-        """Say what was voided, and nothing of what was refunded."""
-        later = (one for one in self.lines[sale.no :] if one.kind == "void")
-        return sum(one.fen for one in later if one.orig_trace == sale.trace)
-
-    def find_original(self, trace: str, rrn: str, mmdd: str) -> Line | None:
-        """Return the sale as if it had been of much more."""
-        found = super().find_original(trace, rrn, mmdd)
-        return None if found is None else dataclasses.replace(found, fen=found.fen * 9)
-
-    def is_refunded(self, refund_no: str) -> bool:
-        """Say that it was not."""
-        return False
-
-
-class Cable:
+class Cable(WithBooks):
     """One terminal on its line, with its acquirer."""
 
-    def __init__(
-        self, terminal_no: str, folder: Path, note: Callable[[str, str], None], *, lax: bool
-    ) -> None:
-        self.process = Process(terminal_no)
-        self.books = (LaxBooks if lax else Books)(
-            folder / f"{terminal_no}.jsonl", terminal_no, "EMU000000000001"
-        )
+    wishes = wishes.SERIAL
+
+    def __init__(self, terminal_no: str, kind: str, folder: Path, note: Note, *, lax: bool) -> None:
+        super().__init__(terminal_no, kind, folder, note, lax=lax)
+        spoken = SERIAL_KINDS[kind]
         self.faults = Faults()
         self.plugged = True
         self.taken_by: Any = None
-        self._note = note
         self._received = bytearray()
         self._told = threading.Condition()
-        self._listener = Listener()
-        self._noted = 0
+        self._listener = spoken.new_listener()
         self._terminal = Terminal(
-            terminal_no, "EMU000000000001", self.books, self.faults, self._say, self, self._later, _WORK_S
+            terminal_no,
+            MERCHANT,
+            self.books,
+            self.faults,
+            self._say,
+            self,
+            self._later,
+            WORK_S,
+            spoken,
         )
 
     def write(self, data: bytes) -> None:
@@ -104,20 +83,6 @@ class Cable:
         if self.plugged:
             self._received += data
             self._told.notify_all()
-
-    def _later(self, seconds: float, step: Callable[[], None]) -> None:
-        def go() -> None:
-            step()
-            self._note_books()
-
-        Here.scheduler.step(self.process, "works", go, seconds)
-
-    def _note_books(self) -> None:
-        for line in self.books.lines[self._noted :]:
-            self._note(
-                line.tid, f"{line.kind} {line.fen} fen, trace {line.trace}, {line.pay_ref} {line.refund_no}"
-            )
-        self._noted = len(self.books.lines)
 
 
 class CablesHere:

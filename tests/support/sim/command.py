@@ -17,6 +17,7 @@ from power import campaign
 from sim import crash_points, same
 from sim.bugs import CAUGHT_AT_NIGHT, CAUGHT_BY, known_bugs
 from sim.bugs.find import seed_for
+from sim.cards.kinds import FIRST, KINDS, others
 from sim.night_world import run_night_seed
 from sim.outcome import Outcome
 from sim.plan import CLASSES, NIGHT_CLASSES, draw, draw_nights
@@ -36,6 +37,8 @@ _PAID = ("PAID", "RETURNING", "RETURNED")
 def main(arguments: list[str] | None = None) -> int:
     """Do what the command line says and return the exit code."""
     said = _parser().parse_args(arguments)
+    if said.terminals:
+        said.off += others(said.terminals)
     if said.list_bugs:
         return _list_bugs()
     if said.campaign:
@@ -45,7 +48,7 @@ def main(arguments: list[str] | None = None) -> int:
     if said.same is not None:
         return _same(range(said.first, said.first + said.same), said.workers)
     if said.crash_points is not None or said.pairs is not None:
-        return _crash(said.crash_points, said.pairs)
+        return _crash(said.crash_points, said.pairs, said.terminals or FIRST)
     if said.seed is not None and said.shrink:
         return _shrink(said.seed, said.worlds, said.off, said.bug)
     if said.seed is not None:
@@ -78,9 +81,11 @@ def _parser() -> argparse.ArgumentParser:
         "--off",
         action="append",
         default=[],
-        choices=sorted(CLASSES | NIGHT_CLASSES),
-        help="without a class of faults",
+        choices=sorted([*CLASSES, *NIGHT_CLASSES, *KINDS]),
+        metavar="NAME",
+        help="without a class of faults, or a kind of card terminal",
     )
+    parser.add_argument("--terminals", choices=sorted(KINDS), help="with card terminals of this kind alone")
     parser.add_argument("--bug", choices=sorted(known_bugs()), help="with a planted bug")
     parser.add_argument(
         "--list-bugs", action="store_true", help="show the planted bugs, and which seed catches each"
@@ -128,7 +133,8 @@ def _list_bugs() -> int:
     for name, one in sorted(known_bugs().items()):
         seed, night = CAUGHT_BY.get(name), CAUGHT_AT_NIGHT.get(name)
         caught = f"seed {seed}" if seed else f"night seed {night}" if night else "not caught yet"
-        print(f"{name:40} {caught:16} {one.says}")
+        where = f" (--terminals {one.terminals})" if one.terminals else ""
+        print(f"{name:40} {caught:16} {one.says}{where}")
     return _ALL_WELL
 
 
@@ -143,15 +149,16 @@ def _find(names: list[str], workers: int) -> int:
     return _BROKEN if missed else _ALL_WELL
 
 
-def _crash(step: int | None, first: int | None) -> int:
+def _crash(step: int | None, first: int | None, terminals: str) -> int:
     runs = broken = 0
-    dying = crash_points.singles(step or 1) if first is None else crash_points.pairs(first)
+    singles = crash_points.singles(step or 1, terminals=terminals)
+    dying = singles if first is None else crash_points.pairs(first)
     for points, outcome in dying:
         runs += 1
         for one in outcome.violations:
             broken += 1
             print(f"dying at {points}: {one.claim}: {one.what[:300]}", flush=True)
-    print(f"{runs} runs of a world of {crash_points.count()} points, {broken} broken claims")
+    print(f"{runs} runs of a world of {crash_points.count(terminals)} points, {broken} broken claims")
     return _BROKEN if broken else _ALL_WELL
 
 
@@ -194,7 +201,8 @@ def _many(
     first: int, seeds: int, workers: int, worlds: str, off: list[str], bug: str | None, *, as_json: bool
 ) -> int:
     began_s = time.monotonic()
-    ends, moves, with_end, paid_by = Counter[str](), Counter[str](), Counter[str](), Counter[str]()
+    ends, moves, with_end = Counter[str](), Counter[str](), Counter[str]()
+    paid_by, taken = Counter[str](), Counter[str]()
     sales = kills = statements = 0
     broken: list[Outcome] = []
     told_s = began_s
@@ -206,6 +214,7 @@ def _many(
         moves.update(outcome.moves)
         paid_by.update(outcome.paid_by)
         with_end.update(outcome.ends.keys())
+        taken.update(outcome.taken)
         sales += outcome.sales
         kills += outcome.crashes
         statements += outcome.points
@@ -220,6 +229,7 @@ def _many(
             "sales_tried": sales,
             "sales_paid": sum(ends[name] for name in _PAID),
             "paid_by": dict(sorted(paid_by.items())),
+            "card_payments": dict(sorted(taken.items())),
             "crashes": kills,
             "violations": sum(len(one.violations) for one in broken),
             "seeds_per_s": round(seeds / took_s, 2),
@@ -234,6 +244,9 @@ def _many(
     print("sales that each way of paying took (qr_scan: the shopper's code; qr_show: the till's):")
     for name, count in sorted(paid_by.items()):
         print(f"  {name:20} {count:9}")
+    print("card payments taken, by kind of terminal:")
+    for kind, count in sorted(taken.items()):
+        print(f"  {kind:12} {count:9}")
     print("moves taken:")
     for name in sorted(_all_moves() | moves.keys()):
         print(f"  {name:40} {moves[name]:9}")

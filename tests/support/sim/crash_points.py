@@ -14,6 +14,7 @@ from collections.abc import Collection, Iterator
 
 from msgspec.structs import replace
 
+from sim.cards.kinds import FIRST
 from sim.centre_host import CentreHost
 from sim.disk import COMMITTED
 from sim.outcome import Outcome
@@ -40,8 +41,10 @@ class SaleAndReturn(World):
     of the centre's writer.
     """
 
-    def __init__(self, crash_at: Collection[int] = (_NOWHERE,), *, keep: bool = False) -> None:
-        super().__init__(replace(small(_SEED), sales=1), keep, crash_at)
+    def __init__(
+        self, crash_at: Collection[int] = (_NOWHERE,), *, keep: bool = False, terminals: str = FIRST
+    ) -> None:
+        super().__init__(replace(small(_SEED, terminals=terminals), sales=1), keep, crash_at)
         # It is the files of each life that are looked into here.
         self.keeps_journals = False
         self.places: list[int] = []
@@ -81,9 +84,9 @@ class SaleAndReturn(World):
         self._last = turn if leaves_nothing else None
 
 
-def count() -> int:
+def count(terminals: str = FIRST) -> int:
     """Return how many points there are before everything is quiet."""
-    return _undisturbed()[1].points
+    return _undisturbed(terminals)[1].points
 
 
 def count_of_writer() -> int:
@@ -96,10 +99,12 @@ def places() -> list[int]:
     return _undisturbed()[0].places
 
 
-def singles(step: int = 1, first: int = 1, until: int | None = None) -> Iterator[Died]:
+def singles(
+    step: int = 1, first: int = 1, until: int | None = None, terminals: str = FIRST
+) -> Iterator[Died]:
     """Die at every point from `first` to before `until`, or at every so many-th."""
-    for point in range(first, until or count() + 1, step):
-        yield (point,), SaleAndReturn((point,)).run()
+    for point in range(first, until or count(terminals) + 1, step):
+        yield (point,), SaleAndReturn((point,), terminals=terminals).run()
 
 
 def pairs(first: int, step: int = 1) -> Iterator[Died]:
@@ -110,8 +115,8 @@ def pairs(first: int, step: int = 1) -> Iterator[Died]:
         yield (first, second), SaleAndReturn((first, second)).run()
 
 
-def _undisturbed() -> tuple[SaleAndReturn, Outcome]:
-    world = SaleAndReturn()
+def _undisturbed(terminals: str = FIRST) -> tuple[SaleAndReturn, Outcome]:
+    world = SaleAndReturn(terminals=terminals)
     outcome = world.run()
     assert outcome.violations == [], outcome.violations
     assert outcome.ends == {"RETURNED": 1}, outcome.ends

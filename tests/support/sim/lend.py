@@ -29,6 +29,10 @@ import terminal_agent.checkout.supervisor
 import terminal_agent.emulators.alipay_books
 import terminal_agent.emulators.alipay_signing
 import terminal_agent.emulators.books
+import terminal_agent.emulators.host
+import terminal_agent.emulators.host_books
+import terminal_agent.emulators.host_line
+import terminal_agent.emulators.line_terminal
 import terminal_agent.emulators.unionpay_books
 import terminal_agent.emulators.unionpay_signing
 import terminal_agent.emulators.wechat_books
@@ -40,15 +44,28 @@ import terminal_agent.sync.device_key
 import terminal_agent.sync.line
 import terminal_agent.sync.schedule
 import terminal_agent.system
+import terminal_agent.terminals.direct.line
+import terminal_agent.terminals.direct.terminal
 import terminal_agent.terminals.link_serial
+import terminal_agent.terminals.link_tcp
+import terminal_agent.terminals.mis_call
+import terminal_agent.terminals.mis_child
+import terminal_agent.terminals.relay.forward
+import terminal_agent.terminals.relay.observer
+import terminal_agent.terminals.relay.understand
 from settlement.writer import writer
-from sim import cable, network, signatures, threads
+from sim import cable, network, signatures, sockets, threads
+from sim.cards import child
 from sim.disk import real_connect
 from sim.threads import Here
 from sim.versions import OfTheHost
 from subsidy.policy.model import Pack
 from subsidy.policy.read_pack import read_packs
+from terminal_agent.iso8583.codec import Codec
+from terminal_agent.iso8583.dialect import Dialect
 from terminal_agent.system import GrowingFile
+from terminal_agent.terminals.direct.training_pinpad import TrainingPinpad
+from terminal_agent.terminals.mis_fixed import MisTerminal
 
 PIN = "824613"
 _CHECKPOINT_S = 6 * 3600.0
@@ -91,6 +108,15 @@ def _read_once(texts: dict[str, str]) -> dict[str, Pack]:
 _datetime = SimpleNamespace(datetime=threads.datetime, timedelta=datetime.timedelta, UTC=datetime.UTC)
 """Stands for the module, where certificates are made."""
 
+_codecs: dict[str, Codec] = {}
+
+
+def _codec_once(dialect: Dialect) -> Codec:
+    if dialect.name not in _codecs:
+        _codecs[dialect.name] = Codec(dialect)
+    return _codecs[dialect.name]
+
+
 _triggers_on = functools.cache(terminal_agent.journal.watch._triggers_on)
 _key_files = terminal_agent.channels.key_files
 _read_private = functools.cache(_key_files.private_key)
@@ -123,6 +149,24 @@ def lent() -> Iterator[None]:
             )
         ),
         (terminal_agent.terminals.link_serial, "serial", cable.serial),
+        (terminal_agent.terminals.link_tcp, "socket", sockets.socket),
+        (terminal_agent.terminals.direct.terminal, "Codec", _codec_once),
+        (terminal_agent.terminals.relay.understand, "Codec", _codec_once),
+        (terminal_agent.terminals.direct.line, "socket", sockets.socket),
+        (terminal_agent.terminals.direct.line, "select", sockets.select),
+        (TrainingPinpad, "_store", _may_die_at(TrainingPinpad._store, "the pinpad's memory")),
+        (terminal_agent.emulators.host, "datetime", threads.datetime),
+        (terminal_agent.emulators.host, "secrets", threads.secrets),
+        (terminal_agent.emulators.host_books, "datetime", threads.datetime),
+        (terminal_agent.emulators.host_line, "time", threads.time),
+        (terminal_agent.emulators.line_terminal, "socket", sockets.socket),
+        (terminal_agent.terminals.relay.forward, "socket", sockets.socket),
+        # It is woken by what passes; it need not look every second whether something has.
+        (terminal_agent.terminals.relay.observer, "_WAIT_S", 600.0),
+        (terminal_agent.terminals.mis_call, "subprocess", child.subprocess),
+        (terminal_agent.terminals.mis_child, "socket", sockets.socket),
+        (terminal_agent.terminals.mis_child, "sys", child.sys),
+        (MisTerminal, "take", child.saying_whose(MisTerminal.take)),
         (terminal_agent.sync.schedule, "BackgroundScheduler", _Triggers),
         (terminal_agent.sync.centre, "read_packs", _read_once),
         (settlement.keys, "Ed25519PrivateKey", signatures.Private),
@@ -146,7 +190,10 @@ def lent() -> Iterator[None]:
         (terminal_agent.journal.open, "migrations", OfTheHost()),
         (writer, "CHECKPOINT_EVERY_S", _CHECKPOINT_S),
         (os, "_exit", threads.end_process),
-        *((GrowingFile, name, _may_die_at(getattr(GrowingFile, name))) for name in ("append", "sync")),
+        *(
+            (GrowingFile, name, _may_die_at(getattr(GrowingFile, name), "black box"))
+            for name in ("append", "sync")
+        ),
         *(
             (system, name, getattr(threads, name))
             for system in (settlement.system, terminal_agent.system)
@@ -163,12 +210,12 @@ def lent() -> Iterator[None]:
             setattr(place, name, value)
 
 
-def _may_die_at(write: Callable[..., None]) -> Callable[..., None]:
-    """Return what writes to the black box, where a process may die first."""
+def _may_die_at(write: Callable[..., None], what: str) -> Callable[..., None]:
+    """Return what writes to a file, where a process may die first."""
 
     def wrapped(*parts: Any) -> None:
         if Here.scheduler.current is not None:
-            Here.at_port("black box")
+            Here.at_port(what)
         write(*parts)
 
     return wrapped

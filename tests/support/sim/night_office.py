@@ -121,7 +121,7 @@ class Office:
     def _content(self, source: str, day: str) -> bytes | None:
         if source in self._world.wallets:
             return self._world.wallets[source].file(day)
-        lines = [line for _, cable in sorted(self._world.cables.items()) for line in cable.books.lines]
+        lines = [line for _, cable in sorted(self._world.cables.items()) for line in cable.file_lines()]
         return settlement_file(lines, day).encode()
 
     # The night.

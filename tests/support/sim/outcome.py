@@ -23,8 +23,11 @@ class Violation(msgspec.Struct, frozen=True):
 
 
 class Outcome(msgspec.Struct, frozen=True):
-    """What came of a seed. `moves` has (whose, from, to) with how often, `ends` what the sales ended as,
-    `paid_by` how many were paid by each way."""
+    """What came of a seed. `moves` has (whose, from, to) with how often, `ends` what the sales ended as.
+
+    `paid_by` has how many sales were paid by each way, `taken` how many payments each kind of card terminal
+    took, whether or not they went back.
+    """
 
     seed: int
     hash: str
@@ -36,4 +39,5 @@ class Outcome(msgspec.Struct, frozen=True):
     steps: int
     crashes: int
     paid_by: dict[str, int]
+    taken: dict[str, int] = {}
     lines: list[str] | None = None

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 import reference_data as reference
 
-from sim.cable import Cable
+from sim.cards.terminal import CardTerminal
+from sim.cards.wishes import LOST
 from sim.lend import PIN
 from sim.phones import Phones
 from sim.scheduler import Process
@@ -21,51 +22,14 @@ _GOODS = (
     (reference.AC, "AC", 329_900),
     (reference.PHONE, "PHONE", 399_900),
 )
-_TERMINAL_FAULTS: tuple[dict[str, Any], ...] = (
-    {"fault": "declined"},
-    {"fault": "no_ack", "frames": 2},
-    {"fault": "no_ack", "frames": 3},
-    {"fault": "no_ack", "frames": 3, "charged": True},
-    {"fault": "nak", "n": 2},
-    {"fault": "bad_lrc", "n": 1},
-    {"fault": "bad_lrc", "n": 3},
-    {"fault": "lost_request"},
-    {"fault": "lost_answer"},
-    {"fault": "late_answer", "ms": 20_000},
-    {"fault": "late_answer", "ms": 100_000},
-    {"fault": "late_answer", "ms": 250_000},
-    {"fault": "doubled_answer"},
-    {"fault": "crossed_answer"},
-    {"fault": "crossed_answer", "then_right": False},
-    {"fault": "wrong_terminal"},
-    {"fault": "wrong_nonce"},
-    {"fault": "unclear_code"},
-    {"fault": "unclear_code", "charged": False},
-    {"fault": "noise"},
-    {"fault": "progress", "n": 20, "every_ms": 7000},
-    {"fault": "unplug_after_ack", "ms": 8_000},
-    {"fault": "unplug_after_ack", "ms": 90_000},
-    {"fault": "lost_answer", "on": "void"},
-    {"fault": "lost_answer", "on": "refund"},
-    {"fault": "void_declined"},
-    {"fault": "unclear_code", "on": "refund"},
-    {"fault": "declined", "on": "refund"},
-)
-_REFUND_FAULTS: tuple[dict[str, Any], ...] = (
-    {"fault": "declined", "on": "refund"},
-    {"fault": "lost_answer", "on": "refund"},
-    {"fault": "lost_request", "on": "refund"},
-    {"fault": "unclear_code", "on": "refund", "charged": False},
-)
 _PATIENCE_LOOKS = 4
 """So often a cashier looks whether a shown code was paid, then stops the sale."""
-_QUESTION_FAULT = {"fault": "silent_query", "times": 3}
 
 
 class Cashier:
     """One till and who stands at it."""
 
-    def __init__(self, world: "World", host: ShopHost, till_no: str, cable: Cable) -> None:
+    def __init__(self, world: "World", host: ShopHost, till_no: str, cable: CardTerminal) -> None:
         self.name = f"till {host.shop.shop}/{till_no}"
         self._world = world
         self._host = host
@@ -105,26 +69,24 @@ class Cashier:
     def _prepare(self) -> None:
         """Let something be wrong with the terminal for the next one."""
         if self._hits("terminal"):
-            self._arm(self._chance.choice(_TERMINAL_FAULTS))
+            self._arm(self._chance.choice(self._cable.wishes.any))
             if self._chance.random() < 0.3:
-                self._arm(_QUESTION_FAULT)
+                self._arm(self._cable.wishes.question)
         if self._hits("wallet") and self._world.wallets:
             self._phones.go_wrong()
         if self._hits("amount"):
-            self._arm(self._chance.choice(({"fault": "partial"}, {"fault": "wrong_amount", "fen": 12_300})))
+            self._arm(self._chance.choice(self._cable.wishes.amount))
             if self._chance.random() < 0.4:
-                self._arm({"fault": "void_declined"})
+                self._arm(self._cable.wishes.undo_refused)
             if self._world.wallets:
                 self._phones.take_another_amount()
         if self._hits("unplug"):
             seconds = self._chance.choice((3, 30, 200))
             self._world.later(self._chance.uniform(0, 10), lambda: self._cable.unplug_for(seconds))
         if self._hits("batch"):
-            line = self._cable.books.settle()
-            self._note(f"batch {line.batch} is closed")
+            self._note(f"batch {self._cable.settle()} is closed")
         if self._hits("odd_tills"):
-            books = self._cable.books
-            books.write("sale", 2, 99_00, "", f"N{len(books.lines):07d}", "00")
+            self._cable.sell_plainly()
         if self._hits("clock"):
             self._world.set_clock(self._host, self._chance)
 
@@ -142,18 +104,18 @@ class Cashier:
         if late and self._world.wallets:
             self._phones.reverse_late()
         if self._world.hits("power_cut", chance):
-            self._arm({"fault": "lost_request"})
+            self._arm(LOST)
             self._world.cut_power(self._host, chance.uniform(1, 8))
             self._is_away_s = chance.uniform(1000, 2000)
         if self._world.hits("stale_answer", chance) and last is not None:
-            self._arm({"fault": "declined"})
-            self._arm({"fault": "crossed_answer", "then_right": False})
+            for wish in self._cable.wishes.stale:
+                self._arm(wish)
             buyer = last._replace(person=buyer.person, serial_no=buyer.serial_no)
         self._last = buyer
         return buyer
 
     def _arm(self, wish: dict[str, Any]) -> None:
-        self._cable.faults.arm(wish)
+        self._cable.arm(wish)
         self._note(f"terminal: {wish['fault']} is armed")
 
     def _sell(self, buyer: "Buyer") -> bool:
@@ -211,6 +173,7 @@ class Cashier:
             if state == "paid":
                 self._after(document)
                 return
+            self._do_by_hand(document)
             if action in ("PAY_AGAIN_OR_STOP", "PAY_ANOTHER_WAY"):
                 if not self._hits("again") and not self._is_away_s:
                     if action == "PAY_ANOTHER_WAY" and self._chance.random() < 0.5:
@@ -233,6 +196,12 @@ class Cashier:
                 return
             document = told.document
 
+    def _do_by_hand(self, document: dict[str, Any]) -> None:
+        """Charge or void at the terminal where the till says so."""
+        if document["next_action"] in ("CHARGE_AT_TERMINAL", "VOID_AT_TERMINAL"):
+            Here.scheduler.sleep(self._chance.uniform(0.5, 5))
+            self._cable.by_hand(document)
+
     def _after(self, document: dict[str, Any]) -> None:
         if document["next_action"] == "ASK_HANDED_OVER_OR_REFUND" and self._chance.random() < 0.7:
             goods = self._chance.choice(("handed_over", "refund"))
@@ -251,14 +220,17 @@ class Cashier:
         """Take goods back, as often as the till says to come again."""
         self._note(f"takes the goods of {record_id} back")
         if "terminal" in self._world.plan.on and self._chance.random() < 0.5:
-            self._arm({"fault": "void_declined"})
-            self._arm(self._chance.choice(_REFUND_FAULTS))
+            self._arm(self._cable.wishes.void_refused)
+            self._arm(self._chance.choice(self._cable.wishes.back))
         if self._world.hits("late_refund", self._of_combined) and self._world.wallets:
             self._phones.refund_late()
         body = {**_BY, "supervisor": "manager-1", "supervisor_pin": PIN, "reason": "changed their mind"}
         for _ in range(4):
             told = self._ask("return", body, self._key(), record_id)
-            if told.status != 200 or told.document["next_action"] not in ("RETURN_LATER", "RETURN_AGAIN"):
+            if told.status == 200 and told.document["next_action"] == "VOID_AT_TERMINAL":
+                self._do_by_hand(told.document)
+                told = self._ask("show", {}, "", record_id)
+            if told.status != 200 or told.document["next_action"] not in _COME_AGAIN:
                 break
             Here.scheduler.sleep(self._chance.uniform(10, 120))
         self._world.done()
@@ -296,4 +268,5 @@ class Cashier:
         self._world.trace.note(self.name, what)
 
 
+_COME_AGAIN = ("RETURN_LATER", "RETURN_AGAIN", "VOID_AT_TERMINAL")
 _BY = {"operator": "cashier-1"}

@@ -10,7 +10,8 @@ from typing import Any
 
 import msgspec
 
-from sim.template import BEGAN_MS
+from sim.cards.kinds import FIRST, draw_kinds
+from sim.template import BEGAN_MS, SHOPS
 
 CLASSES = {
     "lost_request": "a request is lost on its way",
@@ -67,6 +68,9 @@ NIGHT_CLASSES = {
 """What befalls worlds of several days besides."""
 
 
+TERMINALS = sum(len(shop.terminals) for shop in SHOPS)
+
+
 class Plan(msgspec.Struct, frozen=True):
     """What one world is like."""
 
@@ -82,6 +86,8 @@ class Plan(msgspec.Struct, frozen=True):
     """Which wallets the tills take, and of those `shown` whose codes they show: none without phones."""
     shown: tuple[str, ...] = ()
     shops: int = 2
+    terminals: tuple[str, ...] = (FIRST,) * TERMINALS
+    """Of which kind the card terminal of each till is."""
     days: tuple[int, ...] = (0,)
     """The days on which shops sell, counted from the first. More than one: a world with nights."""
 
@@ -117,6 +123,7 @@ def draw(seed: int, off: Collection[str] = (), sales: int | None = None) -> Plan
         "people": chance.choice((8, 40, 40)),
         "rates": rates,
         "sync_every_s": chance.choice((60.0, 300.0)) if "rare_sync" in on else 20.0,
+        "terminals": draw_kinds(seed, off, TERMINALS),
     }
     if "phone" in fields["on"]:
         fields["wallets"], fields["shown"] = _wallets(random.Random(f"{seed}/wallets"))
@@ -146,11 +153,19 @@ def draw_nights(seed: int, off: Collection[str] = (), sales: int | None = None) 
     )
 
 
-def small(seed: int, shops: int = 1) -> Plan:
-    """Return a world where nothing goes wrong by itself: a sale at each till, and its goods come back."""
+def small(seed: int, shops: int = 1, terminals: str = FIRST) -> Plan:
+    """Return a world where nothing goes wrong by itself: a sale at each till, and its goods come back.
+
+    `terminals` is the kind of all its card terminals.
+    """
     plan = draw(seed, CLASSES, sales=2 if shops == 1 else 3)
     return msgspec.structs.replace(
-        plan, on=frozenset({"returns"}), rates={"returns": 1.0}, funds="large", shops=shops
+        plan,
+        on=frozenset({"returns"}),
+        rates={"returns": 1.0},
+        funds="large",
+        shops=shops,
+        terminals=(terminals,) * TERMINALS,
     )
 
 

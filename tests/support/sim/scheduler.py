@@ -29,6 +29,10 @@ class Process:
         self.till: Any = None
         self.kept_open: list[Any] = []
         self.version = 0
+        self.pay_ref = ""
+        """The payment that a child is about."""
+        self.hears: Any = None
+        self.says: Any = None
         self.tasks: dict[Task, None] = {}
         self.when_dead: list[Callable[[], None]] = []
 
@@ -43,6 +47,8 @@ class Task(greenlet):
         self.name = name
         self.turn = 0
         self.ended = False
+        self.pay_ref = ""
+        """The payment that it takes now, where a driver cannot say it on the line."""
         self.when_ended: list[Task] = []
         self._run = run
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+from sim.cards.kinds import FIRST, KINDS
 from sim.outcome import Outcome
 from sim.plan import CLASSES, NIGHT_CLASSES, Plan, draw
 from sim.world import run_seed
@@ -16,7 +17,7 @@ def shrink(
     run: Callable[..., Outcome] = run_seed,
     drawn: Callable[..., Plan] = draw,
 ) -> tuple[list[str], int]:
-    """Return which classes of faults can be left out of a seed, and how few sales are enough.
+    """Return which faults and kinds of terminals can be left out of a seed, and how few sales are enough.
 
     What counts is that the first claim that it broke is broken still. Raises ValueError when none is.
     `run` and `drawn` are those of the kind of worlds that the seed is of.
@@ -29,8 +30,9 @@ def shrink(
     def breaks(**more: Any) -> bool:
         return any(one.claim == claim for one in run(seed, bug=bug, **more).violations)
 
-    for name in CLASSES | NIGHT_CLASSES:
-        if name in without or name not in drawn(seed).on:
+    has = {*drawn(seed).on, *drawn(seed).terminals}
+    for name in [*CLASSES, *NIGHT_CLASSES, *sorted(KINDS.keys() - {FIRST})]:
+        if name in without or name not in has:
             continue
         if breaks(off=[*without, name], sales=sales):
             without.append(name)

@@ -30,6 +30,7 @@ from settlement.system import random_bytes
 from settlement.web import agents
 from settlement.web.edge import PackFiles
 from sim import threads, wallets
+from sim.cards.kinds import KINDS, read_terminal
 from sim.disk import Kept, keep_open
 from sim.lend import lent
 from sim.scheduler import Process, Scheduler
@@ -41,6 +42,7 @@ from terminal_agent import config as agent_config
 from terminal_agent import system
 from terminal_agent.journal.journal import SqliteJournal
 from terminal_agent.journal.open import open_journal
+from terminal_agent.terminals.terminal import Terminal
 
 BEGAN_MS = 1_772_424_000_000
 """2026-03-02 12:00 in Shanghai."""
@@ -83,6 +85,8 @@ class Template(msgspec.Struct, frozen=True):
     configs: Mapping[str, agent_config.Config]
     devices: Mapping[str, str]
     wallet_keys: Mapping[str, Any]
+    terminals: Mapping[tuple[str, str], Terminal]
+    """Each terminal as each kind, by (kind, number)."""
 
 
 # Half as often as shipped: most of what happens here is that nothing has changed.
@@ -164,8 +168,14 @@ def _make(folder: Path) -> Template:
         shutil.copyfile(path, centre.settings.database.path)  # type: ignore[union-attr]
         path.write_bytes(funded)
     keep_open(centre.engine)
+    terminals = {
+        (kind, number): read_terminal(kind, number, with_values)
+        for kind in KINDS
+        for shop in SHOPS
+        for number in shop.terminals
+    }
     journals = {shop: _keep_journal(host, folder / f"journal-{shop}") for shop, host in hosts.items()}
-    return Template(folder, centre, packs, hosts, journals, books, configs, devices, keys)
+    return Template(folder, centre, packs, hosts, journals, books, configs, devices, keys, terminals)
 
 
 def _policies(folder: Path) -> Path:

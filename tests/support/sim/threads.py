@@ -163,6 +163,9 @@ class _Event:
 
 
 class _Condition(_RLock):
+    def notify(self) -> None:
+        self._told.tell_one()
+
     def notify_all(self) -> None:
         self._told.tell_all()
 

@@ -5,8 +5,6 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple
 
-from terminal_agent.emulators.books import Books
-
 if TYPE_CHECKING:
     from sim.world import World
 
@@ -22,10 +20,8 @@ class Charge(NamedTuple):
 
 def charges(world: "World") -> Iterator[Charge]:
     """Yield every charge."""
-    for cable in world.cables.values():
-        for line in cable.books.lines:
-            if line.kind == "sale" and line.pay_ref:
-                yield Charge(line.pay_ref, line.fen, Books.given_back(cable.books, line), _ms(line.at))
+    for terminal in world.cables.values():
+        yield from terminal.charges()
     for wallet in world.wallets.values():
         moves = list(wallet.moves())
         back = Counter[str]()
@@ -36,7 +32,8 @@ def charges(world: "World") -> Iterator[Charge]:
                 yield Charge(move.pay_ref, move.fen, back[move.pay_ref], move.at_ms)
 
 
-def _ms(at: str) -> int:
+def ms_of(at: str) -> int:
+    """Return a moment of some books in milliseconds since 1970."""
     return round(datetime.fromisoformat(at).timestamp() * 1000)
 
 
@@ -66,3 +63,11 @@ def times_charged(world: "World") -> Counter[str]:
 def overdrawn(world: "World") -> list[str]:
     """Return the charges of which more was given back than was taken."""
     return [one.pay_ref for one in charges(world) if one.back_fen > one.fen]
+
+
+def taken_by_kind(world: "World") -> dict[str, int]:
+    """Return how many payments each kind of card terminal took, whether or not they went back."""
+    found = Counter[str]()
+    for terminal in world.cables.values():
+        found[terminal.kind] += len(list(terminal.charges()))
+    return dict(sorted(found.items()))

@@ -15,7 +15,9 @@ from sqlalchemy import Connection
 from settlement.db.connection import reading
 from sim import invariants, truth, wallets, watch
 from sim.bugs import planted
-from sim.cable import Cable, CablesHere
+from sim.cable import CablesHere
+from sim.cards.kinds import KINDS
+from sim.cards.terminal import CardTerminal
 from sim.centre_host import CentreHost
 from sim.clerk import Clerk
 from sim.disk import Disk, in_here, real_connect
@@ -28,11 +30,13 @@ from sim.plan import Plan, draw
 from sim.rows import is_at_rest
 from sim.scheduler import Dead, Process, Scheduler, Task
 from sim.shop_host import ShopHost
+from sim.sockets import TcpHere
 from sim.strikes import Strikes
 from sim.template import SHOPS, URL, template
 from sim.threads import Here
 from sim.trace import Trace
 from sim.wallet import Wallet
+from terminal_agent.terminals.terminal import Terminal
 
 _AT_STATEMENTS = {
     "agent": {"crash": "crash_agent", "disk": "disk", "slow": "slow_disk"},
@@ -93,7 +97,7 @@ class World:
         self.network = Network(self._weather, self.trace.note)
         self.centre: CentreHost
         self.hosts: list[ShopHost] = []
-        self.cables: dict[str, Cable] = {}
+        self.cables: dict[str, CardTerminal] = {}
         self.tills: list[Cashier] = []
         self.wallets: dict[str, Wallet] = {}
 
@@ -103,6 +107,7 @@ class World:
         Here.disk_of, Here.job_failed = self._disk_of, lambda wrong: self.failed("job", wrong)
         Here.at_port = self._at_port
         NetworkHere.network, CablesHere.cables = self.network, self.cables
+        TcpHere.doors, TcpHere.away = {}, set()
         self.folder.mkdir()
         try:
             with lent(), planted(self.bug):
@@ -129,17 +134,16 @@ class World:
         self.wallets = wallets.opened(
             self.plan.wallets, self.template.wallet_keys, self.folder, self.network, self.trace.note
         )
+        kinds = iter(self.plan.terminals)
         for shop in SHOPS[: self.plan.shops]:
-            for terminal in shop.terminals:
-                self.cables[terminal] = Cable(
-                    terminal, self.folder, self.trace.note, lax="lax_acquirer" in self.plan.on
-                )
+            terminals = {number: self._stand_up(next(kinds), number) for number in shop.terminals}
             host = ShopHost(
                 self.template, shop, self.folder / shop.shop, self._point, self.trace.note, self.failed
             )
             host.config = msgspec.structs.replace(
                 host.config,
                 sync_every_s=self.plan.sync_every_s,
+                terminals=terminals,
                 channels=wallets.taken_by_tills(host.config.channels, self.plan.wallets, self.plan.shown),
             )
             if self.keeps_journals:
@@ -150,6 +154,13 @@ class World:
         self.network.on_answer = functools.partial(watch.answer_is_durable, self)
         for one in (self.centre, *self.hosts):
             self._boot(one)
+
+    def _stand_up(self, kind: str, number: str) -> Terminal:
+        """Let a card terminal stand beside its till, and return it as the shop has configured it."""
+        lax = "lax_acquirer" in self.plan.on
+        one = KINDS[kind].stands_there(number, kind, self.folder, self.trace.note, lax=lax)
+        self.cables[number] = one
+        return one.configured(self.template.terminals[kind, number])
 
     def _after_commit(self) -> None:
         self._commits += 1
@@ -238,11 +249,10 @@ class World:
             self._reader.close()
         for journal in self.template.journals.values():
             journal.restore()
-        for books in [
-            *(cable.books for cable in self.cables.values()),
-            *(wallet.books for wallet in self.wallets.values()),
-        ]:
-            books.close()
+        for cable in self.cables.values():
+            cable.close()
+        for wallet in self.wallets.values():
+            wallet.books.close()
 
     # What goes wrong.
 
@@ -466,6 +476,7 @@ class World:
             steps=self.scheduler.steps,
             crashes=self.crashes,
             paid_by=dict(sorted(watch.paid_by(self).items())),
+            taken=truth.taken_by_kind(self),
             lines=self.trace.lines,
         )
 

@@ -4,7 +4,7 @@ import pytest
 from unit_shop import SAID, TERMINAL, TO_PAY_FEN, an_attempt
 
 from subsidy.records.payment import Evidence
-from terminal_agent.checkout.attempt import Verdict, judge
+from terminal_agent.checkout.attempt import Verdict, ask_of, judge
 from terminal_agent.checkout.ports import Answer, Say
 from terminal_agent.checkout.states import AttemptState, SaleState
 
@@ -134,3 +134,14 @@ def test_a_card_that_is_charged_although_the_sale_was_stopped_is_given_back(unit
 
     assert (sale.state, sale.attempt(1).state) == (SaleState.CLOSING, AttemptState.NOT_PAID)
     assert unit_shop.log.count(f"take {TO_PAY_FEN}") == unit_shop.log.count("reverse") == 1
+
+
+def test_a_link_is_told_when_it_may_have_taken_other_payments_since(unit_shop):
+    unit_shop.payment.takes[0] = Answer(Say.UNCLEAR)
+    sale = unit_shop.open().sale
+    assert not ask_of(sale, sale.attempt(1)).moved_on
+
+    parked = unit_shop.work(sale)
+
+    assert parked.state is SaleState.PARKED
+    assert ask_of(parked, parked.attempt(1)).moved_on

@@ -219,6 +219,19 @@ def test_a_refund_is_repeated_for_the_resolvers_time_and_then_lets_the_terminal_
     assert desk.sell().state is S.PAID
 
 
+def test_a_link_is_told_that_it_was_used_for_another_sale_since_a_refund_began(desk, sold):
+    desk.payment.refunds.append(Answer(Say.UNCLEAR))
+    desk.give_back(sold)
+    desk.lane.look_at_parked()
+    assert not desk.journal.has_moved_on(sold.record_id)
+
+    desk.sell()
+
+    assert desk.journal.has_moved_on(sold.record_id)
+    desk.restart()
+    assert desk.journal.has_moved_on(sold.record_id)
+
+
 def test_what_was_said_of_an_unclear_refund_is_kept(desk, sold):
     desk.payment.refunds.append(Answer(Say.PENDING, evidence=Evidence(code="PROCESSING")))
     desk.give_back(sold)

@@ -10,7 +10,7 @@ import pytest
 from card_host import CardHost, Next
 from emulator import REPO
 
-from terminal_agent.emulators import line_frames
+from terminal_agent.emulators import host_wire, line_frames
 from terminal_agent.emulators.line_terminal import LineTerminal, NoSuchSlip
 
 # A sale of 850.00 on terminal EMU00001, written down byte by byte.
@@ -46,6 +46,26 @@ def test_a_frame_is_what_the_protocol_says():
 def test_half_a_frame_is_unreadable(cut):
     with pytest.raises(line_frames.Unreadable):
         line_frames.read(bytes.fromhex(GOLDEN)[2:][:cut])
+
+
+def test_what_a_host_says_in_chinese_is_read():
+    body = host_wire.join("0210", {11: "000007", 39: "00", 63: "CUP交易成功"}, None)
+    frame = host_wire.wrap(bytes.fromhex(GOLDEN)[2:13], body)
+
+    assert line_frames.read(frame[2:]) == ("0210", {11: "000007", 39: "00", 63: "CUP交易成功"})
+
+
+def test_an_answer_that_cannot_be_read_is_none():
+    with CardHost() as host:
+        host.nexts.append(Next(raw=b"\x00\x04\xff\xff\xff\xff"))
+        slip = LineTerminal(host.address).sell(85_000)
+    assert (slip.code, slip.approved) == ("", False)
+
+
+def test_a_slip_has_the_amount_that_the_host_approved():
+    with CardHost() as host:
+        host.nexts.append(Next(fen=12_300))
+        assert LineTerminal(host.address).sell(85_000).fen == 12_300
 
 
 def test_a_terminal_without_that_slip_says_so():

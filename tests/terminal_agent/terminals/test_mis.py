@@ -219,7 +219,8 @@ def test_a_fault_is_answered_as_it_is(fault, options, took, found, emulator, dri
     before = len(emulator.books())
     emulator.fault(fault, **options)
     first, then = driver.take(ask), driver.query(ask)
-    assert (first.say, then.say) == (took, found)
+    assert first.say is took
+    assert then.say in (found, Say.APPROVED)  # a busy machine may ask when it is back already
     while then.say is Say.UNCLEAR:
         then = driver.query(ask)
     assert then.say is Say.APPROVED
@@ -341,3 +342,52 @@ def test_a_wrong_value_is_refused_with_its_line_and_a_remedy(old, new, says):
     with pytest.raises(FileError, match=r"x\.yaml, line [0-9]+") as refused:
         read_mis_profile(text.replace(old, new, 1), "x.yaml")
     assert says in str(refused.value)
+
+
+def lost(emulator, driver, ask, fault="lost_request"):
+    """Take a payment of which nothing is heard, and return it as it was asked."""
+    ask = msgspec.structs.replace(ask, mark=driver.prepare(ask))
+    emulator.fault(fault)
+    assert driver.take(ask).say is Say.UNCLEAR
+    return ask
+
+
+def test_the_next_sale_of_the_same_amount_is_not_taken_for_the_one_that_was_lost(emulator, driver, ask_for):
+    nobodys = lost(emulator, driver, ask_for(FEN))
+    sold(driver, ask_for(FEN))
+    before = emulator.books()
+
+    assert driver.query(nobodys).say is Say.UNCLEAR
+    assert driver.reverse(nobodys, Evidence()).say is Say.UNCLEAR
+    assert emulator.books() == before
+
+
+def test_a_new_process_takes_the_last_transaction_for_nobodys_that_the_link_has_moved_on_from(
+    emulator, driver, clock, ask_for
+):
+    nobodys = lost(emulator, driver, ask_for(FEN))
+    sold(driver, ask_for(FEN))
+    text = short_text(MIS_FILE, answer_wait_ms=1500, answer_cap_ms=1500, status_wait_ms=3000)
+    restarted = DRIVERS["mis_fixed"](f"tcp:{emulator.link}", text, "x.yaml").payment(clock)
+
+    assert restarted.query(msgspec.structs.replace(nobodys, moved_on=True)).say is Say.UNCLEAR
+
+
+def test_a_new_process_finds_the_payment_that_the_link_has_not_moved_on_from(
+    emulator, driver, clock, ask_for
+):
+    ask = lost(emulator, driver, ask_for(FEN), "lost_answer")
+    text = short_text(MIS_FILE, answer_wait_ms=1500, answer_cap_ms=1500, status_wait_ms=3000)
+    restarted = DRIVERS["mis_fixed"](f"tcp:{emulator.link}", text, "x.yaml").payment(clock)
+
+    assert restarted.query(ask).say is Say.APPROVED
+
+
+def test_a_sale_of_the_same_amount_is_not_taken_for_a_refund_that_was_lost(emulator, driver, ask_for):
+    ask, paid = sold(driver, ask_for(FEN))
+    back = Back(ids.refund_no(ask.pay_ref), FEN, paid.evidence, driver.prepare(ask))
+    emulator.fault("lost_request", on="void")
+    assert driver.refund(ask, back).say is Say.UNCLEAR
+    sold(driver, ask_for(FEN))
+
+    assert driver.refund(ask, back).say is Say.UNCLEAR

@@ -8,26 +8,36 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
+from sim.cards.kinds import others
+
 Patch = tuple[Any, str, Any]
 """(where, name, what stands there instead)."""
 
 
 class Bug(NamedTuple):
-    """A planted bug."""
+    """A planted bug. `terminals` is the one kind of card terminal in the worlds that it is tried in."""
 
     name: str
     says: str
     patches: Callable[[], list[Patch]]
+    terminals: str = ""
+
+    @property
+    def off(self) -> list[str]:
+        """What is off in the worlds that it is tried in."""
+        return others(self.terminals) if self.terminals else []
 
 
 BUGS: dict[str, Bug] = {}
 CAUGHT_BY: dict[str, int] = {
     "acknowledged_when_sent": 10,
     "answer_of_previous_sale_taken": 4,
-    "answered_before_the_commit": 32,
+    "amount_that_passes_not_read": 1,
+    "answered_before_the_commit": 7,
     "any_ack_is_believed": 10,
-    "approved_amount_not_compared": 1,
-    "claim_of_an_unstated_device": 37,
+    "approved_amount_not_compared": 2,
+    "approved_amount_of_nexo_not_read": 1,
+    "claim_of_an_unstated_device": 46,
     "batch_partly_applied": 132,
     "cloned_key_accepted": 11,
     "fence_not_looked_at": 35,
@@ -72,6 +82,7 @@ CAUGHT_BY: dict[str, int] = {
     "stored_answer_replayed": 15,
     "time_out_is_declined": 10,
     "told_paid_too_early": 1,
+    "unconfirmed_reversal_counts": 15,
 }
 """A seed that catches each, the first one that was found."""
 
@@ -85,11 +96,11 @@ NOT_CAUGHT_YET: frozenset[str] = frozenset()
 """Holes in the simulator that are still to be closed."""
 
 
-def bug(says: str) -> Callable[[Callable[[], list[Patch]]], Callable[[], list[Patch]]]:
+def bug(says: str, terminals: str = "") -> Callable[[Callable[[], list[Patch]]], Callable[[], list[Patch]]]:
     """Add a bug, named after the function that returns its patches."""
 
     def add(patches: Callable[[], list[Patch]]) -> Callable[[], list[Patch]]:
-        BUGS[patches.__name__] = Bug(patches.__name__, says, patches)
+        BUGS[patches.__name__] = Bug(patches.__name__, says, patches, terminals)
         return patches
 
     return add
@@ -97,9 +108,9 @@ def bug(says: str) -> Callable[[Callable[[], list[Patch]]], Callable[[], list[Pa
 
 def known_bugs() -> dict[str, Bug]:
     """Return every planted bug by its name."""
-    from sim.bugs import at_a_wallet, at_the_centre, at_the_payment, at_the_shop
+    from sim.bugs import at_a_wallet, at_the_centre, at_the_payment, at_the_shop, at_the_terminals
 
-    assert len({at_a_wallet, at_the_centre, at_the_payment, at_the_shop}) == 4
+    assert len({at_a_wallet, at_the_centre, at_the_payment, at_the_shop, at_the_terminals}) == 5
     return BUGS
 
 

@@ -1,0 +1,1 @@
+"""What stands beside the tills of a world? A card terminal of each kind that the agent knows."""
