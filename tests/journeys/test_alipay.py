@@ -3,9 +3,8 @@
 What moved is read from Alipay's own books, what was booked from the centre's.
 """
 
-import time
-
 import pytest
+from story.processes import wait_for
 
 from subsidy import ids
 from subsidy.policy.next_action import NextAction
@@ -105,7 +104,7 @@ def test_a_shopper_who_walks_off_while_typing_has_paid_nothing(shop):
     shop.alipay.fault("userpaying", ms=60_000)
     body = shop.body(tender=shop.by_alipay())
     selling = shop.selling(body)
-    time.sleep(0.3)
+    wait_for("the shopper types", lambda: not shop.alipay.call("GET", "/faults")["faults"])
     sale = shop.open_sale_of(body["item"]["serial_no"])
     shop.stop(sale["record_id"])
     selling.result()

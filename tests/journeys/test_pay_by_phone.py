@@ -2,12 +2,11 @@
 
 import json
 import re
-import time
 from contextlib import contextmanager
 
 import pytest
 from audit import bookings
-from story.processes import run
+from story.processes import run, wait_for
 
 
 @pytest.fixture(scope="module")
@@ -47,14 +46,17 @@ def test_a_code_that_was_not_scanned_is_a_malformed_request(shop):
 
 
 def test_tills_do_not_wait_for_each_others_shoppers(shop):
-    shop.wechat.fault("userpaying", ms=700)
-    slow = shop.selling(shop.body(till="01", tender=shop.by_phone()))
-    time.sleep(0.15)  # its code is with WeChat Pay
-    began = time.monotonic()
-    assert sell(shop, till="02")["state"] == "paid"
-    quick_s = time.monotonic() - began
-    assert slow.result().json()["state"] == "paid"
-    assert quick_s < time.monotonic() - began
+    overtook = []
+    for _ in range(5):  # on a busy machine a sale may take longer than the other shopper's password
+        shop.wechat.fault("userpaying", ms=700)
+        slow = shop.selling(shop.body(till="01", tender=shop.by_phone()))
+        wait_for("its code is with WeChat Pay", lambda: not shop.wechat.call("GET", "/faults")["faults"])
+        assert sell(shop, till="02")["state"] == "paid"
+        overtook.append(not slow.done())
+        assert slow.result().json()["state"] == "paid"
+        if overtook[-1]:
+            return
+    pytest.fail("the second till always waited")
 
 
 def test_from_phone_to_card(shop):

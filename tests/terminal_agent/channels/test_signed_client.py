@@ -322,7 +322,7 @@ def test_a_server_that_drips_does_not_keep_a_shopper_waiting(drip):
     with server([WHOLE[:cut], *pieces[:20]]) as (address, _):
         began = time.monotonic()
         assert client(address).call("GET", "/v3/x") is Silence.NO_ANSWER
-        assert 0.7 < time.monotonic() - began < 1.3
+        assert 0.7 < time.monotonic() - began < 3  # all of it takes 6 s
 
 
 def certificate_for_this_host(folder):
@@ -360,7 +360,7 @@ def test_over_tls_all_of_it_holds_too(tmp_path):
         assert trusting.call("POST", "/v3/x", b"{}") == Reply(200, BODY)
         began = time.monotonic()
         assert trusting.call("GET", "/v3/x") is Silence.NO_ANSWER
-        assert time.monotonic() - began < 1.3
+        assert time.monotonic() - began < 2.5  # all of it takes 3 s
         assert client(address).call("POST", "/v3/x", b"{}") is Silence.NO_ANSWER  # a certificate of nobody's
     assert [one.split(b" ")[0] for one in heard] == [b"POST", b"GET"]
 

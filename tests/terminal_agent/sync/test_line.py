@@ -19,7 +19,7 @@ DEVICE_KEY = Ed25519PrivateKey.from_private_bytes(b"d" * 32)
 CENTRE_KEY = Ed25519PrivateKey.from_private_bytes(b"c" * 32)
 STRANGER = Ed25519PrivateKey.from_private_bytes(b"s" * 32)
 BODY = b'{"v":1}'
-MARGIN_S = 1.0
+MARGIN_S = 3.0
 
 
 def line_to(url, clock=None):

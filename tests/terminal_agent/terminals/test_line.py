@@ -95,11 +95,11 @@ def test_a_cable_pushed_back_in_is_found_again(emulator, driver, ask_for):
 
 
 def test_a_cable_that_stays_out_is_given_up_after_its_time(emulator, drive, ask_for):
-    emulator.unplug(1500)
+    emulator.unplug(3000)
     began = time.monotonic()
     assert drive(emulator, status_wait_ms=600).prepare(ask_for()) is None
-    assert 0.4 < time.monotonic() - began < 1.2
-    assert drive(emulator, status_wait_ms=3000).prepare(ask_for()) is not None
+    assert 0.4 < time.monotonic() - began < 2.5
+    assert drive(emulator, status_wait_ms=8000).prepare(ask_for()) is not None
 
 
 def test_the_pauses_between_tries_grow_to_five_seconds():
