@@ -42,7 +42,7 @@ def new_ask(amount_fen: int = 85_000, pay_code: str | None = None) -> Ask:
     return any_ask(amount_fen, new_code() if pay_code is None else pay_code)
 
 
-def new_shown_ask(amount_fen: int = 85_000, for_s: int = 2) -> Ask:
+def new_shown_ask(amount_fen: int = 85_000, for_s: int = 3) -> Ask:
     """Return an attempt that nobody has had before, by a code that we show for so long."""
     return any_shown_ask(amount_fen, for_s)
 
