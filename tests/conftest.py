@@ -1,5 +1,6 @@
 """What every test may use, and the question that is asked when everything has run."""
 
+import canaries
 import pytest
 import slow_first
 import taken_moves
@@ -16,6 +17,32 @@ def moves_taken():
 def pytest_collection_modifyitems(items):
     """Let the slow ones begin first."""
     items.sort(key=slow_first.place)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def nothing_personal_is_left(request, tmp_path_factory):
+    """See that no journal, book, trace or log that a file's tests have left holds a card or payment code.
+
+    A file that puts one there itself, to see it found, says why in `plants_canaries`.
+    """
+    base = tmp_path_factory.getbasetemp()
+    before = set(base.iterdir())
+    yield
+    if not hasattr(request.module, "plants_canaries"):
+        found = canaries.left_in(one for one in base.iterdir() if one not in before)
+        assert found == [], f"left by {request.module.__name__}"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item):
+    """Fail a test during which one of our programs has printed or logged a card or payment code."""
+    report = yield
+    said = "".join(text for _, text in report.sections).encode("utf-8", "replace")
+    found = canaries.in_bytes(said) if report.passed else []
+    if found and not hasattr(item.module, "plants_canaries"):
+        report.outcome = "failed"
+        report.longrepr = f"what was printed or logged holds {', '.join(found)}"
+    return report
 
 
 def pytest_sessionfinish(session):

@@ -69,6 +69,13 @@ def of_alipay(lines: Iterable[Line]) -> list[Movement]:
     return [Movement(one["out_trade_no"], signs[one["kind"]] * one["fen"]) for one in moved]
 
 
+def of_unionpay(lines: Iterable[Line]) -> list[Movement]:
+    """Return what moved by UnionPay's books. What goes back names the order of its payment as `orig`."""
+    signs = {"charge": 1, "reversal": -1, "refund": -1}
+    moved = [one for one in lines if one["kind"] in signs and one["fen"]]
+    return [Movement(one["orig"] or one["order_id"], signs[one["kind"]] * one["fen"]) for one in moved]
+
+
 def count(movements: Iterable[Movement], postings: Iterable[Line], paid_fen: Mapping[str, int]) -> Counts:
     """Hold the shoppers' money against the fund's books.
 

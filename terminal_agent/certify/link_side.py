@@ -130,6 +130,7 @@ class LinkSide:
             till_no="1",
             pay_code=self._people.pay_code() if one.code_digits else None,
             show_until_ms=now_ms + round(one.show_for_s * 1000) if one.shown else None,
+            show_for_s=round(one.show_for_s) if one.shown else None,
         )
         self.asks.append(ask)
         return ask

@@ -20,27 +20,17 @@ CURRENCY = "CNY"
 _WORD = re.compile(r"[A-Z_]{1,32}", re.ASCII)
 # Longer than any card, phone or identity number.
 _CHANNEL_NO = re.compile(r"[0-9]{24,32}", re.ASCII)
-_NOTHING = msgspec.Raw(b"")
 _TIME = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})T([0-9]{2}):([0-9]{2}):([0-9]{2})\+08:00", re.ASCII)
 
-_Said = TypeVar("_Said", "Trade", "RefundSaid", "NativeOrder", "Problem")
+_Said = TypeVar("_Said", "Trade", "Offers", "RefundSaid", "NativeOrder", "Problem")
 
 
 class Amount(msgspec.Struct, frozen=True):
-    """Fen. `total` is the order's, `payer_total` what of it the shopper paid, `refund` what is given back."""
+    """Fen. `total` is the order's, `refund` what of it is given back."""
 
     total: int | None = None
-    payer_total: msgspec.Raw = _NOTHING
     refund: int | None = None
     currency: str = ""
-
-
-class Promotion(msgspec.Struct, frozen=True):
-    """A coupon of a payment, and who bore how much of it, in fen."""
-
-    wechatpay_contribute: int = 0
-    merchant_contribute: int = 0
-    other_contribute: int = 0
 
 
 class Trade(msgspec.Struct, frozen=True):
@@ -52,23 +42,6 @@ class Trade(msgspec.Struct, frozen=True):
     trade_state: str = ""
     success_time: str = ""
     amount: Amount = Amount()
-    promotion_detail: msgspec.Raw = _NOTHING
-
-    @property
-    def offers(self) -> tuple[int, int]:
-        """What WeChat and others bore, and what the shop bore; nothing where the parts do not add up.
-
-        They say nothing of whether it was paid, so what cannot be read of them spoils no answer.
-        """
-        try:
-            payer = msgspec.json.decode(self.amount.payer_total, type=int)
-            coupons = msgspec.json.decode(self.promotion_detail, type=tuple[Promotion, ...])
-        except msgspec.DecodeError:
-            return 0, 0
-        theirs = sum(one.wechatpay_contribute + one.other_contribute for one in coupons)
-        ours = sum(one.merchant_contribute for one in coupons)
-        adds_up = min(payer, theirs, ours) >= 0 and payer + theirs + ours == self.amount.total
-        return (theirs, ours) if adds_up else (0, 0)
 
 
 class RefundSaid(msgspec.Struct, frozen=True):
@@ -80,6 +53,28 @@ class RefundSaid(msgspec.Struct, frozen=True):
     status: str = ""
     success_time: str = ""
     amount: Amount = Amount()
+
+
+class Shares(msgspec.Struct, frozen=True):
+    """What the shopper paid of an order's total, in fen."""
+
+    total: int
+    payer_total: int
+
+
+class Coupon(msgspec.Struct, frozen=True):
+    """Who bore how much by a coupon, in fen."""
+
+    wechatpay_contribute: int = 0
+    merchant_contribute: int = 0
+    other_contribute: int = 0
+
+
+class Offers(msgspec.Struct, frozen=True):
+    """What of a payment's answer is read on its own: it says nothing of whether it was paid."""
+
+    amount: Shares
+    promotion_detail: tuple[Coupon, ...]
 
 
 class NativeOrder(msgspec.Struct, frozen=True):
@@ -100,6 +95,21 @@ def read(reply: Reply, as_type: type[_Said]) -> _Said | None:
         return json_bytes.decode(reply.body, as_type, MOST_BYTES)
     except NotStrict:
         return None
+
+
+def offers_of(reply: Reply) -> tuple[int, int]:
+    """Return what WeChat and others bore of a payment, and what the shop bore; nothing unless it adds up.
+
+    What cannot be read of them spoils no answer.
+    """
+    said = read(reply, Offers)
+    if said is None:
+        return 0, 0
+    theirs = sum(one.wechatpay_contribute + one.other_contribute for one in said.promotion_detail)
+    ours = sum(one.merchant_contribute for one in said.promotion_detail)
+    payer = said.amount.payer_total
+    adds_up = min(payer, theirs, ours) >= 0 and payer + theirs + ours == said.amount.total
+    return (theirs, ours) if adds_up else (0, 0)
 
 
 def code_of(reply: Reply) -> str:

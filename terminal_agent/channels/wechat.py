@@ -18,7 +18,15 @@ from terminal_agent.bounded_http import BoundedSession, HttpNote
 from terminal_agent.channels.key_files import KeyFiles, Keys
 from terminal_agent.channels.one_exchange import Silence
 from terminal_agent.channels.profile import Profile, States
-from terminal_agent.channels.read_answer import CURRENCY, RefundSaid, Trade, code_of, evidence_of, read
+from terminal_agent.channels.read_answer import (
+    CURRENCY,
+    RefundSaid,
+    Trade,
+    code_of,
+    evidence_of,
+    offers_of,
+    read,
+)
 from terminal_agent.channels.shared_answers import NO_KEYS, NO_PAY_CODE, mark_with, unclear
 from terminal_agent.channels.signed_client import Reply, SignedClient
 from terminal_agent.checkout.ports import Answer, Ask, Back, Clock, Say
@@ -174,7 +182,7 @@ class WechatPay:
         if state != "SUCCESS" or total is None or total <= 0 or trade.amount.currency != CURRENCY:
             # A yes to no amount is no yes.
             return Answer(Say.UNCLEAR, evidence=evidence)
-        theirs, ours = trade.offers
+        theirs, ours = offers_of(heard)
         return Answer(Say.APPROVED, total, replace(evidence, offer_fen=theirs, shop_offer_fen=ours))
 
     def _judge_given_back(self, ask: Ask, trade: Trade, evidence: Evidence) -> Answer:

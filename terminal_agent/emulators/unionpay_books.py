@@ -57,6 +57,7 @@ class Order:
     code_hash: str = ""
     due_ms: int = 0
     then: str = ""
+    offer_fen: int = 0
     hidden_ms: int = 0
     paid: Line | None = None
     refunded_fen: int = 0
@@ -149,7 +150,15 @@ class UnionPayBooks:
 
     def _settle(self, order: Order) -> None:
         if order.state == "PAYING" and order.due_ms <= now_ms():
-            self.write(order.then, order.order_id, order.txn_time, order.fen, at_ms=order.due_ms)
+            offer_fen = order.offer_fen if order.then == "charge" else 0
+            self.write(
+                order.then,
+                order.order_id,
+                order.txn_time,
+                order.fen,
+                at_ms=order.due_ms,
+                offer_fen=offer_fen,
+            )
 
     def _fold(self, line: Line) -> None:
         order = self._orders.get(line.order_id)
@@ -160,7 +169,7 @@ class UnionPayBooks:
         if line.code_hash:
             self._codes.add(line.code_hash)
         order.state = STATES[line.kind]
-        order.due_ms, order.then = line.due_ms, line.then
+        order.due_ms, order.then, order.offer_fen = line.due_ms, line.then, line.offer_fen
         order.hidden_ms = max(order.hidden_ms, line.hidden_ms)
         if line.kind in ("charge", "refund"):
             order.paid = line

@@ -80,7 +80,7 @@ class Orders:
             asked.order_id,
             asked.txn_time,
             fen,
-            offer_fen=min(struck.number("offer", "fen"), fen) if kind == "charge" else 0,
+            offer_fen=min(struck.number("offer", "fen"), fen),
             code_hash=code_hash,
             due_ms=due_ms,
             then=then,

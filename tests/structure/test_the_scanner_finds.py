@@ -11,6 +11,7 @@ import pysqlite3.dbapi2 as sqlite
 import pytest
 from scanner import Hit, Scanner, Secret, looks_personal
 
+plants_canaries = "to see them found"
 CARD = "6231580209417756038"
 SECRETS = {
     "card number": CARD,

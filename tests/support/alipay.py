@@ -2,12 +2,12 @@
 
 import json
 import re
-import secrets
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
+from canaries import payment_code
 from wechat import SHORT_MS, EmulatedWechat, RealClock
 from wechat import new_ask as any_ask
 
@@ -33,7 +33,7 @@ def profile_text(**values: object) -> str:
 
 def new_code() -> str:
     """Return a payment code of Alipay's that nobody has shown before."""
-    return f"28{secrets.randbelow(10**16):016d}"
+    return payment_code("28", 18)
 
 
 def new_ask(amount_fen: int = 85_000, pay_code: str | None = None) -> Ask:

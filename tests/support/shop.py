@@ -28,8 +28,10 @@ from killing_proxy import Proxy
 from real_centre import READY_S, RealCentre
 from shop_journal import JournalSeen, Move
 from story import shop_files
-from story.count import of_acquirer, of_alipay, of_wechat, record_of, standing_charges
+from story.count import of_acquirer, of_alipay, of_unionpay, of_wechat, record_of, standing_charges
 from story.processes import Process, answers, free_port, run, wait_for
+from unionpay import EmulatedUnionPay
+from unionpay import new_code as new_unionpay_code
 from wechat import EmulatedWechat, new_code
 
 from terminal_agent.checkout.ports import Secret
@@ -81,6 +83,7 @@ class Shop:
         terminals: list[EmulatedTerminal],
         wechat: EmulatedWechat | None = None,
         alipay: EmulatedAlipay | None = None,
+        unionpay: EmulatedUnionPay | None = None,
     ) -> None:
         self.folder = folder
         self.centre = centre
@@ -88,6 +91,7 @@ class Shop:
         self.terminals = terminals
         self.wechat = wechat
         self.alipay = alipay
+        self.unionpay = unionpay
         self.pay_codes: list[str] = []
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
@@ -106,12 +110,14 @@ class Shop:
         work_ms: int = 30,
         phones: bool = False,
         alipay: bool = False,
+        unionpay: bool = False,
         kinds: tuple[str, str] = ("allinpay", "allinpay"),
         **clocks_ms: int,
     ) -> Iterator["Shop"]:
         """Start a shop with two terminals and close it at the end, when its books must be true.
 
-        With `phones` it takes WeChat Pay's payment codes too, and with `alipay` besides those Alipay's.
+        With `phones` it takes WeChat Pay's payment codes too, and with `alipay` or `unionpay` besides those
+        Alipay's or UnionPay's.
         `kinds` are the terminals', as the emulator calls them.
 
         The moves that its journal has seen are added to `moves`.
@@ -135,7 +141,8 @@ class Shop:
                 terminals = [stack.enter_context(one.result()) for one in started]
             wechat = stack.enter_context(EmulatedWechat.start(folder, password_ms=100)) if phones else None
             other = stack.enter_context(EmulatedAlipay.start(folder, password_ms=100)) if alipay else None
-            shop = cls(folder, centre, proxy, terminals, wechat, other)
+            third = stack.enter_context(EmulatedUnionPay.start(folder, password_ms=100)) if unionpay else None
+            shop = cls(folder, centre, proxy, terminals, wechat, other, third)
             shop.write_files(hold_budget_ms, **clocks_ms)
             for terminal, kind in zip(terminals, kinds, strict=True):
                 shop.drive(terminal, kind, **clocks_ms)
@@ -163,6 +170,10 @@ class Shop:
             profile = self.alipay.profile_text(**PHONE_CLOCKS_MS)
             (self.folder / "demo-alipay.yaml").write_text(profile, encoding="utf-8")
             text = text.replace("channels:\n", "channels:\n  alipay:\n    profile: demo-alipay.yaml\n")
+        if self.unionpay is not None:
+            profile = self.unionpay.profile_text(**PHONE_CLOCKS_MS)
+            (self.folder / "demo-unionpay.yaml").write_text(profile, encoding="utf-8")
+            text = text.replace("channels:\n", "channels:\n  unionpay:\n    profile: demo-unionpay.yaml\n")
         config.write_text(re.sub(r"(?m)^sync_every_ms: .*$", "sync_every_ms: 200", text), encoding="utf-8")
 
     def drive(self, terminal: EmulatedTerminal, kind: str, **clocks_ms: int) -> None:
@@ -256,6 +267,11 @@ class Shop:
     def by_alipay(self) -> dict[str, str]:
         """Return how a shopper pays with Alipay, with a code that nobody has shown before."""
         self.pay_codes.append(new_alipay_code())
+        return {"kind": "qr_scan", "pay_code": self.pay_codes[-1]}
+
+    def by_unionpay(self) -> dict[str, str]:
+        """Return how a shopper pays with UnionPay, with a code that nobody has shown before."""
+        self.pay_codes.append(new_unionpay_code())
         return {"kind": "qr_scan", "pay_code": self.pay_codes[-1]}
 
     def by_shown_code(self, wallet: str = "wechat") -> dict[str, str]:
@@ -368,7 +384,12 @@ class Shop:
         ours = [one for one in self.acquirer() if one["pay_ref"]]
         others = self.alipay.books() if self.alipay else []
         charges, given_back_twice = standing_charges(
-            [*of_acquirer(ours), *of_wechat(phones), *of_alipay(others)]
+            [
+                *of_acquirer(ours),
+                *of_wechat(phones),
+                *of_alipay(others),
+                *of_unionpay(self.unionpay.books() if self.unionpay else []),
+            ]
         )
         assert given_back_twice == 0
         return charges
@@ -389,6 +410,12 @@ class Shop:
         assert self.alipay is not None
         lines = [one for one in self.alipay.books() if one["kind"] in MOVES and one["fen"]]
         return [one["kind"] for one in lines if record_of(one["out_trade_no"]) == record_id]
+
+    def moved_by_unionpay(self, record_id: str) -> list[str]:
+        """Return what moved money for a sale at UnionPay: "charge", "reversal" and "refund", in order."""
+        assert self.unionpay is not None
+        lines = [one for one in self.unionpay.books() if one["kind"] in _BY_PHONE and one["fen"]]
+        return [one["kind"] for one in lines if record_of(one["orig"] or one["order_id"]) == record_id]
 
     def sale_commands(self) -> int:
         """Return how often the terminals were told to take money, in bytes on the line.

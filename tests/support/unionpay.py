@@ -1,7 +1,6 @@
 """An emulated UnionPay as a process of its own, and channels that talk to it."""
 
 import json
-import secrets
 import signal
 import subprocess
 import sys
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+from canaries import payment_code
 from story.shop_files import with_values
 from wechat import SHORT_MS, RealClock, new_ask
 
@@ -31,7 +31,7 @@ def profile_text(**values: object) -> str:
 
 def new_code() -> str:
     """Return a payment code that nobody has shown before."""
-    return f"62{secrets.randbelow(10**17):017d}"
+    return payment_code("62", 19)
 
 
 def new_unionpay_ask(amount_fen: int = 85_000, pay_code: str | None = None) -> Ask:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+from canaries import payment_code
 
 from subsidy import ids
 from terminal_agent.channels.profile import Profile, read_profile
@@ -72,7 +73,7 @@ def new_ask(amount_fen: int = 85_000, pay_code: str | None = None) -> Ask:
 
 def new_code() -> str:
     """Return a payment code that nobody has shown before."""
-    return f"13{secrets.randbelow(10**16):016d}"
+    return payment_code("13", 18)
 
 
 def new_shown_ask(amount_fen: int = 85_000, for_s: int = 900) -> Ask:

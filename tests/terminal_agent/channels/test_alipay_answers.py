@@ -1,5 +1,6 @@
 """What does each answer of Alipay mean, and is nothing else ever raised, kept or shown?"""
 
+import os
 import random
 import time
 
@@ -16,7 +17,7 @@ from terminal_agent.checkout.ports import Answer, Back, Payment, Say
 
 BACK = Back(REFUND_NO, 339_915, Evidence())
 A, D, N, P, U = Say.APPROVED, Say.DECLINED, Say.NOT_FOUND, Say.PENDING, Say.UNCLEAR
-FUZZED = 2_000
+FUZZED = int(os.environ.get("MUTATIONS", "2000"))
 """So many mutated answers for each call; more are a parameter of `mutate_and_judge`."""
 
 

@@ -5,6 +5,7 @@ The golden files were made with the openssl command. What goes over the line is 
 """
 
 import json
+import os
 import random
 import string
 import time
@@ -25,7 +26,7 @@ METHOD = "alipay.trade.pay"
 MEMBER = b"alipay_trade_pay_response"
 THEIRS, STRANGER = (generate_private_key(65_537, 2048) for _ in range(2))
 PLATFORM = {"": THEIRS.public_key()}
-FUZZED = 3_000
+FUZZED = int(os.environ.get("MUTATIONS", "3000"))
 """So many mutated answers; more are a parameter of `mutate_and_read`."""
 
 

@@ -1,6 +1,6 @@
 """Whatever arrives, nothing is raised but our faults, and nothing takes long.
 
-`ISO8583_MUTATIONS` says how many frames: a million is a run of some minutes.
+`MUTATIONS` says how many frames: a million is a run of some minutes.
 """
 
 import os
@@ -13,7 +13,7 @@ from terminal_agent.iso8583.dialect import Frame
 from terminal_agent.iso8583.faults import Iso8583Fault
 from terminal_agent.iso8583.framing import FrameReader, close_frame, open_frame
 
-COUNT = int(os.environ.get("ISO8583_MUTATIONS", "20000"))
+COUNT = int(os.environ.get("MUTATIONS", "20000"))
 MOST_CPU_S = 0.1
 
 
