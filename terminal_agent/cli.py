@@ -197,8 +197,9 @@ def status(config: ConfigOption = _DEFAULT, as_json: JsonOption = False) -> None
             lines += f"\nterminal {number}: {problem}"
         # An agent of before this version says nothing of its disk.
         disk = found.get("disk")
-        is_full = disk is not None and disk["free_mib"] < disk["least_free_mib"]
-        if is_full:
+        is_full = False
+        if disk is not None and disk["free_mib"] < disk["least_free_mib"]:
+            is_full = True
             lines += f"\n{disk['free_mib']} MiB free on the disk: no subsidised sale begins. Free space"
         _print(found, as_json, lines)
         undecided = found["parked"] or found["returning"] or found["links_missing"]
