@@ -27,7 +27,8 @@ from subsidy import calendar, ids
 if TYPE_CHECKING:
     from sim.world import World
 
-_EVERY_S = (6, 25)
+_EVERY_S = {"usual": (6, 25), "fast": (1, 3), "claims": (1, 3), "none": (1, 3)}
+_COMES_BACK = {"IN_CLAIM": 0.85, "PAID_OUT": 0.4}
 _PATIENCE_MS = 100_000
 
 
@@ -38,6 +39,8 @@ class Clerk:
         self._world = world
         self._chance = world.plan.chance("clerk")
         self._of_night = world.plan.chance("clerk, the night")
+        self._at_the_end = world.plan.chance("clerk, at the end")
+        self._pace = "usual"
         self._day = calendar.business_day(calendar.from_ms(world.plan.began_ms))
         self._documents = 0
         self._last: Any = None
@@ -46,11 +49,36 @@ class Clerk:
         """Start to work."""
         Here.scheduler.spawn(Process("clerk"), "clerk", self._work)
 
+    def finish(self) -> None:
+        """Get on with the day's claims when all is quiet; meanwhile goods of some lines come back."""
+        scheduler = self._world.scheduler
+        self._pace = "none"
+        # The day has to be over, and the shops to have stated since what they hold open.
+        scheduler.run(lambda: False, max(scheduler.now_ms, calendar.end_ms(self._day) + 70_000))
+        for _ in range(2):
+            self._pace = "claims"
+            scheduler.run(lambda: False, scheduler.now_ms + 6_000)
+            # Nothing is paid until the goods are back: lines are withheld then.
+            self._pace = "none"
+            sold = (
+                "SELECT record_id, shop, state FROM record WHERE state IN ('IN_CLAIM', 'PAID_OUT') ORDER BY 1"
+            )
+            for record_id, shop, state in in_books(self._world, sold):
+                if self._at_the_end.random() < _COMES_BACK[state]:
+                    self._give_back(record_id, shop)
+            scheduler.run(lambda: False, scheduler.now_ms + 60_000)
+            self._pace = "fast"
+            scheduler.run(lambda: False, scheduler.now_ms + 16_000)
+        self._pace = "usual"
+
     def _work(self) -> None:
         while True:
-            Here.scheduler.sleep(self._chance.uniform(*_EVERY_S))
+            of = self._chance if self._pace == "usual" else self._at_the_end
+            Here.scheduler.sleep(of.uniform(*_EVERY_S[self._pace]))
+            if self._pace == "none":
+                continue
             self._let_goods_come_back()
-            command = self._next()
+            command = self._claim() if self._pace == "claims" else self._next()
             if command is None:
                 continue
             if self._world.centre.ask(command):
@@ -66,7 +94,9 @@ class Clerk:
         )
         if not paid_out or self._world.is_late() or self._chance.random() < 0.5:
             return
-        record_id, shop = self._chance.choice(paid_out)
+        self._give_back(*self._chance.choice(paid_out))
+
+    def _give_back(self, record_id: str, shop: str) -> None:
         till = next(one for one in self._world.tills if one.shop == shop)
         self._world.begins()
         self._world.later(1.0, lambda: till.give_back(record_id))
@@ -100,12 +130,15 @@ class Clerk:
             return SendBack(claim, record_id, "invoice is missing", self._chance.random() < 0.5)
         if submitted and what < 0.75:
             return PayClaim(self._chance.choice(submitted)[0], self._document())
+        return self._claim()
+
+    def _claim(self) -> Any:
         today = calendar.business_day(calendar.from_ms(self._world.scheduler.now_ms))
-        if today > self._day:
-            if self._of_night.random() < 0.8:
-                self._world.centre.ask(self._night())
-            return BuildClaim(reference.MERCHANT, self._day)
-        return None
+        if today <= self._day:
+            return None
+        if self._of_night.random() < 0.8:
+            self._world.centre.ask(self._night())
+        return BuildClaim(reference.MERCHANT, self._day)
 
     def _night(self) -> ApplyNight:
         """Return what a night would say of the records that wait for one."""

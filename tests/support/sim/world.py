@@ -100,6 +100,7 @@ class World:
         self.cables: dict[str, CardTerminal] = {}
         self.tills: list[Cashier] = []
         self.wallets: dict[str, Wallet] = {}
+        self.clerk: Clerk | None = None
 
     def run(self) -> Outcome:
         """Run it and return what came of it."""
@@ -170,7 +171,8 @@ class World:
     def _trade(self) -> None:
         self._stand_at_tills()
         if "claims" in self.plan.on:
-            Clerk(self).begin()
+            self.clerk = Clerk(self)
+            self.clerk.begin()
         self._share_out(self.plan.sales)
         self.scheduler.run(lambda: self._busy == 0, self.plan.began_ms + _LONGEST_S * 1000)
 
@@ -205,6 +207,9 @@ class World:
         for host in self.hosts:
             host.skew_ms = 0
         self._come_to_rest()
+        if self.clerk is not None:
+            self.clerk.finish()
+            self._come_to_rest()
 
     def _come_to_rest(self) -> None:
         until_ms = self.scheduler.now_ms + _REST_S * 1000
