@@ -40,6 +40,7 @@ class SqliteJournal(SightingMoves):
     ) -> None:
         self._connection = connection
         self._lock = lock
+        self._look = _Looking(connection, lock)
         self._clock = clock
         self._boot = boot
         self._changed = changed
@@ -49,40 +50,23 @@ class SqliteJournal(SightingMoves):
 
     @contextmanager
     def _transaction(self) -> Iterator[JournalConnection]:
-        with self._lock, self._explained():
-            self._connection.execute("BEGIN IMMEDIATE")
+        with self._look as db:
+            db.execute("BEGIN IMMEDIATE")
             self._wrote_entry = False
             try:
-                yield self._connection
-                self._connection.commit()
+                yield db
+                db.commit()
             except BaseException:
                 # Not the statement: after a disk that is full SQLite may have rolled back by itself.
-                self._connection.rollback()
+                db.rollback()
                 raise
             wrote_entry = self._wrote_entry
         self._changed()
         if wrote_entry:
             self._entry_written()
 
-    @contextmanager
-    def _looking(self) -> Iterator[JournalConnection]:
-        with self._lock, self._explained():
-            yield self._connection
-
-    @contextmanager
-    def _explained(self) -> Iterator[None]:
-        """Turn a fault of disk or file into JournalDown: what to do, instead of what SQLite calls it."""
-        try:
-            yield
-        except (sqlite.Error, OSError) as wrong:
-            if (meant := explained(wrong)) is None:
-                raise
-            if isinstance(meant, JournalDamaged):
-                self._connection.doubt()
-            raise meant from wrong
-        except JournalDamaged:
-            self._connection.doubt()
-            raise
+    def _looking(self) -> "_Looking":
+        return self._look
 
     def check(self) -> None:
         """Look at the whole journal, also at what is never used. Raises JournalDamaged."""
@@ -314,6 +298,36 @@ class SqliteJournal(SightingMoves):
             "UPDATE sale SET state = 'CLOSING', why = ?, reasons = ? WHERE record_id = ?",
             (why, _json(reasons or sale.reasons), sale.record_id),
         )
+
+
+class _Looking:
+    """The connection while nobody else has it. A fault of disk or file comes out as JournalDown.
+
+    That says what to do, instead of what SQLite calls it. No generator: every look at the journal comes by here.
+    """
+
+    def __init__(self, connection: JournalConnection, lock: AbstractContextManager[Any]) -> None:
+        self._connection = connection
+        self._lock = lock
+
+    def __enter__(self) -> JournalConnection:
+        self._lock.__enter__()
+        return self._connection
+
+    def __exit__(self, _: object, wrong: BaseException | None, __: object) -> None:
+        try:
+            if wrong is not None:
+                self._explain(wrong)
+        finally:
+            self._lock.__exit__(None, None, None)
+
+    def _explain(self, wrong: BaseException) -> None:
+        if isinstance(wrong, JournalDamaged):
+            self._connection.doubt()
+        elif isinstance(wrong, sqlite.Error | OSError) and (meant := explained(wrong)) is not None:
+            if isinstance(meant, JournalDamaged):
+                self._connection.doubt()
+            raise meant from wrong
 
 
 # Asked for at every upload and for every ack, and the same as long as the journal is.
