@@ -303,7 +303,7 @@ class SqliteJournal(SightingMoves):
 class _Looking:
     """The connection while nobody else has it. A fault of disk or file comes out as JournalDown.
 
-    That says what to do, instead of what SQLite calls it. No generator: every look at the journal comes by here.
+    That says what to do, instead of what SQLite calls it. No generator: every look comes by here.
     """
 
     def __init__(self, connection: JournalConnection, lock: AbstractContextManager[Any]) -> None:
