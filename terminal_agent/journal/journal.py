@@ -7,7 +7,6 @@ in `checkout/states.py`; the database refuses any other move.
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -46,7 +45,8 @@ class SqliteJournal(SightingMoves):
         self._changed = changed
         self._entry_written = entry_written
         self._wrote_entry = False
-        self._device: v1.Enrolled | None = None
+        # Never another one, so it is asked for once.
+        self._device: tuple[v1.Enrolled, str] | None = None
 
     @contextmanager
     def _transaction(self) -> Iterator[JournalConnection]:
@@ -82,9 +82,10 @@ class SqliteJournal(SightingMoves):
 
     def enrolled(self) -> tuple[v1.Enrolled, str] | None:
         """Return what the centre made of this host, and the centre's address; None before enrolment."""
-        with self._looking() as db:
-            row = db.execute("SELECT enrolled, centre_url FROM device").fetchone()
-        return (_enrolled(row[0]), row[1]) if row else None
+        if self._device is None:
+            with self._looking() as db:
+                self._device = _device(db)
+        return self._device
 
     def enrol(self, enrolled: v1.Enrolled, centre_url: str) -> None:
         """Store the enrolment. A journal belongs to one device for ever."""
@@ -96,9 +97,10 @@ class SqliteJournal(SightingMoves):
 
     def _append(self, db: JournalConnection, entry: v1.Entry) -> None:
         if self._device is None:
-            row = db.execute("SELECT enrolled FROM device").fetchone()
-            self._device = _enrolled(row[0])
-        outbox.append(db, self._device.device, self._device.epoch, entry, self._clock.wall_ms())
+            self._device = _device(db)
+        assert self._device is not None
+        enrolled, _ = self._device
+        outbox.append(db, enrolled.device, enrolled.epoch, entry, self._clock.wall_ms())
         self._wrote_entry = True
 
     # Looking.
@@ -330,10 +332,9 @@ class _Looking:
             raise meant from wrong
 
 
-# Asked for at every upload and for every ack, and the same as long as the journal is.
-@lru_cache(8)
-def _enrolled(text: str) -> v1.Enrolled:
-    return msgspec.json.decode(text, type=v1.Enrolled)
+def _device(db: JournalConnection) -> tuple[v1.Enrolled, str] | None:
+    row = db.execute("SELECT enrolled, centre_url FROM device").fetchone()
+    return (msgspec.json.decode(row[0], type=v1.Enrolled), row[1]) if row else None
 
 
 def _json(value: object) -> str:
