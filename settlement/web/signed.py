@@ -15,7 +15,6 @@ from litestar.concurrency import sync_to_thread
 from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler
 
-from settlement.db.connection import reading
 from settlement.system import Lock
 from settlement.web.edge import Edge
 from settlement.web.strict_request import has_json
@@ -153,7 +152,8 @@ class Signatures:
 
     def _device(self, name: str) -> Device | None:
         rows = Rows()
-        with reading(self._edge.engine) as connection:
+        # One row is of one state by itself: no transaction is begun and ended for it, at each request.
+        with self._edge.engine.connect() as connection:
             store.load(connection, [(Device, (name,))], rows)
         return rows.get(Device, name)
 

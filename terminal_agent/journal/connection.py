@@ -12,7 +12,6 @@ import pysqlite3.dbapi2 as sqlite
 
 from terminal_agent.journal import watch
 from terminal_agent.journal.black_box import BlackBox, Frame
-from terminal_agent.journal.watch import Table
 
 
 class JournalDown(Exception):
@@ -43,15 +42,16 @@ class JournalConnection(sqlite.Connection):  # type: ignore[misc]
     box: BlackBox | None = None
     generation, total = 0, 0
     _stuck = False  # a frame that was not committed could not be taken back yet
-    _tables: tuple[Table, ...] = ()
+    _images_of_sale = ""
     _trusted: set[str]
 
     def keep_in(self, box: BlackBox, row: Row) -> None:
         """Write every transaction from now on into `box` too, which is as `row` says."""
         self.box = box
         self.generation, self.total = row.generation, row.total
-        self._tables, self._trusted = watch.tables_of(self), set()
-        watch.watch(self, self._tables)
+        tables, self._trusted = watch.tables_of(self), set()
+        self._images_of_sale = watch.images_of_sale(tables)
+        watch.watch(self, tables)
 
     def trust(self, record_id: str) -> None:
         """Return when the rows of a sale are what was written; it is looked at once in a process's life.
@@ -63,7 +63,7 @@ class JournalConnection(sqlite.Connection):  # type: ignore[misc]
         if self.in_transaction and watch.is_changing(self, record_id):
             # Its sum is kept at the commit. What was damaged before stays so, and is found later.
             return
-        if watch.sum_of_sale(self, self._tables, record_id) != watch.kept_sum(self, record_id):
+        if watch.sum_of_sale(self, self._images_of_sale, record_id) != watch.kept_sum(self, record_id):
             raise JournalDamaged(f"The journal is damaged: sale {record_id} is not what was written. {MEND}")
         self._trusted.add(record_id)
 

@@ -7,7 +7,6 @@ in `checkout/states.py`; the database refuses any other move.
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -41,49 +40,34 @@ class SqliteJournal(SightingMoves, CashWords):
     ) -> None:
         self._connection = connection
         self._lock = lock
+        self._look = _Looking(connection, lock)
         self._clock = clock
         self._boot = boot
         self._changed = changed
         self._entry_written = entry_written
         self._wrote_entry = False
-        self._device: v1.Enrolled | None = None
+        # Never another one, so it is asked for once.
+        self._device: tuple[v1.Enrolled, str] | None = None
 
     @contextmanager
     def _transaction(self) -> Iterator[JournalConnection]:
-        with self._lock, self._explained():
-            self._connection.execute("BEGIN IMMEDIATE")
+        with self._look as db:
+            db.execute("BEGIN IMMEDIATE")
             self._wrote_entry = False
             try:
-                yield self._connection
-                self._connection.commit()
+                yield db
+                db.commit()
             except BaseException:
                 # Not the statement: after a disk that is full SQLite may have rolled back by itself.
-                self._connection.rollback()
+                db.rollback()
                 raise
             wrote_entry = self._wrote_entry
         self._changed()
         if wrote_entry:
             self._entry_written()
 
-    @contextmanager
-    def _looking(self) -> Iterator[JournalConnection]:
-        with self._lock, self._explained():
-            yield self._connection
-
-    @contextmanager
-    def _explained(self) -> Iterator[None]:
-        """Turn a fault of disk or file into JournalDown: what to do, instead of what SQLite calls it."""
-        try:
-            yield
-        except (sqlite.Error, OSError) as wrong:
-            if (meant := explained(wrong)) is None:
-                raise
-            if isinstance(meant, JournalDamaged):
-                self._connection.doubt()
-            raise meant from wrong
-        except JournalDamaged:
-            self._connection.doubt()
-            raise
+    def _looking(self) -> "_Looking":
+        return self._look
 
     def check(self) -> None:
         """Look at the whole journal, also at what is never used. Raises JournalDamaged."""
@@ -99,9 +83,10 @@ class SqliteJournal(SightingMoves, CashWords):
 
     def enrolled(self) -> tuple[v1.Enrolled, str] | None:
         """Return what the centre made of this host, and the centre's address; None before enrolment."""
-        with self._looking() as db:
-            row = db.execute("SELECT enrolled, centre_url FROM device").fetchone()
-        return (_enrolled(row[0]), row[1]) if row else None
+        if self._device is None:
+            with self._looking() as db:
+                self._device = _device(db)
+        return self._device
 
     def enrol(self, enrolled: v1.Enrolled, centre_url: str) -> None:
         """Store the enrolment. A journal belongs to one device for ever."""
@@ -113,9 +98,10 @@ class SqliteJournal(SightingMoves, CashWords):
 
     def _append(self, db: JournalConnection, entry: v1.Entry) -> None:
         if self._device is None:
-            row = db.execute("SELECT enrolled FROM device").fetchone()
-            self._device = _enrolled(row[0])
-        outbox.append(db, self._device.device, self._device.epoch, entry, self._clock.wall_ms())
+            self._device = _device(db)
+        assert self._device is not None
+        enrolled, _ = self._device
+        outbox.append(db, enrolled.device, enrolled.epoch, entry, self._clock.wall_ms())
         self._wrote_entry = True
 
     # Looking.
@@ -322,10 +308,39 @@ class SqliteJournal(SightingMoves, CashWords):
         )
 
 
-# Asked for at every upload and for every ack, and the same as long as the journal is.
-@lru_cache(8)
-def _enrolled(text: str) -> v1.Enrolled:
-    return msgspec.json.decode(text, type=v1.Enrolled)
+class _Looking:
+    """The connection while nobody else has it. A fault of disk or file comes out as JournalDown.
+
+    That says what to do, instead of what SQLite calls it. No generator: every look comes by here.
+    """
+
+    def __init__(self, connection: JournalConnection, lock: AbstractContextManager[Any]) -> None:
+        self._connection = connection
+        self._lock = lock
+
+    def __enter__(self) -> JournalConnection:
+        self._lock.__enter__()
+        return self._connection
+
+    def __exit__(self, _: object, wrong: BaseException | None, __: object) -> None:
+        try:
+            if wrong is not None:
+                self._explain(wrong)
+        finally:
+            self._lock.__exit__(None, None, None)
+
+    def _explain(self, wrong: BaseException) -> None:
+        if isinstance(wrong, JournalDamaged):
+            self._connection.doubt()
+        elif isinstance(wrong, sqlite.Error | OSError) and (meant := explained(wrong)) is not None:
+            if isinstance(meant, JournalDamaged):
+                self._connection.doubt()
+            raise meant from wrong
+
+
+def _device(db: JournalConnection) -> tuple[v1.Enrolled, str] | None:
+    row = db.execute("SELECT enrolled, centre_url FROM device").fetchone()
+    return (msgspec.json.decode(row[0], type=v1.Enrolled), row[1]) if row else None
 
 
 def _json(value: object) -> str:

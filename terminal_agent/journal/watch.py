@@ -90,19 +90,18 @@ def sums_of(db: sqlite.Connection, tables: Iterable[Table]) -> Counter[str]:
     return sums
 
 
-def sum_of_sale(db: sqlite.Connection, tables: Iterable[Table], record_id: str) -> int:
-    """Return what the rows of a sale come to, read anew."""
-    total = 0
-    for table in tables:
-        if table.of_sales:
-            found = db.execute(_of_sale(table), (record_id,)).fetchall()
-            total += sum(zlib.crc32(one, _seed(table.name)) for (one,) in found)
-    return total
+def images_of_sale(tables: Iterable[Table]) -> str:
+    """Return SQL for every row of a sale, with the table that it stands in: one statement for all of them."""
+    return " UNION ALL ".join(
+        f"SELECT '{one.name}', CAST({one.image(one.name)} AS BLOB) FROM main.{one.name} WHERE record_id = ?1"  # noqa: S608
+        for one in tables
+        if one.of_sales
+    )
 
 
-@cache
-def _of_sale(table: Table) -> str:
-    return f"SELECT CAST({table.image(table.name)} AS BLOB) FROM main.{table.name} WHERE record_id = ?"  # noqa: S608
+def sum_of_sale(db: sqlite.Connection, images: str, record_id: str) -> int:
+    """Return what the rows of a sale come to, read anew by what `images_of_sale` has said."""
+    return sum(zlib.crc32(image, _seed(name)) for name, image in db.execute(images, (record_id,)))
 
 
 def keeps_sums(db: sqlite.Connection) -> bool:
@@ -176,11 +175,11 @@ def take_changes(db: sqlite.Connection) -> tuple[tuple[Change, ...], Counter[str
     """Return the changes of this transaction in their order, and by how much they change the sums."""
     changes: list[Change] = []
     by: Counter[str] = Counter()
-    found = db.execute("SELECT what, row, whose, before, after FROM changed ORDER BY no")
-    for what, row, whose, before, after in found:
+    # Taken out as they are read, in no order that SQLite would promise.
+    found = db.execute("DELETE FROM changed RETURNING no, what, row, whose, before, after")
+    for _, what, row, whose, before, after in sorted(found, key=itemgetter(0)):
         by[whose] += _weight(what, after) - _weight(what, before)
         changes.append((what, row, GONE if after is None else msgspec.Raw(after.encode())))
-    db.execute("DELETE FROM changed")
     return tuple(changes), by
 
 

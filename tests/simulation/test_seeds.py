@@ -31,6 +31,38 @@ def test_a_world_without_faults_sells_to_everybody_who_may_buy():
     assert outcome.ends["PAID"] + outcome.ends["REFUSED"] == outcome.sales
 
 
+@pytest.mark.parametrize("seed", [6, 17, 29])
+def test_a_journal_that_stays_open_is_as_its_file_would_be(seed):
+    from sim.plan import draw
+    from sim.world import World
+
+    kept, opened = World(draw(seed)), World(draw(seed))
+    opened.keeps_journals = False
+
+    assert kept.keeps_journals
+    stayed, was_opened = kept.run(), opened.run()
+    assert stayed.crashes > 3  # and each life finds what the one before it has left
+    assert (stayed.hash, stayed.moves, stayed.points) == (
+        was_opened.hash,
+        was_opened.moves,
+        was_opened.points,
+    )
+
+
+def test_a_world_leaves_nothing_to_the_next_one():
+    import gc
+
+    left, hashes = [], set()
+    for seed in (3, 4, 3, 4, 3):
+        hashes.add(run_seed(seed).hash)
+        gc.collect()
+        left.append(len(gc.get_objects()))
+
+    assert len(hashes) == 2
+    # Each used to leave more than a thousand objects, and its open files.
+    assert left[-1] - left[-3] < 1000
+
+
 def test_the_same_seed_is_the_same_world_whatever_the_machine(monkeypatch):
     paths = os.pathsep.join(str(REPO / one) for one in ("tests/support", "scripts", "."))
     monkeypatch.setenv("PYTHONPATH", paths)

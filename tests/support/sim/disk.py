@@ -113,6 +113,14 @@ class _Cursor(sqlite.Cursor):
         return self.connection.run(sql, super().executemany, more)
 
 
+_NOBODY = Process("nobody")
+_NOBODY.alive = False
+
+
+def _nowhere(_process: Process, _sql: str) -> None:
+    raise Dead
+
+
 class _Connection(sqlite.Connection):
     _disk: Disk
     process: Process
@@ -156,10 +164,17 @@ class _Connection(sqlite.Connection):
     def bury(self) -> None:
         """Close what a dead process had open."""
         self._buried = True
+        self._forget_the_world()
         try:
             super().close()
         except sqlite.ProgrammingError:
             return
+
+    def _forget_the_world(self) -> None:
+        # SQLAlchemy keeps a connection that was never given back until whoever had it is forgotten, and it
+        # would never be while the connection leads there.
+        self.process, self._point = _NOBODY, _nowhere
+        del self._disk
 
     def run(self, sql: str, go: Callable[..., Any], more: tuple[Any, ...]) -> Any:
         """Run a statement, as far as the host lets it."""
@@ -282,6 +297,8 @@ class _OnKept(_Connection):
             self.bury()
 
     def bury(self) -> None:
+        if self._buried:
+            return
         self._buried = True
         if self._within:
             self._undo()
