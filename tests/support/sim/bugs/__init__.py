@@ -49,6 +49,7 @@ CAUGHT_BY: dict[str, int] = {
     "hold_not_idempotent": 234,
     "idempotency_key_pruned_early": 47,
     "intake_refuses_a_paid_sale": 6,
+    "last_transaction_of_another_sale_taken": 1017,
     "late_yes_after_stop_taken": 39,
     "new_order_number_on_time_out": 6,
     "no_durable_intent": 6,

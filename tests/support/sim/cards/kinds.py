@@ -48,6 +48,8 @@ KINDS: Mapping[str, Kind] = {
     ),
 }
 FIRST = "allinpay"
+NAMELESS = frozenset({"mis", "relay"})
+"""Kinds at which the acquirer never hears our order number, so that its file cannot name it."""
 
 
 def others(kind: str) -> list[str]:
