@@ -21,7 +21,7 @@ from subsidy.strict.yaml_text import FileError
 COUNT = int(os.environ.get("MUTATIONS", "500"))
 MOST_CPU_S = 0.1
 # In the middle of an order number it is none: nobody could tell it from the number.
-_A_CARD = re.compile(rf"(?<![0-9]){CARD.decode()}(?![0-9])")
+_A_CARD = re.compile(rf"(?<![0-9A-Za-z]){CARD.decode()}(?![0-9A-Za-z])")
 
 
 @pytest.fixture(scope="module")
