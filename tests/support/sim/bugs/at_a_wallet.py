@@ -1,10 +1,9 @@
 """Planted where wallets take money by codes, and give it back."""
 
 from sim.bugs import Patch, bug
-from subsidy.records.payment import Evidence
 from terminal_agent.channels.shown_codes import ShownCodes
 from terminal_agent.channels.wechat_native import WechatNative
-from terminal_agent.checkout.ports import Answer, Ask, Say
+from terminal_agent.checkout.ports import Answer, Say
 from terminal_agent.checkout.sale import Sale
 from terminal_agent.checkout.send_refund import Refunds
 
@@ -24,13 +23,6 @@ def offer_called_over_too_early() -> list[Patch]:
     return [(ShownCodes, "is_over", lambda _self, _ask: True)]
 
 
-@bug("an order whose close was confirmed is called closed without a look at it")
-def close_not_looked_at() -> list[Patch]:
-    reverse = WechatNative.reverse
-
-    def believed(self: WechatNative, ask: Ask, evidence: Evidence) -> Answer:
-        found = reverse(self, ask, evidence)
-        is_open = found.say is Say.UNCLEAR and found.evidence.code == ""
-        return Answer(Say.APPROVED, evidence=found.evidence) if is_open else found
-
-    return [(WechatNative, "reverse", believed)]
+@bug("a code that nobody waits for any more is called not paid and is not closed")
+def code_not_closed() -> list[Patch]:
+    return [(WechatNative, "reverse", lambda _self, _ask, evidence: Answer(Say.APPROVED, evidence=evidence))]
