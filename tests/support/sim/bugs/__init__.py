@@ -76,7 +76,7 @@ CAUGHT_BY: dict[str, int] = {
     "return_frees_before_refunded": 1,
     "return_after_payout_credits_the_pool": 110,
     "reversal_not_one_way": 25,
-    "sale_cut_off_by_a_full_disk_stays": 12,
+    "sale_cut_off_by_a_full_disk_stays": 30,
     "serial_number_not_looked_at": 5,
     "refused_refund_is_over_at_once": 549,
     "shares_of_the_day_it_comes": 25,
