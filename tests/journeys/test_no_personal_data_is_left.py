@@ -26,6 +26,8 @@ from terminal_agent.emulators import wire
 from terminal_agent.emulators.books import Line
 from terminal_agent.terminals import read_answer as reading
 
+plants_canaries = "in shops whose masks and filters are taken away, to see what they hide found"
+
 FORMS = ("text", "bcd", "hex")
 CARD = "6231580209417756038"
 TRACK = f";{CARD}=30125201000000000000?"
