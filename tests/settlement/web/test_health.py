@@ -108,6 +108,7 @@ def test_the_description_is_openapi_3_1_and_names_every_address(centre):
         "/v1/proposals/{proposal}",
         "/v1/proposals/{proposal}/approve",
         "/v1/proposals/{proposal}/decline",
+        "/v1/records/{record_id}/invoice",
         "/v1/proposals/{proposal}/withdraw",
         "/v1/records",
         "/v1/records/{record_id}",

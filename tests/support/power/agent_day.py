@@ -3,11 +3,14 @@
 from collections import deque
 from pathlib import Path
 
+import small_pack
 from return_desk import WISH, ReturnDesk
 from unit_shop import BY_PHONE, SAID, TO_PAY_FEN, ack_of
 
+from subsidy.policy.model import Tender
 from subsidy.policy.refusals import Refusal
 from subsidy.records.payment import Evidence
+from terminal_agent.checkout.cash import Place, Word
 from terminal_agent.checkout.goods_return import Goods, KeyedSlip, LateAnswer
 from terminal_agent.checkout.ports import Answer, Say
 from terminal_agent.checkout.sale import Sale
@@ -49,6 +52,7 @@ MOVES = [
     "wait_again",
     "sale_sent",
     "money_back",
+    "say_cash",
 ]
 
 
@@ -73,6 +77,7 @@ class AgentDay(ReturnDesk):
             self._pay_in_doubt,
             self._take_goods_back,
             self._watch,
+            self._take_cash,
         ):
             part()
             self.reopen()
@@ -153,6 +158,17 @@ class AgentDay(ReturnDesk):
         journal.sale_sent(open_one.attempts[0].pay_ref, SAID)
         journal.money_back(open_one.record_id, 1, SAID, keep_hold=False)
         journal.money_back(self._reported().record_id, 1, SAID, keep_hold=True)
+
+    def _take_cash(self) -> None:
+        """Let the cashier say where a sale's money is."""
+        journal, usual = self.real_journal, self.centre._pack
+        self.centre._pack = small_pack.pack(("qr_show]", "qr_show, cash]"))
+        opened = self.open(tender=Tender.CASH).sale
+        self.centre._pack = usual
+        self.jobs.clear()
+        journal.mark_attempt(opened.record_id, 1, "cash 1")
+        journal.say_cash(opened.record_id, Word(Place.IN_TILL, "cashier-1"), self.key())
+        journal.paid(opened.record_id, 1, TO_PAY_FEN, Evidence())
 
     def _reported(self) -> Sale:
         sale = self.sell()

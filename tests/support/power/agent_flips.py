@@ -33,11 +33,12 @@ def after_a_day(*, killed: bool) -> Files:
     try:
         day = AgentDay(folder)
         day.live()
-        day.connection = open_journal(day.path)
         if killed:
-            day.real_journal._connection = day.connection
+            day.reopen()
             for _ in range(3):
                 day.sell()
+        else:
+            day.connection = open_journal(day.path)
         said = digest(day.connection)
         if not killed:
             day.connection.close()
