@@ -1,10 +1,14 @@
 """What every test may use, and the question that is asked when everything has run."""
 
+import logging
+
 import canaries
 import pytest
 import slow_first
 import taken_moves
 
+# It is the tests' own client, and names the addresses that they ask, whatever stands in them.
+logging.getLogger("httpx").setLevel(logging.WARNING)
 _PROBLEMS = pytest.StashKey[list[str]]()
 
 

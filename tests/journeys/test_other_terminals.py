@@ -66,7 +66,8 @@ def test_an_agent_killed_in_a_payment_ends_it_rightly_after(till, point, other):
     body = other.body(till=till)
     asked = other.selling(body)
     other.agent.wait_dead()
-    assert asked.exception(timeout=30) is not None
+    # What the terminal has answered may have reached the till before the agent died.
+    assert asked.exception(timeout=30) is not None or point == "after_answer"
     killed = other.journal().sale_of(body["item"]["serial_no"])
     other.restart()
     sale = other.wait_for_sale(killed["record_id"], lambda one: one["state"] in SETTLED)

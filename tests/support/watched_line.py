@@ -87,6 +87,7 @@ class WatchedLine:
         self.observer = Observer(
             understand or reader.understand, self.profile.no_original_ms, clock, most_bytes
         )
+        self._note_when_it_hangs_up()
         self.forwarder = Forwarder(("127.0.0.1", 0), self.profile.acquirer, self.observer, clock)
         self.payment = WatchedTerminal(
             self.profile.clocks, self.profile.armed_for_s, self.observer, self.forwarder
@@ -124,9 +125,24 @@ class WatchedLine:
         """Ask until this is said."""
         return eventually(lambda: (said := self.payment.query(ask)).say is say and said)
 
+    def gives_up(self, do: Callable[[], Any]) -> None:
+        """Let the terminal do something that it gives up on, until the line knows that it has."""
+        self._hung_up.clear()
+        do()
+        assert self._hung_up.wait(30)
+
     def settle(self) -> None:
         """Wait until everything that has passed was looked at."""
         self.payment.query(self.new_ask(1))
+
+    def _note_when_it_hangs_up(self) -> None:
+        hung_up, self._hung_up = self.observer.hung_up, threading.Event()
+
+        def noted(connection: int) -> None:
+            hung_up(connection)
+            self._hung_up.set()
+
+        self.observer.hung_up = noted  # type: ignore[method-assign]
 
     def _log(self, event: str, **told: Any) -> None:
         self.logged.append((event, told))

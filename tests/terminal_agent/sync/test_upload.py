@@ -89,7 +89,8 @@ def test_a_long_queue_goes_in_several_uploads(uploader, centre, unit_shop):
 def test_a_queue_of_thousands_is_sent_in_uploads_that_the_centre_takes(uploader, centre, unit_shop, tmp_path):
     unit_shop.connection.close()
     fill(tmp_path / "journal.db", 2_500)
-    unit_shop.real_journal._connection = unit_shop.connection = open_journal(tmp_path / "journal.db")
+    unit_shop.connection = open_journal(tmp_path / "journal.db")
+    unit_shop.real_journal._look._connection = unit_shop.connection
 
     uploader.run()
 

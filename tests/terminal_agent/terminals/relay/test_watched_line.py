@@ -292,7 +292,7 @@ def test_a_yes_that_the_terminal_is_not_there_to_hear_is_none_until_it_is_revers
     late = threading.Event()
     line.host.nexts.append(Next(before=late))
     ask = line.arm(FEN)
-    line.terminal.sell(FEN, wait_s=0.05)  # gives up and hangs up
+    line.gives_up(lambda: line.terminal.sell(FEN, wait_s=0.05))
     eventually(lambda: line.host.standing() == {"000001": FEN})
     line.settle()
     late.set()
@@ -309,7 +309,7 @@ def test_money_that_went_back_unheard_is_back_unless_the_terminal_will_undo_that
     line.until(ask, Say.APPROVED)
     late = threading.Event()
     line.host.nexts.append(Next(before=late))
-    getattr(line.terminal, undo)("000001", wait_s=0.05)
+    line.gives_up(lambda: getattr(line.terminal, undo)("000001", wait_s=0.05))
     eventually(lambda: line.host.standing() == {})
     line.settle()
     late.set()
