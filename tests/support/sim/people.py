@@ -200,7 +200,9 @@ class Cashier:
         """Charge or void at the terminal where the till says so."""
         if document["next_action"] in ("CHARGE_AT_TERMINAL", "VOID_AT_TERMINAL"):
             Here.scheduler.sleep(self._chance.uniform(0.5, 5))
-            self._cable.by_hand(document)
+            # Goods may come back at another till than the one that sold them.
+            cables, links = self._world.cables, [one["terminal_no"] for one in document["attempts"]]
+            cables[next(link for link in reversed(links) if link in cables)].by_hand(document)
 
     def _after(self, document: dict[str, Any]) -> None:
         if document["next_action"] == "ASK_HANDED_OVER_OR_REFUND" and self._chance.random() < 0.7:
