@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 _AFTER_A_RETURN = ("RETURNED", "IN_CLAIM", "AVAILABLE_AGAIN")
 _REBUILD_EVERY = 10
 _SLOWEST_PAYMENT_MS = 200_000
+_QUARANTINED = {"poison", "careless_shop"}
+"""With these some entries cannot be taken."""
 _GRANTED = ("PAYABLE", "BLOCKED", "IN_CLAIM", "PAID_OUT")
 
 
@@ -225,7 +227,7 @@ def the_outbox_is_acknowledged(
                 yield f"{host.name} {seq} is not acknowledged"
             elif at_centre is None or at_centre[0] != hashed:
                 yield f"{host.name} {seq} is acknowledged and not at the centre"
-            elif answer == "quarantined" and "poison" not in world.plan.on:
+            elif answer == "quarantined" and _QUARANTINED.isdisjoint(world.plan.on):
                 yield f"{host.name} {seq} is quarantined"
 
 

@@ -21,6 +21,7 @@ from sim.cards.terminal import CardTerminal
 from sim.centre_host import CentreHost
 from sim.clerk import Clerk
 from sim.disk import Disk, in_here, real_connect
+from sim.hostile import be_careless
 from sim.lend import lent
 from sim.misuse import plan_misuse
 from sim.network import Network, NetworkHere, Service, Weather
@@ -32,6 +33,7 @@ from sim.scheduler import Dead, Process, Scheduler, Task
 from sim.shop_host import ShopHost
 from sim.sockets import TcpHere
 from sim.strikes import Strikes
+from sim.sudden import freeze_meanwhile
 from sim.template import SHOPS, URL, template
 from sim.threads import Here
 from sim.trace import Trace
@@ -149,10 +151,12 @@ class World:
             )
             if self.keeps_journals:
                 host.disk.keep(str(host.config.journal), self.template.journals[shop.shop])
+            be_careless(self, host)
             self.hosts.append(host)
         plan_misuse(self)
         self.centre.when_committed = self._after_commit
         self.network.on_answer = functools.partial(watch.answer_is_durable, self)
+        freeze_meanwhile(self)
         for one in (self.centre, *self.hosts):
             self._boot(one)
 

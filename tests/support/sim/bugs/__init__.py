@@ -71,6 +71,7 @@ CAUGHT_BY: dict[str, int] = {
     "restored_statement_trusted": 18,
     "return_frees_before_refunded": 1,
     "return_after_payout_credits_the_pool": 110,
+    "repeat_of_what_waits_for_people": 60,
     "reversal_not_one_way": 25,
     "sale_cut_off_by_a_full_disk_stays": 12,
     "serial_number_not_looked_at": 5,

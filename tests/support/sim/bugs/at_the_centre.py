@@ -12,7 +12,7 @@ from settlement.ledger.post import Booking, Happening
 from settlement.reconcile import apply_night
 from settlement.returns import follow
 from settlement.writer import store, writer
-from settlement.writer.rows import ClaimLine, Record
+from settlement.writer.rows import ClaimLine, EntryAt, Record
 from settlement.writer.step import Denied, MoneyEvent
 from sim.bugs import Patch, bug
 from subsidy import calendar
@@ -45,6 +45,18 @@ class _BookedAgain(MoneyEvent, frozen=True, kw_only=True, tag="booked_again"):
 
     def fold(self, rows: Any) -> None:
         """Change nothing but the balances."""
+
+
+@bug("an entry that waits for people is a repeat when it is sent again, which a shop takes for a yes")
+def repeat_of_what_waits_for_people() -> list[Patch]:
+    take = accept._take
+
+    def again(rows: Any, command: Any, taken: Any, setting: Any, at_ms: int, emit: Any) -> Any:
+        known = rows.get(EntryAt, command.device, command.epoch, taken.seq)
+        answer = take(rows, command, taken, setting, at_ms, emit)
+        return "repeat" if known is not None and answer == "quarantined" else answer
+
+    return [(accept, "_take", again)]
 
 
 @bug("a hold that is asked for again is placed again")
