@@ -52,6 +52,7 @@ CLASSES = {
     "late_refund": "the wallet gets a refund late, and refuses the same one before that",
     "sudden_freeze": "people freeze a shop or a serial number between a till's question and its hold",
     "long_silence": "a terminal takes a payment, and its plug is pulled for longer than anybody waits",
+    "shared_register": "a second programme shares the register of persons, and sells to them",
     "careless_shop": "a shop's program reports another amount than was paid, and a return when it is over",
 }
 """Every class of fault, with what it does."""
@@ -109,7 +110,7 @@ def draw(seed: int, off: Collection[str] = (), sales: int | None = None) -> Plan
     on, rates = set(), {}
     for name in CLASSES:
         of_class = random.Random(f"{seed}/class/{name}")
-        if of_class.random() < (_SELDOM if name in _RARE else _USUAL):
+        if of_class.random() < _DRAWN.get(name, _USUAL):
             on.add(name)
         rates[name] = of_class.choice(_RATES.get(name, _OFTEN))
     chance = random.Random(f"{seed}/plan")
@@ -196,7 +197,8 @@ _RARE = (
     "long_silence",
     "careless_shop",
 )
-_BY_DAY = ("claims", "rare_sync", "sudden_freeze", "long_silence", "careless_shop")
+_DRAWN = {**dict.fromkeys(_RARE, _SELDOM), "shared_register": 0.04}
+_BY_DAY = ("claims", "rare_sync", "sudden_freeze", "long_silence", "careless_shop", "shared_register")
 _OFTEN = (0.05, 0.15, 0.4)
 _RATES = {
     "lost_request": (0.02, 0.05, 0.2),

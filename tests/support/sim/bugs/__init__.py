@@ -60,6 +60,7 @@ CAUGHT_BY: dict[str, int] = {
     "one_item_two_sales": 40,
     "partial_approval_taken": 1,
     "payment_outlives_its_hold": 1,
+    "person_unique_per_programme_only": 57,
     "poison_blocks_the_queue": 1,
     "quota_not_counted": 7,
     "record_in_two_claims": 37,
