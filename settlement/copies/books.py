@@ -3,7 +3,8 @@
 - the log: every event in its order, and what each has posted;
 - what is folded from it: every row that a `fold` changes, and the balances;
 - what was given: reference data, channels' files, reports of nights, people. A qualification and an
-  enrolment code are given, and events say who has used them.
+  enrolment code are given, and events say who has used them. What shared registers are still to be told
+  is as the registers have left it: events do not say what they have heard.
 
 The row by which writers take turns is a database's own and no part of the books.
 """
@@ -19,7 +20,7 @@ from settlement.writer import rows
 from settlement.writer.columns import COLUMNS
 
 _TURN = "writer"
-_GIVEN_KINDS = (rows.Merchant, rows.Shop, rows.Terminal, rows.Product, rows.FiledPrice)
+_GIVEN_KINDS = (rows.Merchant, rows.Shop, rows.Terminal, rows.Product, rows.FiledPrice, rows.Freed)
 # Given, and changed by events in one column.
 USED_BY = "used_by"
 _AT_ONCE = 1000

@@ -18,6 +18,7 @@ from settlement.writer import store
 from settlement.writer.bulk import Values
 from settlement.writer.event_chain import GENESIS, event_hash
 from settlement.writer.events import EventUnreadable, happen, read_event
+from settlement.writer.rows import Row
 
 MOST_TOLD = 10
 
@@ -45,12 +46,15 @@ class LoggedEvent(msgspec.Struct, frozen=True):
     hash: str
 
 
-def fold_log(source: Connection, target: Connection, keep_postings: bool) -> Folded:
+def fold_log(
+    source: Connection, target: Connection, keep_postings: bool, shared: frozenset[type[Row]] = frozenset()
+) -> Folded:
     """Fold the events of `source` into the tables of `target`, which hold what events find and nothing else.
 
-    The log itself stays where it is; its postings, made anew, go into `target` when they are kept.
+    The log itself stays where it is; its postings, made anew, go into `target` when they are kept. `shared`
+    are the kinds of rows that lie in registers.
     """
-    rows, posted = RowsOnDemand(target), _Posted(source)
+    rows, posted = RowsOnDemand(target, shared), _Posted(source)
     faults: list[str] = []
     last, head, whole = 0, GENESIS, True
     try:

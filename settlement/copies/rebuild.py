@@ -22,6 +22,8 @@ from settlement.copies.dump import Content, content
 from settlement.copies.log import Folded, fold_log
 from settlement.db.connection import damage, writing
 from settlement.ledger import read_books
+from settlement.registers.enter import remembered
+from settlement.registers.shared import KINDS
 
 
 class Rebuilt(msgspec.Struct, frozen=True):
@@ -47,7 +49,8 @@ def rebuild(source: Connection, scratch: Engine, keep_postings: bool = False) ->
             target.execute(CreateTable(table))
         for table in GIVEN_BUT_FOR_USE:
             copy_table(source, target, table, but_for=USED_BY)
-        folded = fold_log(source, target, keep_postings)
+        shared = frozenset(KINDS[kind] for kind in remembered(source))
+        folded = fold_log(source, target, keep_postings, shared)
     books = content(source, FOLDED)
     with scratch.begin() as target:
         anew = content(target, FOLDED)

@@ -17,9 +17,10 @@ def take_again(rows: Rows, record: Record) -> Record:
     if not record.goods_freed:
         return record
     if record.serial_no is not None:
-        serial = rows.want(Serial, record.brand, record.serial_no)
-        if serial.taken_by is None:
-            rows.take(replace(serial, taken_by=record.record_id), record.record_id)
+        serial = rows.get(Serial, record.brand, record.serial_no)
+        # A register has no row of what is free.
+        if serial is None or serial.taken_by is None:
+            rows.take(Serial(record.brand, record.serial_no, record.record_id), record.record_id)
     if record.person:
         qualification = rows.want(Qualification, record.qualification)
         if qualification.used_by is None:

@@ -119,7 +119,8 @@ def _take(
     device = rows.want(Device, command.device)
     known = rows.get(EntryAt, device.device, command.epoch, taken.seq)
     if known is not None and known.hash == taken.hash:
-        return "repeat"
+        # A shop whose first ack was lost would take a repeat for a yes, and give the money back.
+        return "quarantined" if known.answer == "quarantined" else "repeat"
     if known is not None or _breaks_chain(rows, command, taken):
         return _fork(rows, command, taken, f"entry {taken.seq} of its chain has two contents", at_ms, emit)
     if _is_anothers_number(rows, command, taken):

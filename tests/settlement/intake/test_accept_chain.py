@@ -55,6 +55,17 @@ def test_a_supplement_to_no_known_record_waits_for_people(books):
     assert books.take(device, device.chain(known), device.chain(unknown)) == ["accepted", "quarantined"]
 
 
+def test_an_entry_that_waits_for_people_is_no_yes_when_it_is_sent_again(books):
+    device = books.enrol()
+    sealed = books.hold(device)
+    assert books.take(device, device.chain(device.paid(sealed, paid_fen=1))) == ["accepted"]
+    back = device.chain(device.returning(promised(sealed)))
+
+    # A shop that has not heard the first ack would give the money back on a repeat.
+    assert [books.take_early(device, back) for _ in range(3)] == [["quarantined"]] * 3
+    assert books.take(device, back, back) == ["quarantined", "quarantined"]
+
+
 # The chain.
 
 

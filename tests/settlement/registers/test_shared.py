@@ -13,6 +13,7 @@ from sharing import Sharing, waiting
 from settlement.claims.enter_late import EnterLate
 from settlement.db.connection import reading
 from settlement.funds import gather_facts
+from settlement.funds.release_hold import FreeGoods
 from settlement.registers import shared
 from settlement.writer.step import Denied
 from subsidy.wire import v1
@@ -110,6 +111,23 @@ def test_a_late_grant_enters_only_when_no_other_programme_has_granted_meanwhile(
     one.done(EnterLate(record_of(late[2]), "decision"))
     assert other.refusals(there, person=3) == ["PERSON_QUOTA_USED"]
     assert len(sharing.taken("TRAINING-A")) == 2
+
+
+def test_goods_that_people_freed_are_taken_again_by_a_late_payment_unless_another_programme_has_them(
+    one, other, sharing
+):
+    here, there = one.enrol("here"), other.enrol("there")
+    free, gone = one.hold(here, person=1), one.hold(here, person=2)
+    for sealed in (free, gone):
+        one.done(FreeGoods(by="li, wang", record_id=record_of(sealed), reason="nobody answers"))
+    assert sharing.taken() == []
+    other.hold(there, person=2, item=item(promised(gone).item.serial_no))
+    for sealed in (free, gone):
+        assert one.take(here, here.chain(here.paid(sealed))) == ["accepted"]
+    assert (one.record(free).state, one.record(gone).state) == ("PAYABLE", "BLOCKED")
+    assert "serial number was granted to another" in one.record(gone).why
+    assert "used the quota" in one.record(gone).why
+    assert other.refusals(there, person=1) == ["PERSON_QUOTA_USED"]
 
 
 def test_books_that_were_restored_free_nothing_but_what_their_shops_say_has_ended(tmp_path):

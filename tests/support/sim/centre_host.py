@@ -26,7 +26,7 @@ from settlement.writer.writer import Waiter, Writer
 from sim.disk import Disk
 from sim.network import Came, Sent, Service
 from sim.scheduler import Process
-from sim.template import Template
+from sim.template import Template, uri
 from sim.threads import Here, threading, time
 from subsidy.problem import Problem, of_not_strict
 from subsidy.seal import Sealed
@@ -95,6 +95,7 @@ class CentreHost:
     def __init__(
         self,
         template: Template,
+        centre: Centre,
         books: Path,
         service: Service,
         point: Callable[[Process, str], None],
@@ -102,14 +103,14 @@ class CentreHost:
         failed: Callable[[str, BaseException | None], None],
     ) -> None:
         self.books = books
-        self.moved = {_uri(template.centre.settings.database.path): _uri(books)}  # type: ignore[union-attr]
+        self.moved = {uri(template.centre.settings.database.path): uri(books)}  # type: ignore[union-attr]
         self.disk = Disk(point, self.moved)
         self.skew_ms = 0
         self.is_off = False
         self.service = service
         self.process: Process | None = None
         self._writer: Writer | None = None
-        self._centre: Centre = template.centre
+        self._centre = centre
         self._packs = template.packs
         self.when_committed: Callable[[], None] = lambda: None
         self._note = note
@@ -200,6 +201,7 @@ class CentreHost:
             packs=self._packs,
             log=self._log,  # type: ignore[arg-type]
             trail=Trail(self.now_ms, _Lines()),  # type: ignore[arg-type]
+            registers=centre.registers,
         )
         doors = Doors(edge)
         self.service.answer = doors.answer
@@ -286,7 +288,3 @@ async def _nothing(*_: Any) -> None:
 
 def _release(record_id: str, request: Any, data: Any, edge: Edge) -> Any:
     return holds_and_records.release_hold.fn(request, record_id, data, edge)
-
-
-def _uri(path: Path) -> str:
-    return f"{path.absolute().as_uri()}?mode=rw"

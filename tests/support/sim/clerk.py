@@ -27,9 +27,12 @@ from subsidy import calendar, ids
 if TYPE_CHECKING:
     from sim.world import World
 
-_EVERY_S = {"usual": (6, 25), "fast": (1, 3), "claims": (1, 3), "none": (1, 3)}
-_COMES_BACK = {"IN_CLAIM": 0.85, "PAID_OUT": 0.4}
+_EVERY_S = {"usual": (6, 25), "fast": (1, 3), "claims": (1, 3), "late": (1, 3), "none": (1, 3)}
+_COMES_BACK = {"IN_CLAIM": 0.85, "PAID_OUT": 0.55}
 _PATIENCE_MS = 100_000
+_TOO_EARLY = 0.15
+"""How often a clerk with little patience ends a hold that is being paid."""
+_LATE = "SELECT record_id FROM record WHERE state = 'RELEASED' AND money IS NOT NULL ORDER BY 1"
 
 
 class Clerk:
@@ -39,6 +42,7 @@ class Clerk:
         self._world = world
         self._chance = world.plan.chance("clerk")
         self._of_night = world.plan.chance("clerk, the night")
+        self._of_holds = world.plan.chance("clerk, holds")
         self._at_the_end = world.plan.chance("clerk, at the end")
         self._pace = "usual"
         self._day = calendar.business_day(calendar.from_ms(world.plan.began_ms))
@@ -55,6 +59,8 @@ class Clerk:
         self._pace = "none"
         # The day has to be over, and the shops to have stated since what they hold open.
         scheduler.run(lambda: False, max(scheduler.now_ms, calendar.end_ms(self._day) + 70_000))
+        self._pace = "late"
+        scheduler.run(lambda: False, scheduler.now_ms + 8_000)
         for _ in range(2):
             self._pace = "claims"
             scheduler.run(lambda: False, scheduler.now_ms + 6_000)
@@ -78,7 +84,7 @@ class Clerk:
             if self._pace == "none":
                 continue
             self._let_goods_come_back()
-            command = self._claim() if self._pace == "claims" else self._next()
+            command = self._command()
             if command is None:
                 continue
             if self._world.centre.ask(command):
@@ -101,6 +107,27 @@ class Clerk:
         self._world.begins()
         self._world.later(1.0, lambda: till.give_back(record_id))
 
+    def _command(self) -> Any:
+        if self._pace == "claims":
+            return self._claim()
+        if self._pace == "late":
+            return self._late()
+        impatient = self._pace == "usual" and not self._world.healed
+        if impatient and self._of_holds.random() < _TOO_EARLY and (held := self._held_and_paid()):
+            return ReleaseHold(held[0], "nobody answers at the shop")
+        return self._next()
+
+    def _late(self) -> EnterLate | None:
+        """Return the entry of a late grant, any of them: some can never enter."""
+        late = in_books(self._world, _LATE)
+        return EnterLate(self._at_the_end.choice(late)[0], self._document()) if late else None
+
+    def _held_and_paid(self) -> list[str]:
+        """Return the holds whose payment the acquirer has, and of which the shop's word has not come."""
+        held = in_books(self._world, "SELECT record_id FROM record WHERE state = 'HELD' ORDER BY 1")
+        standing = truth.standing(self._world) if held else {}
+        return [one for (one,) in held if any(ids.pay_ref(one, no) in standing for no in range(1, 12))]
+
     def _next(self) -> Any:
         what = self._chance.random()
         open_lines = "SELECT claim, record_id FROM claim_line WHERE state = 'SUBMITTED' ORDER BY 1, 2"
@@ -117,10 +144,7 @@ class Clerk:
         )
         if held and what < 0.2:
             return ReleaseHold(held[0][0], "nobody answers at the shop")
-        late = in_books(
-            self._world,
-            "SELECT record_id FROM record WHERE state = 'RELEASED' AND money IS NOT NULL ORDER BY 1",
-        )
+        late = in_books(self._world, _LATE)
         if late and what < 0.25:
             return EnterLate(late[0][0], self._document())
         if owed and what < 0.4:

@@ -44,6 +44,8 @@ class Disk:
         self.point = point
         self._moved = moved or {}
         self._turns: dict[str, Any] = {}
+        self.turns: Mapping[str, Any] = {}
+        """The locks of files that other hosts write to as well."""
         self._kept: dict[str, Kept] = {}
 
     def keep(self, path: str, kept: "Kept") -> None:
@@ -52,7 +54,7 @@ class Disk:
 
     def turn(self, path: str) -> Any:
         """Return the lock of who may write to a file."""
-        return self._turns.setdefault(path, threading.RLock())
+        return self.turns.get(path) or self._turns.setdefault(path, threading.RLock())
 
     def connect(self, path: str, **options: Any) -> "_Connection":
         """Return a connection of the running process."""
@@ -164,6 +166,8 @@ class _Connection(sqlite.Connection):
     def bury(self) -> None:
         """Close what a dead process had open."""
         self._buried = True
+        if self._path in self._disk.turns and self._holds is not None:
+            self._holds.leave()
         self._forget_the_world()
         try:
             super().close()

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from sim.shop_host import ShopHost
 from subsidy import ids
+from subsidy.records.payment import Evidence
 from subsidy.wire import v1
 from terminal_agent.app import Agent
 from terminal_agent.checkout import entries
@@ -16,8 +17,10 @@ from terminal_agent.checkout.sale import Sale
 
 if TYPE_CHECKING:
     from sim.night_world import NightWorld
+    from sim.world import World
 
-LIAR, FALSE_STATEMENT = "liar", "false_statement"
+LIAR, FALSE_STATEMENT, CARELESS = "liar", "false_statement", "careless_shop"
+_USUALLY = 0.8
 
 
 def deceive(world: "NightWorld", host: ShopHost) -> None:
@@ -50,6 +53,50 @@ def deceive(world: "NightWorld", host: ShopHost) -> None:
         journal._append, journal.cut_batch = lying, forgetful
 
     host.twist = twist
+
+
+def be_careless(world: "World", host: ShopHost) -> None:
+    """Let a shop's program report badly, in the world of a plan that has it, of one sale one thing at most.
+
+    What it did is as it should be: its journal is looked at like any other.
+    """
+    if CARELESS not in world.plan.on:
+        return
+    chance, misreported = world.plan.chance(f"careless {host.name}"), set[str]()
+
+    def twist(agent: Agent) -> None:
+        journal: Any = agent.journal
+        append = journal._append
+
+        def careless(db: Any, entry: v1.Entry) -> None:
+            told = _misreported(entry) if entry.record_id not in misreported else entry
+            usual = isinstance(entry, v1.Returning) and chance.random() < _USUALLY and not world.healed
+            if told is not entry and (usual or world.hits(CARELESS, chance)):
+                world.trace.note(host.name, f"misreports {entry.record_id}: {type(entry).__name__}")
+                misreported.add(entry.record_id)
+                entry = told
+            append(db, entry)
+
+        journal._append = careless
+
+    host.twist = twist
+
+
+def _misreported(entry: v1.Entry) -> v1.Entry:
+    """Return another amount, or of a return that begins that it was refused."""
+    if isinstance(entry, v1.Paid):
+        return replace(entry, paid_fen=entry.paid_fen - 100)
+    if not isinstance(entry, v1.Returning):
+        return entry
+    return v1.Returned(
+        v=1,
+        record_id=entry.record_id,
+        refund_no=entry.refund_no,
+        refunded=False,
+        refund_fen=entry.refund_fen,
+        evidence=Evidence(),
+        ended_ms=entry.begun_ms,
+    )
 
 
 def _twisted(entry: v1.Entry, sale: Sale) -> v1.Entry:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from sim import books_hold, truth
+from sim import books_hold, neighbour, truth
 from sim.rows import Claim, RecordNow, SaleNow, records_now, sales_now
 from sim.watch import in_books, in_journal
 from subsidy import ids
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 _AFTER_A_RETURN = ("RETURNED", "IN_CLAIM", "AVAILABLE_AGAIN")
 _REBUILD_EVERY = 10
 _SLOWEST_PAYMENT_MS = 200_000
+_QUARANTINED = {"poison", "careless_shop"}
+"""With these some entries cannot be taken."""
 _GRANTED = ("PAYABLE", "BLOCKED", "IN_CLAIM", "PAID_OUT")
 
 
@@ -225,7 +227,7 @@ def the_outbox_is_acknowledged(
                 yield f"{host.name} {seq} is not acknowledged"
             elif at_centre is None or at_centre[0] != hashed:
                 yield f"{host.name} {seq} is acknowledged and not at the centre"
-            elif answer == "quarantined" and "poison" not in world.plan.on:
+            elif answer == "quarantined" and _QUARANTINED.isdisjoint(world.plan.on):
                 yield f"{host.name} {seq} is quarantined"
 
 
@@ -260,6 +262,7 @@ CLAIMS: tuple[Claim, ...] = (
     a_hold_is_open_only_while_its_sale_is,
     the_outbox_is_acknowledged,
     nothing_unmatched_is_claimed,
+    neighbour.a_persons_quota_is_of_all_programmes,
     *books_hold.CLAIMS,
 )
 

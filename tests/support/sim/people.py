@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import reference_data as reference
 
 from sim.cards.terminal import CardTerminal
-from sim.cards.wishes import LOST
+from sim.cards.wishes import LOST, LOST_ANSWER
 from sim.lend import PIN
 from sim.phones import Phones
 from sim.scheduler import Process
@@ -39,6 +39,8 @@ class Cashier:
         self._process = Process(self.name)
         self._phones = Phones(world, self.name)
         self._of_combined = world.plan.chance(f"{self.name}, faults that come together")
+        self._of_silence = world.plan.chance(f"{self.name}, a long silence")
+        self._of_returns = world.plan.chance(f"{self.name}, goods that come back")
         self._keys = 0
         self._sale_of: dict[str, str] = {}
         self._last: Buyer | None = None
@@ -112,6 +114,10 @@ class Cashier:
                 self._arm(wish)
             buyer = last._replace(person=buyer.person, serial_no=buyer.serial_no)
         self._last = buyer
+        if self._world.hits("long_silence", self._of_silence):
+            self._arm(LOST_ANSWER)
+            seconds = self._of_silence.choice((150, 250))
+            self._world.later(self._of_silence.uniform(2, 8), lambda: self._cable.unplug_for(seconds))
         return buyer
 
     def _arm(self, wish: dict[str, Any]) -> None:
@@ -200,14 +206,16 @@ class Cashier:
         """Charge or void at the terminal where the till says so."""
         if document["next_action"] in ("CHARGE_AT_TERMINAL", "VOID_AT_TERMINAL"):
             Here.scheduler.sleep(self._chance.uniform(0.5, 5))
-            self._cable.by_hand(document)
+            # Goods may come back at another till than the one that sold them.
+            cables, links = self._world.cables, [one["terminal_no"] for one in document["attempts"]]
+            cables[next(link for link in reversed(links) if link in cables)].by_hand(document)
 
     def _after(self, document: dict[str, Any]) -> None:
         if document["next_action"] == "ASK_HANDED_OVER_OR_REFUND" and self._chance.random() < 0.7:
             goods = self._chance.choice(("handed_over", "refund"))
             self._ask("answer", {**_BY, "answer": goods}, self._key(), document["record_id"])
             return
-        if self._hits("returns"):
+        if self._hits("returns") or self._world.hits("careless_shop", self._of_returns):
             self._world.begins()
             self._world.later(self._chance.uniform(1, 200), lambda: self.give_back(document["record_id"]))
 
@@ -224,6 +232,11 @@ class Cashier:
             self._arm(self._chance.choice(self._cable.wishes.back))
         if self._world.hits("late_refund", self._of_combined) and self._world.wallets:
             self._phones.refund_late()
+        if self._world.hits("unplug", self._of_returns):
+            self._cable.unplug_for(self._of_returns.choice((3, 30, 200)))
+        if "terminal" in self._world.plan.on and not self._world.healed and self._of_returns.random() < 0.2:
+            self._arm(self._cable.wishes.void_refused)
+            self._arm(self._cable.wishes.back[0])
         body = {**_BY, "supervisor": "manager-1", "supervisor_pin": PIN, "reason": "changed their mind"}
         for _ in range(4):
             told = self._ask("return", body, self._key(), record_id)

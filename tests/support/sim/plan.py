@@ -50,6 +50,10 @@ CLASSES = {
     "power_cut": "a shop's power fails while nothing is paid yet, and the shopper comes back after a while",
     "rare_sync": "an agent looks at its outbox rarely",
     "late_refund": "the wallet gets a refund late, and refuses the same one before that",
+    "sudden_freeze": "people freeze a shop or a serial number between a till's question and its hold",
+    "long_silence": "a terminal takes a payment, and its plug is pulled for longer than anybody waits",
+    "shared_register": "a second programme shares the register of persons, and sells to them",
+    "careless_shop": "a shop's program reports another amount than was paid, and a return when it is over",
 }
 """Every class of fault, with what it does."""
 
@@ -106,7 +110,7 @@ def draw(seed: int, off: Collection[str] = (), sales: int | None = None) -> Plan
     on, rates = set(), {}
     for name in CLASSES:
         of_class = random.Random(f"{seed}/class/{name}")
-        if of_class.random() < (_SELDOM if name in _RARE else _USUAL):
+        if of_class.random() < _DRAWN.get(name, _USUAL):
             on.add(name)
         rates[name] = of_class.choice(_RATES.get(name, _OFTEN))
     chance = random.Random(f"{seed}/plan")
@@ -134,7 +138,8 @@ def draw_nights(seed: int, off: Collection[str] = (), sales: int | None = None) 
     """Return what `seed` makes of a world of several days, each with its night."""
     # The clerk of a day's world works while shops sell; here people work in the morning.
     # What a night makes of a file that names no order number is not tried: it finds payments by that alone.
-    plan = draw(seed, {*off, *NAMELESS, "claims", "rare_sync"}, sales)
+    # A shop that lies is a class of its own there.
+    plan = draw(seed, {*off, *NAMELESS, *_BY_DAY}, sales)
     on = {
         name
         for name in NIGHT_CLASSES
@@ -188,7 +193,12 @@ _RARE = (
     "late_reverse",
     "power_cut",
     "late_refund",
+    "sudden_freeze",
+    "long_silence",
+    "careless_shop",
 )
+_DRAWN = {**dict.fromkeys(_RARE, _SELDOM), "shared_register": 0.04}
+_BY_DAY = ("claims", "rare_sync", "sudden_freeze", "long_silence", "careless_shop", "shared_register")
 _OFTEN = (0.05, 0.15, 0.4)
 _RATES = {
     "lost_request": (0.02, 0.05, 0.2),
@@ -210,4 +220,7 @@ _RATES = {
     "returns": (0.2, 0.5),
     "clock": (0.05, 0.2),
     "late_refund": (0.3, 0.6),
+    "sudden_freeze": (0.05, 0.1, 0.15),
+    "long_silence": (0.3, 0.5, 0.8),
+    "careless_shop": (0.2, 0.4),
 }

@@ -9,7 +9,8 @@ if TYPE_CHECKING:
     from sim.world import World
 
 # A line that was rejected is the fund's again; its sale is one all the same.
-_LIVE = ("HELD", "PAYABLE", "BLOCKED", "IN_CLAIM", "PAID_OUT", "KEPT", "AVAILABLE_AGAIN")
+LIVE = ("HELD", "PAYABLE", "BLOCKED", "IN_CLAIM", "PAID_OUT", "KEPT", "AVAILABLE_AGAIN")
+"""Where a record is one that counts."""
 
 
 class SaleNow(NamedTuple):
@@ -52,7 +53,7 @@ class RecordNow(NamedTuple):
     @property
     def is_live(self) -> bool:
         """Whether it counts for its person and its serial number: until the money went back."""
-        return self.state in _LIVE and self.back != "REFUNDED"
+        return self.state in LIVE and self.back != "REFUNDED"
 
 
 Claim = Callable[["World", list[SaleNow], dict[str, RecordNow]], Iterator[str]]

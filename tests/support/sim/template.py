@@ -8,16 +8,17 @@ import hashlib
 import random
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from multiprocessing.util import Finalize
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, TypeVar
 
 import centre as tests_centre
 import msgspec
 import reference_data as reference
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from sqlalchemy import Engine
 from story.shop_files import with_values
 
 from settlement.app import Centre, set_up
@@ -44,6 +45,7 @@ from terminal_agent.journal.journal import SqliteJournal
 from terminal_agent.journal.open import open_journal
 from terminal_agent.terminals.terminal import Terminal
 
+T = TypeVar("T")
 BEGAN_MS = 1_772_424_000_000
 """2026-03-02 12:00 in Shanghai."""
 YEARS = (2026, 2027)
@@ -116,12 +118,17 @@ def template() -> Template:
     folder = Path(tempfile.mkdtemp(prefix="sim-", dir=shm if shm.is_dir() else None))
     # Processes of a pool leave without `atexit`.
     Finalize(None, shutil.rmtree, (folder,), {"ignore_errors": True}, exitpriority=0)
-    made: list[Template] = []
+    return in_the_beginning("template", lambda: _make(folder))
+
+
+def in_the_beginning(name: str, make: Callable[[], T]) -> T:
+    """Return what `make` makes on the day before all worlds, with a chance that goes by `name`."""
+    made: list[T] = []
     scheduler = Scheduler(BEGAN_MS - 86_400_000, random.Random(0), _raise)
-    Here.scheduler, Here.chance = scheduler, random.Random("template")
+    Here.scheduler, Here.chance = scheduler, random.Random(name)
     Here.disk_of, Here.at_port = (lambda _process: None), (lambda _what: None)
     with lent():
-        scheduler.spawn(Process("template"), "make", lambda: made.append(_make(folder)))
+        scheduler.spawn(Process(name), "make", lambda: made.append(make()))
         assert scheduler.run(lambda: bool(made), scheduler.now_ms)
     return made[0]
 
@@ -154,7 +161,7 @@ def _make(folder: Path) -> Template:
         for statement in _NOTES_MOVES:
             connection.exec_driver_sql(statement)
     books = {}
-    _checkpoint(centre)
+    checkpoint(centre.engine)
     for name, fen in FUNDS_FEN.items():
         parts = tuple(Part(one.funder, one.fen * fen // 100_000_000) for one in tests_centre.FUNDED)
         path = folder / f"books-{name}.sqlite3"
@@ -163,7 +170,7 @@ def _make(folder: Path) -> Template:
         # Each from the same beginning: the file behind the engine is put back before the next.
         for year in YEARS:
             writer.write_now([TopUp(year, parts, f"培训〔{year}〕1号")])
-        _checkpoint(centre)
+        checkpoint(centre.engine)
         funded = centre.settings.database.path.read_bytes()  # type: ignore[union-attr]
         shutil.copyfile(path, centre.settings.database.path)  # type: ignore[union-attr]
         path.write_bytes(funded)
@@ -190,8 +197,9 @@ def _policies(folder: Path) -> Path:
     return folder
 
 
-def _checkpoint(centre: Centre) -> None:
-    with centre.engine.connect() as connection:
+def checkpoint(engine: Engine) -> None:
+    """Let a database be one file, as it is copied."""
+    with engine.connect() as connection:
         connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
@@ -235,6 +243,11 @@ def _config(folder: Path, shop: Shop, keys: Mapping[str, Any]) -> agent_config.C
         f'{channels}supervisors:\n  "manager-1": "{pin}"\n'
     )
     return agent_config.read_config(place / "agent.yaml")
+
+
+def uri(path: Path) -> str:
+    """Return by what name a centre opens a database file."""
+    return f"{path.absolute().as_uri()}?mode=rw"
 
 
 def _raise(_task: object, wrong: BaseException) -> None:

@@ -140,6 +140,11 @@ class _RLock:
             self._owner = None
             self._waiters.tell_one()
 
+    def leave(self) -> None:
+        """Let others have it: whoever holds it is dead."""
+        self._owner, self._depth = None, 0
+        self._waiters.tell_one()
+
     __enter__ = acquire
 
     def __exit__(self, *_: object) -> None:

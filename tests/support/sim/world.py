@@ -21,8 +21,10 @@ from sim.cards.terminal import CardTerminal
 from sim.centre_host import CentreHost
 from sim.clerk import Clerk
 from sim.disk import Disk, in_here, real_connect
+from sim.hostile import be_careless
 from sim.lend import lent
 from sim.misuse import plan_misuse
+from sim.neighbour import SHARED, Neighbour, sharing
 from sim.network import Network, NetworkHere, Service, Weather
 from sim.outcome import Buyer, Outcome, Violation
 from sim.people import _GOODS, Cashier
@@ -32,6 +34,7 @@ from sim.scheduler import Dead, Process, Scheduler, Task
 from sim.shop_host import ShopHost
 from sim.sockets import TcpHere
 from sim.strikes import Strikes
+from sim.sudden import freeze_meanwhile
 from sim.template import SHOPS, URL, template
 from sim.threads import Here
 from sim.trace import Trace
@@ -101,6 +104,14 @@ class World:
         self.tills: list[Cashier] = []
         self.wallets: dict[str, Wallet] = {}
         self.clerk: Clerk | None = None
+        self.neighbour: Neighbour | None = None
+        centre = made.centre
+        self._funded = made.books[plan.funds]
+        if SHARED in plan.on:
+            shared = sharing()
+            centre = shared.centres[centre.pack.programme]
+            self._funded = shared.books[centre.pack.programme]
+        self._of_centre = centre
 
     def run(self) -> Outcome:
         """Run it and return what came of it."""
@@ -128,10 +139,13 @@ class World:
 
     def _build(self) -> None:
         service = self.network.services[URL] = Service("centre")
-        shutil.copyfile(self.template.books[self.plan.funds], self.folder / "centre.sqlite3")
+        books = self.folder / "centre.sqlite3"
+        shutil.copyfile(self._funded, books)
         self.centre = CentreHost(
-            self.template, self.folder / "centre.sqlite3", service, self._point, self.trace.note, self.failed
+            self.template, self._of_centre, books, service, self._point, self.trace.note, self.failed
         )
+        if SHARED in self.plan.on:
+            self.neighbour = Neighbour(self)
         self.wallets = wallets.opened(
             self.plan.wallets, self.template.wallet_keys, self.folder, self.network, self.trace.note
         )
@@ -149,10 +163,12 @@ class World:
             )
             if self.keeps_journals:
                 host.disk.keep(str(host.config.journal), self.template.journals[shop.shop])
+            be_careless(self, host)
             self.hosts.append(host)
         plan_misuse(self)
         self.centre.when_committed = self._after_commit
         self.network.on_answer = functools.partial(watch.answer_is_durable, self)
+        freeze_meanwhile(self)
         for one in (self.centre, *self.hosts):
             self._boot(one)
 
@@ -173,6 +189,8 @@ class World:
         if "claims" in self.plan.on:
             self.clerk = Clerk(self)
             self.clerk.begin()
+        if self.neighbour is not None:
+            self.neighbour.begin()
         self._share_out(self.plan.sales)
         self.scheduler.run(lambda: self._busy == 0, self.plan.began_ms + _LONGEST_S * 1000)
 
@@ -252,6 +270,8 @@ class World:
                 self.scheduler.kill(process)
         if self._reader is not None:
             self._reader.close()
+        if self.neighbour is not None:
+            self.neighbour.close()
         for journal in self.template.journals.values():
             journal.restore()
         for cable in self.cables.values():
@@ -353,6 +373,15 @@ class World:
             )
         self._recent.append(buyer)
         return buyer
+
+    def somebody(self, chance: random.Random) -> Buyer:
+        """Return who buys elsewhere: often somebody whom a till has just seen, with another item."""
+        known = self._recent and chance.random() < 0.7
+        person, goods = chance.randrange(self.plan.people), chance.choice(_GOODS)
+        if known:
+            seen = chance.choice(self._recent[-4:])
+            person, goods = seen.person, seen.goods
+        return Buyer(person=person, goods=goods, serial_no="", discount_fen=0, trade_in_fen=0)
 
     def undoes_late(self, what: str, seconds: float) -> None:
         """Let the next "reversal" or "refund" at a wallet take so long to get there."""
@@ -464,6 +493,8 @@ class World:
     def _disk_of(self, process: Process) -> Disk | None:
         if process.name == "centre":
             return self.centre.disk
+        if self.neighbour is not None and process is self.neighbour.process:
+            return self.neighbour.disk
         if process.name == "auditor":
             return Disk(lambda *_: None, self.centre.moved)
         return next((host.disk for host in self.hosts if host.name == process.name), None)

@@ -3,6 +3,7 @@
 from typing import Any
 
 from msgspec.structs import replace
+from sqlalchemy import func, select
 
 from settlement.claims import build, pay
 from settlement.funds import gather_facts, holds, place_hold
@@ -10,11 +11,15 @@ from settlement.intake import accept, take_paid
 from settlement.ledger import balances, post
 from settlement.ledger.post import Booking, Happening
 from settlement.reconcile import apply_night
+from settlement.registers import shared, tries
+from settlement.registers.config import PERSON
+from settlement.registers.tables import taken
 from settlement.returns import follow
 from settlement.writer import store, writer
-from settlement.writer.rows import ClaimLine, Record
+from settlement.writer.rows import ClaimLine, EntryAt, Quota, Record
 from settlement.writer.step import Denied, MoneyEvent
 from sim.bugs import Patch, bug
+from sim.neighbour import sharing
 from subsidy import calendar
 from subsidy.policy.model import must
 from subsidy.policy.split import Part, split
@@ -45,6 +50,18 @@ class _BookedAgain(MoneyEvent, frozen=True, kw_only=True, tag="booked_again"):
 
     def fold(self, rows: Any) -> None:
         """Change nothing but the balances."""
+
+
+@bug("an entry that waits for people is a repeat when it is sent again, which a shop takes for a yes")
+def repeat_of_what_waits_for_people() -> list[Patch]:
+    take = accept._take
+
+    def again(rows: Any, command: Any, taken: Any, setting: Any, at_ms: int, emit: Any) -> Any:
+        known = rows.get(EntryAt, command.device, command.epoch, taken.seq)
+        answer = take(rows, command, taken, setting, at_ms, emit)
+        return "repeat" if known is not None and answer == "quarantined" else answer
+
+    return [(accept, "_take", again)]
 
 
 @bug("a hold that is asked for again is placed again")
@@ -422,3 +439,24 @@ def late_file_posts_twice() -> list[Patch]:
 @bug("a claim takes what no night has matched")
 def claim_does_not_wait_for_the_night() -> list[Patch]:
     return [(build, "waits_for", lambda record: ""), (pay, "waits_for", lambda record: "")]
+
+
+@bug("a person's grants are counted in the own programme only")
+def person_unique_per_programme_only() -> list[Patch]:
+    def of_the_own(connection: Any, database: Any, wanted: Any, rows: Any) -> None:
+        whose = next(
+            name
+            for name, one in sharing().centres.items()
+            if database in one.registers.databases  # type: ignore[union-attr]
+        )
+        c, keys = taken.c, {shared.written(key): key for of, key in wanted if of is Quota}
+        lines = connection.execute(
+            select(c.what, func.count())
+            .where(c.programme == whose, c.what.in_(keys), c.kind == PERSON)
+            .group_by(c.what)
+        )
+        for what, count in lines:
+            rows.loaded_row(Quota(*keys[what], count))
+        rows.loaded_none(Quota, keys.values())
+
+    return [(one, "read_taken", of_the_own) for one in (shared, tries)]

@@ -34,6 +34,7 @@ _STALE: tuple[Wish, ...] = ({"fault": "declined"}, {"fault": "crossed_answer", "
 CHILD_DIES = "child_dies"
 MISTYPED = "mistyped"
 LOST: Wish = {"fault": "lost_request"}
+LOST_ANSWER: Wish = {"fault": "lost_answer"}
 _SILENT: Wish = {"fault": "silent_query", "times": 3}
 _ALIKE: tuple[Wish, ...] = (
     {"fault": "declined"},
