@@ -9,7 +9,7 @@ from settlement.funds import gather_facts, holds, place_hold
 from settlement.intake import accept, take_paid
 from settlement.ledger import balances, post
 from settlement.ledger.post import Booking, Happening
-from settlement.reconcile import apply_night
+from settlement.reconcile import apply_night, hold_ends, propose
 from settlement.returns import follow
 from settlement.writer import store, writer
 from settlement.writer.rows import ClaimLine, Record
@@ -422,3 +422,8 @@ def late_file_posts_twice() -> list[Patch]:
 @bug("a claim takes what no night has matched")
 def claim_does_not_wait_for_the_night() -> list[Patch]:
     return [(build, "waits_for", lambda record: ""), (pay, "waits_for", lambda record: "")]
+
+
+@bug("no row with a sale's number ends its hold, where the acquirer has never heard the number", "relay")
+def absence_without_number_ends_a_hold() -> list[Patch]:
+    return [(place, "may_be_paid", lambda *_: None) for place in (hold_ends, propose)]
