@@ -31,9 +31,15 @@ def what_may_be_claimed_was_paid(world: "World", records: dict[str, RecordNow]) 
     """I10 what may be claimed or is paid out was paid by a shopper, whatever its shop says."""
     standing = truth.standing(world)
     blocked = {row[0] for row in in_books(world, "SELECT record_id FROM record WHERE blocks <> '[]'")}
+    # What went back after payout can only be listed.
+    differing = {
+        row[0][:26] for row in in_books(world, "SELECT pay_ref FROM difference WHERE closed_ms IS NULL")
+    }
     found = []
     for one in records.values():
         if one.state not in _MAY_BE_CLAIMED or one.record_id in blocked:
+            continue
+        if one.state == "PAID_OUT" and ids.pay_ref(one.record_id, 1)[:26] in differing:
             continue
         fen = sum(standing.get(ref, 0) for ref in _refs(one.record_id))
         if fen != one.to_pay_fen:
