@@ -151,7 +151,7 @@ def _source(name: str, layout: str, tender: str, merchant_no: str) -> str:
     return (
         f'  - source: {name.lower()}\n    layout: {layout}\n    file: "{name}-{{date}}.csv"\n'
         f'    tenders: [{tender}]\n    merchants:\n      "{merchant_no}": every_shop\n'
-        "    longest_payment_s: 60\n"
+        "    longest_payment_s: 60\n    names_orders: true\n"
     )
 
 

@@ -7,11 +7,13 @@ the ways of paying that it settles. `config/night.example.yaml` has every key.
 
 import datetime
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
 
-from settlement.reconcile.sources.layouts import LAYOUTS
+from settlement.reconcile.lines import Called, Line
+from settlement.reconcile.sources.layouts import CALLED, LAYOUTS
 from subsidy.policy.model import Dated, Tender
 from subsidy.strict import yaml_text
 from subsidy.strict.yaml_text import Node
@@ -26,7 +28,8 @@ EMULATED = "EMU"
 
 class Source(msgspec.Struct, frozen=True):
     """One channel or acquirer. `merchants` gives, for each number of ours there, its shops; None is every
-    shop. `longest_payment_s` is how long after a hold's time a payment here may still end.
+    shop. `longest_payment_s` is how long after a hold's time a payment here may still end. `names_orders`
+    says that every row of a payment of ours names its order number.
     """
 
     name: str
@@ -35,6 +38,7 @@ class Source(msgspec.Struct, frozen=True):
     tenders: tuple[Tender, ...]
     merchants: dict[str, tuple[str, ...] | None]
     longest_payment_s: int
+    names_orders: bool = True
 
     def file_name(self, day: str) -> str:
         """Return the name of the file of a day (2026-01-31)."""
@@ -72,6 +76,17 @@ class NightConfig(msgspec.Struct, frozen=True):
             if one.covers(shop) and (tender is None or tender in one.tenders)
         )
 
+    def may_be_unnamed(self, shop: str) -> bool:
+        """Whether a payment of `shop` may stand in a row that names no order."""
+        return any(not one.names_orders for one in self.covering(shop))
+
+    def called(self, line: Line) -> Called | None:
+        """Return what a row is called whose payment may be known by that alone, None for every other row."""
+        source = self.sources.get(line.source)
+        if source is None or source.names_orders or line.pay_ref:
+            return None
+        return CALLED[source.layout](line)
+
 
 def read_night_config(text: str, file: Path, training: bool) -> NightConfig:
     """Return what `text` says. Raises FileError with line and remedy.
@@ -107,7 +122,10 @@ def read_day(text: str) -> str | None:
 
 
 def _source(node: Node, training: bool) -> Source:
-    keys = node.mapping(required=("source", "layout", "file", "tenders", "merchants", "longest_payment_s"))
+    keys = node.mapping(
+        required=("source", "layout", "file", "tenders", "merchants", "longest_payment_s"),
+        optional=("names_orders",),
+    )
     name = keys["source"].text()
     if _NAME.fullmatch(name) is None:
         raise keys["source"].wrong("not a name", "Write 1 to 40 small letters, digits, - or _")
@@ -119,14 +137,32 @@ def _source(node: Node, training: bool) -> Source:
     tenders = tuple(Tender(one.choice([*Tender])) for one in keys["tenders"].sequence())
     if not tenders or Tender.CASH in tenders:
         raise keys["tenders"].wrong("no way of paying that a file can show", "Write card, qr_scan or qr_show")
+    layout = keys["layout"].choice(LAYOUTS)
     return Source(
         name=name,
-        layout=keys["layout"].choice(LAYOUTS),
+        layout=layout,
         file=file,
         tenders=tenders,
         merchants=_merchants(keys["merchants"], training),
         longest_payment_s=keys["longest_payment_s"].integer(1, _LONGEST_S),
+        names_orders=_names_orders(node, keys, layout),
     )
+
+
+def _names_orders(node: Node, keys: Mapping[str, Node], layout: str) -> bool:
+    said = keys.get("names_orders")
+    if said is None and layout in CALLED:
+        # Nothing in the file tells a plain sale from one of ours that could not be named.
+        raise node.wrong(
+            "names_orders is missing",
+            "Write true when every payment of ours there names its order number, and false when some cannot: "
+            "card terminals behind a MIS client (mis_fixed) and those that are only watched (relay) never do",
+        )
+    if said is None:
+        return True
+    if not said.flag() and layout not in CALLED:
+        raise said.wrong(f"{layout} always names the order", "Write true, or leave it out")
+    return said.flag()
 
 
 def _merchants(node: Node, training: bool) -> dict[str, tuple[str, ...] | None]:

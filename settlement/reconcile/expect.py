@@ -11,6 +11,7 @@ import msgspec
 from settlement.writer.rows import EntryRow, GoodsReturn, Record
 from subsidy import calendar
 from subsidy.policy.model import Tender
+from subsidy.records.payment import Evidence
 from subsidy.wire import v1
 
 _LAST_MS = 32_503_651_200_000  # the year 3000: a device may have written any number
@@ -20,7 +21,8 @@ BOOKED = ("PAYABLE", "BLOCKED", "IN_CLAIM", "PAID_OUT", "AVAILABLE_AGAIN", "RETU
 class Attempt(msgspec.Struct, frozen=True):
     """One try to take money. `fen` is what the files should show when its `state` is PAID.
 
-    `begun_ms` and `ended_ms` are by the device's clock, as far as the centre's can bear it out.
+    `begun_ms` and `ended_ms` are by the device's clock, as far as the centre's can bear it out. `evidence` is
+    what the other side said of it, as its shop has it.
     """
 
     pay_ref: str
@@ -29,6 +31,7 @@ class Attempt(msgspec.Struct, frozen=True):
     fen: int
     begun_ms: int
     ended_ms: int
+    evidence: Evidence = Evidence()
 
 
 class Return(msgspec.Struct, frozen=True):
@@ -40,16 +43,27 @@ class Return(msgspec.Struct, frozen=True):
     state: str
     begun_ms: int
     ended_ms: int | None
+    evidence: Evidence = Evidence()
 
 
 class Story(msgspec.Struct, frozen=True):
-    """A sale as the centre knows it. An end that came without a hold has no shop and no tender."""
+    """A sale as the centre knows it. An end that came without a hold has no shop and no tender.
+
+    `is_told` says that its shop has reported how it ended.
+    """
 
     record: Record
     day: str
     tender: Tender | None
     attempts: tuple[Attempt, ...]
     goods_return: Return | None
+    is_told: bool = False
+
+    @property
+    def may_be_paid(self) -> bool:
+        """Whether nobody has said that it was paid, and not its shop that it was not."""
+        is_over = self.record.state == "RELEASED" and self.record.money is None
+        return self.record.state == "HELD" or (is_over and not self.is_told)
 
     @property
     def record_id(self) -> str:
@@ -66,14 +80,18 @@ def tell(record: Record, entries: Iterable[EntryRow], goods_return: GoodsReturn 
     """Return the story of a record from the entries about it that were taken."""
     attempts: dict[str, Attempt] = {}
     heard_ms = 0
+    refunded = Evidence()
+    is_told = False
     for row in sorted(entries, key=lambda one: (one.device, one.epoch, one.seq, one.hash)):
         entry = msgspec.json.decode(row.body, type=v1.Entry)
         if isinstance(entry, v1.Paid | v1.Closed):
-            told = entry.attempts
+            told, is_told = entry.attempts, True
         elif isinstance(entry, v1.Supplement):
             told = (entry.attempt,)
         else:
             heard_ms = max(heard_ms, row.taken_ms)
+            if isinstance(entry, v1.Returned) and entry.refunded:
+                refunded = entry.evidence
             continue
         for one in told:
             attempts[one.pay_ref] = _attempt(one, record.placed_at_ms, row.taken_ms)
@@ -82,7 +100,10 @@ def tell(record: Record, entries: Iterable[EntryRow], goods_return: GoodsReturn 
         day=day_of(record.placed_at_ms or _made_ms(record.record_id)),
         tender=tender_of(record.promise),
         attempts=tuple(attempts[ref] for ref in sorted(attempts)),
-        goods_return=None if goods_return is None else _return(goods_return, record.placed_at_ms, heard_ms),
+        goods_return=None
+        if goods_return is None
+        else _return(goods_return, record.placed_at_ms, heard_ms, refunded),
+        is_told=is_told,
     )
 
 
@@ -102,10 +123,11 @@ def _attempt(one: v1.Attempt, placed_ms: int, taken_ms: int) -> Attempt:
         fen=one.amount_fen if one.approved_fen is None else one.approved_fen,
         begun_ms=begun_ms,
         ended_ms=ended_ms,
+        evidence=one.evidence,
     )
 
 
-def _return(row: GoodsReturn, placed_ms: int, heard_ms: int) -> Return:
+def _return(row: GoodsReturn, placed_ms: int, heard_ms: int, refunded: Evidence) -> Return:
     heard_ms = max(heard_ms, row.heard_ms)
     begun_ms = row.heard_ms if row.begun_ms is None else min(max(row.begun_ms, placed_ms), heard_ms)
     return Return(
@@ -115,6 +137,7 @@ def _return(row: GoodsReturn, placed_ms: int, heard_ms: int) -> Return:
         state=row.state,
         begun_ms=begun_ms,
         ended_ms=None if row.ended_ms is None else min(max(row.ended_ms, begun_ms), heard_ms),
+        evidence=refunded,
     )
 
 

@@ -7,9 +7,10 @@ items, returns, holds that files may end, and records of whatever day that no ni
 
 import datetime
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
+from msgspec.structs import replace
 from sqlalchemy import Connection, case, func, select
 
 from settlement.db import tables
@@ -17,31 +18,36 @@ from settlement.db.sums import total
 from settlement.ledger.accounts import IDENTITY, Account
 from settlement.ledger.post import Happening
 from settlement.reconcile import register
-from settlement.reconcile.expect import Story, tell
+from settlement.reconcile.config import NightConfig
+from settlement.reconcile.expect import Story
 from settlement.reconcile.kinds import Kind
-from settlement.reconcile.lines import FileRead, Line, Moved, record_of, sale_of, sale_of_record
-from settlement.reconcile.sales import Files, Gathered, Registered, Sale, Totals
+from settlement.reconcile.lines import FileRead, Line, Moved, sale_of, sale_of_record
+from settlement.reconcile.read_rows import Rows, read_stories, recognised
+from settlement.reconcile.recognise import Recognised
+from settlement.reconcile.sales import Files, Gathered, Sale, Totals
 from settlement.writer import store
-from settlement.writer.rows import Difference, EntryRow, GoodsReturn, Record
+from settlement.writer.rows import Difference
 from subsidy import calendar
 
-_AT_ONCE = 500
 _OUT = tuple(account.value for account in IDENTITY if account is not Account.AVAILABLE)
 
 
-def gather(connection: Connection, day: str, tried: Sequence[FileRead], now_ms: int) -> Gathered:
+def gather(
+    connection: Connection, day: str, tried: Sequence[FileRead], config: NightConfig, now_ms: int
+) -> Gathered:
     """Return what the night of `day` looks at.
 
     Args:
         connection: a transaction that sees one state.
         day: as 2026-01-31.
         tried: files that are looked at as if they were loaded; they are not in the books.
+        config: the sources.
         now_ms: the centre's time.
     """
     known = register.counting(connection)
     overlaid = {(one.source, one.day): one for one in tried}
     known |= {place: register.as_registered(one, known.get(place), now_ms) for place, one in overlaid.items()}
-    rows = _Lines(connection, known, overlaid)
+    rows = Rows(connection, known, overlaid)
     day_lines = tuple(rows.of_day(day))
     begin_ms, end_ms = _span(day)
     c, back = tables.record.c, tables.goods_return.c
@@ -63,15 +69,23 @@ def gather(connection: Connection, day: str, tried: Sequence[FileRead], now_ms: 
     # An item without a payment is about one row of a file: only that day's night can tell of it.
     items = [one for one in found if isinstance(one, Difference) and (one.pay_ref or _is_of(one, day))]
     every = reported | open_ | {sale_of(one.pay_ref) for one in items}
-    stories = _stories(connection, every)
+    known_by = recognised(connection, rows, config, day_lines, every)
+    named = known_by.named
+    day_lines = tuple(named.get(one.place, one) for one in day_lines)
+    stories = read_stories(connection, every)
+    sales = [_sale(name, stories.get(name), known_by, config) for name in sorted(every)]
+    here = {one.place for one in day_lines}
+    reported |= {one.sale for one in day_lines}
+    reported |= {one.sale for one in sales if not here.isdisjoint(one.concerns)}
     lines: dict[str, list[Line]] = defaultdict(list)
-    for line in rows.of_sales(every - {""}):
+    for line in (*rows.of_sales(every - {""}), *known_by.lines):
         lines[line.sale].append(line)
     lines[""] = [one for one in day_lines if not one.sale]
+    sales = [replace(one, lines=tuple(lines[one.sale])) for one in sales]
     return Gathered(
         day=day,
         end_ms=end_ms,
-        sales=tuple(Sale(sale, stories.get(sale), tuple(lines[sale])) for sale in sorted(every)),
+        sales=tuple(sales),
         reported=frozenset(reported),
         placed=frozenset(placed),
         day_lines=day_lines,
@@ -82,60 +96,10 @@ def gather(connection: Connection, day: str, tried: Sequence[FileRead], now_ms: 
     )
 
 
-class _Lines:
-    """The rows of the files that count, and of those that are only tried."""
-
-    def __init__(
-        self,
-        connection: Connection,
-        known: dict[tuple[str, str], Registered],
-        tried: dict[tuple[str, str], FileRead],
-    ) -> None:
-        self._connection = connection
-        self._known = known
-        self._tried = tried
-
-    def of_day(self, day: str) -> Iterator[Line]:
-        """Yield the rows of a day's files, in order."""
-        tried = [line for file in self._tried.values() if file.day == day for line in file.lines]
-        yield from sorted([*self._stored(tables.channel_line.c.day == day), *tried], key=_order)
-
-    def of_sales(self, sales: Iterable[str]) -> Iterator[Line]:
-        """Yield the rows of these sales, of all days, in order."""
-        wanted = sorted(sales)
-        every = set(wanted)
-        found = [line for file in self._tried.values() for line in file.lines if line.sale in every]
-        for start in range(0, len(wanted), _AT_ONCE):
-            found += self._stored(tables.channel_line.c.sale.in_(wanted[start : start + _AT_ONCE]))
-        yield from sorted(found, key=_order)
-
-    def _stored(self, condition: Any) -> Iterator[Line]:
-        for row in self._connection.execute(select(tables.channel_line).where(condition)):
-            place = (row.source, row.day)
-            if place not in self._tried and row.version == self._known[place].version:
-                yield register.line_of(row)
-
-
-def _stories(connection: Connection, sales: Iterable[str]) -> dict[str, Story]:
-    names = [name for name in map(record_of, sorted(sales)) if name is not None]
-    found: dict[str, Story] = {}
-    for start in range(0, len(names), _AT_ONCE):
-        chunk = names[start : start + _AT_ONCE]
-        entries: dict[str | None, list[EntryRow]] = defaultdict(list)
-        c = tables.entry_row.c
-        for one in store.read_where(connection, EntryRow, c.record_id.in_(chunk), c.answer == "accepted"):
-            assert isinstance(one, EntryRow)
-            entries[one.record_id].append(one)
-        backs = {
-            one.record_id: one
-            for one in store.read_where(connection, GoodsReturn, tables.goods_return.c.record_id.in_(chunk))
-            if isinstance(one, GoodsReturn)
-        }
-        for record in store.read_where(connection, Record, tables.record.c.record_id.in_(chunk)):
-            assert isinstance(record, Record)
-            name = record.record_id
-            found[sale_of_record(name)] = tell(record, entries[name], backs.get(name))
-    return found
+def _sale(name: str, story: Story | None, known_by: Recognised, config: NightConfig) -> Sale:
+    """Return a sale with what rows that name no order say of it; its own rows are still to come."""
+    free = () if story is None else known_by.free_for(story, config)
+    return Sale(name, story, (), known_by.contested_by(name), free)
 
 
 def _totals(connection: Connection, day: str, tried: dict[tuple[str, str], FileRead]) -> Totals:
@@ -190,7 +154,3 @@ def _span(day: str) -> tuple[int, int]:
 
 def _is_of(item: Difference, day: str) -> bool:
     return item.subject.split("/")[1:2] == [day]
-
-
-def _order(line: Line) -> tuple[str, str, int]:
-    return line.day, line.source, line.line_no

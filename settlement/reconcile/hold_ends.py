@@ -4,9 +4,12 @@ The fourth proof: a hold's time is over, and every source in whose files its pay
 given the files of its day and the next, whole. No row, or rows that come to nothing: it was not paid. Rows
 that come to what was asked: it was, and the shop's own record is still to come. Anything else is a
 difference, and the hold stays.
+
+Where a row may name no order, no row with our number proves little: one at the hold's terminal, of its very
+amount and within its time, that nobody claims may be its payment, and keeps it.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
@@ -17,6 +20,7 @@ from settlement.reconcile.lines import Line
 from settlement.reconcile.match import Finding, days_between, next_day, standing
 from settlement.reconcile.sales import Files
 from settlement.writer.rows import Record
+from subsidy import ids
 from subsidy.policy.model import Tender
 
 
@@ -59,7 +63,12 @@ def awaited(record: Record, day: str, tender: Tender | None, config: NightConfig
 
 
 def proved(
-    story: Story, lines: Iterable[Line], config: NightConfig, files: Files, now_ms: int
+    story: Story,
+    lines: Iterable[Line],
+    config: NightConfig,
+    files: Files,
+    now_ms: int,
+    free: Sequence[Line] = (),
 ) -> NotPaid | FoundPaid | Finding | None:
     """Return what the files prove of a hold, or None while they prove nothing.
 
@@ -69,6 +78,7 @@ def proved(
         config: the sources that could have it.
         files: what has come.
         now_ms: the centre's time.
+        free: rows that name no order, are nobody's and may be its payment.
     """
     record = story.record
     waits = awaited(record, story.day, story.tender, config) if record.state == "HELD" else None
@@ -85,6 +95,9 @@ def proved(
         return None  # each of its rows is a difference already
     if not paid and config.may_be_cash(story.day):
         return None  # cash leaves no row: where it may be taken, none proves nothing
+    may_be = None if paid else may_be_paid(story, free)
+    if may_be is not None:
+        return may_be
     if not paid:
         return NotPaid(record.record_id, over_ms, why)
     if list(paid.values()) == [record.to_pay_fen]:
@@ -101,4 +114,20 @@ def proved(
         counted[-1].day,
         places,
         detail,
+    )
+
+
+def may_be_paid(story: Story, free: Sequence[Line]) -> Finding | None:
+    """Return that a sale may have been paid by rows that are nobody's, or None when there are none."""
+    if not free:
+        return None
+    record, places = story.record, tuple(one.place for one in free)
+    return Finding(
+        Kind.MAY_BE_THIS_PAYMENT,
+        ids.pay_ref(record.record_id, 1),
+        record.record_id,
+        record.to_pay_fen,
+        free[-1].day,
+        places,
+        f"{record.to_pay_fen} fen at terminal {record.terminal_no}",
     )

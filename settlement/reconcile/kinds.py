@@ -18,6 +18,8 @@ class Kind(StrEnum):
     REFUND_WITHOUT_RETURN = "refund_without_return"
     RETURN_WITHOUT_REFUND = "return_without_refund"
     CHANNEL_DISCOUNT = "channel_discount"
+    TWO_FIT = "two_fit"
+    MAY_BE_THIS_PAYMENT = "may_be_this_payment"
 
     @property
     def zh(self) -> str:
@@ -117,6 +119,20 @@ _KINDS = {
         "A coupon of the channel's bore part of the payment.",
         "请与渠道核实优惠由谁出资；如为政府补贴，则该笔不得再次清算。",
         "Ask the channel who pays for the coupon; if it was the subsidy itself, it may not be claimed again.",
+    ),
+    Kind.TWO_FIT: (
+        "文件中一行无订单号，且与两笔支付（或两行与同一笔支付）的终端号、参考号或批次流水号相符。",
+        "A row names no order, and by terminal and reference it fits two payments, or two rows fit this one.",
+        "请与收单机构和门店核对签购单，查明该行属于哪一笔；重复申报的记录须驳回。",
+        "Compare the slips with the acquirer and the shop: find out whose row it is, and reject the record "
+        "that has no payment of its own.",
+    ),
+    Kind.MAY_BE_THIS_PAYMENT: (
+        "该终端在预占期间有一笔同金额、无订单号且无人认领的收款，可能就是该笔支付。",
+        "A row at this terminal has this amount, names no order and is nobody's: it may be this payment.",
+        "请门店核对该行的签购单；属于该笔的，由门店收银端上报，否则由两人释放预占。",
+        "Let the shop look for the row's slip: when it is of this sale, its till reports it; else two people "
+        "end the hold.",
     ),
 }
 

@@ -58,6 +58,15 @@ class Line(msgspec.Struct, frozen=True):
         return sale_of(self.pay_ref)
 
 
+class Called(msgspec.Struct, frozen=True):
+    """What the other side calls a movement of money. An empty text: it does not say."""
+
+    terminal_no: str
+    batch: str
+    trace: str
+    rrn: str
+
+
 class FileRead(msgspec.Struct, frozen=True):
     """A file that was read whole, with the totals that it states itself.
 

@@ -10,24 +10,47 @@ from settlement.funds.matched import MATCHED
 from settlement.reconcile.apply_night import EndHold, Find, Look, Proposal, Recover, Settle, stage_of
 from settlement.reconcile.config import NightConfig
 from settlement.reconcile.events import block_of
-from settlement.reconcile.hold_ends import FoundPaid, NotPaid, proved
+from settlement.reconcile.hold_ends import FoundPaid, NotPaid, may_be_paid, proved
 from settlement.reconcile.kinds import Kind
-from settlement.reconcile.lines import record_of
+from settlement.reconcile.lines import record_of, sale_of
 from settlement.reconcile.match import MATCHED as ROW_MATCHED
 from settlement.reconcile.match import Finding, Verdict, Waiting, judge
-from settlement.reconcile.sales import Files, Sale
+from settlement.reconcile.sales import Contested, Files, Sale
 from settlement.writer.rows import Difference, Record
+
+_MISSING = (Kind.MISSING_IN_FILE, Kind.RETURN_WITHOUT_REFUND)
 
 
 def judged(sale: Sale, config: NightConfig, files: Files, now_ms: int) -> Verdict:
     """Return what is found about one sale; a hold that the files contradict is a finding too."""
     verdict = judge(sale.story, sale.record_id, sale.lines, config, files)
-    if sale.story is None or sale.story.record.state != "HELD":
+    for one in sale.contested:
+        verdict = _with_contested(verdict, sale, one)
+    if sale.story is None:
         return verdict
-    found = proved(sale.story, sale.lines, config, files, now_ms)
+    if sale.story.record.state == "HELD":
+        found = proved(sale.story, sale.lines, config, files, now_ms, sale.free)
+    elif not verdict.findings:
+        # It was ended by people, or by a statement of its shop, and its shop has not told how.
+        found = may_be_paid(sale.story, sale.free)
+    else:
+        return verdict
     if not isinstance(found, Finding):
         return verdict
     return Verdict((found,), (), {**verdict.buckets, **dict.fromkeys(found.places, found.kind.value)})
+
+
+def _with_contested(verdict: Verdict, sale: Sale, one: Contested) -> Verdict:
+    """Return a verdict in which a payment is not missing, but cannot be told from another."""
+    places = tuple(line.place for line in one.lines)
+    names = [ref for ref in one.pay_refs if sale_of(ref) == sale.sale]
+    findings = [each for each in verdict.findings if each.pay_ref not in names or each.kind not in _MISSING]
+    for pay_ref in names:
+        fen, day = sum(line.fen for line in one.lines), one.lines[-1].day
+        detail = f"no order number, fits {', '.join(one.pay_refs)}"
+        findings.append(Finding(Kind.TWO_FIT, pay_ref, sale.record_id, fen, day, places, detail))
+    waiting = tuple(each for each in verdict.waiting if each.pay_ref not in names)
+    return Verdict(tuple(findings), waiting, {**dict.fromkeys(places, Kind.TWO_FIT.value), **verdict.buckets})
 
 
 def proposals(
@@ -60,7 +83,7 @@ def proposals(
         if record is not None:
             stories[record.record_id] = record
             assert sale.story is not None
-            end = proved(sale.story, sale.lines, config, files, now_ms)
+            end = proved(sale.story, sale.lines, config, files, now_ms, sale.free)
             if isinstance(end, NotPaid):
                 ends.append(EndHold(end.record_id, end.over_ms, end.why))
             elif isinstance(end, FoundPaid):

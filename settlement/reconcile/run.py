@@ -126,7 +126,7 @@ def _apply(parts: NightParts, day: str) -> int:
 
 def _look(parts: NightParts, day: str, tried: Sequence[FileRead] = ()) -> Gathered:
     with reading(parts.engine) as connection:
-        return gather(connection, day, tried, parts.now_ms())
+        return gather(connection, day, tried, parts.config, parts.now_ms())
 
 
 def _propose(parts: NightParts, found: Gathered) -> list[Proposal]:
@@ -141,7 +141,9 @@ def _try(parts: NightParts, day: str, tried: list[FileRead]) -> Night:
     sales, freed_fen = [], 0
     for sale in found.sales:
         end = (
-            None if sale.story is None else proved(sale.story, sale.lines, parts.config, found.files, now_ms)
+            None
+            if sale.story is None
+            else proved(sale.story, sale.lines, parts.config, found.files, now_ms, sale.free)
         )
         if isinstance(end, NotPaid) and sale.sale in found.placed and sale.story is not None:
             freed_fen += sale.story.record.subsidy_fen

@@ -7,6 +7,13 @@ from settlement.reconcile.lines import Line, record_of
 from settlement.writer.rows import Difference
 
 
+class Contested(msgspec.Struct, frozen=True):
+    """Rows that name no order and payments that they fit, more than one of either."""
+
+    pay_refs: tuple[str, ...]
+    lines: tuple[Line, ...]
+
+
 class Files(msgspec.Struct, frozen=True):
     """Which files (source, day) are here; `whole` are those that came when their day was over."""
 
@@ -35,11 +42,23 @@ class Registered(msgspec.Struct, frozen=True):
 
 
 class Sale(msgspec.Struct, frozen=True):
-    """Everything about one sale: its story, None when the centre has no such record, and all its rows."""
+    """Everything about one sale: its story, None when the centre has no such record, and all its rows.
+
+    `contested` are rows without an order number that fit it and not it alone; `free` those at its terminal
+    that have its amount and are nobody's.
+    """
 
     sale: str
     story: Story | None
     lines: tuple[Line, ...]
+    contested: tuple[Contested, ...] = ()
+    free: tuple[Line, ...] = ()
+
+    @property
+    def concerns(self) -> frozenset[str]:
+        """Where rows stand that may be of it, and cannot be told to be."""
+        rows = (*self.free, *(line for one in self.contested for line in one.lines))
+        return frozenset(one.place for one in rows)
 
     @property
     def record_id(self) -> str | None:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from settlement.reconcile.config import NightConfig
 from settlement.reconcile.kinds import Kind, Wait
 from settlement.reconcile.lines import Line
-from settlement.reconcile.match import MATCHED, Finding, Verdict, Waiting
+from settlement.reconcile.match import MATCHED, NOT_OURS, Finding, Verdict, Waiting
 from settlement.reconcile.propose import judged
 from settlement.reconcile.prove import debited, granted
 from settlement.reconcile.report import (
@@ -46,7 +46,12 @@ def tell_of(
         if sale.sale in found.reported
     ]
     placed = [(sale, verdict) for sale, verdict in looked if sale.sale in found.placed]
-    buckets = {place: bucket for _, verdict in looked for place, bucket in verdict.buckets.items()}
+    buckets: dict[str, str] = {}
+    for _, verdict in looked:
+        for place, bucket in verdict.buckets.items():
+            # A row that names no order stands among those that are nobody's, until a sale says more of it.
+            if buckets.get(place, NOT_OURS) == NOT_OURS:
+                buckets[place] = bucket
     findings = sorted((one for _, verdict in looked for one in verdict.findings), key=_in_order)
     waiting = sorted((one for _, verdict in looked for one in verdict.waiting), key=_as_waiting)
     files = tuple(_file(found, name, config) for name in sorted(config.sources))

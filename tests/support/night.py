@@ -52,6 +52,7 @@ sources:
     tenders: [card]
     merchants: {{"{CARD_NO}": ["{reference.SHOP}"], "EMU000000000009": ["{reference.OTHER_SHOP}"]}}
     longest_payment_s: 300
+    names_orders: true
   - source: {WECHAT}
     layout: wechat_bill
     file: "wechat-{{date}}.csv"

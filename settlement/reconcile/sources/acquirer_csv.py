@@ -5,13 +5,14 @@
     total,1,1,339915,0,0,0,0
 
 UTF-8, no quotes, amounts in fen without a sign. `kind` is sale, void or refund; `pay_ref` is the order number
-of the sale, also where money went back, and empty for a sale without subsidy. The last line is
+of the sale, also where money went back, and empty for a sale without subsidy, or where the acquirer cannot
+name it. The last line is
 `total,<lines>,<sales>,<their fen>,<voids>,<their fen>,<refunds>,<their fen>`.
 """
 
 import re
 
-from settlement.reconcile.lines import FileRead, Line, Moved, is_our_shape, payment_of
+from settlement.reconcile.lines import Called, FileRead, Line, Moved, is_our_shape, payment_of
 from settlement.reconcile.sources.text import Place, lines_of, refuse_another_day
 from subsidy import seal
 
@@ -56,6 +57,11 @@ def read(raw: bytes, place: Place) -> FileRead:
         backs=len(backs),
         back_fen=sum(backs),
     )
+
+
+def called(line: Line) -> Called:
+    """Return what the acquirer calls a row that was read here."""
+    return Called(*line.ref.split("/"))
 
 
 def _line(text: str, number: int, place: Place) -> Line:

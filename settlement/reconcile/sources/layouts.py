@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from settlement.reconcile.lines import FileRead
+from settlement.reconcile.lines import Called, FileRead, Line
 from settlement.reconcile.sources import acquirer_csv, alipay_bill, unionpay_zm, wechat_bill
 from settlement.reconcile.sources.text import Place
 from subsidy import seal
@@ -14,6 +14,9 @@ LAYOUTS: dict[str, Callable[[bytes, Place], FileRead]] = {
     wechat_bill.LAYOUT: wechat_bill.read,
 }
 """Each reader takes a file whole or raises FileError."""
+
+CALLED: dict[str, Callable[[Line], Called]] = {acquirer_csv.LAYOUT: acquirer_csv.called}
+"""The layouts whose rows may name no order, and what they call one. Channels name the order that we gave."""
 
 MAY_SAY_NONE = frozenset({alipay_bill.LAYOUT, unionpay_zm.LAYOUT, wechat_bill.LAYOUT})
 """The layouts of senders that give no file for a day on which nothing moved."""

@@ -204,7 +204,10 @@ def plant(day, kind, pick, by):
     return kind, row.pay_ref, row.fen
 
 
-@pytest.mark.parametrize("kind", Kind)
+OF_ROWS_WITHOUT_A_NUMBER = (Kind.TWO_FIT, Kind.MAY_BE_THIS_PAYMENT)
+
+
+@pytest.mark.parametrize("kind", [one for one in Kind if one not in OF_ROWS_WITHOUT_A_NUMBER])
 @given(day=sales(), pick=st.integers(0, 1000), by=st.integers(1, 10_000))
 @settings(max_examples=60)
 def test_one_plant_is_exactly_one_difference(kind, day, pick, by):

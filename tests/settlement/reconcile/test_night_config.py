@@ -35,6 +35,7 @@ def test_every_key_of_the_example_is_explained():
         "merchants:",
         "longest_payment_s:",
         "tenders:",
+        "names_orders:",
     ):
         (first, *_) = (
             place for place, line in enumerate(lines) if line.strip().removeprefix("- ").startswith(key)
@@ -72,6 +73,14 @@ def test_a_number_takes_money_of_its_shops_only():
         ("longest_payment_s: 300", "longest_payment_s: 0", "below 1"),
         ("longest_payment_s: 300", 'longest_payment_s: "300"', "a number in quotes"),
         ("    longest_payment_s: 300\n", "", "longest_payment_s is missing"),
+        ("    names_orders: true\n", "", "names_orders is missing"),
+        ("names_orders: true", "names_orders: 'true'", "neither true nor false"),
+        ("names_orders: true", "names_orders: maybe", "neither true nor false"),
+        (
+            "tenders: [qr_scan, qr_show]",
+            "tenders: [qr_scan]\n    names_orders: false",
+            "always names the order",
+        ),
         ("acquirer-{date}.csv", "acquirer.csv", "not a file name with {date}"),
         ("acquirer-{date}.csv", "{date}/{date}.csv", "not a file name with {date}"),
         ("acquirer-{date}.csv", "../{date}.csv", "not a file name with {date}"),
@@ -91,6 +100,13 @@ def test_what_cannot_be_meant_is_refused(old, new, problem):
         read_night_config(SOURCES.replace(old, new, 1), FILE, training=True)
     assert wrong.value.line >= 1
     assert wrong.value.remedy
+
+
+def test_only_an_acquirers_file_may_leave_orders_out():
+    sources = read_night_config(
+        SOURCES.replace("names_orders: true", "names_orders: false"), FILE, True
+    ).sources
+    assert [one.name for one in sources.values() if not one.names_orders] == ["acquirer"]
 
 
 def test_no_source_at_all_is_refused():

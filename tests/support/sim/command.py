@@ -17,7 +17,7 @@ from power import campaign
 from sim import crash_points, same
 from sim.bugs import CAUGHT_AT_NIGHT, CAUGHT_BY, known_bugs
 from sim.bugs.find import seed_for
-from sim.cards.kinds import FIRST, KINDS, NAMELESS, others
+from sim.cards.kinds import FIRST, KINDS, others
 from sim.night_world import run_night_seed
 from sim.outcome import Outcome
 from sim.plan import CLASSES, NIGHT_CLASSES, draw, draw_nights
@@ -36,12 +36,7 @@ _PAID = ("PAID", "RETURNING", "RETURNED")
 
 def main(arguments: list[str] | None = None) -> int:
     """Do what the command line says and return the exit code."""
-    parser = _parser()
-    said = parser.parse_args(arguments)
-    if said.terminals in NAMELESS and said.worlds == NIGHT:
-        parser.error(
-            f"worlds with nights have no {said.terminals} terminals: their files name no order number"
-        )
+    said = _parser().parse_args(arguments)
     if said.terminals:
         said.off += others(said.terminals)
     if said.list_bugs:

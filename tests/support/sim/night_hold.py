@@ -7,6 +7,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from sim import truth
+from sim.cards.kinds import NAMELESS
 from sim.rows import RecordNow, records_now
 from sim.watch import in_books
 from subsidy import ids
@@ -30,9 +31,15 @@ def what_may_be_claimed_was_paid(world: "World", records: dict[str, RecordNow]) 
     """I10 what may be claimed or is paid out was paid by a shopper, whatever its shop says."""
     standing = truth.standing(world)
     blocked = {row[0] for row in in_books(world, "SELECT record_id FROM record WHERE blocks <> '[]'")}
+    # What went back after payout can only be listed.
+    differing = {
+        row[0][:26] for row in in_books(world, "SELECT pay_ref FROM difference WHERE closed_ms IS NULL")
+    }
     found = []
     for one in records.values():
         if one.state not in _MAY_BE_CLAIMED or one.record_id in blocked:
+            continue
+        if one.state == "PAID_OUT" and ids.pay_ref(one.record_id, 1)[:26] in differing:
             continue
         fen = sum(standing.get(ref, 0) for ref in _refs(one.record_id))
         if fen != one.to_pay_fen:
@@ -42,16 +49,29 @@ def what_may_be_claimed_was_paid(world: "World", records: dict[str, RecordNow]) 
 
 def what_was_taken_is_granted_or_listed(world: "World", records: dict[str, RecordNow]) -> list[str]:
     """I9 what was taken from a shopper is of a granted record, or on a worklist."""
+    unnamed = {
+        one.pay_ref
+        for terminal in world.cables.values()
+        if terminal.kind in NAMELESS
+        for one in terminal.charges()
+    }
     listed = {row[0] for row in in_books(world, "SELECT subject FROM difference WHERE closed_ms IS NULL")}
     late = {
         row[0] for row in in_books(world, "SELECT record_id FROM record WHERE money = 'late_grants_claimed'")
     }
+    maybe = in_books(
+        world,
+        "SELECT pay_ref FROM difference WHERE closed_ms IS NULL AND kind = 'may_be_this_payment'",
+    )
+    listed |= {read[0] for (ref,) in maybe if (read := ids.read_pay_ref(ref))}
     found = []
     for ref, fen in truth.standing(world).items():
         read = ids.read_pay_ref(ref)
         if read is None:
             continue
         record = records.get(read[0])
+        if ref in unnamed and (record is None or record.to_pay_fen != fen):
+            continue  # without a number only a known hold and its amount say whose it may be
         if (record is not None and record.state in _KNOWN) or read[0] in late:
             continue
         if ref not in listed and read[0] not in listed:

@@ -20,6 +20,7 @@ from settlement.reconcile.config import NightConfig, read_night_config
 from settlement.reconcile.register import OtherBytes
 from settlement.reconcile.run import Night, NightParts, run_night
 from sim import wallets
+from sim.cards.kinds import NAMELESS
 from sim.threads import Here
 from sim.watch import in_books
 from subsidy import calendar
@@ -37,6 +38,7 @@ sources:
     tenders: [card]
     merchants: {"EMU000000000001": every_shop}
     longest_payment_s: 600
+    names_orders: {names_orders}
 """
 _TRIES = 40
 _COMMANDS = (3, 14)
@@ -54,7 +56,8 @@ class Office:
         self._due_on: dict[tuple[str, str], int] = {}
         self._spoilt: set[tuple[str, str]] = set()
         self._changed: set[str] = set()
-        text = _ACQUIRER + wallets.sources(world.wallets)
+        named = NAMELESS.isdisjoint(terminal.kind for terminal in world.cables.values())
+        text = _ACQUIRER.replace("{names_orders}", str(named).lower()) + wallets.sources(world.wallets)
         self._config: NightConfig = read_night_config(text, world.folder / "night.yaml", training=True)
         self._mornings = self._documents = 0
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from sim.cards.kinds import FIRST, NAMELESS, draw_kinds
+from sim.cards.kinds import FIRST, draw_kinds
 from sim.template import BEGAN_MS, SHOPS
 
 CLASSES = {
@@ -137,9 +137,8 @@ def draw(seed: int, off: Collection[str] = (), sales: int | None = None) -> Plan
 def draw_nights(seed: int, off: Collection[str] = (), sales: int | None = None) -> Plan:
     """Return what `seed` makes of a world of several days, each with its night."""
     # The clerk of a day's world works while shops sell; here people work in the morning.
-    # What a night makes of a file that names no order number is not tried: it finds payments by that alone.
     # A shop that lies is a class of its own there.
-    plan = draw(seed, {*off, *NAMELESS, *_BY_DAY}, sales)
+    plan = draw(seed, {*off, *_BY_DAY}, sales)
     on = {
         name
         for name in NIGHT_CLASSES

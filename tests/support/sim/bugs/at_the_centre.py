@@ -10,7 +10,7 @@ from settlement.funds import gather_facts, holds, place_hold
 from settlement.intake import accept, take_paid
 from settlement.ledger import balances, post
 from settlement.ledger.post import Booking, Happening
-from settlement.reconcile import apply_night
+from settlement.reconcile import apply_night, hold_ends, propose
 from settlement.registers import shared, tries
 from settlement.registers.config import PERSON
 from settlement.registers.tables import taken
@@ -460,3 +460,8 @@ def person_unique_per_programme_only() -> list[Patch]:
         rows.loaded_none(Quota, keys.values())
 
     return [(one, "read_taken", of_the_own) for one in (shared, tries)]
+
+
+@bug("no row with a sale's number ends its hold, where the acquirer has never heard the number", "relay")
+def absence_without_number_ends_a_hold() -> list[Patch]:
+    return [(place, "may_be_paid", lambda *_: None) for place in (hold_ends, propose)]

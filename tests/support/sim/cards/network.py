@@ -4,6 +4,8 @@ The client's records have no place for our order number. Whose sale it is, the b
 that has asked for it.
 """
 
+import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
 
 from sim.cards import wishes
@@ -14,6 +16,7 @@ from sim.sockets import Address, Door, End, TcpHere
 from sim.threads import Here
 from terminal_agent.emulators import wire
 from terminal_agent.emulators.acquirer import Transaction
+from terminal_agent.emulators.books import Line
 from terminal_agent.emulators.faults import Faults
 from terminal_agent.emulators.mis import MisClient
 from terminal_agent.emulators.network_faults import MIS_KNOWN, NEXO_KNOWN
@@ -102,6 +105,10 @@ class Mis(OnNetwork):
             self._dying += 1
         else:
             super().arm(wish)
+
+    def file_lines(self) -> Sequence[Line]:
+        """Return the lines as the acquirer has them: it has never heard our order number."""
+        return [dataclasses.replace(line, pay_ref="") for line in self.books.lines]
 
     def heard(self, child: Process) -> None:
         """Note that a child has asked for money: it may die before it has the answer."""

@@ -1,0 +1,206 @@
+"""What does the night make of a card terminal whose acquirer cannot name our order number?
+
+Real books, on both databases; the acquirer's file by its emulator's own code.
+"""
+
+import books
+import pytest
+import reference_data as reference
+from msgspec.structs import replace
+from night import DAY, NEXT_DAY, SOURCES, NightDay, changed, pay_ref, to_pay, triples
+
+from settlement.reconcile.kinds import Kind
+from settlement.reconcile.match import NOT_OURS
+from subsidy.records.payment import Evidence
+from terminal_agent.checkout.entries import KEYED_SLIP
+
+THIRD_DAY = "2026-03-03"
+
+
+class UnnamedDay(NightDay):
+    """A day at an acquirer that has never heard our order numbers."""
+
+    def __init__(self, folder, of):
+        super().__init__(folder, of)
+        self.sources.write_text(
+            SOURCES.replace("names_orders: true", "names_orders: false"), encoding="utf-8"
+        )
+
+    def write_files(self, day=DAY):
+        """Write them as an acquirer does that knows terminal, batch, trace and reference number."""
+        told, self.card = self.card, [changed(one, pay_ref="") for one in self.card]
+        super().write_files(day)
+        self.card = told
+
+    def slip(self):
+        """Return what the shop's evidence says of the last row."""
+        last = self.card[-1]
+        return Evidence(code="00", terminal_no=last.tid, batch=last.batch, trace=last.trace, rrn=last.rrn)
+
+    def sell(self, *_):
+        """A sale that is paid at the first try, and whose shop has its slip."""
+        held = self.hold()
+        self.charge(held)
+        self.report_paid(held, replace(self.attempt(held), evidence=self.slip()))
+        return held
+
+    def nights(self):
+        """Run the nights of the day and the next, each on its morning; return the day's, run again."""
+        self.write_files()
+        self.pass_to(NEXT_DAY)
+        self.run()
+        self.write_files(NEXT_DAY)
+        self.pass_to(THIRD_DAY)
+        self.run(NEXT_DAY)
+        night = self.run()
+        assert night.report.proof.debited.holds
+        assert night.report.proof.granted.holds
+        return night
+
+    def move_last(self, terminal_no):
+        """Move the last row to another terminal."""
+        self.card[-1] = changed(self.card[-1], tid=terminal_no)
+
+
+@pytest.fixture(params=books.ENGINES)
+def day(tmp_path, request):
+    of = books.Books(tmp_path, on=request.param)
+    yield UnnamedDay(tmp_path, of)
+    of.close()
+
+
+def test_a_payment_is_matched_by_what_both_sides_call_it(day):
+    sold = day.sell()
+    day.plain_sale()
+    report = day.nights().report
+    assert (report.differences, report.matched, report.matched_fen) == ((), 1, to_pay(sold))
+    assert report.proof.debited.buckets[NOT_OURS] == 2 * 4990
+    record = day.record(sold)
+    assert (record.state, record.night) == ("PAYABLE", "matched")
+
+
+def test_amounts_are_compared_as_for_every_row(day):
+    sold = day.sell()
+    day.card[-1] = changed(day.card[-1], fen=to_pay(sold) - 100)
+    assert triples(day.nights().report) == [(Kind.AMOUNT, pay_ref(sold), 100)]
+    assert day.record(sold).night == ""
+
+
+def test_a_return_is_matched_by_the_refunds_own_slip(day):
+    sold = day.sell()
+    day.refund(sold)
+    day.report(day.returning(sold), replace(day.returned(sold), evidence=day.slip()))
+    night = day.nights()
+    assert (night.report.differences, night.exit_code) == ((), 0)
+    assert night.report.proof.debited.buckets["matched"] == 0
+    assert night.report.proof.debited.buckets[NOT_OURS] == 0
+
+
+def test_a_payment_settled_on_the_next_day_is_of_both_reports(day):
+    sold = day.sell()
+    day.card[-1] = changed(day.card[-1], at=day.card[-1].at.replace(DAY, NEXT_DAY))
+    day.nights()
+    night = day.run(NEXT_DAY)
+    assert (night.report.differences, night.report.matched, night.exit_code) == ((), 1, 0)
+    assert night.report.proof.debited.holds
+    assert day.record(sold).night == "matched"
+
+
+def test_two_records_of_one_row_are_a_difference_of_both_and_neither_is_matched(day):
+    first = day.sell()
+    second = day.hold()
+    day.report_paid(second, replace(day.attempt(second), evidence=day.slip()))
+    report = day.nights().report
+    assert {(one.kind, one.pay_ref) for one in report.differences} == {
+        (Kind.TWO_FIT, pay_ref(first)),
+        (Kind.TWO_FIT, pay_ref(second)),
+    }
+    assert report.proof.debited.buckets["two_fit"] == to_pay(first)
+    assert {day.record(one).night for one in (first, second)} == {""}
+    assert {day.record(one).state for one in (first, second)} == {"BLOCKED"}
+
+
+def test_a_record_that_comes_late_for_a_row_that_is_anothers_blocks_both(day):
+    first = day.sell()
+    second = day.hold()
+    day.write_files()
+    day.pass_to(NEXT_DAY)
+    day.run()
+    assert day.record(first).night == "matched"
+    day.report_paid(second, replace(day.attempt(second), evidence=day.slip()))
+    day.run(NEXT_DAY)
+    assert {day.record(one).state for one in (first, second)} == {"BLOCKED"}
+
+
+def test_a_paid_record_without_a_slip_is_missing_in_the_file(day):
+    held = day.hold()
+    day.charge(held)
+    day.report_paid(held, replace(day.attempt(held), evidence=Evidence()))
+    assert triples(day.nights().report) == [(Kind.MISSING_IN_FILE, pay_ref(held), to_pay(held))]
+
+
+def test_no_row_of_its_amount_ends_a_hold(day):
+    held = day.hold()
+    day.plain_sale()
+    day.sell()
+    day.nights()
+    assert day.record(held).state == "RELEASED"
+
+
+def test_a_row_of_its_amount_that_is_nobodys_keeps_the_hold_until_its_shop_has_told(day):
+    held = day.hold()
+    day.charge(held)
+    report = day.nights().report
+    assert triples(report) == [(Kind.MAY_BE_THIS_PAYMENT, pay_ref(held), to_pay(held))]
+    assert report.proof.debited.buckets["may_be_this_payment"] == to_pay(held)
+    assert day.record(held).state == "HELD"
+    assert day.books.differences(pay_ref(held)) == ["may_be_this_payment"]
+    day.report_paid(held, replace(day.attempt(held), evidence=day.slip()))
+    night = day.run()
+    assert (night.report.differences, day.record(held).night) == ((), "matched")
+    assert day.books.differences(pay_ref(held)) == []
+
+
+def test_the_shops_word_that_it_was_not_paid_settles_it(day):
+    held = day.hold()
+    day.charge(held)
+    day.nights()
+    day.report_closed(held)
+    night = day.run()
+    assert (night.report.differences, day.record(held).state) == ((), "RELEASED")
+    assert night.report.proof.debited.buckets[NOT_OURS] == to_pay(held)
+
+
+@pytest.mark.parametrize("way", ["another terminal", "another amount", "another's row"])
+def test_what_cannot_be_its_payment_does_not_keep_a_hold(day, way):
+    held = day.hold()
+    if way == "another's row":
+        day.sell()
+    else:
+        day.charge(held, fen=to_pay(held) + (way == "another amount"))
+        day.move_last("EMU00099" if way == "another terminal" else reference.TERMINAL)
+    day.nights()
+    assert day.record(held).state == "RELEASED"
+
+
+def test_a_slip_keyed_in_at_the_till_finds_a_parked_sale_paid(day):
+    held = day.hold()
+    day.charge(held)
+    last = day.card[-1]
+    said = Evidence(code=KEYED_SLIP, text="approved", trace=last.trace, rrn=last.rrn)
+    parked = replace(day.attempt(held, state="UNKNOWN"), evidence=said, approved_fen=None, ended_ms=None)
+    day.report(day.device.supplement(day.record(held).record_id, parked))
+    night = day.nights()
+    record = day.record(held)
+    assert (record.state, record.recovered, record.pay_ref) == ("PAYABLE", True, pay_ref(held))
+    assert night.exit_code == 0
+
+
+def test_a_dry_run_says_what_the_night_would(day):
+    day.sell()
+    held = day.hold()
+    day.charge(held)
+    day.write_files()
+    day.pass_to(NEXT_DAY)
+    tried = day.run(dry_run=True)
+    assert day.run().content == tried.content
