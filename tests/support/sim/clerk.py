@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 _EVERY_S = {"usual": (6, 25), "fast": (1, 3), "claims": (1, 3), "late": (1, 3), "none": (1, 3)}
 _COMES_BACK = {"IN_CLAIM": 0.85, "PAID_OUT": 0.55}
 _PATIENCE_MS = 100_000
-_TOO_EARLY = 0.15
+_TOO_EARLY = 0.2
 """How often a clerk with little patience ends a hold that is being paid."""
 _LATE = "SELECT record_id FROM record WHERE state = 'RELEASED' AND money IS NOT NULL ORDER BY 1"
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from sim.world import World
 
 LIAR, FALSE_STATEMENT, CARELESS = "liar", "false_statement", "careless_shop"
-_USUALLY = 0.8
+_USUALLY = 0.9
 
 
 def deceive(world: "NightWorld", host: ShopHost) -> None:

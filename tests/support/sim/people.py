@@ -234,7 +234,7 @@ class Cashier:
             self._phones.refund_late()
         if self._world.hits("unplug", self._of_returns):
             self._cable.unplug_for(self._of_returns.choice((3, 30, 200)))
-        if "terminal" in self._world.plan.on and not self._world.healed and self._of_returns.random() < 0.2:
+        if "terminal" in self._world.plan.on and not self._world.healed and self._of_returns.random() < 0.25:
             self._arm(self._cable.wishes.void_refused)
             self._arm(self._cable.wishes.back[0])
         body = {**_BY, "supervisor": "manager-1", "supervisor_pin": PIN, "reason": "changed their mind"}
