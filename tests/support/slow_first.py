@@ -10,7 +10,7 @@ import pytest
 _SLOW = (
     "tests/journeys/test_the_demo.py",
     "tests/journeys/",
-    "tests/terminal_agent/channels/test_payment_contract.py",
+    "tests/terminal_agent/certify/",
     "tests/simulation/",
     "tests/settlement/registers/",
     "tests/settlement/copies/",
