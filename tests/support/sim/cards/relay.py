@@ -21,6 +21,7 @@ from terminal_agent.emulators.line_terminal import LineTerminal, Slip
 
 _WAIT_S = 60.0
 _AGAIN_S = 40.0
+_STALE_MS = 10_000
 _APPROVED = ("00", "10")
 _NOT_UNDONE = ("", "96", "98")
 
@@ -48,6 +49,7 @@ class Relayed(WithHost):
         self._traces: dict[str, str] = {}
         self._is_back: set[str] = set()
         self._to_undo: list[str] = []
+        self._voids: dict[str, str] = {}
         self._mistypes = self._pulls = 0
 
     def arm(self, wish: Wish) -> None:
@@ -86,8 +88,10 @@ class Relayed(WithHost):
                 self._sell(PLAIN_FEN, "")
 
     def by_hand(self, document: dict[str, Any]) -> None:
+        told_ms = Here.scheduler.now_ms
         with self._hands:
-            if not self._has_undone():
+            # Kept waiting by the terminal, they look at the till again first.
+            if not self._has_undone() or Here.scheduler.now_ms - told_ms > _STALE_MS:
                 return
             if document["next_action"] == "CHARGE_AT_TERMINAL":
                 self._charge(document["attempts"][-1]["pay_ref"], document["to_pay_fen"])
@@ -133,6 +137,7 @@ class Relayed(WithHost):
         slip = self._terminal.void(trace, wait_s=_WAIT_S)
         self._note(self.number, f"void of {trace}: {slip.code or 'no answer'}")
         if not slip.code:
+            self._voids[slip.trace] = trace
             self._undo_later(slip.trace)
         elif not slip.approved:
             slip = self._terminal.refund(trace, wait_s=_WAIT_S)
@@ -160,4 +165,8 @@ class Relayed(WithHost):
             if slip.code in _NOT_UNDONE:
                 return False
             self._to_undo.remove(trace)
-        return True
+            original = self._voids.pop(trace, None)
+            if original is not None and self._undo(original):
+                # Who was to void it, and sees on the slip that it did not come to be, does it again.
+                self._is_back.add(original)
+        return not self._to_undo
