@@ -81,9 +81,9 @@ def test_what_a_register_has_not_been_told_for_longer_than_a_shop_may_be_silent_
 
 def test_the_service_says_it_once_and_goes_on_by_itself_when_the_register_is_back(one, sharing):
     device = one.enrol("here")
-    held = one.hold(device, person=1)
+    request = device.hold_request(one.pack.hash, person=1)
+    promise = promised(one.sealed(one.ask(device, request)))
     let_go(one)
-    promise = promised(held)
     writer = one.new_writer()
     writer.start()
     try:
@@ -92,6 +92,8 @@ def test_the_service_says_it_once_and_goes_on_by_itself_when_the_register_is_bac
         while writer._tries.owes and time.monotonic() < deadline:
             time.sleep(0.01)
         assert not writer._tries.owes
+        # It has said so before it is done; what it answers after that tells that it is.
+        writer.submit(one.asked(device, request))
         connections = writer._tries._connections
         with contextlib.ExitStack() as down:
             for connection in list(connections.values()):
