@@ -65,10 +65,10 @@ class Checkout:
 
     def quote(self, question: Question, qualification: str) -> Decision:
         """Return what a sale would be decided to be. Holds nothing, stores nothing."""
-        if self._journal.binding(question.item.serial_no, qualification) is not None:
-            question = replace(question, also=question.also | {Refusal.SALE_ALREADY_OPEN})
         if not self._has_room():
             return Refused((Refusal.HOST_DISK_LOW,))
+        if self._journal.binding(question.item.serial_no, qualification) is not None:
+            question = replace(question, also=question.also | {Refusal.SALE_ALREADY_OPEN})
         try:
             deadline = Deadline(self._clock, self._hold_budget_s)
             return decide_here(self._centre, self._clock, question, deadline).decision

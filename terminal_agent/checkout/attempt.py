@@ -48,7 +48,7 @@ def judge(attempt: Attempt, answer: Answer) -> Verdict:
 
 def ask_of(sale: Sale, attempt: Attempt, pay_code: Secret | None = None) -> Ask:
     """Return the attempt as its link sees it."""
-    is_shown = attempt.tender is Tender.QR_SHOW and sale.held is not None
+    shown = sale.held if attempt.tender is Tender.QR_SHOW else None
     return Ask(
         pay_ref=attempt.pay_ref,
         amount_fen=attempt.amount_fen,
@@ -57,8 +57,8 @@ def ask_of(sale: Sale, attempt: Attempt, pay_code: Secret | None = None) -> Ask:
         mark=attempt.mark,
         pay_code=pay_code,
         given_up=sale.stop,
-        show_until_ms=sale.promised_until_ms if is_shown else None,
-        show_for_s=sale.held.promise.held_for_s if is_shown and sale.held else None,
+        show_until_ms=sale.promised_until_ms if shown else None,
+        show_for_s=shown.promise.held_for_s if shown else None,
         moved_on=sale.state is SaleState.PARKED or attempt.no != sale.attempts[-1].no,
     )
 

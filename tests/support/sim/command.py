@@ -86,7 +86,12 @@ def _parser() -> argparse.ArgumentParser:
         help="without a class of faults, or a kind of card terminal",
     )
     parser.add_argument("--terminals", choices=sorted(KINDS), help="with card terminals of this kind alone")
-    parser.add_argument("--bug", choices=sorted(known_bugs()), help="with a planted bug")
+    parser.add_argument(
+        "--bug",
+        choices=sorted(known_bugs()),
+        metavar="BUG",
+        help="with a planted bug; `--list-bugs` names them",
+    )
     parser.add_argument(
         "--list-bugs", action="store_true", help="show the planted bugs, and which seed catches each"
     )
