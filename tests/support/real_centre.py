@@ -34,11 +34,11 @@ READY_S = 90
 class RealCentre:
     """A running `settlement serve`, on a file or on the database at `url`. Use as a context."""
 
-    def __init__(self, folder: Path, url: str | None = None) -> None:
+    def __init__(self, folder: Path, url: str | None = None, policies: Path | None = None) -> None:
         self.port = free_port()
         self.folder = folder
         database = {} if url is None else {"database": f'"{url}"'}
-        config = write_config(folder, listen=f'"127.0.0.1:{self.port}"', **database)
+        config = write_config(folder, policies, listen=f'"127.0.0.1:{self.port}"', **database)
         self._centre, self._token = ready_centre(
             read_settings(config, environment={}).settings, folder, Clock()
         )

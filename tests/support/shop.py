@@ -23,12 +23,20 @@ import reference_data as reference
 import requests
 from alipay import MOVES, EmulatedAlipay
 from alipay import new_code as new_alipay_code
-from emulator import NEXO_FILE, PROFILE_FILES, EmulatedTerminal, short_profile_text, short_text
+from emulator import MIS_FILE, NEXO_FILE, PROFILE_FILES, EmulatedTerminal, short_profile_text, short_text
 from killing_proxy import Proxy
 from real_centre import READY_S, RealCentre
 from shop_journal import JournalSeen, Move
 from story import shop_files
-from story.count import of_acquirer, of_alipay, of_unionpay, of_wechat, record_of, standing_charges
+from story.count import (
+    Movement,
+    of_acquirer,
+    of_alipay,
+    of_unionpay,
+    of_wechat,
+    record_of,
+    standing_charges,
+)
 from story.processes import Process, answers, free_port, run, wait_for
 from unionpay import EmulatedUnionPay
 from unionpay import new_code as new_unionpay_code
@@ -93,6 +101,7 @@ class Shop:
         self.alipay = alipay
         self.unionpay = unionpay
         self.pay_codes: list[str] = []
+        self.in_drawer: list[Movement] = []
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.agent = Process(folder, "agent", ["terminal-agent", "run", "--config", "agent.yaml"])
@@ -111,13 +120,14 @@ class Shop:
         phones: bool = False,
         alipay: bool = False,
         unionpay: bool = False,
+        cash: bool = False,
         kinds: tuple[str, str] = ("allinpay", "allinpay"),
         **clocks_ms: int,
     ) -> Iterator["Shop"]:
         """Start a shop with two terminals and close it at the end, when its books must be true.
 
         With `phones` it takes WeChat Pay's payment codes too, and with `alipay` or `unionpay` besides those
-        Alipay's or UnionPay's.
+        Alipay's or UnionPay's. With `cash` its tills may take that, where the pack allows it.
         `kinds` are the terminals', as the emulator calls them.
 
         The moves that its journal has seen are added to `moves`.
@@ -146,6 +156,9 @@ class Shop:
             shop.write_files(hold_budget_ms, **clocks_ms)
             for terminal, kind in zip(terminals, kinds, strict=True):
                 shop.drive(terminal, kind, **clocks_ms)
+            if cash:
+                with (folder / "agent.yaml").open("a", encoding="utf-8") as config:
+                    config.write("cash: true\n")
             run(folder, ["terminal-agent", "enrol", centre.make_code(), "--config", "agent.yaml"])
             stack.callback(shop._tills.shutdown)
             stack.callback(shop.agent.stop)
@@ -184,6 +197,8 @@ class Shop:
         no = shop_files.TERMINALS[self.terminals.index(terminal)]
         if kind in PROFILE_FILES:
             driver, port, profile = "serial_ecr", str(terminal.link), short_profile_text(kind, **waits)
+        elif kind == "mis":
+            driver, port, profile = "mis_fixed", f"tcp:{terminal.link}", short_text(MIS_FILE, **waits)
         else:
             driver, port = "nexo_tcp", f"{terminal.link}/{no}"
             profile = short_text(NEXO_FILE, **waits, abort_wait_ms=300)
@@ -379,7 +394,7 @@ class Shop:
         return len(self.standing().get(record_id, []))
 
     def standing(self) -> dict[str, list[int]]:
-        """Return, by record, the amounts that were charged and never given back, by card and by phone."""
+        """Return, by record, the amounts that were charged and never given back, whatever the way."""
         phones = self.wechat.books() if self.wechat else []
         ours = [one for one in self.acquirer() if one["pay_ref"]]
         others = self.alipay.books() if self.alipay else []
@@ -389,6 +404,7 @@ class Shop:
                 *of_wechat(phones),
                 *of_alipay(others),
                 *of_unionpay(self.unionpay.books() if self.unionpay else []),
+                *self.in_drawer,
             ]
         )
         assert given_back_twice == 0
