@@ -18,7 +18,7 @@ from settlement.db import tables
 from settlement.funds.matched import MATCHED
 from settlement.funds.release_hold import ReleaseHold
 from settlement.reconcile.apply_night import ApplyNight, Look
-from sim import truth
+from sim import cash, truth
 from sim.scheduler import Process
 from sim.threads import Here
 from sim.watch import in_books
@@ -43,6 +43,7 @@ class Clerk:
         self._chance = world.plan.chance("clerk")
         self._of_night = world.plan.chance("clerk, the night")
         self._of_holds = world.plan.chance("clerk, holds")
+        self._of_invoices = world.plan.chance("clerk, invoices")
         self._at_the_end = world.plan.chance("clerk, at the end")
         self._pace = "usual"
         self._day = calendar.business_day(calendar.from_ms(world.plan.began_ms))
@@ -162,6 +163,8 @@ class Clerk:
             return None
         if self._of_night.random() < 0.8:
             self._world.centre.ask(self._night())
+        for one in cash.invoices_to_take(self._world, self._of_invoices):
+            self._world.centre.ask(one)
         return BuildClaim(reference.MERCHANT, self._day)
 
     def _night(self) -> ApplyNight:

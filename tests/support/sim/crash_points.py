@@ -42,9 +42,14 @@ class SaleAndReturn(World):
     """
 
     def __init__(
-        self, crash_at: Collection[int] = (_NOWHERE,), *, keep: bool = False, terminals: str = FIRST
+        self,
+        crash_at: Collection[int] = (_NOWHERE,),
+        *,
+        keep: bool = False,
+        terminals: str = FIRST,
+        cash: bool = False,
     ) -> None:
-        super().__init__(replace(small(_SEED, terminals=terminals), sales=1), keep, crash_at)
+        super().__init__(replace(small(_SEED, terminals=terminals, cash=cash), sales=1), keep, crash_at)
         # It is the files of each life that are looked into here.
         self.keeps_journals = False
         self.places: list[int] = []
@@ -84,9 +89,9 @@ class SaleAndReturn(World):
         self._last = turn if leaves_nothing else None
 
 
-def count(terminals: str = FIRST) -> int:
+def count(terminals: str = FIRST, *, cash: bool = False) -> int:
     """Return how many points there are before everything is quiet."""
-    return _undisturbed(terminals)[1].points
+    return _undisturbed(terminals, cash)[1].points
 
 
 def count_of_writer() -> int:
@@ -100,11 +105,16 @@ def places() -> list[int]:
 
 
 def singles(
-    step: int = 1, first: int = 1, until: int | None = None, terminals: str = FIRST
+    step: int = 1,
+    first: int = 1,
+    until: int | None = None,
+    terminals: str = FIRST,
+    *,
+    cash: bool = False,
 ) -> Iterator[Died]:
     """Die at every point from `first` to before `until`, or at every so many-th."""
-    for point in range(first, until or count(terminals) + 1, step):
-        yield (point,), SaleAndReturn((point,), terminals=terminals).run()
+    for point in range(first, until or count(terminals, cash=cash) + 1, step):
+        yield (point,), SaleAndReturn((point,), terminals=terminals, cash=cash).run()
 
 
 def pairs(first: int, step: int = 1) -> Iterator[Died]:
@@ -115,8 +125,8 @@ def pairs(first: int, step: int = 1) -> Iterator[Died]:
         yield (first, second), SaleAndReturn((first, second)).run()
 
 
-def _undisturbed(terminals: str = FIRST) -> tuple[SaleAndReturn, Outcome]:
-    world = SaleAndReturn(terminals=terminals)
+def _undisturbed(terminals: str = FIRST, cash: bool = False) -> tuple[SaleAndReturn, Outcome]:
+    world = SaleAndReturn(terminals=terminals, cash=cash)
     outcome = world.run()
     assert outcome.violations == [], outcome.violations
     assert outcome.ends == {"RETURNED": 1}, outcome.ends

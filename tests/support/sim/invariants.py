@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from sim import books_hold, neighbour, truth
+from sim import books_hold, cash, neighbour, truth
 from sim.rows import Claim, RecordNow, SaleNow, records_now, sales_now
 from sim.watch import in_books, in_journal
 from subsidy import ids
@@ -262,6 +262,7 @@ CLAIMS: tuple[Claim, ...] = (
     a_hold_is_open_only_while_its_sale_is,
     the_outbox_is_acknowledged,
     nothing_unmatched_is_claimed,
+    *cash.CLAIMS,
     neighbour.a_persons_quota_is_of_all_programmes,
     *books_hold.CLAIMS,
 )

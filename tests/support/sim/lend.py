@@ -15,6 +15,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pysqlite3.dbapi2
+from msgspec.structs import replace
 
 import settlement.keys
 import settlement.system
@@ -25,6 +26,7 @@ import terminal_agent.channels.key_files
 import terminal_agent.channels.unionpay
 import terminal_agent.channels.unionpay_keys
 import terminal_agent.channels.wechat
+import terminal_agent.checkout.cash
 import terminal_agent.checkout.supervisor
 import terminal_agent.emulators.alipay_books
 import terminal_agent.emulators.alipay_signing
@@ -117,6 +119,8 @@ def _codec_once(dialect: Dialect) -> Codec:
     return _codecs[dialect.name]
 
 
+# A drawer is asked often, as a cashier has only just spoken; here it may be a few seconds later.
+_cash_clocks = replace(terminal_agent.checkout.cash.Cash.clocks, poll_every_s=4.0)
 _triggers_on = functools.cache(terminal_agent.journal.watch._triggers_on)
 _key_files = terminal_agent.channels.key_files
 _read_private = functools.cache(_key_files.private_key)
@@ -177,6 +181,7 @@ def lent() -> Iterator[None]:
         (terminal_agent.channels.alipay_keys, "private_key", _read_private),
         (terminal_agent.channels.alipay_keys, "public_key", _read_public),
         (terminal_agent.channels.unionpay_keys, "private_key", _read_private),
+        (terminal_agent.checkout.cash.Cash, "clocks", _cash_clocks),
         (terminal_agent.checkout.supervisor, "_fits", lambda _known, pin: pin.reveal() == PIN),
         (terminal_agent.emulators.books, "datetime", threads.datetime),
         (terminal_agent.emulators.wechat_books, "time", threads.time),

@@ -7,6 +7,8 @@ import reference_data as reference
 
 from sim.cards.terminal import CardTerminal
 from sim.cards.wishes import LOST, LOST_ANSWER
+from sim.cash import ACTIONS as CASH_ACTIONS
+from sim.cash import Hands
 from sim.lend import PIN
 from sim.phones import Phones
 from sim.scheduler import Process
@@ -38,6 +40,7 @@ class Cashier:
         self._chance: random.Random = world.plan.chance(self.name)
         self._process = Process(self.name)
         self._phones = Phones(world, self.name)
+        self._hands = Hands(world, self.name)
         self._of_combined = world.plan.chance(f"{self.name}, faults that come together")
         self._of_silence = world.plan.chance(f"{self.name}, a long silence")
         self._of_returns = world.plan.chance(f"{self.name}, goods that come back")
@@ -94,7 +97,8 @@ class Cashier:
 
     def _tender(self) -> dict[str, Any]:
         """Return how the shopper pays."""
-        return self._phones.tender() if self._hits("phone") else {"kind": "card"}
+        usual = self._phones.tender() if self._hits("phone") else {"kind": "card"}
+        return self._hands.tender() or usual
 
     def _meet(self, buyer: "Buyer") -> "Buyer":
         """Let faults come together that alone do no harm."""
@@ -152,6 +156,7 @@ class Cashier:
             self._call("sell", body, key)
         if told.status != 200:
             self._note(f"is told {told.status} {told.document.get('code', '')}: goes on without")
+            self._hear_of_other_cash(told)
             return False
         document = told.document
         if document["already"]:
@@ -161,6 +166,8 @@ class Cashier:
         if document["next_action"] == "TRY_LATER":
             return False
         if stopping and document["state"] == "paying":
+            if document["next_action"] in CASH_ACTIONS:
+                self._hands.attend(document)
             Here.scheduler.sleep(self._chance.uniform(0, 8))
             told = self._ask("stop", _BY, self._key(), document["record_id"])
             if told.status != 200:
@@ -180,7 +187,9 @@ class Cashier:
                 self._after(document)
                 return
             self._do_by_hand(document)
-            if action in ("PAY_AGAIN_OR_STOP", "PAY_ANOTHER_WAY"):
+            if action in CASH_ACTIONS:
+                told = self._with_the_cash(document)
+            elif action in ("PAY_AGAIN_OR_STOP", "PAY_ANOTHER_WAY"):
                 if not self._hits("again") and not self._is_away_s:
                     if action == "PAY_ANOTHER_WAY" and self._chance.random() < 0.5:
                         return
@@ -199,8 +208,36 @@ class Cashier:
             else:
                 return
             if told.status != 200:
+                self._hear_of_other_cash(told)
                 return
             document = told.document
+
+    def _with_the_cash(self, document: dict[str, Any], *, again: bool = False) -> Told:
+        """Do with cash what the till says and tell it where it is, or nothing; return what it shows then."""
+        record_id, key, told = document["record_id"], "", BROKEN
+        words = self._hands.attend(document, again=again)
+        for place in words:
+            key = key if key and self._hands.repeats() else self._key()
+            told = self._ask("cash", {**_BY, "cash": place}, key, record_id)
+        if not words and (after_s := self._hands.comes_back_after_s()) is not None:
+            self._world.begins()
+            self._world.later(after_s, lambda: self._speak(record_id))
+        return told if told.status == 200 else self._ask("show", {}, "", record_id)
+
+    def _speak(self, record_id: str) -> None:
+        """Look at a sale again about whose cash nothing was said."""
+        told = self._ask("show", {}, "", record_id)
+        if told.status == 200 and told.document["next_action"] in CASH_ACTIONS:
+            told = self._with_the_cash(told.document, again=True)
+        if told.status == 200:
+            self._world.saw(self._host, told.document)
+        self._world.done()
+
+    def _hear_of_other_cash(self, told: Told) -> None:
+        """Say where the cash of another sale is, when the till takes none before."""
+        if told.document.get("code") == "CASH_NOT_ANSWERED" and self._hands.comes_back_after_s() is not None:
+            self._world.begins()
+            self._speak(told.document["record_id"])
 
     def _do_by_hand(self, document: dict[str, Any]) -> None:
         """Charge or void at the terminal where the till says so."""
@@ -243,6 +280,8 @@ class Cashier:
             if told.status == 200 and told.document["next_action"] == "VOID_AT_TERMINAL":
                 self._do_by_hand(told.document)
                 told = self._ask("show", {}, "", record_id)
+            if told.status == 200 and told.document["next_action"] in CASH_ACTIONS:
+                told = self._with_the_cash(told.document)
             if told.status != 200 or told.document["next_action"] not in _COME_AGAIN:
                 break
             Here.scheduler.sleep(self._chance.uniform(10, 120))

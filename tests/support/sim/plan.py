@@ -54,6 +54,8 @@ CLASSES = {
     "long_silence": "a terminal takes a payment, and its plug is pulled for longer than anybody waits",
     "shared_register": "a second programme shares the register of persons, and sells to them",
     "careless_shop": "a shop's program reports another amount than was paid, and a return when it is over",
+    "cash": "shoppers pay in cash, in a programme that allows it",
+    "cash_words": "a cashier says late, twice or not at all where the cash of a sale is",
 }
 """Every class of fault, with what it does."""
 
@@ -164,16 +166,16 @@ def draw_nights(seed: int, off: Collection[str] = (), sales: int | None = None) 
     )
 
 
-def small(seed: int, shops: int = 1, terminals: str = FIRST) -> Plan:
+def small(seed: int, shops: int = 1, terminals: str = FIRST, *, cash: bool = False) -> Plan:
     """Return a world where nothing goes wrong by itself: a sale at each till, and its goods come back.
 
-    `terminals` is the kind of all its card terminals.
+    `terminals` is the kind of all its card terminals. With `cash` every shopper pays so.
     """
     plan = draw(seed, CLASSES, sales=2 if shops == 1 else 3)
     return msgspec.structs.replace(
         plan,
-        on=frozenset({"returns"}),
-        rates={"returns": 1.0},
+        on=frozenset({"returns", "cash"} if cash else {"returns"}),
+        rates={"returns": 1.0, "cash": 1.0},
         funds="large",
         shops=shops,
         terminals=(terminals,) * TERMINALS,
@@ -202,8 +204,8 @@ _RARE = (
     "long_silence",
     "careless_shop",
 )
-_DRAWN = {**dict.fromkeys(_RARE, _SELDOM), "shared_register": 0.04}
-_BY_DAY = ("claims", "rare_sync", "sudden_freeze", "long_silence", "careless_shop", "shared_register")
+_DRAWN = {**dict.fromkeys(_RARE, _SELDOM), "shared_register": 0.04, "cash": 0.15}
+_BY_DAY = ("claims", "rare_sync", "sudden_freeze", "long_silence", "careless_shop", "shared_register", "cash")
 _OFTEN = (0.05, 0.15, 0.4)
 _RATES = {
     "lost_request": (0.02, 0.05, 0.2),
@@ -228,4 +230,6 @@ _RATES = {
     "sudden_freeze": (0.05, 0.1, 0.15),
     "long_silence": (0.3, 0.5, 0.8),
     "careless_shop": (0.2, 0.4),
+    "cash": (0.4, 0.8),
+    "cash_words": (0.1, 0.3, 0.6),
 }

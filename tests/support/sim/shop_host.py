@@ -21,7 +21,7 @@ from subsidy.problem import Problem, of_http_status, of_not_strict
 from subsidy.strict import json_bytes
 from subsidy.strict.json_bytes import NotStrict
 from terminal_agent.app import Agent
-from terminal_agent.till import requests, returns, routes
+from terminal_agent.till import cash, requests, returns, routes
 
 _BODIES: Mapping[str, type] = {
     "quote": requests.QuoteBody,
@@ -30,6 +30,7 @@ _BODIES: Mapping[str, type] = {
     "stop": requests.StopBody,
     "return": returns.ReturnBody,
     "answer": returns.AnswerBody,
+    "cash": cash.CashBody,
 }
 
 
@@ -47,6 +48,7 @@ def _doors() -> dict[str, Callable[..., Any]]:
     till: Any = _TillHere()
     quotes, sales, status = routes.controllers(till)
     (after_sale,) = returns.controllers(till)
+    (of_cash,) = cash.controllers(till)
     return {
         "quote": quotes.quote.fn,
         "sell": sales.sell.fn,
@@ -55,6 +57,7 @@ def _doors() -> dict[str, Callable[..., Any]]:
         "show": sales.show.fn,
         "return": after_sale.give_back.fn,
         "answer": after_sale.answer.fn,
+        "cash": of_cash.said.fn,
         "status": status.status.fn,
     }
 

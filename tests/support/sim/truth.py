@@ -1,4 +1,4 @@
-"""What has really happened to the money? Only the books of the acquirer and of the wallets say."""
+"""What has really happened to the money? Only books say: the acquirers', the wallets', the drawers'."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -30,6 +30,7 @@ def charges(world: "World") -> Iterator[Charge]:
         for move in moves:
             if move.fen > 0:
                 yield Charge(move.pay_ref, move.fen, back[move.pay_ref], move.at_ms)
+    yield from world.drawers.charges()
 
 
 def ms_of(at: str) -> int:

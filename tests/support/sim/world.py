@@ -18,6 +18,7 @@ from sim.bugs import planted
 from sim.cable import CablesHere
 from sim.cards.kinds import KINDS
 from sim.cards.terminal import CardTerminal
+from sim.cash import CASH, Drawers, allowing
 from sim.centre_host import CentreHost
 from sim.clerk import Clerk
 from sim.disk import Disk, in_here, real_connect
@@ -93,7 +94,7 @@ class World:
         }
         self.scheduler = Scheduler(plan.began_ms, plan.chance("who runs next"), self._task_failed)
         self.trace = Trace(lambda: self.scheduler.now_ms, keep)
-        made = template()
+        made = allowing() if CASH in plan.on else template()
         self.template = made
         self.folder = made.folder / f"world-{plan.seed}"
         self.process = Process("the world")
@@ -103,13 +104,14 @@ class World:
         self.cables: dict[str, CardTerminal] = {}
         self.tills: list[Cashier] = []
         self.wallets: dict[str, Wallet] = {}
+        self.drawers = Drawers(self.scheduler, self.trace)
         self.clerk: Clerk | None = None
         self.neighbour: Neighbour | None = None
         centre = made.centre
         self._funded = made.books[plan.funds]
         if SHARED in plan.on:
             shared = sharing()
-            centre = shared.centres[centre.pack.programme]
+            centre = msgspec.structs.replace(shared.centres[centre.pack.programme], pack=centre.pack)
             self._funded = shared.books[centre.pack.programme]
         self._of_centre = centre
 
@@ -159,6 +161,7 @@ class World:
                 host.config,
                 sync_every_s=self.plan.sync_every_s,
                 terminals=terminals,
+                cash=CASH in self.plan.on,
                 channels=wallets.taken_by_tills(host.config.channels, self.plan.wallets, self.plan.shown),
             )
             if self.keeps_journals:

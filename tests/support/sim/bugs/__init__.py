@@ -38,6 +38,9 @@ CAUGHT_BY: dict[str, int] = {
     "approved_amount_not_compared": 2,
     "approved_amount_of_nexo_not_read": 1,
     "batch_partly_applied": 17,
+    "cash_goes_back_by_itself": 101,
+    "cash_is_claimed_at_once": 101,
+    "cash_is_paid_when_asked_for": 22,
     "claim_of_an_unstated_device": 46,
     "cloned_key_accepted": 18,
     "code_not_closed": 43,
@@ -60,6 +63,7 @@ CAUGHT_BY: dict[str, int] = {
     "not_found_trusted": 9,
     "offer_called_over_too_early": 11,
     "old_entries_are_dropped": 10,
+    "old_word_answers_a_return": 22,
     "one_item_two_sales": 40,
     "partial_approval_taken": 1,
     "payment_outlives_its_hold": 6,
@@ -81,6 +85,7 @@ CAUGHT_BY: dict[str, int] = {
     "sale_cut_off_by_a_full_disk_stays": 1,
     "serial_number_not_looked_at": 4,
     "shares_of_the_day_it_comes": 68,
+    "silence_is_no": 22,
     "split_drifts_by_a_fen": 1,
     "split_transaction": 4,
     "statement_by_passed_holds": 6,
@@ -116,9 +121,17 @@ def bug(says: str, terminals: str = "") -> Callable[[Callable[[], list[Patch]]],
 
 def known_bugs() -> dict[str, Bug]:
     """Return every planted bug by its name."""
-    from sim.bugs import at_a_wallet, at_the_centre, at_the_payment, at_the_shop, at_the_terminals
+    from sim.bugs import (
+        at_a_wallet,
+        at_the_centre,
+        at_the_drawer,
+        at_the_payment,
+        at_the_shop,
+        at_the_terminals,
+    )
 
-    assert len({at_a_wallet, at_the_centre, at_the_payment, at_the_shop, at_the_terminals}) == 5
+    places = {at_a_wallet, at_the_centre, at_the_drawer, at_the_payment, at_the_shop, at_the_terminals}
+    assert len(places) == 6
     return BUGS
 
 
