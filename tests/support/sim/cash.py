@@ -18,6 +18,7 @@ from sim.template import Template, template
 from sim.threads import Here
 from sim.truth import Charge
 from sim.watch import in_books
+from subsidy import ids
 from subsidy.policy.read_pack import read_packs
 from subsidy.wire import v1
 
@@ -147,12 +148,16 @@ def _asked(document: dict[str, Any]) -> tuple[str, int]:
 
 
 def invoices_to_take(world: "World", chance: random.Random) -> list[TakeInvoice]:
-    """Return the taking in of the invoices that have come by now, of some with another total."""
+    """Return the taking in of the invoices that have come by now, of some with another total.
+
+    Who was paid nothing makes no invoice.
+    """
     sql = "SELECT record_id, promise FROM record WHERE blocks LIKE '%no_invoice%' ORDER BY 1"
     waiting = in_books(world, sql) if CASH in world.plan.on else []
+    paid = {read[0] for one in world.drawers.charges() if (read := ids.read_pay_ref(one.pay_ref))}
     taken = list[TakeInvoice]()
     for record_id, promise in waiting:
-        if chance.random() < _INVOICE_COMES:
+        if record_id in paid and chance.random() < _INVOICE_COMES:
             fen = msgspec.json.decode(promise, type=v1.Promise).amounts.final_price_fen
             total_fen = fen + 100 * (chance.random() < _WRONG_TOTAL)
             number = f"{chance.randrange(10**20):020d}"

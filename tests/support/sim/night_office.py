@@ -8,6 +8,7 @@ import datetime
 from typing import TYPE_CHECKING, Any
 
 import reference_data as reference
+from msgspec.structs import replace
 
 from settlement.claims.build import BuildClaim
 from settlement.claims.enter_late import EnterLate
@@ -19,7 +20,7 @@ from settlement.funds.release_hold import ReleaseHold
 from settlement.reconcile.config import NightConfig, read_night_config
 from settlement.reconcile.register import OtherBytes
 from settlement.reconcile.run import Night, NightParts, run_night
-from sim import wallets
+from sim import cash, wallets
 from sim.cards.kinds import NAMELESS
 from sim.threads import Here
 from sim.watch import in_books
@@ -58,7 +59,11 @@ class Office:
         self._changed: set[str] = set()
         named = NAMELESS.isdisjoint(terminal.kind for terminal in world.cables.values())
         text = _ACQUIRER.replace("{names_orders}", str(named).lower()) + wallets.sources(world.wallets)
-        self._config: NightConfig = read_night_config(text, world.folder / "night.yaml", training=True)
+        self._config: NightConfig = replace(
+            read_night_config(text, world.folder / "night.yaml", training=True),
+            tenders=world.template.centre.pack.tenders,
+        )
+        self._of_invoices = world.plan.chance("office, invoices")
         self._mornings = self._documents = 0
 
     def morning(self) -> bool:
@@ -79,6 +84,8 @@ class Office:
 
     def people(self) -> bool:
         """Let people claim, pay, send back and decide for a while."""
+        for one in cash.invoices_to_take(self._world, self._of_invoices):
+            self._ask(one)
         for _ in range(60 if self._world.healed else self._chance.randint(*_COMMANDS)):
             command = self._next()
             if command is not None:

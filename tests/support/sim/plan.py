@@ -205,7 +205,7 @@ _RARE = (
     "careless_shop",
 )
 _DRAWN = {**dict.fromkeys(_RARE, _SELDOM), "shared_register": 0.04, "cash": 0.15}
-_BY_DAY = ("claims", "rare_sync", "sudden_freeze", "long_silence", "careless_shop", "shared_register", "cash")
+_BY_DAY = ("claims", "rare_sync", "sudden_freeze", "long_silence", "careless_shop", "shared_register")
 _OFTEN = (0.05, 0.15, 0.4)
 _RATES = {
     "lost_request": (0.02, 0.05, 0.2),
