@@ -150,11 +150,12 @@ def _asked(document: dict[str, Any]) -> tuple[str, int]:
 def invoices_to_take(world: "World", chance: random.Random) -> list[TakeInvoice]:
     """Return the taking in of the invoices that have come by now, of some with another total.
 
-    Who was paid nothing makes no invoice.
+    Whoever has no money for a sale makes no invoice of it.
     """
     sql = "SELECT record_id, promise FROM record WHERE blocks LIKE '%no_invoice%' ORDER BY 1"
     waiting = in_books(world, sql) if CASH in world.plan.on else []
-    paid = {read[0] for one in world.drawers.charges() if (read := ids.read_pay_ref(one.pay_ref))}
+    in_drawers = [one.pay_ref for one in world.drawers.charges() if not one.back_fen]
+    paid = {read[0] for ref in in_drawers if (read := ids.read_pay_ref(ref))}
     taken = list[TakeInvoice]()
     for record_id, promise in waiting:
         if record_id in paid and chance.random() < _INVOICE_COMES:
