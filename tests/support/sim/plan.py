@@ -54,6 +54,7 @@ CLASSES = {
     "long_silence": "a terminal takes a payment, and its plug is pulled for longer than anybody waits",
     "shared_register": "a second programme shares the register of persons, and sells to them",
     "careless_shop": "a shop's program reports another amount than was paid, and a return when it is over",
+    "stranger": "a program in a shop uses others' keys and receipts, guesses PINs, forges requests",
 }
 """Every class of fault, with what it does."""
 
@@ -201,9 +202,18 @@ _RARE = (
     "sudden_freeze",
     "long_silence",
     "careless_shop",
+    "stranger",
 )
 _DRAWN = {**dict.fromkeys(_RARE, _SELDOM), "shared_register": 0.04}
-_BY_DAY = ("claims", "rare_sync", "sudden_freeze", "long_silence", "careless_shop", "shared_register")
+_BY_DAY = (
+    "claims",
+    "rare_sync",
+    "sudden_freeze",
+    "long_silence",
+    "careless_shop",
+    "shared_register",
+    "stranger",
+)
 _OFTEN = (0.05, 0.15, 0.4)
 _RATES = {
     "lost_request": (0.02, 0.05, 0.2),
