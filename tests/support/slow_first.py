@@ -8,6 +8,7 @@ import pytest
 # Those whose tests start processes, kill them or wait for people and hosts, slowest first. It need not be
 # exact: what comes after them is short enough to fill the gaps.
 _SLOW = (
+    "tests/simulation/test_fresh_seeds.py",
     "tests/journeys/test_the_demo.py",
     "tests/journeys/",
     "tests/terminal_agent/certify/",

@@ -15,6 +15,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pysqlite3.dbapi2
+from cryptography.hazmat.primitives.hashes import SHA256
 from msgspec.structs import replace
 
 import settlement.keys
@@ -63,6 +64,7 @@ from sim.threads import Here
 from sim.versions import OfTheHost
 from subsidy.policy.model import Pack
 from subsidy.policy.read_pack import read_packs
+from terminal_agent.channels.unionpay_keys import UnionPayKeys
 from terminal_agent.iso8583.codec import Codec
 from terminal_agent.iso8583.dialect import Dialect
 from terminal_agent.system import GrowingFile
@@ -123,19 +125,31 @@ def _codec_once(dialect: Dialect) -> Codec:
 _cash_clocks = replace(terminal_agent.checkout.cash.Cash.clocks, poll_every_s=4.0)
 _triggers_on = functools.cache(terminal_agent.journal.watch._triggers_on)
 _key_files = terminal_agent.channels.key_files
+_key_of = UnionPayKeys.key_of
 _read_private = functools.cache(_key_files.private_key)
 _read_public = functools.cache(_key_files.public_key)
 
 
 @functools.cache
 def _private(file: Path) -> signatures.RsaPrivate:
-    """WeChat Pay's other side signs as cheaply; the others' signatures are real."""
+    """Return a till's key, which signs as cheaply as the wallets' do."""
     return signatures.RsaPrivate(_read_private(file))
 
 
 @functools.cache
 def _public(file: Path) -> signatures.RsaPublic:
     return signatures.RsaPublic(_read_public(file))
+
+
+_of_unionpay: dict[tuple[str, bytes, datetime.date], signatures.RsaPublic | None] = {}
+
+
+def _key_of_once(keys: UnionPayKeys, pem: str, at: datetime.datetime) -> signatures.RsaPublic | None:
+    asked = (pem, keys.middle.fingerprint(SHA256()), at.date())
+    if asked not in _of_unionpay:
+        found = _key_of(keys, pem, at)
+        _of_unionpay[asked] = signatures.RsaPublic(found) if found else None
+    return _of_unionpay[asked]
 
 
 @contextmanager
@@ -178,9 +192,10 @@ def lent() -> Iterator[None]:
         (subsidy.seal, "Ed25519PublicKey", signatures.Public),
         (terminal_agent.channels.key_files, "private_key", _private),
         (terminal_agent.channels.key_files, "public_key", _public),
-        (terminal_agent.channels.alipay_keys, "private_key", _read_private),
-        (terminal_agent.channels.alipay_keys, "public_key", _read_public),
-        (terminal_agent.channels.unionpay_keys, "private_key", _read_private),
+        (terminal_agent.channels.alipay_keys, "private_key", _private),
+        (terminal_agent.channels.alipay_keys, "public_key", _public),
+        (terminal_agent.channels.unionpay_keys, "private_key", _private),
+        (UnionPayKeys, "key_of", _key_of_once),
         (terminal_agent.checkout.cash.Cash, "clocks", _cash_clocks),
         (terminal_agent.checkout.supervisor, "_fits", lambda _known, pin: pin.reveal() == PIN),
         (terminal_agent.emulators.books, "datetime", threads.datetime),

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from sim.outcome import Buyer
     from sim.world import World
 
-_GOODS = (
+GOODS = (
     (reference.FRIDGE, "FRIDGE", 459_900),
     (reference.AC, "AC", 329_900),
     (reference.PHONE, "PHONE", 399_900),
@@ -45,7 +45,8 @@ class Cashier:
         self._of_silence = world.plan.chance(f"{self.name}, a long silence")
         self._of_returns = world.plan.chance(f"{self.name}, goods that come back")
         self._keys = 0
-        self._sale_of: dict[str, str] = {}
+        self.sale_of: dict[str, str] = {}
+        """Which sale it was told of under each of its keys."""
         self._last: Buyer | None = None
         self._is_away_s = 0.0
 
@@ -307,7 +308,7 @@ class Cashier:
         told = self._host.call(what, document, key, record_id, wait_s)
         shown = told.document
         if what == "sell" and told.status == 200 and not shown["already"]:
-            known = self._sale_of.setdefault(key, shown["record_id"])
+            known = self.sale_of.setdefault(key, shown["record_id"])
             # An old backup that was put back does not know the key any more.
             if known != shown["record_id"] and not self._host.is_doubtful:
                 self._world.violated("I25 the same key is the same sale", f"{known} {shown['record_id']}")

@@ -56,6 +56,7 @@ CLASSES = {
     "careless_shop": "a shop's program reports another amount than was paid, and a return when it is over",
     "cash": "shoppers pay in cash, in a programme that allows it",
     "cash_words": "a cashier says late, twice or not at all where the cash of a sale is",
+    "stranger": "a program in a shop uses others' keys and receipts, guesses PINs, forges requests",
 }
 """Every class of fault, with what it does."""
 
@@ -203,9 +204,18 @@ _RARE = (
     "sudden_freeze",
     "long_silence",
     "careless_shop",
+    "stranger",
 )
 _DRAWN = {**dict.fromkeys(_RARE, _SELDOM), "shared_register": 0.04, "cash": 0.15}
-_BY_DAY = ("claims", "rare_sync", "sudden_freeze", "long_silence", "careless_shop", "shared_register")
+_BY_DAY = (
+    "claims",
+    "rare_sync",
+    "sudden_freeze",
+    "long_silence",
+    "careless_shop",
+    "shared_register",
+    "stranger",
+)
 _OFTEN = (0.05, 0.15, 0.4)
 _RATES = {
     "lost_request": (0.02, 0.05, 0.2),

@@ -6,7 +6,9 @@ verifies. The real signatures are tried where messages are (tests/subsidy, tests
 
 import functools
 import hashlib
+from typing import Any
 
+from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
@@ -71,6 +73,12 @@ class RsaPublic:
     def __init__(self, key: RSAPublicKey) -> None:
         self._modulus = key.public_numbers().n
 
+    def __eq__(self, other: object) -> bool:
+        """Whether it stands for the key that a certificate has."""
+        return isinstance(other, RSAPublicKey) and self._modulus == other.public_numbers().n
+
+    __hash__ = None  # type: ignore[assignment]
+
     def verify(self, signature: bytes, message: bytes, *_: object) -> None:
         """Raise InvalidSignature unless the private key of this one signed the message so."""
         private = _rsa_of.get(self._modulus)
@@ -93,6 +101,25 @@ class RsaPrivate:
     def sign(self, message: bytes, *_: object) -> bytes:
         """Return the signature of a message."""
         return _signature(self._secret, message)
+
+
+def cheap(keys: Any, *names: str) -> dict[str, Any]:
+    """Return those private keys of a wallet's as they sign in here, by their names."""
+    return {name: RsaPrivate(getattr(keys, name)) for name in names}
+
+
+class Certificate:
+    """Stands for a certificate of which a wallet knows already whose it is."""
+
+    def __init__(self, certificate: x509.Certificate) -> None:
+        self.serial_number = certificate.serial_number
+        key = certificate.public_key()
+        assert isinstance(key, RSAPublicKey)
+        self._key = RsaPublic(key)
+
+    def public_key(self) -> RsaPublic:
+        """Return the key that verifies."""
+        return self._key
 
 
 _rsa_of: dict[int, bytes] = {}

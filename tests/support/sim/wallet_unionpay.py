@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from urllib.parse import parse_qsl
 from story.shop_files import ROOT, with_values
 
 from sim.network import Came, Sent, Service
+from sim.signatures import Certificate, cheap
 from sim.wallet import EVERY_WALLETS_FAULTS, PASSWORD_MS, Move, Request, Shown, Wallet
 from sim.wallet import ScanRefused as PhoneRefused
 from terminal_agent.emulators.faults import Faults, Struck
@@ -71,8 +73,10 @@ class UnionPayInHere(Wallet):
 
     @staticmethod
     def keys_in(folder: Path) -> Keys:
-        """Return both sides' keys, made in a folder."""
-        return open_keys(folder)
+        """Return both sides' keys, made in a folder. They sign cheaply, as the tills' do."""
+        keys = open_keys(folder)
+        known: Any = Certificate(keys.merchant)
+        return replace(keys, merchant=known, **cheap(keys, "platform", "stranger"))
 
     @classmethod
     def profile(cls, keys: Keys, rhythm: dict[str, int]) -> str:

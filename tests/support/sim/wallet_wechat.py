@@ -11,7 +11,7 @@ from typing import Any
 from story.shop_files import wechat_profile
 
 from sim.network import Came, Sent, Service
-from sim.signatures import RsaPrivate
+from sim.signatures import cheap
 from sim.wallet import EVERY_WALLETS_FAULTS, PASSWORD_MS, Move, Request, ScanRefused, Shown, Wallet
 from terminal_agent.emulators import wechat_shown
 from terminal_agent.emulators.faults import Faults, Struck
@@ -66,9 +66,7 @@ class WechatInHere(Wallet):
     def keys_in(folder: Path) -> Keys:
         """Return both sides' keys, made in a folder. They sign cheaply, as the tills' do."""
         keys = open_keys(folder)
-        merchant, platform, stranger = map(RsaPrivate, (keys.merchant, keys.platform, keys.stranger))
-        cheap: dict[str, Any] = {"merchant": merchant, "platform": platform, "stranger": stranger}
-        return replace(keys, **cheap)
+        return replace(keys, **cheap(keys, "merchant", "platform", "stranger"))
 
     @classmethod
     def profile(cls, keys: Keys, rhythm: dict[str, int]) -> str:

@@ -28,12 +28,13 @@ from sim.misuse import plan_misuse
 from sim.neighbour import SHARED, Neighbour, sharing
 from sim.network import Network, NetworkHere, Service, Weather
 from sim.outcome import Buyer, Outcome, Violation
-from sim.people import _GOODS, Cashier
+from sim.people import GOODS, Cashier
 from sim.plan import Plan, draw
 from sim.rows import is_at_rest
 from sim.scheduler import Dead, Process, Scheduler, Task
 from sim.shop_host import ShopHost
 from sim.sockets import TcpHere
+from sim.stranger import come_in
 from sim.strikes import Strikes
 from sim.sudden import freeze_meanwhile
 from sim.template import SHOPS, URL, template
@@ -194,6 +195,7 @@ class World:
             self.clerk.begin()
         if self.neighbour is not None:
             self.neighbour.begin()
+        come_in(self)
         self._share_out(self.plan.sales)
         self.scheduler.run(lambda: self._busy == 0, self.plan.began_ms + _LONGEST_S * 1000)
 
@@ -360,7 +362,7 @@ class World:
         self._serials += 1
         buyer = Buyer(
             person=chance.randrange(self.plan.people),
-            goods=chance.choice(_GOODS),
+            goods=chance.choice(GOODS),
             serial_no=f"SN{self.plan.seed % 1000:03d}{self._serials:05d}",
             discount_fen=chance.choice((0, 10_000, 12_345)),
             trade_in_fen=chance.choice((0, 0, 5_000)),
@@ -380,7 +382,7 @@ class World:
     def somebody(self, chance: random.Random) -> Buyer:
         """Return who buys elsewhere: often somebody whom a till has just seen, with another item."""
         known = self._recent and chance.random() < 0.7
-        person, goods = chance.randrange(self.plan.people), chance.choice(_GOODS)
+        person, goods = chance.randrange(self.plan.people), chance.choice(GOODS)
         if known:
             seen = chance.choice(self._recent[-4:])
             person, goods = seen.person, seen.goods

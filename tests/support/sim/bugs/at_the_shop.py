@@ -3,6 +3,7 @@
 from typing import Any
 
 import terminal_agent.app
+import terminal_agent.checkout.supervisor
 from sim.bugs import Patch, bug
 from subsidy.wire import v1
 from terminal_agent.checkout.apply_subsidy import Checkout
@@ -167,6 +168,21 @@ def told_paid_too_early() -> list[Patch]:
         return "paid" if sale.state.value == "PAYING" and sale.attempts[-1].mark else state_of(sale)
 
     return [(documents, "till_state", early)]
+
+
+@bug("a key that comes with another body is answered with the sale that it stands for")
+def key_with_other_words_taken() -> list[Patch]:
+    def by_key(_self: Any, db: Any, key: Any) -> Any:
+        sql = "SELECT record_id FROM idempotency_key WHERE key_mac = ?"
+        row = db.execute(sql, (key.key,)).fetchone()
+        return None if row is None else read_sale.must(db, row[0])
+
+    return [(SqliteJournal, "_by_key", by_key)]
+
+
+@bug("any PIN is the supervisor's")
+def any_pin_is_right() -> list[Patch]:
+    return [(terminal_agent.checkout.supervisor, "_fits", lambda _known, _pin: True)]
 
 
 @bug("entries are dropped from the outbox when they have waited long")
