@@ -16,7 +16,6 @@ from settlement.intake.events import (
     EntryForked,
     EntryTaken,
     RecordPoisoned,
-    RecoveryMerged,
     UploadTaken,
 )
 from settlement.intake.read_upload import TakenEntry
@@ -194,7 +193,7 @@ def _apply(
     if isinstance(entry, v1.Paid):
         return take_paid(rows, command.device, command.epoch, taken, setting, at_ms, emit)
     if isinstance(entry, v1.Closed):
-        return _take_closed(rows, record, command, entry, setting, at_ms, emit)
+        return _take_closed(rows, record, command, entry, at_ms, emit)
     if isinstance(entry, v1.Supplement):
         return "" if record is not None else "a supplement to no known record"
     return _take_return(rows, taken, entry, setting, at_ms, emit)
@@ -213,13 +212,7 @@ def _take_return(
 
 
 def _take_closed(
-    rows: Rows,
-    record: Record | None,
-    command: TakeUpload,
-    entry: v1.Closed,
-    setting: Setting,
-    at_ms: int,
-    emit: Emit,
+    rows: Rows, record: Record | None, command: TakeUpload, entry: v1.Closed, at_ms: int, emit: Emit
 ) -> str:
     if any(attempt.state not in _NEVER_PAID for attempt in entry.attempts):
         return "a closed sale with an attempt that may be paid"
@@ -241,17 +234,6 @@ def _take_closed(
         return "a closed sale whose goods are being returned"
     if record.state == "HELD":
         holds.end(record, f"closed: {entry.why}", at_ms, emit)
-    elif record.recovered:
-        # It may have been undone since the file was written: nothing is paid for it before somebody looks.
-        emit(
-            RecoveryMerged(
-                record_id=record.record_id,
-                pay_ref=record.pay_ref,
-                why=f"paid in the channel's file, and closed by its shop: {entry.why}",
-                owner=setting.owner(at_ms),
-                at_ms=at_ms,
-            )
-        )
     elif record.state != "RELEASED":
         return f"the record is {record.state} and cannot be closed"
     return ""

@@ -23,7 +23,6 @@ _REBUILD_EVERY = 10
 _SLOWEST_PAYMENT_MS = 200_000
 _QUARANTINED = {"poison", "careless_shop"}
 """With these some entries cannot be taken."""
-_DISPUTED = "SELECT 1 FROM difference WHERE subject = ? AND kind = 'recovery_differs'"
 _GRANTED = ("PAYABLE", "BLOCKED", "IN_CLAIM", "PAID_OUT")
 
 
@@ -139,8 +138,6 @@ def a_paid_sale_is_granted_once(
                 continue
             yield f"{sale.record_id} is RETURNED and its record {record.state}"
         elif sale.state in ("CLOSED", "REFUSED") and record is not None and record.state != "RELEASED":
-            if in_books(world, _DISPUTED, sale.record_id):
-                continue  # files had it paid before its shop undid it; it is on a worklist
             yield f"{sale.record_id} is {sale.state} and its record {record.state}"
 
 
@@ -148,7 +145,7 @@ def what_is_granted_was_paid(
     world: "World", sales: list[SaleNow], records: dict[str, RecordNow]
 ) -> Iterator[str]:
     """I10 what the fund grants was paid at a till, at the promised amount."""
-    sql = "SELECT record_id FROM record WHERE blocks LIKE '%returned%' OR blocks LIKE '%recovery_differs%'"
+    sql = "SELECT record_id FROM record WHERE blocks LIKE '%returned%'"
     doubtful = _doubtful_devices(world)
     withheld = {row[0] for row in in_books(world, sql)}
     by_id = {sale.record_id: sale for sale in sales}

@@ -31,18 +31,6 @@ def signature_not_looked_at() -> list[Patch]:
     return [(http_signature.Signature, "verify", lambda _self, _key: None)]
 
 
-@bug("a sale that files had paid stays claimable when its shop has closed it")
-def closed_beside_a_recovery() -> list[Patch]:
-    take_closed = accept._take_closed
-
-    def refused(rows: Any, record: Any, *more: Any) -> Any:
-        if record is not None and record.recovered:
-            return f"the record is {record.state} and cannot be closed"
-        return take_closed(rows, record, *more)
-
-    return [(accept, "_take_closed", refused)]
-
-
 @bug("a paid entry that comes again is booked again")
 def record_not_idempotent() -> list[Patch]:
     take = accept._take
