@@ -37,6 +37,7 @@ CAUGHT_BY: dict[str, int] = {
     "any_ack_is_believed": 45,
     "approved_amount_not_compared": 2,
     "approved_amount_of_nexo_not_read": 1,
+    "asks_until_it_counts_no_more": 786,
     "batch_partly_applied": 17,
     "claim_of_an_unstated_device": 46,
     "cloned_key_accepted": 18,
