@@ -136,8 +136,6 @@ def a_paid_sale_is_granted_once(
         elif sale.state == "RETURNED" and record is not None and record.state not in _AFTER_A_RETURN:
             if record.state == "RELEASED" and _was_released_by_people(world, sale.record_id):
                 continue
-            if record.state == "KEPT":
-                continue  # misreported, and voided where nobody is asked first: its owner has both
             yield f"{sale.record_id} is RETURNED and its record {record.state}"
         elif sale.state in ("CLOSED", "REFUSED") and record is not None and record.state != "RELEASED":
             if record.state in _AFTER_A_RETURN and record.back == "REFUNDED":
