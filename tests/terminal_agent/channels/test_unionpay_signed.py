@@ -8,6 +8,7 @@ import time
 
 import msgspec
 import pytest
+from broken_certificates import der_of, of_no_known_version, pem_of, with_a_broken_name
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from hypothesis import given, settings
@@ -22,7 +23,7 @@ from unionpay import (
 )
 from wechat import RealClock
 
-from subsidy import ids
+from subsidy import calendar, ids
 from subsidy.records.payment import Evidence
 from subsidy.strict.yaml_text import FileError
 from terminal_agent.channels import unionpay_form
@@ -84,6 +85,14 @@ def test_our_key_and_certificate_change_while_the_till_goes_on(own, tmp_path_fac
             assert channel.prepare(ask) is not None
         assert channel.query(ask).say is N
         assert channel.take(prepared(channel)).say is P
+
+
+@pytest.mark.parametrize("name", ["certificate", "root", "middle"])
+def test_a_key_file_with_an_impossible_certificate_is_named(name, own):
+    profile = own.profile()
+    profile.files[name].write_text(of_no_known_version(profile.files[name].read_text()))
+    with pytest.raises(KeyTrouble, match=profile.files[name].name):
+        UnionPayKeyFiles(profile.files, profile.platform_name).current()
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -256,6 +265,31 @@ def test_a_mutated_answer_is_believed_only_as_it_was_and_costs_little(recorded):
         said = believed(body, recorded.keys, recorded.at_ms)
         slowest = max(slowest, time.process_time() - began)
         assert isinstance(said, Silence) or dict(said.fields) == recorded.fields
+    assert slowest < 0.1
+
+
+@pytest.mark.parametrize("spoil", [of_no_known_version, with_a_broken_name])
+def test_an_answer_with_an_impossible_certificate_is_not_believed(spoil, recorded):
+    fields = {**recorded.fields, "signPubKeyCert": spoil(recorded.fields["signPubKeyCert"])}
+    body = "&".join(f"{name}={value}" for name, value in fields.items()).encode()
+    assert believed(body, recorded.keys, recorded.at_ms) is Silence.UNKNOWN_KEY
+
+
+@pytest.mark.filterwarnings("ignore:Parsed a serial number:cryptography.utils.CryptographyDeprecationWarning")
+def test_a_certificate_mutated_in_its_own_bytes_speaks_for_nothing_and_costs_little(recorded):
+    """Text that is changed is hardly ever a certificate any more: here what is inside is changed."""
+    dice = random.Random(20_261_129)
+    right = der_of(recorded.fields["signPubKeyCert"])
+    at = calendar.from_ms(recorded.at_ms)
+    slowest = 0.0
+    for _ in range(MUTATIONS):
+        spoilt = bytearray(right)
+        for _ in range(dice.randrange(1, 4)):
+            spoilt[dice.randrange(len(spoilt))] ^= dice.randrange(1, 256)
+        began = time.process_time()
+        key = recorded.keys.key_of(pem_of(bytes(spoilt)), at)
+        slowest = max(slowest, time.process_time() - began)
+        assert key is None or spoilt == right
     assert slowest < 0.1
 
 
