@@ -7,11 +7,10 @@ signatures, has its own tests: nothing mutated passes them.
 import json
 import os
 import random
-import re
 import time
 
 import pytest
-from mutated import CARD, mutate
+from mutated import mutate, shows_the_card
 
 from terminal_agent.channels import alipay_answer, read_answer, unionpay, unionpay_form
 from terminal_agent.channels.alipay_client import Believed
@@ -19,8 +18,6 @@ from terminal_agent.channels.signed_client import Reply
 
 COUNT = int(os.environ.get("MUTATIONS", "2000"))
 MOST_CPU_S = 0.1
-# In the middle of a longer number it is none: nobody could tell it from the channel's own.
-_A_CARD = re.compile(rf"(?<![0-9]){CARD.decode()}(?![0-9])")
 
 TRADE = {
     "mchid": "1900000109",
@@ -116,7 +113,7 @@ def test_a_mutated_answer_raises_nothing_costs_little_and_shows_no_card(answer):
         said, shown = read(mutated)
         longest = max(longest, time.process_time() - began)
         understood += said
-        assert _A_CARD.search(shown) is None, mutated
+        assert not shows_the_card(shown), mutated
     print(f"{answer}: {COUNT} tried, {understood} understood, {longest * 1000:.1f} ms the slowest")
     assert longest < MOST_CPU_S
     assert 0 < understood < COUNT
