@@ -41,6 +41,8 @@ PAID, UNPAID = [("charge", FEN)], []
 A, D, N, P, U = Say.APPROVED, Say.DECLINED, Say.NOT_FOUND, Say.PENDING, Say.UNCLEAR
 MUTATIONS = int(os.environ.get("MUTATIONS", "3000"))
 """How many broken answers are tried; more on demand."""
+# The library warns of it; a certificate of that kind is opened, and nothing speaks for it.
+SERIAL_BELOW_1 = pytest.mark.filterwarnings("ignore:Parsed a serial number which wasn't positive")
 
 
 def prepared(channel, ask=None):
@@ -256,6 +258,7 @@ def mutated(body, dice):
     return bytes(content)
 
 
+@SERIAL_BELOW_1
 def test_a_mutated_answer_is_believed_only_as_it_was_and_costs_little(recorded):
     dice = random.Random(20_261_128)
     slowest = 0.0
@@ -275,12 +278,14 @@ def test_an_answer_with_an_impossible_certificate_is_not_believed(spoil, recorde
     assert believed(body, recorded.keys, recorded.at_ms) is Silence.UNKNOWN_KEY
 
 
-@pytest.mark.filterwarnings("ignore:Parsed a serial number:cryptography.utils.CryptographyDeprecationWarning")
+@SERIAL_BELOW_1
 def test_a_certificate_mutated_in_its_own_bytes_speaks_for_nothing_and_costs_little(recorded):
     """Text that is changed is hardly ever a certificate any more: here what is inside is changed."""
     dice = random.Random(20_261_129)
     right = der_of(recorded.fields["signPubKeyCert"])
     at = calendar.from_ms(recorded.at_ms)
+    right_key = recorded.keys.key_of(pem_of(right), at)
+    assert right_key is not None
     slowest = 0.0
     for _ in range(MUTATIONS):
         spoilt = bytearray(right)
@@ -289,7 +294,8 @@ def test_a_certificate_mutated_in_its_own_bytes_speaks_for_nothing_and_costs_lit
         began = time.process_time()
         key = recorded.keys.key_of(pem_of(bytes(spoilt)), at)
         slowest = max(slowest, time.process_time() - began)
-        assert key is None or spoilt == right
+        # What stands around the signed part may change; the key that speaks is the one that was signed.
+        assert key is None or key == right_key
     assert slowest < 0.1
 
 
