@@ -261,13 +261,15 @@ def mutated(body, dice):
 @SERIAL_BELOW_1
 def test_a_mutated_answer_is_believed_only_as_it_was_and_costs_little(recorded):
     dice = random.Random(20_261_128)
+    as_it_was = {**recorded.fields, "signature": ""}
     slowest = 0.0
     for _ in range(MUTATIONS):
         body = mutated(recorded.body, dice)
         began = time.process_time()
         said = believed(body, recorded.keys, recorded.at_ms)
         slowest = max(slowest, time.process_time() - began)
-        assert isinstance(said, Silence) or dict(said.fields) == recorded.fields
+        # One signature can be written in more than one base64: its last bits are not looked at.
+        assert isinstance(said, Silence) or {**said.fields, "signature": ""} == as_it_was
     assert slowest < 0.1
 
 
