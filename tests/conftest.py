@@ -6,6 +6,11 @@ import canaries
 import pytest
 import slow_first
 import taken_moves
+from hypothesis import settings
+
+# A slow machine is no finding: what an example may cost is held in CPU time, where it matters.
+settings.register_profile("ours", deadline=None)
+settings.load_profile("ours")
 
 # It is the tests' own client, and names the addresses that they ask, whatever stands in them.
 logging.getLogger("httpx").setLevel(logging.WARNING)

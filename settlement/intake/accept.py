@@ -9,7 +9,6 @@ import msgspec
 
 from settlement.devices.freeze import denied, freeze
 from settlement.funds import holds
-from settlement.funds.holds import Buried
 from settlement.intake import rebuild
 from settlement.intake.events import (
     DifferenceOpened,
@@ -19,6 +18,7 @@ from settlement.intake.events import (
     UploadTaken,
 )
 from settlement.intake.read_upload import TakenEntry
+from settlement.intake.take_closed import take_closed
 from settlement.intake.take_paid import take_paid
 from settlement.ledger.post import Booking, Happening
 from settlement.offers import take as offers
@@ -31,7 +31,6 @@ from settlement.writer.step import Acks, Answer, Denied, Emit, Setting, Signed
 from subsidy.wire import v1
 from subsidy.wire.chain import GENESIS
 
-_NEVER_PAID = ("NOT_PAID", "GIVEN_BACK")
 # What comes after a sale's end, or beside it. When it cannot be taken, the sale itself may still come.
 _BESIDE = ("supplement", "returning", "returned")
 
@@ -193,7 +192,7 @@ def _apply(
     if isinstance(entry, v1.Paid):
         return take_paid(rows, command.device, command.epoch, taken, setting, at_ms, emit)
     if isinstance(entry, v1.Closed):
-        return _take_closed(rows, record, command, entry, at_ms, emit)
+        return take_closed(rows, command.device, command.epoch, entry, taken.seq, setting, at_ms, emit)
     if isinstance(entry, v1.Supplement):
         return "" if record is not None else "a supplement to no known record"
     return _take_return(rows, taken, entry, setting, at_ms, emit)
@@ -209,34 +208,6 @@ def _take_return(
         follow(rows, word.record_id, setting, at_ms, emit)
         offers.follow(rows, word.record_id, emit)
     return problem
-
-
-def _take_closed(
-    rows: Rows, record: Record | None, command: TakeUpload, entry: v1.Closed, at_ms: int, emit: Emit
-) -> str:
-    if any(attempt.state not in _NEVER_PAID for attempt in entry.attempts):
-        return "a closed sale with an attempt that may be paid"
-    if record is None:
-        emit(
-            Buried(
-                record_id=entry.record_id,
-                device=command.device,
-                epoch=command.epoch,
-                hold_no=entry.hold_no,
-                why=f"closed: {entry.why}",
-                at_ms=at_ms,
-            )
-        )
-        return ""
-    if record.hold_no != entry.hold_no:
-        return "the hold number is not the record's"
-    if record.state == "HELD" and rows.get(GoodsReturn, record.record_id) is not None:
-        return "a closed sale whose goods are being returned"
-    if record.state == "HELD":
-        holds.end(record, f"closed: {entry.why}", at_ms, emit)
-    elif record.state != "RELEASED":
-        return f"the record is {record.state} and cannot be closed"
-    return ""
 
 
 def _quarantine(

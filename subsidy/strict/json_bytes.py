@@ -22,6 +22,7 @@ T = TypeVar("T")
 _PLAIN_NAME = re.compile(r"[A-Za-z_]{1,40}", re.ASCII)
 # Where the library's messages repeat what stood in the content.
 _QUOTED_CONTENT = re.compile(r"((?:unknown field |enum value |Invalid value )[`'])(.*)([`'])", re.DOTALL)
+_LONG_NUMBER = re.compile(r"((?:enum value|Invalid value) )-?[0-9]{5,}")
 _WITH_PATH = re.compile(r"(.*) - at `(\$[^`]*)`", re.DOTALL)
 _NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 _STRUCTURE = re.compile(r'"(?:[^"\\]++|\\.)*+"?|[\[\]{}]', re.DOTALL)
@@ -51,6 +52,7 @@ def decode(
         placed = _WITH_PATH.fullmatch(str(wrong))
         problem, where = (placed[1], placed[2]) if placed else (str(wrong), "$")
         problem = _QUOTED_CONTENT.sub(lambda found: found[1] + _shown(found[2]) + found[3], problem)
+        problem = _LONG_NUMBER.sub(r"\1(not shown)", problem)
         raise NotStrict(where, problem, "Send the field as the API describes it") from None
     except msgspec.DecodeError as wrong:
         raise NotStrict("$", f"not JSON: {_without_content(wrong)}", "Send one JSON value in UTF-8") from None

@@ -71,7 +71,8 @@ def _fixed(name: str, **options: int | str | bool) -> Made:
 
 
 def _late(clocks: Clocks) -> Options:
-    return {"ms": round(1500 * clocks.answer_wait_s)}
+    # And so much more that a busy host, which looks late whether anything has come, has still given up.
+    return {"ms": round(1500 * clocks.answer_wait_s) + 400}
 
 
 def _at_work(clocks: Clocks) -> Options:
@@ -82,6 +83,7 @@ _UNSIGNED = "answers are not signed on this line"
 _WHOLE = "a record is handed over whole, and once"
 _ONE_ANSWER = "each request has an answer of its own"
 _NO_CABLE = "there is no cable: a lost answer is the same"
+_PROOF = "its yes to this is the proof: there is nothing else to ask"
 _CARD_BOOKS = {"sale": TAKEN, "void": GIVEN_BACK, "refund": GIVEN_BACK}
 _CARD_CALLS = {"take": "sale", "reverse": "void", "refund": "void"}
 _ON_A_LINE = frozenset(
@@ -125,6 +127,8 @@ _BY_A_TERMINAL = {
     "at_work": Made("progress", _at_work),
 }
 
+_NOT_TOLD = dict.fromkeys(("unclear_charged", "unclear_not_charged"), frozenset({Say.UNCLEAR}))
+
 SERIAL = Counterpart(
     calls=_CARD_CALLS,
     day_ended={"refund": "refund"},
@@ -132,7 +136,12 @@ SERIAL = Counterpart(
     order=("pay_ref",),
     at_our_end=_ON_A_LINE | {our_end.LATE_ANSWER},
     by_emulator={**_BY_A_TERMINAL, "broken_answer": Made("bad_lrc"), "noise": Made("noise")},
-    not_here={"wrong_signature": _UNSIGNED, "torn_answer": "the emulator does not tear frames off"},
+    not_here={
+        "wrong_signature": _UNSIGNED,
+        "torn_answer": "the emulator does not tear frames off",
+        "confirmed_not_done": _PROOF,
+    },
+    may_find=_NOT_TOLD,
 )
 
 NEXO = Counterpart(
@@ -142,7 +151,12 @@ NEXO = Counterpart(
     order=("pay_ref",),
     at_our_end=_ON_A_LINE,
     by_emulator={**_BY_A_TERMINAL, "torn_answer": Made("torn_answer"), "noise": Made("noise")},
-    not_here={"wrong_signature": _UNSIGNED, "broken_answer": "the emulator tears answers off instead"},
+    not_here={
+        "wrong_signature": _UNSIGNED,
+        "broken_answer": "the emulator tears answers off instead",
+        "confirmed_not_done": _PROOF,
+    },
+    may_find=_NOT_TOLD,
 )
 
 MIS = Counterpart(
@@ -167,6 +181,7 @@ MIS = Counterpart(
         "wrong_signature": _UNSIGNED,
         "unplug": "the client is a program: there is no cable between it and us",
         "broken_answer": "a record has no check that could be wrong",
+        "confirmed_not_done": _PROOF,
         "noise": _WHOLE,
     },
     in_pieces=False,
@@ -216,7 +231,7 @@ DIRECT = Counterpart(
         "unclear_not_charged": _fixed("unclear_code", charged=False),
         "at_work": Made("late_answer", _late),
     },
-    not_here={"unplug": _NO_CABLE},
+    not_here={"unplug": _NO_CABLE, "confirmed_not_done": _PROOF},
     undone_by=_without_reversed_voids,
     can_be_asked=False,
     undoes_unknown=False,
@@ -236,6 +251,8 @@ _BY_A_CHANNEL = {
     "unclear_charged": _fixed("system_error", charged=True),
     "unclear_not_charged": _fixed("system_error", charged=False),
     "at_work": _fixed("userpaying", ms=1000),
+    "wrong_currency": Made("wrong_currency"),
+    "not_known_yet": _fixed("not_found_lag", ms=1500),
 }
 _NOT_AT_A_CHANNEL = {
     "broken_answer": "the emulator signs with a wrong key instead",
@@ -244,31 +261,45 @@ _NOT_AT_A_CHANNEL = {
 }
 
 WECHAT = Counterpart(
-    calls={"take": "pay", "reverse": "reverse", "refund": "refund"},
+    calls={"take": "pay", "query": "query", "reverse": "reverse", "refund": "refund"},
     books={"charge": TAKEN, "reversal": GIVEN_BACK, "refund": GIVEN_BACK},
     order=("out_trade_no",),
     at_our_end=_OVER_HTTP,
-    by_emulator={**_BY_A_CHANNEL, "strangers_answer": Made("wrong_order")},
+    by_emulator={
+        **_BY_A_CHANNEL,
+        "strangers_answer": Made("wrong_order"),
+        "wrong_merchant": Made("wrong_merchant"),
+        "unknown_key": Made("unknown_key"),
+        "confirmed_not_done": Made("reverse_lost"),
+    },
     not_here=_NOT_AT_A_CHANNEL,
     code_prefix="13",
     code_digits=18,
 )
 
 ALIPAY = Counterpart(
-    calls={"take": "pay", "reverse": "cancel", "refund": "refund"},
+    calls={"take": "pay", "query": "query", "reverse": "cancel", "refund": "refund"},
     books={"pay": TAKEN, "cancel": GIVEN_BACK, "refund": GIVEN_BACK},
     order=("out_trade_no",),
     at_our_end=_OVER_HTTP,
-    by_emulator={**_BY_A_CHANNEL, "strangers_answer": Made("previous_answer")},
+    by_emulator={
+        **_BY_A_CHANNEL,
+        "strangers_answer": Made("previous_answer"),
+        "confirmed_not_done": Made("cancel_lost"),
+    },
     by_emulator_at={("refund", "declined"): _fixed("declined", code="ACQ.SELLER_BALANCE_NOT_ENOUGH")},
-    not_here=_NOT_AT_A_CHANNEL,
+    not_here={
+        **_NOT_AT_A_CHANNEL,
+        "wrong_merchant": "its answers name no merchant",
+        "unknown_key": "its answers name no key, but where certificates are used",
+    },
     undoes_unknown=False,
     code_prefix="28",
     code_digits=18,
 )
 
 UNIONPAY = Counterpart(
-    calls={"take": "pay", "reverse": "reverse", "refund": "refund"},
+    calls={"take": "pay", "query": "query", "reverse": "reverse", "refund": "refund"},
     day_ended={"refund": "refund"},
     books={"charge": TAKEN, "reversal": GIVEN_BACK, "refund": GIVEN_BACK},
     order=("order_id", "orig"),
@@ -278,8 +309,10 @@ UNIONPAY = Counterpart(
         "strangers_answer": Made("wrong_order"),
         "unclear_charged": _fixed("unclear_code", charged=True),
         "unclear_not_charged": _fixed("unclear_code", charged=False),
+        "wrong_merchant": Made("wrong_merchant"),
+        "unknown_key": Made("unknown_key"),
     },
-    not_here=_NOT_AT_A_CHANNEL,
+    not_here={**_NOT_AT_A_CHANNEL, "confirmed_not_done": _PROOF, "closed_not_held": _PROOF},
     says_at_once=False,
     undoes_unknown=False,
     code_prefix="62",
@@ -287,17 +320,33 @@ UNIONPAY = Counterpart(
 )
 
 WECHAT_SHOWN = msgspec.structs.replace(
-    WECHAT, calls={"take": "native", "reverse": "close", "refund": "refund"}, shown=True, code_digits=0
+    WECHAT,
+    calls={"take": "native", "query": "query", "reverse": "close", "refund": "refund"},
+    by_emulator={
+        **WECHAT.by_emulator,
+        "confirmed_not_done": Made("close_lost"),
+        "closed_not_held": Made("close_lost"),
+    },
+    shown=True,
+    code_digits=0,
 )
 # Alipay knows of no payment until the code is scanned, so a stopped one waits until its time is over.
 ALIPAY_SHOWN = msgspec.structs.replace(
     ALIPAY,
-    calls={"take": "show", "reverse": "cancel", "refund": "refund"},
+    calls={"take": "show", "query": "query", "reverse": "cancel", "refund": "refund"},
+    by_emulator={
+        **{fault: made for fault, made in ALIPAY.by_emulator.items() if fault != "confirmed_not_done"},
+        "closed_not_held": Made("cancel_lost"),
+    },
+    not_here={**ALIPAY.not_here, "confirmed_not_done": "what nobody has scanned cannot be cancelled"},
     shown=True,
     code_digits=0,
     knows_unscanned=False,
     show_for_s=2.0,
 )
 UNIONPAY_SHOWN = msgspec.structs.replace(
-    UNIONPAY, calls={"take": "show", "reverse": "reverse", "refund": "refund"}, shown=True, code_digits=0
+    UNIONPAY,
+    calls={"take": "show", "query": "query", "reverse": "reverse", "refund": "refund"},
+    shown=True,
+    code_digits=0,
 )

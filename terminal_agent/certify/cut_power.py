@@ -8,10 +8,12 @@ from msgspec.structs import replace
 
 from subsidy.records.payment import Evidence
 from terminal_agent.certify.our_end import PowerCut
+from terminal_agent.certify.show_a_code import undo_found, undo_shown
 from terminal_agent.certify.side import (
     GIVEN_BACK,
     TAKEN,
     Broken,
+    ShownSide,
     Side,
     back_of,
     must,
@@ -24,6 +26,8 @@ from terminal_agent.certify.side import (
 )
 from terminal_agent.certify.take_and_undo import undo
 from terminal_agent.checkout.ports import Answer, Ask, Say
+
+_NOT_PAID = frozenset({Say.PENDING, Say.NOT_FOUND})
 
 PointsOf = Callable[[int], list[int]]
 """After how many of so many bytes the power is to fail."""
@@ -96,6 +100,43 @@ def check_cut_return(side: Side, points: PointsOf) -> None:
                 given = until(side, ask, again, frozenset({Say.APPROVED}))
                 must(given.approved_fen == side.fen, f"a yes of {side.fen} fen", told(given))
             must_agree(side, ask, [(TAKEN, side.fen), (GIVEN_BACK, side.fen)])
+
+
+def check_cut_showing(side: ShownSide, points: PointsOf) -> None:
+    """Cut the making of an order at each point, begin anew, and close it: nobody has seen its code."""
+    length: int | None = None
+    left: list[int] | None = None
+    while left is None or left:
+        ask = prepared(side)
+        at = None if left is None else left.pop(0)
+        _cut(side, at, partial(side.payment.take, ask))
+        if left is None:
+            length = side.sent()
+            left = points(length)
+        side.restart()
+        with _at(at, length):
+            found = until(side, ask, partial(side.payment.query, ask), _NOT_PAID)
+            undo_found(side, ask, found, [])
+            must_agree(side, ask, [])
+
+
+def check_cut_closing(side: ShownSide, points: PointsOf) -> None:
+    """Cut the closing of an order at each point, begin anew, and close it: then nobody can pay it."""
+    length: int | None = None
+    left: list[int] | None = None
+    while left is None or left:
+        ask = prepared(side)
+        took = side.payment.take(ask)
+        must(bool(took.show), "showing a code: a code", told(took))
+        at = None if left is None else left.pop(0)
+        _cut(side, at, partial(side.payment.reverse, ask, Evidence()))
+        if left is None:
+            length = side.sent()
+            left = points(length)
+        side.restart()
+        with _at(at, length):
+            undo_shown(side, ask, Evidence(), [])
+            must(not side.scan(took.show), "a scan after it is closed is not taken", "it is")
 
 
 def _measured(side: Side) -> int:

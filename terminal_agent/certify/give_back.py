@@ -2,6 +2,7 @@
 
 from msgspec.structs import replace
 
+from subsidy import ids
 from subsidy.records.payment import Evidence
 from terminal_agent.certify.scenarios import Refund
 from terminal_agent.certify.side import (
@@ -67,6 +68,22 @@ def check_part(side: Side, *, day_ended: bool) -> None:
         done = (answer.say, answer.approved_fen) == (Say.APPROVED, part)
         must(done, f"giving back a part: yes of {part} fen", told(answer))
     must_agree(side, ask, [(TAKEN, side.fen), (GIVEN_BACK, part)])
+
+
+def check_too_much(side: Side) -> None:
+    """Give the whole back, then a fen more under another number, and expect the whole once and no more."""
+    ask = prepared(side)
+    taken = paid(side, ask)
+    back = back_of(side, ask, side.fen, taken.evidence)
+    given = until(side, ask, lambda: side.payment.refund(ask, back), EXPLICIT)
+    must_say("giving back", given, frozenset({Say.APPROVED}))
+    record_id, attempt = ids.read_pay_ref(ask.pay_ref) or ("", 0)
+    other_no = ids.refund_no(ids.pay_ref(record_id, attempt + 1))
+    more = replace(back_of(side, ask, 1, taken.evidence), refund_no=other_no)
+    for _ in range(2):
+        answer = side.payment.refund(ask, more)
+        must(answer.say is not Say.APPROVED, "giving back more than was paid: not yes", told(answer))
+    must_agree(side, ask, [(TAKEN, side.fen), (GIVEN_BACK, side.fen)])
 
 
 def check_nothing_to_give_back(side: Side, fault: str) -> None:

@@ -8,6 +8,7 @@ from subsidy.records.payment import Evidence
 from terminal_agent.certify.control import Control
 from terminal_agent.certify.counterparts import Counterpart
 from terminal_agent.certify.our_end import NEED_ONE_BEFORE, OurEnd
+from terminal_agent.certify.show_a_code import undo_shown
 from terminal_agent.certify.side import (
     EXPLICIT,
     Moved,
@@ -193,7 +194,8 @@ class LinkSide:
 
     def restart(self) -> None:
         """Have the link as a new process has it."""
-        self.cut_after(None)
+        if self._end is not None:
+            self.cut_after(None)
         self.payment = Witness(self._open(), self.saw)
 
     def cut_after(self, count: int | None) -> None:
@@ -213,5 +215,7 @@ class LinkSide:
             back = back_of(self, ask, self.fen, taken.evidence)
             given = until(self, ask, lambda: self.payment.refund(ask, back), EXPLICIT)
             must_say("giving back", given, frozenset({Say.APPROVED}))
-        else:
-            undo(self, ask, taken.evidence, [self.fen])
+            return
+        if call == "query":
+            self.payment.query(ask)
+        (undo_shown if self._counterpart.shown else undo)(self, ask, taken.evidence, [self.fen])

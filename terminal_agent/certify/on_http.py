@@ -18,7 +18,7 @@ from terminal_agent.certify.our_end import OurEnd
 from terminal_agent.checkout.ports import Clock
 
 Peek = Callable[[str, bytes], frozenset[str]]
-"""By which words a request (its address, its body) that moves money goes; none for a question."""
+"""By which words a request (its address, its body) goes; none for one that no scenario strikes."""
 
 
 class _Whole(msgspec.Struct, frozen=True):

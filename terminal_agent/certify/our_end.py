@@ -29,7 +29,7 @@ class PowerCut(BaseException):
 class OurEnd:
     """What is to be done to what passes on one link, and the answers that passed before.
 
-    Kinds of requests are the words of `counterparts.py`, such as sale or pay; a question has none.
+    Kinds of requests are the words of `counterparts.py`, such as sale or pay; what none strikes has none.
     """
 
     def __init__(self, clock: Clock) -> None:

@@ -1,6 +1,7 @@
 """What is a request that passes, in a counterpart's own words, and when is its answer whole?
 
-Only whether money moves is looked at; a question, a signal and what cannot be read have no word.
+Only whether money moves is looked at, and whether a channel is asked about a payment; any other question, a
+signal and what cannot be read have no word.
 """
 
 from urllib.parse import parse_qs, urlsplit
@@ -25,11 +26,18 @@ _MIS_TRANS = slice(16, 18)
 _WECHAT = {"codepay": "pay", "native": "native", "reverse": "reverse", "close": "close", "refunds": "refund"}
 _ALIPAY = {
     "alipay.trade.pay": "pay",
+    "alipay.trade.query": "query",
     "alipay.trade.precreate": "show",
     "alipay.trade.cancel": "cancel",
     "alipay.trade.refund": "refund",
 }
-_UNIONPAY = {("01", "06"): "pay", ("01", "07"): "show", ("99", "01"): "reverse", ("04", "00"): "refund"}
+_UNIONPAY = {
+    ("01", "06"): "pay",
+    ("01", "07"): "show",
+    ("00", "00"): "query",
+    ("99", "01"): "reverse",
+    ("04", "00"): "refund",
+}
 
 
 def at_frames(dialect: Dialect) -> Peek:
@@ -133,8 +141,11 @@ def at_records(profile: MisProfile) -> Peek:
 
 def at_wechat(url: str, body: bytes) -> frozenset[str]:
     """Look at what goes to WeChat Pay."""
-    word = _WECHAT.get(urlsplit(url).path.rpartition("/")[2])
-    return frozenset({word}) if word is not None and body else NONE
+    above, _, last = urlsplit(url).path.rpartition("/")
+    if not body:
+        return frozenset({"query"}) if above.endswith("/out-trade-no") else NONE
+    word = _WECHAT.get(last)
+    return NONE if word is None else frozenset({word})
 
 
 def at_alipay(url: str, _body: bytes) -> frozenset[str]:

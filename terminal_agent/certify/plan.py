@@ -6,24 +6,35 @@ from functools import partial
 import msgspec
 
 from terminal_agent.certify import scenarios
+from terminal_agent.certify.ask_about import check_question
+from terminal_agent.certify.bad_moments import MOMENTS
 from terminal_agent.certify.counterparts import Counterpart
 from terminal_agent.certify.cut_power import (
     both_ends,
+    check_cut_closing,
     check_cut_payment,
     check_cut_return,
+    check_cut_showing,
     check_cut_undo,
     every_byte,
     some_bytes,
 )
-from terminal_agent.certify.give_back import check_nothing_to_give_back, check_part, check_refund
+from terminal_agent.certify.give_back import (
+    check_nothing_to_give_back,
+    check_part,
+    check_refund,
+    check_too_much,
+)
 from terminal_agent.certify.link_side import LinkSide
-from terminal_agent.certify.show_a_code import check_close, check_shown
-from terminal_agent.certify.take_and_undo import check, check_reversal
+from terminal_agent.certify.show_a_code import check_close, check_shown, undo_shown
+from terminal_agent.certify.take_and_undo import check, check_reversal, undo
 
 NEEDS_CONTROL = "needs an emulator's control address (--control)"
 _SAME_DAY = "a return is the same on every day here"
 _AT_OUR_END, _BY_EMULATOR = "made at our own end", "made by the emulator"
 _CUT = "the power fails at our own end"
+_ONCE = "after the restart it is known whether it was taken, and undone whole, once"
+_UNDONE = "after the restart it is undone, once"
 
 
 class Means(msgspec.Struct, frozen=True):
@@ -54,9 +65,31 @@ def _taken(one: Counterpart, means: Means) -> Iterator[Trial]:
     for scenario in scenarios.SCENARIOS:
         run = partial(check, scenario)
         yield _trial(f"paying: {scenario.name}", one, means, "take", scenario.fault, scenario.must, run)
+    yield from _asked_about(one, means)
     for reversal in scenarios.REVERSALS:
         run = partial(check_reversal, reversal)
         yield _trial(f"undoing: {reversal.name}", one, means, "reverse", reversal.fault, reversal.must, run)
+    yield from _given_back(one, means)
+    if means.our_end:
+        yield from _cut(
+            one, means, ("paying", check_cut_payment, _ONCE), ("undoing", check_cut_undo, _UNDONE)
+        )
+
+
+def _asked_about(one: Counterpart, means: Means) -> Iterator[Trial]:
+    if "query" not in one.calls:
+        return
+    end = undo_shown if one.shown else undo
+    for question in scenarios.QUESTIONS:
+
+        def run(side: LinkSide, question: scenarios.Question = question) -> None:
+            check_question(question, side, partial(end, side))
+
+        name = f"asking: {question.name}"
+        yield _trial(name, one, means, question.call, question.fault, question.must, run)
+
+
+def _given_back(one: Counterpart, means: Means) -> Iterator[Trial]:
     for day_ended in (False, True):
         day = "day ended" if day_ended else "same day"
         for refund in scenarios.REFUNDS:
@@ -85,20 +118,16 @@ def _taken(one: Counterpart, means: Means) -> Iterator[Trial]:
             "nothing is given back",
             partial(check_nothing_to_give_back, fault=fault),
         )
-    if means.our_end:
-        yield from _cut(one, means)
+    too_much = "what is given back never passes what was paid, under any number"
+    yield _trial("giving back more than was paid", one, means, "refund", "", too_much, check_too_much)
 
 
-def _cut(one: Counterpart, means: Means) -> Iterator[Trial]:
+def _cut(one: Counterpart, means: Means, *cuts: tuple[str, Callable[..., None], str]) -> Iterator[Trial]:
     points = (every_byte if means.every_byte else some_bytes) if one.in_pieces else both_ends
     where = {every_byte: "before and after each byte", some_bytes: "at bytes at both ends and between"}
     done = f"{_CUT}, {where.get(points, 'before and after the request, which leaves whole')}"
-    once = "after the restart it is known whether it was taken, and undone whole, once"
-    for name, check_cut, must in (
-        ("paying", check_cut_payment, once),
-        ("undoing", check_cut_undo, "after the restart it is undone, once"),
-        ("giving back", check_cut_return, "after the restart it is given back, once"),
-    ):
+    back = "after the restart it is given back, once"
+    for name, check_cut, must in (*cuts, ("giving back", check_cut_return, back)):
         yield Trial(f"power cut while {name}", done, must, partial(check_cut, points=points))
 
 
@@ -107,10 +136,25 @@ def _shown(one: Counterpart, means: Means) -> Iterator[Trial]:
         run = partial(check_shown, scenario)
         must = f"{scenario.must}; what is undone cannot be paid any more"
         yield _trial(f"showing a code: {scenario.name}", one, means, "take", scenario.fault, must, run)
+    yield from _asked_about(one, means)
     for reversal in scenarios.REVERSALS:
         must = "repeated until it is closed; then nobody can pay it"
         run = partial(check_close, reversal)
         yield _trial(f"closing: {reversal.name}", one, means, "reverse", reversal.fault, must, run)
+    for moment in MOMENTS:
+        name = f"the shopper pays: {moment.name}"
+        trial = _trial(name, one, means, "reverse", moment.fault, moment.must, moment.check)
+        if moment.is_short and not means.control:
+            trial = msgspec.structs.replace(trial, not_tried=NEEDS_CONTROL)
+        yield trial
+    yield from _given_back(one, means)
+    if means.our_end:
+        closed = "after the restart it is closed; then nobody can pay it"
+        showing, closing = (
+            ("showing a code", check_cut_showing, closed),
+            ("closing", check_cut_closing, closed),
+        )
+        yield from _cut(one, means, showing, closing)
 
 
 def _trial(

@@ -51,6 +51,21 @@ class Reversal:
 
 
 @dataclass(frozen=True)
+class Question:
+    """A fault while it is asked (or, as `call` says, taken) what was paid: what may be answered at first."""
+
+    name: str
+    fault: str
+    said: frozenset[Say]
+    call: str = "query"
+
+    @property
+    def must(self) -> str:
+        """What has to be seen, in words."""
+        return f"asked about: {in_words(self.said)}; asked again: yes, of the whole; it is taken once"
+
+
+@dataclass(frozen=True)
 class Refund:
     """A fault while a paid attempt is given back: what may be answered at first, and in the end."""
 
@@ -115,6 +130,28 @@ REVERSALS = (
     Reversal("its answer is torn off", "torn_answer", frozenset(UNCLEAR)),
     Reversal("it comes twice", "doubled", frozenset(YES | UNCLEAR)),
     Reversal("it is refused", "declined", frozenset({Say.UNCLEAR, Say.DECLINED})),
+    Reversal("its answer comes late but in time", "slow_answer", frozenset(YES)),
+    Reversal("its answer's signature is wrong", "wrong_signature", frozenset(UNCLEAR)),
+    Reversal("the other side is not sure, and did it", "unclear_charged", frozenset(YES | UNCLEAR)),
+    Reversal("the other side is not sure, and did not", "unclear_not_charged", frozenset(UNCLEAR)),
+    Reversal("it is confirmed and not done", "confirmed_not_done", frozenset(UNCLEAR)),
+)
+
+QUESTIONS = (
+    Question("the question is lost", "lost_request", frozenset(UNCLEAR)),
+    Question("the answer is lost", "lost_answer", frozenset(UNCLEAR)),
+    Question("the answer comes too late", "late_answer", frozenset(UNCLEAR)),
+    Question("the answer comes late but in time", "slow_answer", frozenset(YES)),
+    Question("the answer is broken", "broken_answer", frozenset(UNCLEAR)),
+    Question("the answer is torn off", "torn_answer", frozenset(UNCLEAR)),
+    Question("the answer's signature is wrong", "wrong_signature", frozenset(UNCLEAR)),
+    Question("the answer is signed with a key that nobody knows", "unknown_key", frozenset(UNCLEAR)),
+    Question("the answer of the payment before comes instead", "strangers_answer", frozenset(UNCLEAR)),
+    Question("the answer names another merchant", "wrong_merchant", frozenset(UNCLEAR)),
+    Question("the answer names another currency", "wrong_currency", frozenset(UNCLEAR)),
+    Question("the answer is noise", "noise", frozenset(UNCLEAR)),
+    Question("the other side is not sure", "unclear_charged", frozenset(UNCLEAR)),
+    Question("it is not known yet", "not_known_yet", frozenset({Say.NOT_FOUND}), call="take"),
 )
 
 REFUNDS = (

@@ -9,6 +9,7 @@ from terminal_agent.certify.side import (
     GIVEN_BACK,
     TAKEN,
     ShownSide,
+    Side,
     back_of,
     must,
     must_agree,
@@ -17,7 +18,7 @@ from terminal_agent.certify.side import (
     told,
     until,
 )
-from terminal_agent.checkout.ports import Ask, Say
+from terminal_agent.checkout.ports import Answer, Ask, Say
 
 
 def check_shown(scenario: Scenario, side: ShownSide) -> None:
@@ -41,11 +42,7 @@ def check_shown(scenario: Scenario, side: ShownSide) -> None:
     must_say("asked about", found, scenario.found | (unscanned if Say.PENDING in scenario.found else set()))
 
     must_agree(side, ask, [(TAKEN, fen) for fen in taken])
-    if found.say is not Say.NOT_FOUND or not side.knows_unscanned:
-        _undo_shown(side, ask, found.evidence, taken)
-    else:
-        undone = side.payment.reverse(ask, found.evidence)
-        must_say("closing", undone, frozenset({Say.NOT_FOUND, Say.APPROVED}))
+    undo_found(side, ask, found, taken)
     if took.show:
         must(not side.scan(took.show), "a scan after it is undone is not taken", "it is")
 
@@ -61,12 +58,22 @@ def check_close(reversal: Reversal, side: ShownSide) -> None:
     must_say("closing", said, frozenset({Say.APPROVED, Say.UNCLEAR}))
     if said.say is Say.APPROVED:
         must(not side.scan(took.show), "a scan after it is closed is not taken", "it is")
-    _undo_shown(side, ask, Evidence(), [])
+    undo_shown(side, ask, Evidence(), [])
     must(not side.scan(took.show), "a scan after it is closed is not taken", "it is")
     must_agree(side, ask, [])
 
 
-def _undo_shown(side: ShownSide, ask: Ask, evidence: Evidence, taken: list[int]) -> None:
+def undo_found(side: ShownSide, ask: Ask, found: Answer, taken: list[int]) -> None:
+    """Undo what was found when it was asked about; an order that is not known needs no more than one try."""
+    if found.say is not Say.NOT_FOUND or not side.knows_unscanned:
+        undo_shown(side, ask, found.evidence, taken)
+    else:
+        undone = side.payment.reverse(ask, found.evidence)
+        must_say("closing", undone, frozenset({Say.NOT_FOUND, Say.APPROVED}))
+
+
+def undo_shown(side: Side, ask: Ask, evidence: Evidence, taken: list[int]) -> None:
+    """Close an order until it is done, or give back what was paid, and expect nothing of it to stand."""
     side.clock.sleep(side.payment.clocks.reverse_not_before_s)
     undone = until(side, ask, lambda: side.payment.reverse(ask, evidence), EXPLICIT)
     if undone.say is Say.DECLINED:

@@ -61,7 +61,7 @@ class Side(Protocol):
         """Return an attempt of `fen` that nobody has had before. Raises NotThere."""
 
     def arm(self, call: str, fault: str) -> None:
-        """Let the next "take", "reverse" or "refund" be struck by a fault, named as in `scenarios.py`."""
+        """Let the next "take", "query", "reverse" or "refund" be struck by a fault of `scenarios.py`."""
 
     def end_day(self) -> None:
         """Let the other side close its day, after which it may give money back in another way."""
@@ -81,15 +81,15 @@ class Side(Protocol):
     def sent(self) -> int:
         """Return how many bytes have left since."""
 
+    def scan(self, code: str) -> bool:
+        """Be the shopper who scans a code and pays; return whether the other side took it."""
+
 
 class ShownSide(Side, Protocol):
     """A link whose code the shopper scans. "reverse" is what closes an order there."""
 
     knows_unscanned: bool
     """Whether the other side knows of an order before its code is scanned."""
-
-    def scan(self, code: str) -> bool:
-        """Be the shopper who scans and pays; return whether the other side took it."""
 
 
 def must(holds: bool, what: str, saw: str) -> None:
@@ -145,9 +145,11 @@ def prepared(side: Side) -> Ask:
 
 
 def paid(side: Side, ask: Ask) -> Answer:
-    """Have an attempt paid, and return the yes."""
+    """Have an attempt paid, by whoever scans where a code is shown, and return the yes."""
     taken = side.payment.take(ask)
-    if not side.says_at_once and taken.say is Say.PENDING:
+    if taken.show:
+        must(side.scan(taken.show), "the shopper's scan is taken", "it is not")
+    if taken.say is Say.PENDING and (taken.show or not side.says_at_once):
         taken = until(side, ask, lambda: side.payment.query(ask), EXPLICIT)
     must_say("paying", taken, frozenset({Say.APPROVED}))
     return taken

@@ -58,6 +58,15 @@ def check_reversal(reversal: Reversal, side: Side) -> None:
         # Then the payment certainly stands, and a refund is what follows.
         must_agree(side, ask, [(TAKEN, side.fen)])
         return
+    if Say.UNCLEAR in side.cannot_tell(reversal.fault):
+        # A terminal that did not say what became of its void is not told to void again: a person looks.
+        again = [side.payment.reverse(ask, taken.evidence) for _ in range(2)]
+        for answer in again:
+            must_say("undoing", answer, frozenset({Say.APPROVED, Say.UNCLEAR}))
+        stands = [(TAKEN, side.fen)]
+        done = [*stands, (GIVEN_BACK, side.fen)]
+        must_agree(side, ask, done, *([] if again[-1].say is Say.APPROVED else [stands]))
+        return
     undo(side, ask, taken.evidence, [side.fen])
 
 

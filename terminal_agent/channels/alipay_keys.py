@@ -16,7 +16,6 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
 
 from terminal_agent.channels.key_files import (
-    BITS,
     Reread,
     content_of,
     private_key,
@@ -75,13 +74,11 @@ class ByCertificate(msgspec.Struct, frozen=True):
     def _read(self) -> AlipayKeys:
         private = private_key(self.private_key)
         own = _certificates(self.app_certificate)[0]
-        if own.public_key() != private.public_key():
+        if public_key(self.app_certificate) != private.public_key():
             raise trouble_with(self.app_certificate, "is not of our private key")
         roots = _certificates(self.root_certificates)
         theirs = _certificates(self.alipay_certificate)
-        key = theirs[0].public_key()
-        if not isinstance(key, RSAPublicKey) or key.key_size != BITS:
-            raise trouble_with(self.alipay_certificate, f"is of no RSA key of {BITS} bits")
+        key = public_key(self.alipay_certificate)
         if not _is_under(theirs, roots):
             raise trouble_with(self.alipay_certificate, "was not issued under the root certificates")
         said = {
@@ -99,9 +96,12 @@ def serial_of(certificate: x509.Certificate) -> str:
 
 def _certificates(file: Path) -> Sequence[x509.Certificate]:
     try:
-        return x509.load_pem_x509_certificates(content_of(file))
-    except ValueError:
+        found = x509.load_pem_x509_certificates(content_of(file))
+        for one in found:
+            one.issuer.rfc4514_string()  # names are read when they are asked for, and may be broken
+    except (ValueError, x509.InvalidVersion):
         raise trouble_with(file, "is no PEM certificate") from None
+    return found
 
 
 def _is_under(chain: Sequence[x509.Certificate], roots: Sequence[x509.Certificate]) -> bool:

@@ -57,7 +57,7 @@ def ends_of(files: Mapping[str, Path]) -> tuple[Ends, ...]:
             continue
         try:
             certificates = x509.load_pem_x509_certificates(content)
-        except ValueError:
+        except (ValueError, x509.InvalidVersion):
             raise trouble_with(file, "is no PEM certificate") from None
         ends = min(one.not_valid_after_utc for one in certificates)
         found.append(Ends(name, file, round(ends.timestamp() * 1000)))

@@ -12,7 +12,7 @@ import msgspec
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key, load_pem_public_key
-from cryptography.x509 import load_pem_x509_certificate
+from cryptography.x509 import InvalidVersion, load_pem_x509_certificate
 
 BITS = 2048
 _MOST_BYTES = 64 << 10
@@ -101,7 +101,7 @@ def public_key(file: Path) -> RSAPublicKey:
             key = load_pem_x509_certificate(content).public_key()
         else:
             key = load_pem_public_key(content)
-    except (ValueError, UnsupportedAlgorithm):
+    except (ValueError, InvalidVersion, UnsupportedAlgorithm):
         raise trouble_with(file, "is no PEM public key") from None
     if not isinstance(key, RSAPublicKey) or key.key_size != BITS:
         raise trouble_with(file, f"is no RSA key of {BITS} bits")

@@ -16,7 +16,7 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
 from cryptography.x509.oid import NameOID
 
-from terminal_agent.channels.key_files import BITS, Reread, content_of, private_key, trouble_with
+from terminal_agent.channels.key_files import BITS, Reread, content_of, private_key, public_key, trouble_with
 
 _LONGEST_PEM = 8 << 10
 
@@ -46,7 +46,7 @@ class UnionPayKeys(msgspec.Struct, frozen=True):
             self.middle.verify_directly_issued_by(self.root)
             key = certificate.public_key()
             named = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
-        except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
+        except (ValueError, TypeError, x509.InvalidVersion, InvalidSignature, UnsupportedAlgorithm):
             return None
         if not all(_counts(one, at) for one in (certificate, self.middle, self.root)):
             return None
@@ -62,7 +62,7 @@ class UnionPayKeyFiles(Reread[UnionPayKeys]):
     def __init__(self, files: Mapping[str, Path], name: str) -> None:
         def read() -> UnionPayKeys:
             ours, private = _certificate(files["certificate"]), private_key(files["private_key"])
-            if ours.public_key() != private.public_key():
+            if public_key(files["certificate"]) != private.public_key():
                 # One of the two was replaced and the other not yet.
                 raise trouble_with(files["private_key"], "does not belong to the certificate beside it")
             middle, root = _certificate(files["middle"]), _certificate(files["root"])
@@ -78,7 +78,7 @@ class UnionPayKeyFiles(Reread[UnionPayKeys]):
 def _certificate(file: Path) -> x509.Certificate:
     try:
         return x509.load_pem_x509_certificate(content_of(file))
-    except ValueError:
+    except (ValueError, x509.InvalidVersion):
         raise trouble_with(file, "is no PEM certificate") from None
 
 

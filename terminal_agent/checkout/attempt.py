@@ -5,7 +5,7 @@ needs is stored, then the request leaves, once. While the shopper types a passwo
 show it is still being paid: that is asked about, not unknown.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from enum import Enum, auto
 
 from subsidy.policy.model import Tender
@@ -85,6 +85,10 @@ class Paying:
         """Return how long ago this process began an attempt, or first saw it after a restart."""
         now_ms = self._clock.steady_ms()
         return (now_ms - self._begun_ms.setdefault(attempt.pay_ref, now_ms)) / 1000
+
+    def keep(self, pay_refs: Collection[str]) -> None:
+        """Forget when every attempt but these, which are open, was begun."""
+        self._begun_ms = {ref: ms for ref, ms in self._begun_ms.items() if ref in pay_refs}
 
     def carry_out(self, record_id: str, no: int, pay_code: Secret | None = None) -> Sale:
         """Take the money of attempt `no`, once, and record what came of it.

@@ -196,7 +196,9 @@ class Refunding:
     def look_at_open(self, terminal_no: str) -> bool:
         """Ask once more about every refund that is open; return whether one stays so."""
         sales = [self.look(record_id) for record_id in self._journal.open_returns(terminal_no)]
-        return any(sale.state is SaleState.RETURNING for sale in sales)
+        still_open = [sale for sale in sales if sale.state is SaleState.RETURNING]
+        self._refunds.keep({sale.returns[-1].refund_no for sale in still_open})
+        return bool(still_open)
 
     def look(self, record_id: str) -> Sale:
         """Send the refund once more, the same, and write down what is now certain. Begins none."""

@@ -97,8 +97,15 @@ class Lane:
     def look_at_parked(self) -> bool:
         """Ask once more about every attempt and refund that is undecided; return whether one stays so."""
         some_stay = self._refunding.look_at_open(self.terminal_no)
+        still_open = set()
         for record_id, no in self._journal.open_attempts(self.terminal_no):
             sale = self._journal.sale(record_id)
-            if sale is not None and sale.attempt(no).state in UNDECIDED_ATTEMPTS:
-                some_stay |= self._resolver.look(record_id, no).attempt(no).is_open
+            assert sale is not None
+            attempt = sale.attempt(no)
+            if attempt.state in UNDECIDED_ATTEMPTS:
+                attempt = self._resolver.look(record_id, no).attempt(no)
+                some_stay |= attempt.is_open
+            if attempt.is_open:
+                still_open.add(attempt.pay_ref)
+        self._resolver.keep(still_open)
         return some_stay

@@ -7,6 +7,8 @@ longer be reversed is refunded. The resolver has a bounded time before the termi
 sale is looked at again whenever the terminal is idle.
 """
 
+from collections.abc import Collection
+
 from msgspec.structs import replace
 
 from subsidy import ids
@@ -61,6 +63,12 @@ class Resolver:
         if attempt.state is AttemptState.GIVING_BACK:
             sale = self._give_back(sale, attempt)
         return sale
+
+    def keep(self, pay_refs: Collection[str]) -> None:
+        """Forget every attempt but these, which are open: of the others nothing is asked any more."""
+        self._refunds.keep({ids.refund_no(one) for one in pay_refs})
+        self._not_found = {key: times for key, times in self._not_found.items() if key[0] in pay_refs}
+        self._paying.keep(pay_refs)
 
     def _ask(self, sale: Sale, attempt: Attempt) -> Sale:
         answer = self._payment.query(ask_of(sale, attempt))

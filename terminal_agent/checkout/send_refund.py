@@ -6,6 +6,8 @@ try went unanswered, and else when two host time-outs have passed since the last
 of the agent has sent counts as unanswered when this one first sees it.
 """
 
+from collections.abc import Collection
+
 from msgspec.structs import replace
 
 from terminal_agent.checkout.ports import Answer, Ask, Back, Clock, Payment, Say
@@ -24,6 +26,10 @@ class Refunds:
     def begin(self, refund_no: str) -> None:
         """Note that no try of a refund is on its way: it is new, or what came before is refused."""
         self._quiet_ms[refund_no] = self._clock.steady_ms()
+
+    def keep(self, refund_nos: Collection[str]) -> None:
+        """Forget every refund but these, which are open: the others are decided and sent no more."""
+        self._quiet_ms = {no: ms for no, ms in self._quiet_ms.items() if no in refund_nos}
 
     def send(self, ask: Ask, back: Back) -> Answer:
         """Send a refund, the first time or once more. DECLINED: no try of it was done, and none will be."""

@@ -18,6 +18,7 @@ class Sight(StrEnum):
     """What was seen."""
 
     SALE_SENT = "SALE_SENT"  # the request of an armed sale has passed
+    LAST_CALL = "LAST_CALL"  # what is armed will not be much longer, and nothing of it has passed
     MONEY_BACK = "MONEY_BACK"  # a reversal, void or refund of a sale was confirmed
     VOID_UNDONE = "VOID_UNDONE"  # a void that had been confirmed was reversed: the sale stands again
     SALE_NOT_OURS = "SALE_NOT_OURS"  # of an amount that was armed a moment ago, and is not any more
@@ -26,8 +27,8 @@ class Sight(StrEnum):
 class Sighting(msgspec.Struct, frozen=True):
     """One thing that was seen. `evidence` has trace and batch of the *sale* it is about, masked.
 
-    `fen` is None for the whole of it. `pay_ref` is the attempt's where a sale was sent; elsewhere it is
-    found by batch and trace, which outlive a restart.
+    `fen` is None for the whole of it. `pay_ref` is the attempt's where a sale was sent or is armed; elsewhere
+    it is found by batch and trace, which outlive a restart.
     """
 
     sight: Sight
@@ -44,7 +45,7 @@ class SightingJournal(Protocol):
     """What a sighting needs of the journal. Every call is one transaction."""
 
     def sale_sent(self, pay_ref: str, evidence: Evidence) -> None:
-        """Keep trace and batch of an attempt that is INTENDED or UNKNOWN, before its answer comes."""
+        """Keep what was seen of an attempt that is INTENDED or UNKNOWN, before its answer comes."""
 
     def seen_attempt(self, link: str, sighting: Sighting) -> tuple[Sale, int] | None:
         """Return the sale and attempt number that a sighting is about, None when it is no sale of ours."""
@@ -74,7 +75,7 @@ class Sightings:
 
     def note(self, sighting: Sighting) -> None:
         """Write a sighting down. What is about no sale of ours, or a part of its money, is only logged."""
-        if sighting.sight is Sight.SALE_SENT:
+        if sighting.sight in (Sight.SALE_SENT, Sight.LAST_CALL):
             self._journal.sale_sent(sighting.pay_ref, sighting.evidence)
             return
         found = self._journal.seen_attempt(self._link, sighting)

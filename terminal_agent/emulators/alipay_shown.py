@@ -43,7 +43,7 @@ def make(books: AlipayBooks, content: Json, struck: Struck) -> Json:
             offer=Offer(struck.number("offer", "platform"), struck.number("offer", "merchant")),
             due_ms=round(due.timestamp() * 1000),
             then="",
-            hidden_ms=0,
+            hidden_ms=now_ms() + struck.number("not_found_lag", "ms") if "not_found_lag" in struck else 0,
         )
     elif not known.is_offer or known.first.fen != fen:
         return failed("ACQ.TRADE_HAS_SUCCESS" if known.paid else "ACQ.CONTEXT_INCONSISTENT", order_no)

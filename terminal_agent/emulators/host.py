@@ -139,7 +139,9 @@ class Host:
             code, done = "25", False
         elif self._books.is_undone(original):
             return _told_again(original, "00")
-        elif batch != self._books.batch(tid):
+        elif batch != self._books.batch(tid) or not _is_of_today(original):
+            # A day that is over is settled, and its file is written: no acquirer reverses what stands in
+            # it, however long the terminal leaves its batch open. It is given back by a refund.
             code, done = "21", False
         elif original.kind == "sale" and self._books.given_back(original):
             code, done = "12", False
@@ -228,6 +230,10 @@ def _batch(values: Values) -> str:
 def _order(values: Values) -> str:
     text = bytes.fromhex(values.get(57, "")).decode("ascii", errors="replace")
     return text if _ORDER.fullmatch(text) else ""
+
+
+def _is_of_today(line: HostLine) -> bool:
+    return line.at[:10] == datetime.now(SHANGHAI).date().isoformat()
 
 
 def _disturbed(struck: Struck) -> tuple[str, bool]:

@@ -111,6 +111,7 @@ class Orders:
                 struck.number("wrong_amount", "fen") or asked.fen,
                 code_hash=token,
                 due_ms=_ms_of(until),
+                hidden_ms=now_ms() + struck.number("not_found_lag", "ms") if "not_found_lag" in struck else 0,
             )
         if "unclear_code" in struck:
             return said("04")

@@ -26,11 +26,11 @@ class SightingMoves(AttemptMoves, ReturnMoves):
     """The moves of sightings. See `checkout.sighting` for what each promises."""
 
     def sale_sent(self, pay_ref: str, evidence: Evidence) -> None:
-        """Keep trace and batch of an attempt that is INTENDED or UNKNOWN, before its answer comes."""
+        """Keep what was seen of an attempt that is INTENDED or UNKNOWN, before its answer comes."""
         with self._transaction() as db:
             db.execute(
                 "UPDATE attempt SET evidence = ? WHERE pay_ref = ? AND state IN ('INTENDED', 'UNKNOWN') "
-                "AND evidence = '{}'",
+                "AND json_extract(evidence, '$.trace') IS NULL",
                 (msgspec.json.encode(evidence).decode(), pay_ref),
             )
 

@@ -7,6 +7,7 @@ from subsidy import calendar
 from subsidy.policy.decide import Because, Decision, Granted
 from subsidy.policy.next_action import NextAction
 from subsidy.policy.refusals import Refusal, reason
+from subsidy.records.payment import Evidence
 from terminal_agent.checkout.cash import asked_of
 from terminal_agent.checkout.gather_facts import Question, to_pay
 from terminal_agent.checkout.lane import GOODS_BACK
@@ -119,7 +120,8 @@ def next_action(sale: Sale) -> NextAction:
     match till_state(sale):
         case "paying":
             waits = [one for one in sale.attempts if one.state is AttemptState.INTENDED]
-            by_hand = bool(waits) and all(one.is_watched and not one.evidence.trace for one in waits)
+            # Once something of it was seen, or its time is nearly over, nobody is to begin with it any more.
+            by_hand = bool(waits) and all(one.is_watched and one.evidence == Evidence() for one in waits)
             return NextAction.CHARGE_AT_TERMINAL if by_hand else NextAction.WAIT
         case "unknown":
             if any(one.is_watched and one.state is AttemptState.REVERSING for one in sale.attempts):

@@ -6,10 +6,6 @@ from contextlib import closing
 import pytest
 from books import ENGINES, Books, copy_template
 from centre import RunningCentre
-from hypothesis import settings
-
-settings.register_profile("ours", deadline=None)
-settings.load_profile("ours")
 
 
 @pytest.fixture

@@ -172,7 +172,6 @@ def fuzz(operation: Any, mode: GenerationMode, centres: Iterable[Fuzzed], exampl
 
     @settings(
         max_examples=examples,
-        deadline=None,
         database=None,
         derandomize=True,
         phases=(Phase.generate, Phase.shrink),

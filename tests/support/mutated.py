@@ -1,6 +1,7 @@
 """Bytes that were right and are not any more."""
 
 import random
+import re
 
 CARD = b"6299998473651209384"
 _LIKELY = (
@@ -18,6 +19,14 @@ _LIKELY = (
     b"\xff",
     CARD,
 )
+
+
+_SHOWN = re.compile(rf"(?<![0-9]){CARD.decode()}(?![0-9])")
+
+
+def shows_the_card(text: str) -> bool:
+    """Whether the card stands in a text. Inside a longer number nobody could tell it from that."""
+    return _SHOWN.search(text) is not None
 
 
 def mutate(chance: random.Random, right: bytes) -> bytes:

@@ -19,6 +19,8 @@ from terminal_agent.checkout.sighting import Sight, Sighting, Tell
 from terminal_agent.terminals.relay.seen import Kind, Said, Seen
 
 _MOST_REMEMBERED = 64
+_LAST_CALL = Evidence(code="LAST_CALL", text="the time to key it in is over; what was begun still counts")
+_KEYING_IN = 4  # which part of an arming's time, its last one, is left to who has read the till before
 _NOTHING_PASSED = Evidence(code="NOTHING_PASSED", text="no sale of this amount passed while it was armed")
 _UNDONE = {
     Kind.REVERSAL: Evidence(code="REVERSED", text="reversed by the terminal"),
@@ -42,11 +44,17 @@ class _Sale:
 
 @dataclass(slots=True)
 class _Armed:
-    """One arming. `waits_for` are connections with half a request on them when it ended."""
+    """One arming. `waits_for` are connections with half a request on them when it ended.
+
+    `asks_until_ms` is how long the till asks for it: who reads that at the last moment has to have the time
+    to key it in.
+    """
 
     pay_ref: str
     fen: int
+    asks_until_ms: int
     until_ms: int
+    asks: bool = True
     is_over: bool = False
     unbroken: bool = True
     sale: _Sale | None = None
@@ -74,7 +82,8 @@ class Watch:
             self._end(earlier, inside)
         while len(self._armings) >= _MOST_REMEMBERED:
             del self._armings[next(iter(self._armings))]
-        self._armings[pay_ref] = _Armed(pay_ref, fen, until_ms)
+        asks_until_ms = until_ms - (until_ms - now_ms) // _KEYING_IN
+        self._armings[pay_ref] = _Armed(pay_ref, fen, asks_until_ms, until_ms)
         self.pass_time(now_ms, inside)
 
     def disarm(self, pay_ref: str, inside: Collection[int]) -> None:
@@ -83,10 +92,13 @@ class Watch:
             self._end(armed, inside)
 
     def pass_time(self, now_ms: int, inside: Collection[int]) -> None:
-        """End what was armed until now."""
+        """End what was armed until now, and shortly before let the till ask for it no more."""
         for armed in self._armings.values():
             if now_ms >= armed.until_ms:
                 self._end(armed, inside)
+            elif now_ms >= armed.asks_until_ms and armed.asks and not armed.is_over:
+                armed.asks = False
+                self._tell(Sighting(Sight.LAST_CALL, armed.fen, _LAST_CALL, armed.pay_ref))
 
     def word(self, pay_ref: str) -> Answer:
         """Say what was seen of an attempt, in the words of a payment link."""

@@ -217,4 +217,4 @@ class Claims(RuleBasedStateMachine):
 
 
 TestClaims = Claims.TestCase
-TestClaims.settings = settings(max_examples=15, stateful_step_count=25, deadline=None)
+TestClaims.settings = settings(max_examples=15, stateful_step_count=25)

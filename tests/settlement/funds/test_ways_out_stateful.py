@@ -283,4 +283,4 @@ class WaysOut(RuleBasedStateMachine):
 
 
 TestWaysOut = WaysOut.TestCase
-TestWaysOut.settings = settings(max_examples=15, stateful_step_count=30, deadline=None)
+TestWaysOut.settings = settings(max_examples=15, stateful_step_count=30)

@@ -1,9 +1,11 @@
 """What becomes of a shop's own record of a sale that was booked from a channel's file already?"""
 
 import pytest
+from books import changed_pack
 from fake_device import promised
 
 from settlement.claims.pay import PayClaim
+from settlement.writer.rows import Qualification, Quota, Serial
 from subsidy import ids
 
 GRANT_FEN = 43_500
@@ -38,6 +40,12 @@ def recovered(books, device):
     sealed = books.hold(device)
     recover(books, sealed)
     return sealed
+
+
+def close(books, device, sealed, *attempts):
+    """Report a sale as not paid."""
+    promise = promised(sealed)
+    return books.take(device, device.chain(device.closed(promise.record_id, promise.hold_no, attempts)))
 
 
 def test_what_fits_is_accepted_and_booked_once(books, device, recovered):
@@ -97,11 +105,57 @@ def test_its_goods_may_come_back_before_the_shop_has_reported_the_sale(books, de
     assert (books.record(recovered).state, books.money()) == ("RETURNED", {})
 
 
-def test_a_recovered_sale_is_not_closed(books, device, recovered):
+@pytest.mark.parametrize("state", ["GIVEN_BACK", "NOT_PAID"])
+def test_what_its_silent_shop_gave_back_afterwards_is_granted_no_more(books, device, recovered, state):
+    taken = books.record(recovered)
+    assert close(books, device, recovered, device.not_paid(promised(recovered), state=state)) == ["accepted"]
+    record = books.record(recovered)
+    assert (record.state, record.recovered, books.money()) == ("RETURNED", False, {})
+    assert books.row(Serial, taken.brand, taken.serial_no).taken_by is None
+    assert books.row(Qualification, taken.qualification).used_by is None
+    books.hold(device, item=promised(recovered).item)
+
+
+def test_the_person_of_a_sale_that_never_came_to_be_has_the_quota_again(books, device, recovered):
+    taken = books.record(recovered)
+    books.pack = changed_pack(books.pack, return_restores_quota=False)
+    close(books, device, recovered, device.not_paid(promised(recovered), state="GIVEN_BACK"))
+    assert books.row(Quota, taken.person, taken.category, taken.year).used == 0
+
+
+def test_what_was_given_back_is_withheld_from_a_claim_that_has_it(books, device, recovered):
+    claim = books.claim(device).claim
+    close(books, device, recovered, device.not_paid(promised(recovered), state="GIVEN_BACK"))
+    record = books.record(recovered)
+    assert (record.state, record.blocks) == ("IN_CLAIM", ("returned",))
+    assert books.done(PayClaim(claim, "bank 1")).fen == 0
+    assert books.record(recovered).state == "RETURNED"
+
+
+def test_what_was_given_back_and_is_paid_out_is_owed_by_the_merchant(books, device, recovered):
+    books.done(PayClaim(books.claim(device).claim, "bank 1"))
+    close(books, device, recovered, device.not_paid(promised(recovered), state="GIVEN_BACK"))
+    record = books.record(recovered)
+    assert (record.state, record.money) == ("RETURNED", "merchant_receivable")
+
+
+def test_a_shop_that_knows_nothing_of_the_payment_in_the_file_frees_nothing(books, device, recovered):
     promise = promised(recovered)
-    entry = device.closed(promise.record_id, promise.hold_no)
-    assert books.take(device, device.chain(entry)) == ["quarantined"]
-    assert books.record(recovered).state == "PAYABLE"
+    assert close(books, device, recovered, device.not_paid(promise, 2)) == ["accepted"]
+    record = books.record(recovered)
+    assert (record.state, record.blocks) == ("BLOCKED", ("recovery_differs",))
+    assert books.differences(record.record_id) == ["recovery_differs"]
+    assert books.money() == {"payable": GRANT_FEN}
+    assert books.row(Serial, record.brand, record.serial_no).taken_by == record.record_id
+
+
+def test_a_recovered_sale_is_not_closed_while_it_may_be_paid_or_its_goods_come_back(books, device, recovered):
+    unknown = device.not_paid(promised(recovered), state="UNKNOWN")
+    assert close(books, device, recovered, unknown) == ["quarantined"]
+    books.give_back(device, recovered)
+    given_back = device.not_paid(promised(recovered), state="GIVEN_BACK")
+    assert close(books, device, recovered, given_back) == ["quarantined"]
+    assert books.record(recovered).state == "RETURNED"
 
 
 def test_another_devices_word_is_not_the_shops_own(books, device, recovered):

@@ -93,6 +93,35 @@ def test_the_shops_own_record_is_merged_into_the_recovered_one(day):
     assert day.books.money() == {"payable": record.subsidy_fen}
 
 
+@pytest.mark.parametrize(("tender", "state"), [(Tender.CARD, "GIVEN_BACK"), (Tender.QR_SCAN, "NOT_PAID")])
+def test_what_its_silent_shop_gives_back_after_it_was_recovered_is_held_against_that_days_file(
+    day, tender, state
+):
+    held = day.hold(tender)
+    day.charge(held)
+    nights(day)
+    assert day.record(held).recovered
+    day.pass_to("2026-03-05", 12)
+    day.report_closed(held, day.attempt(held, 1, state))
+    assert (day.record(held).state, day.books.money()) == ("RETURNED", {})
+    day.write_files(THIRD_DAY)
+    day.write_files("2026-03-04")
+    day.write_files("2026-03-05")  # without what the shop says it gave back
+    for over in (THIRD_DAY, "2026-03-04", "2026-03-05"):
+        day.pass_to("2026-03-06")
+        night = day.run(over)
+    kind = Kind.RETURN_WITHOUT_REFUND if state == "GIVEN_BACK" else Kind.MISSING_IN_RECORD
+    found = (*night.report.differences, *night.report.older)
+    assert [(one.kind, one.pay_ref, one.fen) for one in found] == [(kind.value, pay_ref(held), to_pay(held))]
+    day.pass_to("2026-03-06", 12)
+    (day.refund if state == "GIVEN_BACK" else day.take_back)(held)
+    day.write_files("2026-03-06")
+    day.pass_to("2026-03-07")
+    night = day.run("2026-03-06")
+    assert (night.report.differences, night.report.older, night.exit_code) == ((), (), 0)
+    assert night.report.proof.debited.holds
+
+
 def test_another_amount_stays_held_and_is_a_difference(day):
     held = day.hold()
     day.charge(held, fen=to_pay(held) - 100)

@@ -305,7 +305,7 @@ def test_a_zip_that_bursts_is_refused_before_it_is_unpacked(raw):
     assert time.process_time() - began < 10
 
 
-def test_every_changed_byte_is_refused_or_read_as_a_whole_file(raw):
+def test_every_mutated_byte_is_refused_or_read_as_a_whole_file(raw):
     """The zip's checksums find what was changed on the way; nothing else than our error is ever raised."""
     dice = random.Random(20_261_128)
     packed_zip = zlib.decompress(b64decode(raw))
@@ -335,7 +335,7 @@ def test_every_changed_byte_is_refused_or_read_as_a_whole_file(raw):
 
 def test_mutated_lines_inside_a_right_zip_raise_nothing_but_ours(raw):
     dice = random.Random(20_261_129)
-    for _ in range(MUTATIONS // 3):
+    for _ in range(MUTATIONS):
 
         def change(zm):
             content = bytearray(zm)

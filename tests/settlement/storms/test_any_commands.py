@@ -427,5 +427,5 @@ class OnPostgres(AnyCommands):
 
 TestOnSqlite = AnyCommands.TestCase
 TestOnPostgres = OnPostgres.TestCase
-TestOnSqlite.settings = settings(max_examples=15, stateful_step_count=25, deadline=None)
+TestOnSqlite.settings = settings(max_examples=15, stateful_step_count=25)
 TestOnPostgres.settings = TestOnSqlite.settings

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import time
+from typing import Literal
 
 import msgspec
 import pytest
@@ -104,6 +105,14 @@ def test_a_crafted_megabyte_does_not_keep_the_reader_busy(raw):
     with contextlib.suppress(NotStrict):
         decode(raw, list)
     assert time.process_time() - began < 2
+
+
+def test_a_number_that_is_none_of_those_asked_for_is_shown_only_while_it_can_be_no_card():
+    of = Literal[1]
+    with pytest.raises(NotStrict, match="Invalid enum value 2"):
+        decode(b"2", of)
+    with pytest.raises(NotStrict, match=r"Invalid enum value \(not shown\)"):
+        decode(b"6299998473651209384", of)
 
 
 def test_the_error_can_be_written_in_utf_8_whatever_the_key_was():

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
+from sim.cards.relay import Relayed
 from sim.shop_host import ShopHost
 from subsidy import ids
 from subsidy.records.payment import Evidence
@@ -69,7 +70,12 @@ def be_careless(world: "World", host: ShopHost) -> None:
         append = journal._append
 
         def careless(db: Any, entry: v1.Entry) -> None:
-            told = _misreported(entry) if entry.record_id not in misreported else entry
+            told = entry
+            # What is undone at a watched terminal asks nobody first, and stays with its owner too.
+            if entry.record_id not in misreported and not (
+                isinstance(entry, v1.Paid) and _is_watched(world, entry)
+            ):
+                told = _misreported(entry)
             usual = isinstance(entry, v1.Returning) and chance.random() < _USUALLY and not world.healed
             if told is not entry and (usual or world.hits(CARELESS, chance)):
                 world.trace.note(host.name, f"misreports {entry.record_id}: {type(entry).__name__}")
@@ -80,6 +86,10 @@ def be_careless(world: "World", host: ShopHost) -> None:
         journal._append = careless
 
     host.twist = twist
+
+
+def _is_watched(world: "World", entry: v1.Paid) -> bool:
+    return any(isinstance(world.cables.get(one.terminal_no), Relayed) for one in entry.attempts)
 
 
 def _misreported(entry: v1.Entry) -> v1.Entry:

@@ -17,6 +17,7 @@ from sim import invariants, truth, wallets, watch
 from sim.bugs import planted
 from sim.cable import CablesHere
 from sim.cards.kinds import KINDS
+from sim.cards.relay import Relayed
 from sim.cards.terminal import CardTerminal
 from sim.cash import CASH, Drawers, allowing
 from sim.centre_host import CentreHost
@@ -58,6 +59,7 @@ _LOOK_EVERY = 4
 _CUT_MS = (20_000, 20_000, 60_000, 60_000, 300_000, 3_600_000)
 _LONGEST_S = 6 * 3600
 _REST_S = 4 * 3600
+_JUST_NOW_MS = 1_000
 
 
 class World:
@@ -87,6 +89,8 @@ class World:
         self._order = plan.chance("order")
         self._line_chance = plan.chance("line")
         self._injected: set[str] = set()
+        self.undone_unseen: set[str] = set()
+        """Which payments went back at a watched terminal while nobody lived to write it down."""
         self._strikes = {
             side: Strikes(
                 {what: functools.partial(plan.rate, name) for what, name in kinds.items()}, plan.chance(side)
@@ -255,6 +259,15 @@ class World:
         """Start a host's program again when it has died."""
         assert host.process is not None
         host.process.when_dead.append(lambda: self._boot_again(host))
+        if isinstance(host, ShopHost) and len(self.plan.days) == 1:
+            host.process.when_dead.append(lambda: self._note_unseen(host))
+
+    def _note_unseen(self, host: ShopHost) -> None:
+        """Note what went back at a watched terminal just when whoever watches it died. A night finds it."""
+        for number in host.shop.terminals:
+            cable = self.cables[number]
+            if isinstance(cable, Relayed):
+                self.undone_unseen |= cable.undone_since(self.scheduler.now_ms - _JUST_NOW_MS)
 
     def _boot_again(self, host: CentreHost | ShopHost) -> None:
         if host.is_off:

@@ -89,6 +89,38 @@ class ForgetsAfterAPowerCut(Honest):
         return said if ask.pay_code is not None or ask.operator != "certify" else Answer(Say.NOT_FOUND)
 
 
+class KnowsNoneSoNo(Honest):
+    """Takes "I know of no such order" for a no."""
+
+    def query(self, ask):
+        said = self._driver.query(ask)
+        return replace(said, say=Say.DECLINED) if said.say is Say.NOT_FOUND else said
+
+
+class BelievesAnybody(Honest):
+    """Takes any answer to a question for an answer about its own payment."""
+
+    def query(self, ask):
+        said = self._driver.query(ask)
+        return Answer(Say.APPROVED, ask.amount_fen) if said.say is Say.UNCLEAR else said
+
+
+class BelievesTheClosing(Honest):
+    """Calls an order closed when it has been told to close, without asking."""
+
+    def reverse(self, ask, evidence):
+        said = self._driver.reverse(ask, evidence)
+        return said if said.say is Say.DECLINED else Answer(Say.APPROVED)
+
+
+class ForgetsWhenTimeIsOver(Honest):
+    """Says of whatever was shown that it was not paid, once its time is over."""
+
+    def query(self, ask):
+        is_over = ask.show_until_ms < RealClock().wall_ms()
+        return Answer(Say.DECLINED) if is_over else self._driver.query(ask)
+
+
 class Raises(Honest):
     """Raises with what it must not say."""
 
@@ -108,11 +140,41 @@ CASES = [
 ]
 
 
+BY_A_SHOWN_CODE = [
+    (KnowsNoneSoNo, "asking: it is not known yet", "had to be seen: asked about: it knows of none"),
+    (BelievesAnybody, "asking: the answer of the payment before comes instead", "was seen: asked about: yes"),
+    (BelievesAnybody, "asking: the answer names another currency", "was seen: asked about: yes"),
+    (
+        BelievesTheClosing,
+        "the shopper pays: after a closing that was confirmed and did not hold",
+        "was seen: closing: yes",
+    ),
+    (BelievesTheClosing, "closing: the reversal is lost", "a scan after it is closed is not taken"),
+    (ForgetsWhenTimeIsOver, "the shopper pays: at the last second", "was seen: no"),
+    (GivesBackEachTime, "giving back, same day: its answer is lost", "given back 25, given back 25"),
+]
+
+
 @pytest.fixture(scope="module")
 def given(tmp_path_factory):
     with to_certify("allinpay", tmp_path_factory.mktemp("serial")) as given:
         config = read_config(given.config)
         yield links_of(config)[given.link], Control(given.control)
+
+
+@pytest.fixture(scope="module")
+def shown_code(tmp_path_factory):
+    with to_certify("wechat/shown", tmp_path_factory.mktemp("shown")) as given:
+        config = read_config(given.config)
+        yield links_of(config)[given.link], Control(given.control)
+
+
+@pytest.mark.parametrize(("driver", "name", "shown"), BY_A_SHOWN_CODE)
+def test_a_driver_that_breaks_a_promise_of_a_shown_code_fails(driver, name, shown, shown_code):
+    assert tried(Honest, name, shown_code).verdict is Verdict.PASSED
+    result = tried(driver, name, shown_code)
+    assert result.verdict is Verdict.FAILED
+    assert shown in result.why
 
 
 @pytest.mark.parametrize(("driver", "name", "shown"), CASES, ids=lambda one: getattr(one, "__name__", one))

@@ -12,7 +12,8 @@ import pytest
 from links_to_certify import KINDS, to_certify
 from wechat import RealClock
 
-from terminal_agent.certify import counterparts
+from terminal_agent.certify import counterparts, scenarios
+from terminal_agent.certify.bad_moments import MOMENTS
 from terminal_agent.certify.control import Control
 from terminal_agent.certify.link_side import LinkSide
 from terminal_agent.certify.links import links_of
@@ -92,4 +93,26 @@ def test_everything_that_an_emulator_can_be_told_is_tried_or_said_not_to_apply()
     for kind in KINDS:
         names = [one.name for one in trials_of(ROWS[kind], BY_EMULATOR)]
         assert len(names) == len(set(names))
-        assert len(names) >= (20 if kind.endswith("/shown") else 40)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_link_has_at_least_forty_scenarios_that_apply_to_it(kind):
+    for our_end in (False, True):
+        trials = trials_of(ROWS[kind], Means(our_end=our_end, control=True))
+        applied = [one for one in trials if not one.does_not_apply]
+        assert len(applied) >= 40
+        assert not any(one.not_tried for one in applied)
+
+
+def test_no_two_scenarios_of_one_step_try_the_same():
+    steps = [
+        scenarios.SCENARIOS,
+        scenarios.SHOWN,
+        scenarios.QUESTIONS,
+        scenarios.REVERSALS,
+        scenarios.REFUNDS,
+    ]
+    for step in steps:
+        assert len({one.fault for one in step}) == len(step)
+    moments = {(getattr(one.check, "func", one.check), one.fault) for one in MOMENTS}
+    assert len(moments) == len(MOMENTS)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from alipay import PROFILE_FILE, EmulatedAlipay, profile_text
+from broken_certificates import of_no_known_version, with_a_broken_name
 
 from subsidy.strict.yaml_text import FileError
 from terminal_agent.channels.alipay_keys import ByCertificate, ByPublicKey
@@ -166,6 +167,15 @@ def test_what_is_no_certificate_is_refused_without_showing_it(name, content, mad
     with pytest.raises(KeyTrouble, match="is no PEM certificate") as trouble:
         ByCertificate(**files).reread().current()
     assert str(files[name]) in str(trouble.value)
+
+
+@pytest.mark.parametrize("spoil", [of_no_known_version, with_a_broken_name])
+@pytest.mark.parametrize("name", ["app_certificate", "alipay_certificate", "root_certificates"])
+def test_an_impossible_certificate_is_refused_by_its_file(name, spoil, made, tmp_path):
+    files = copied(made[0], tmp_path)
+    files[name].write_text(spoil(files[name].read_text()))
+    with pytest.raises(KeyTrouble, match="is no PEM certificate"):
+        ByCertificate(**files).reread().current()
 
 
 def test_a_chain_of_certificates_is_followed_to_the_root(made, tmp_path):

@@ -4,6 +4,7 @@ import datetime
 from pathlib import Path
 
 import pytest
+from broken_certificates import of_no_known_version
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
@@ -124,6 +125,15 @@ def test_what_is_no_certificate_is_said_to_be_none(tmp_path, content):
     file.write_bytes(content)
     with pytest.raises(KeyTrouble, match="is no PEM certificate"):
         ends_of({"app_certificate": file})
+
+
+def test_an_impossible_certificate_is_said_to_be_none(tmp_path):
+    file = certificate(tmp_path / "app.crt", 90)
+    file.write_text(of_no_known_version(file.read_text()))
+    with pytest.raises(KeyTrouble, match="is no PEM certificate"):
+        ends_of({"app_certificate": file})
+    with pytest.raises(KeyTrouble, match="is no PEM public key"):
+        public_key(file)
 
 
 def test_after_its_end_nothing_is_taken_and_all_else_goes_on(tmp_path):

@@ -121,3 +121,40 @@ def test_money_that_cannot_be_reversed_gets_no_new_mark_while_a_try_may_be_on_it
     desk.clock.sleep(two_time_outs(desk))
     desk.phone_lane.look_at_parked()
     assert desk.now(sale).attempts[0].back_mark == "second"
+
+
+def remembered(lane):
+    """Return all that a lane keeps in memory of attempts and refunds, by their numbers."""
+    resolver, refunding = lane._resolver, lane._refunding
+    return [
+        *refunding._refunds._quiet_ms,
+        *resolver._refunds._quiet_ms,
+        *resolver._not_found,
+        *lane._paying._begun_ms,
+    ]
+
+
+def test_only_what_is_open_is_remembered_however_much_was_sold_and_given_back(desk):
+    for number in range(20):
+        desk.channel.takes[0] = DONE
+        # All are given back, or refused; some answers are lost first.
+        desk.channel.refunds.clear()
+        desk.channel.refunds += [SILENCE] * (number % 2) + [[DONE, REFUSED][number // 2 % 2]] * 9
+        given, _ = desk.give_back(desk.sell(way=BY_PHONE))
+        desk.clock.sleep(two_time_outs(desk))
+        look(desk, given)
+        assert desk.now(given).state is not S.RETURNING
+    desk.channel.refunds.clear()
+    desk.channel.refunds += [SILENCE] * 9
+    waits, _ = desk.give_back(desk.sell(way=BY_PHONE))
+    assert look(desk, waits) is R.SENDING
+    assert remembered(desk.phone_lane) == [desk.now(waits).returns[-1].refund_no]
+
+
+def test_looking_at_what_is_open_does_not_begin_its_waiting_anew(desk, sold):
+    desk.channel.refunds += [SILENCE, *[REFUSED] * 9]
+    desk.give_back(sold)
+    for _ in range(4):
+        desk.clock.sleep(two_time_outs(desk) / 4)
+        state = look(desk, sold)
+    assert state is R.REFUSED

@@ -14,6 +14,8 @@ from unit_shop import TO_PAY_FEN
 from watched_line import TERMINAL, WatchedShop, eventually
 
 from subsidy.policy.next_action import NextAction
+from subsidy.records.payment import Evidence
+from terminal_agent.checkout.sighting import Sight, Sighting
 from terminal_agent.checkout.states import AttemptState, ReturnState, SaleState
 from terminal_agent.emulators.answers import MADE_UP_CARD, MADE_UP_TRACK
 from terminal_agent.till import documents
@@ -89,6 +91,20 @@ def test_when_nobody_charges_in_time_nothing_is_paid_and_the_hold_stays(shop):
     shop.begin(sale).join(30)
     after = shop.now(sale)
     assert (after.state, after.attempts[0].evidence.code) == (S.HELD, "NOTHING_PASSED")
+    agree(shop, after)
+
+
+def test_who_has_read_the_till_before_the_last_call_can_still_charge(shop):
+    sale = shop.open().sale
+    worker = shop.begin(sale)
+    pay_ref = shop.now(sale).attempts[0].pay_ref
+    called = Sighting(Sight.LAST_CALL, TO_PAY_FEN, Evidence(code="LAST_CALL"), pay_ref)
+    shop.sightings.note(called)
+    assert documents.next_action(shop.now(sale)) is NextAction.WAIT
+    slip = shop.terminal.sell(TO_PAY_FEN)
+    worker.join(30)
+    after = shop.now(sale)
+    assert (after.state, after.paid_attempt.evidence.trace) == (S.PAID, slip.trace)
     agree(shop, after)
 
 

@@ -234,6 +234,26 @@ def test_its_file_has_what_stands(host, terminal):
     ]
 
 
+def test_a_sale_of_a_day_that_is_over_is_refunded_and_not_reversed_out_of_its_file(tmp_path):
+    with EmulatedAcquirer.start(tmp_path) as first:
+        sold = Terminal(first, "EMU00008")
+        sold.sign_in()
+        sold.sale(500)
+    first.books_file.write_text(
+        json.dumps(json.loads(first.books_file.read_text()) | {"at": "2026-03-02T23:59:50+08:00"}) + "\n"
+    )
+    with EmulatedAcquirer.start(tmp_path) as second:
+        before = second.file("2026-03-02")
+        later = Terminal(second, "EMU00008")
+        later.sign_in()
+        asked = {3: "000000", 4: "000000000500", 11: "000002", 39: "98", 60: f"22{sold.batch}000"}
+        assert later.ask("0400", asked)[2][39] == "21"
+        asked = {3: "200000", 4: "000000000500", 25: "00", 60: f"25{later.batch}000"}
+        assert later.ask("0220", {**asked, 61: f"{sold.batch}0000020302"})[2][39] == "00"
+        assert second.file("2026-03-02") == before
+        assert ",sale,500," in before
+
+
 def test_its_books_are_there_after_a_power_cut(tmp_path):
     first = EmulatedAcquirer.start(tmp_path)
     terminal = Terminal(first, "EMU00007")

@@ -20,7 +20,7 @@ def test_they_write_a_whole_message_alike(mti, fields):
     assert ours.encode(mti, fields) == theirs(mti, fields, ours.dialect)
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=300, suppress_health_check=list(HealthCheck))
 @given(st.data())
 @pytest.mark.parametrize("name", CODECS)
 def test_they_agree_on_any_message(name, data):

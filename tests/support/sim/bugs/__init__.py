@@ -38,6 +38,7 @@ CAUGHT_BY: dict[str, int] = {
     "any_pin_is_right": 50,
     "approved_amount_not_compared": 2,
     "approved_amount_of_nexo_not_read": 1,
+    "asks_until_it_counts_no_more": 786,
     "batch_partly_applied": 17,
     "cash_goes_back_by_itself": 101,
     "cash_is_claimed_at_once": 101,
@@ -104,6 +105,7 @@ CAUGHT_BY: dict[str, int] = {
 CAUGHT_AT_NIGHT: dict[str, int] = {
     "absence_without_number_ends_a_hold": 55,
     "claim_does_not_wait_for_the_night": 1,
+    "found_paid_stays_granted": 15,
     "late_file_posts_twice": 23,
 }
 """The same, of a world with nights."""

@@ -87,10 +87,11 @@ def hold_not_idempotent() -> list[Patch]:
 @bug("the end of a hold that never was leaves no tombstone, and neither give-up time nor statement counts")
 def no_tombstone() -> list[Patch]:
     # Each of the three alone keeps such a hold from staying: they are taken away together.
-    take_closed, decide, take_statement = accept._take_closed, place_hold.decide, accept._take_statement
+    take_closed, decide, take_statement = accept.take_closed, place_hold.decide, accept._take_statement
 
-    def forgotten(rows: Any, record: Any, *more: Any) -> str:
-        return "" if record is None else take_closed(rows, record, *more)
+    def forgotten(rows: Any, device: str, epoch: int, entry: Any, *more: Any) -> str:
+        is_known = rows.get(Record, entry.record_id) is not None
+        return take_closed(rows, device, epoch, entry, *more) if is_known else ""
 
     def patient(rows: Any, command: Any, *more: Any) -> Any:
         return decide(rows, replace(command, request=replace(command.request, give_up_after_ms=10**9)), *more)
@@ -107,10 +108,23 @@ def no_tombstone() -> list[Patch]:
         )
 
     return [
-        (accept, "_take_closed", forgotten),
+        (accept, "take_closed", forgotten),
         (place_hold, "decide", patient),
         (accept, "_take_statement", unheard),
     ]
+
+
+@bug("a shop's word that it gave the money back is not taken once the files have found the sale paid")
+def found_paid_stays_granted() -> list[Patch]:
+    take_closed = accept.take_closed
+
+    def refused(rows: Any, device: str, epoch: int, entry: Any, *more: Any) -> str:
+        record = rows.get(Record, entry.record_id)
+        if record is not None and record.recovered:
+            return f"the record is {record.state} and cannot be closed"
+        return take_closed(rows, device, epoch, entry, *more)
+
+    return [(accept, "take_closed", refused)]
 
 
 @bug("a hold is freed when its time is over")

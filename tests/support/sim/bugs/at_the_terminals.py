@@ -9,6 +9,7 @@ from terminal_agent.checkout.ports import Answer, Ask, Say
 from terminal_agent.terminals.direct.driver import DirectTerminal
 from terminal_agent.terminals.mis_fixed import MisTerminal
 from terminal_agent.terminals.nexo_tcp import NexoTerminal
+from terminal_agent.terminals.relay import watch
 from terminal_agent.terminals.relay.seen import Seen
 from terminal_agent.terminals.relay.watch import Watch
 
@@ -48,3 +49,8 @@ def amount_that_passes_not_read() -> list[Patch]:
         answered(self, request, replace(answer, fen=request.fen))
 
     return [(Watch, "_sale_answered", as_asked)]
+
+
+@bug("the till asks for a charge until the moment from which it counts no more")
+def asks_until_it_counts_no_more() -> list[Patch]:
+    return [(watch, "_KEYING_IN", 10**9)]

@@ -13,6 +13,7 @@ from sim.cards.terminal import PLAIN_FEN, Note
 from sim.cards.wishes import MISTYPED, Wish
 from sim.sockets import TcpHere
 from sim.threads import Here, threading
+from sim.truth import ms_of
 from terminal_agent.emulators.faults import Struck
 from terminal_agent.emulators.host import Host, Reply
 from terminal_agent.emulators.host_books import HostLine
@@ -98,6 +99,11 @@ class Relayed(WithHost):
             else:
                 for one in document["attempts"]:
                     self._give_back(one["pay_ref"])
+
+    def undone_since(self, since_ms: int) -> set[str]:
+        """Return the order numbers of the sales of which money has gone back since a moment."""
+        named = [(one.orig_batch, one.orig_trace) for one in self.books.lines if ms_of(one.at) >= since_ms]
+        return {ref for one in named if (ref := self._meant.get(one))}
 
     def _pay_ref(self, line: HostLine) -> str:
         return self._meant.get((line.batch, line.trace), "") if line.kind == "sale" else ""
