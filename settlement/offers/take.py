@@ -62,17 +62,18 @@ class OfferWentBack(MoneyEvent, frozen=True, kw_only=True, tag="offer_went_back"
 
 def offered(entry: v1.Paid) -> Part | None:
     """Return who bore how much of the payment that counts, None when nobody did."""
-    for one in entry.attempts:
-        if one.state == "PAID" and one.evidence.offer_fen:
-            return Part(payer(_bearer(one)), one.evidence.offer_fen)
-    return None
+    return next((part for one in entry.attempts if (part := _part(one)) is not None), None)
 
 
 def keys(record_id: str, entry: object, year: int | None, rows: Rows) -> list[Wanted]:
     """Ask for a record's offer, what people say of it, and the balances that it is or will be booked in."""
-    if not isinstance(entry, v1.Paid):
-        return keys_of(record_id, "", None, None, rows)
-    return keys_of(record_id, pay_ref_of(entry), offered(entry), year, rows)
+    if isinstance(entry, v1.Paid):
+        return keys_of(record_id, pay_ref_of(entry), offered(entry), year, rows)
+    if isinstance(entry, v1.Supplement):
+        record = rows.get(Record, record_id) if rows.has((Record, (record_id,))) else None
+        year = None if record is None else record.year
+        return keys_of(record_id, entry.attempt.pay_ref, _part(entry.attempt), year, rows)
+    return keys_of(record_id, "", None, None, rows)
 
 
 def keys_of(record_id: str, pay_ref: str, part: Part | None, year: int | None, rows: Rows) -> list[Wanted]:
@@ -99,6 +100,17 @@ def take(rows: Rows, record_id: str, entry: v1.Paid, emit: Emit) -> None:
     part = offered(entry)
     if part is not None and part.fen <= entry.paid_fen and blocks.has_line(rows.want(Record, record_id)):
         _book(rows, record_id, part, emit)
+
+
+def take_anew(rows: Rows, entry: v1.Supplement, emit: Emit) -> None:
+    """Book what a shop says anew of the payment that counts, unless people have said what it was."""
+    pay_ref, part = entry.attempt.pay_ref, _part(entry.attempt)
+    record = rows.want(Record, entry.record_id)
+    if part is None or part.fen > record.paid_fen or pay_ref != record.pay_ref:
+        return
+    if rows.get(OfferExplanation, pay_ref) is None:
+        correct(rows, entry.record_id, part, emit)
+        follow(rows, entry.record_id, emit)
 
 
 def take_explained(rows: Rows, record_id: str, pay_ref: str, emit: Emit) -> bool:
@@ -137,6 +149,12 @@ def follow(rows: Rows, record_id: str, emit: Emit) -> None:
     part = Part(offer.payer, offer.fen)
     booking = Booking(Happening.BANK_OFFER_WENT_BACK, offer.year, (part,), _POOL)
     emit(OfferWentBack(record_id=record_id, booking=booking))
+
+
+def _part(attempt: v1.Attempt) -> Part | None:
+    """Return who bore how much of a try, None when nobody did or it was not paid."""
+    fen = attempt.evidence.offer_fen
+    return Part(payer(_bearer(attempt)), fen) if attempt.state == "PAID" and fen else None
 
 
 def _bearer(attempt: v1.Attempt) -> BorneBy:

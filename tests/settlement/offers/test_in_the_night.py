@@ -136,6 +136,38 @@ def test_a_record_that_comes_late_and_names_it_settles_the_difference(day):
     assert owed(day) == {"offer:alipay": 500}
 
 
+def test_a_shop_that_names_it_afterwards_settles_the_difference_and_it_is_booked(day):
+    sold = told(day, 300)
+    in_bill(day, sold, 500)
+    day.pass_to(NEXT_DAY)
+    assert found(day) == [(DISCOUNT, pay_ref(sold), 500)]
+    said = replace(
+        day.attempt(sold), evidence=Evidence(code="10000", offer_fen=500), terminal_no="ALIPAY@EMU00001"
+    )
+    record_id = promised(sold).record_id
+    for nothing_of_it in (
+        replace(said, state="NOT_PAID"),
+        replace(said, no=2, pay_ref=pay_ref(sold, 2)),
+        replace(said, evidence=Evidence(offer_fen=10**9)),
+    ):
+        day.report(day.device.supplement(record_id, nothing_of_it))
+        assert owed(day) == {"offer:alipay": 300}
+    day.report(day.device.supplement(record_id, said))
+    assert owed(day) == {"offer:alipay": 500}
+
+
+def test_what_a_shop_says_after_two_people_have_changes_nothing(day):
+    sold = told(day)
+    in_bill(day, sold, 500)
+    day.pass_to(NEXT_DAY)
+    found(day)
+    day.books.done(explained(sold, BorneBy.SHOP))
+    said = replace(day.attempt(sold), evidence=Evidence(offer_fen=500), terminal_no="ALIPAY@EMU00001")
+    day.report(day.device.supplement(promised(sold).record_id, said))
+    assert owed(day) == {}
+    assert found(day) == []
+
+
 def test_what_went_back_was_borne_by_nobody_in_the_end(day):
     returned = day.sell_and_return(PHONE)
     in_bill(day, returned, 500)
