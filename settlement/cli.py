@@ -18,6 +18,7 @@ from settlement.cli_holds import holds
 from settlement.cli_imports import imports
 from settlement.cli_invoices import invoices
 from settlement.cli_night import night
+from settlement.cli_offers import offers
 from settlement.cli_people import users
 from settlement.cli_proposals import approve, proposals, propose
 from settlement.cli_rebuild import rebuild
@@ -70,6 +71,7 @@ app.add_typer(holds, name="holds")
 app.add_typer(devices, name="devices")
 app.add_typer(returns, name="returns")
 app.add_typer(invoices, name="invoices")
+app.add_typer(offers, name="offers")
 app.add_typer(freeze, name="freeze")
 app.command("alarms")(alarms)
 for command in (backup, restore, restored, drill, move):

@@ -270,6 +270,17 @@ offer = _table(
     _number("year"),
     _number("went_back"),
 )
+offer_explanation = _table(
+    "offer_explanation",
+    _text("pay_ref", primary_key=True),
+    _text("record_id"),
+    _number("fen"),
+    _text("borne_by"),
+    _text("reference"),
+    _text("decided_by"),
+    _number("decided_ms"),
+    Index("offer_explanation_of_record", "record_id"),
+)
 invoice = _table(
     "invoice",
     _text("invoice_no", primary_key=True),
@@ -360,6 +371,7 @@ channel_line = _table(
     _text("own_day"),
     _text("raw"),
     _number("offer_fen"),
+    _maybe_number("shop_offer_fen"),
     Index("channel_line_of_day", "day"),
     Index("channel_line_of_sale", "sale"),
 )

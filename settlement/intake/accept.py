@@ -194,7 +194,10 @@ def _apply(
     if isinstance(entry, v1.Closed):
         return take_closed(rows, command.device, command.epoch, entry, taken.seq, setting, at_ms, emit)
     if isinstance(entry, v1.Supplement):
-        return "" if record is not None else "a supplement to no known record"
+        if record is None:
+            return "a supplement to no known record"
+        offers.take_anew(rows, entry, emit)
+        return ""
     return _take_return(rows, taken, entry, setting, at_ms, emit)
 
 

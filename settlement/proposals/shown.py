@@ -21,6 +21,8 @@ from settlement.funds.move_authority import MoveAuthority, Place
 from settlement.funds.release_hold import FreeGoods, ReleaseHold
 from settlement.funds.top_up import TopUp
 from settlement.invoices.take import TakeInvoice
+from settlement.offers.bearers import BorneBy
+from settlement.offers.explain import ExplainOffer
 from settlement.proposals.two_people import NeedsTwo
 from settlement.returns.serve import EndReturn
 from settlement.writer.step import Answer, Claimed, Happened, LeftOut
@@ -93,6 +95,17 @@ def hash_of(text: str) -> str:
     return seal.sha256_hex(text.encode())
 
 
+_BEARERS = {
+    BorneBy.BANK: "a bank, which owes it to the shop",
+    BorneBy.WECHAT: "WeChat Pay, which owes it to the shop",
+    BorneBy.ALIPAY: "Alipay, which owes it to the shop",
+    BorneBy.UNIONPAY: "UnionPay, which owes it to the shop",
+    BorneBy.OTHER: "somebody else, who owes it to the shop",
+    BorneBy.SHOP: "the shop",
+    BorneBy.SHOPPER: "the shopper",
+}
+
+
 def _says(command: NeedsTwo, answer: Answer) -> str:
     match command:
         case TopUp():
@@ -129,6 +142,16 @@ def _says(command: NeedsTwo, answer: Answer) -> str:
             return (
                 f"take in invoice {command.invoice_no} over {yuan(command.total_fen)} "
                 f"for {command.record_id}, by {command.reference}"
+            )
+        case ExplainOffer(borne_by=BorneBy.SUBSIDY):
+            return (
+                f"say that {yuan(command.fen)} of payment {command.pay_ref} was the subsidy itself, by "
+                f"{command.reference}: its line stays held back"
+            )
+        case ExplainOffer():
+            return (
+                f"say that {yuan(command.fen)} of payment {command.pay_ref} was borne by "
+                f"{_BEARERS[command.borne_by]}, by {command.reference}"
             )
         case LiftFreeze():
             return (

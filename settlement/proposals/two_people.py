@@ -21,6 +21,7 @@ from settlement.funds.move_authority import MoveAuthority
 from settlement.funds.release_hold import FreeGoods, ReleaseHold
 from settlement.funds.top_up import TopUp
 from settlement.invoices.take import TakeInvoice
+from settlement.offers.explain import ExplainOffer
 from settlement.returns.serve import EndReturn
 from settlement.writer.step import Decision
 
@@ -36,6 +37,7 @@ NeedsTwo = (
     | FreeGoods
     | EndReturn
     | TakeInvoice
+    | ExplainOffer
     | LiftFreeze
     | UnfreezeDevice
     | ReplaceDevice

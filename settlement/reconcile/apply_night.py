@@ -10,6 +10,7 @@ from settlement.funds import freed_goods, holds
 from settlement.funds.blocks import has_line
 from settlement.intake.events import LineBlocked
 from settlement.ledger.post import Booking, Happening
+from settlement.offers import take as offers
 from settlement.reconcile.events import DifferenceFound, DifferenceSettled, PaymentLookedAt, RecordRecovered
 from settlement.returns.follow import follow
 from settlement.writer.batch import Rows, Wanted
@@ -96,12 +97,13 @@ def keys(command: ApplyNight, rows: Rows) -> list[Wanted]:
             continue
         key = (Record, (one.record_id,))
         wanted.append(key)
+        record = rows.get(Record, one.record_id) if rows.has(key) else None
+        year = None if record is None else record.year
         if isinstance(one, Recover):
             wanted.append((GoodsReturn, (one.record_id,)))
-        if isinstance(one, EndHold | Recover) and rows.has(key):
-            record = rows.get(Record, one.record_id)
-            if record is not None:
-                wanted += holds.keys(record, rows)
+            wanted += offers.keys_of(one.record_id, one.pay_ref, None, year, rows)
+        if isinstance(one, EndHold | Recover) and record is not None:
+            wanted += holds.keys(record, rows)
     return wanted
 
 
@@ -137,8 +139,10 @@ def _end(
     if differs:
         why, owner = "; ".join(differs), setting.owner(at_ms)
         emit(LineBlocked(record_id=record.record_id, why=why, owner=owner, at_ms=at_ms))
+    offers.take_explained(rows, record.record_id, one.pay_ref, emit)
     # Its return may have been heard of before.
     follow(rows, record.record_id, setting, at_ms, emit)
+    offers.follow(rows, record.record_id, emit)
 
 
 def _note(rows: Rows, one: Find | Settle | Look, at_ms: int, emit: Emit) -> None:

@@ -53,7 +53,7 @@ class DifferenceFound(Event, frozen=True, kw_only=True, tag="night_difference_fo
 
 
 class DifferenceSettled(Event, frozen=True, kw_only=True, tag="night_difference_settled"):
-    """A later file or record explains a difference. `unblocks` names the record whose line it had blocked."""
+    """A later file or record, or two people, explain a difference. `unblocks` frees the line."""
 
     subject: str
     kind: str

@@ -1,14 +1,14 @@
 """What do the shops' entries say that the files should hold? Pure.
 
 A `Story` is everything the centre knows of one sale: where its record stands, each try to take money
-as its newest entry has it, and its return.
+as its newest entry has it, its return, and what two people have said of who bore a part of a payment.
 """
 
 from collections.abc import Iterable
 
 import msgspec
 
-from settlement.writer.rows import EntryRow, GoodsReturn, Record
+from settlement.writer.rows import EntryRow, GoodsReturn, OfferExplanation, Record
 from subsidy import calendar
 from subsidy.policy.model import Tender
 from subsidy.records.payment import Evidence
@@ -58,6 +58,11 @@ class Story(msgspec.Struct, frozen=True):
     attempts: tuple[Attempt, ...]
     goods_return: Return | None
     is_told: bool = False
+    explanations: tuple[OfferExplanation, ...] = ()
+
+    def explained(self, pay_ref: str) -> OfferExplanation | None:
+        """Return what people have said of a payment, None when they have not."""
+        return next((one for one in self.explanations if one.pay_ref == pay_ref), None)
 
     @property
     def may_be_paid(self) -> bool:
@@ -76,8 +81,13 @@ class Story(msgspec.Struct, frozen=True):
         return self.record.state in BOOKED
 
 
-def tell(record: Record, entries: Iterable[EntryRow], goods_return: GoodsReturn | None) -> Story:
-    """Return the story of a record from the entries about it that were taken."""
+def tell(
+    record: Record,
+    entries: Iterable[EntryRow],
+    goods_return: GoodsReturn | None,
+    explanations: Iterable[OfferExplanation] = (),
+) -> Story:
+    """Return the story of a record from the entries about it that were taken, and what people have said."""
     attempts: dict[str, Attempt] = {}
     heard_ms = 0
     refunded = Evidence()
@@ -104,6 +114,7 @@ def tell(record: Record, entries: Iterable[EntryRow], goods_return: GoodsReturn 
         if goods_return is None
         else _return(goods_return, record.placed_at_ms, heard_ms, refunded),
         is_told=is_told,
+        explanations=tuple(explanations),
     )
 
 

@@ -3,7 +3,7 @@
 The fourth proof: a hold's time is over, and every source in whose files its payment could stand has
 given the files of its day and the next, whole. No row, or rows that come to nothing: it was not paid. Rows
 that come to what was asked: it was, and the shop's own record is still to come. Anything else is a
-difference, and the hold stays.
+difference, and the hold stays; so it does while nobody can say who bore a part of its payment.
 
 Where a row may name no order, no row with our number proves little: one at the hold's terminal, of its very
 amount and within its time, that nobody claims may be its payment, and keeps it.
@@ -13,6 +13,7 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
+from settlement.reconcile.borne import unexplained
 from settlement.reconcile.config import NightConfig
 from settlement.reconcile.expect import Story, day_of
 from settlement.reconcile.kinds import Kind
@@ -100,12 +101,15 @@ def proved(
         return may_be
     if not paid:
         return NotPaid(record.record_id, over_ms, why)
+    pay_ref = sorted(paid)[-1]
     if list(paid.values()) == [record.to_pay_fen]:
-        return FoundPaid(record.record_id, over_ms, next(iter(paid)), record.to_pay_fen, why)
+        of_it = [one for one in counted if one.pay_ref == pay_ref]
+        return _not_explained(story, pay_ref, of_it) or FoundPaid(
+            record.record_id, over_ms, pay_ref, record.to_pay_fen, why
+        )
     total = sum(paid.values())
     places = tuple(one.place for one in counted)
     detail = f"the files say {total} fen, the promise {record.to_pay_fen}"
-    pay_ref = sorted(paid)[-1]
     return Finding(
         Kind.AMOUNT,
         pay_ref,
@@ -115,6 +119,15 @@ def proved(
         places,
         detail,
     )
+
+
+def _not_explained(story: Story, pay_ref: str, lines: Sequence[Line]) -> Finding | None:
+    found = unexplained(story, pay_ref, lines)
+    if found is None:
+        return None
+    places = tuple(one.place for one in found.lines)
+    kind, day = Kind.CHANNEL_DISCOUNT, found.lines[-1].day
+    return Finding(kind, pay_ref, story.record_id, found.fen, day, places, found.detail)
 
 
 def may_be_paid(story: Story, free: Sequence[Line]) -> Finding | None:

@@ -115,10 +115,12 @@ _KINDS = {
         "Ask the channel about the refund number; when nothing went back, the shopper is owed the money.",
     ),
     Kind.CHANNEL_DISCOUNT: (
-        "渠道优惠承担了该笔的一部分金额。",
-        "A coupon of the channel's bore part of the payment.",
-        "请与渠道核实优惠由谁出资；如为政府补贴，则该笔不得再次清算。",
-        "Ask the channel who pays for the coupon; if it was the subsidy itself, it may not be claimed again.",
+        "对账文件显示该笔的一部分由他方优惠承担，而门店记录没有同样的记载。",
+        "The file says that others bore part of the payment, and the shop's record does not say the same.",
+        "请与渠道核实优惠由谁出资，再由两人登记（settlement offers explain）；"
+        "如为政府补贴，则该笔不得再次清算。",
+        "Ask the channel who pays for it; then two people say so (settlement offers explain). If it was the "
+        "subsidy itself, it may not be claimed again.",
     ),
     Kind.TWO_FIT: (
         "文件中一行无订单号，且与两笔支付（或两行与同一笔支付）的终端号、参考号或批次流水号相符。",

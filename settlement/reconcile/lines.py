@@ -26,7 +26,8 @@ class Line(msgspec.Struct, frozen=True):
     `pay_ref` is the payment it is about, empty when the row is not of this programme (a terminal sells
     without subsidy too); `refund_no` is the number under which money went back, if it says one. `ref` is
     what the other side calls this movement. `raw` is the row without what is personal. `offer_fen` is how
-    much of a payment a coupon of the channel's bore.
+    much of a payment others bore than the shopper, `shop_offer_fen` how much of that the shop: None where the
+    file does not tell them apart.
     """
 
     source: str
@@ -41,6 +42,7 @@ class Line(msgspec.Struct, frozen=True):
     own_day: str
     raw: str
     offer_fen: int = 0
+    shop_offer_fen: int | None = None
 
     @property
     def place(self) -> str:

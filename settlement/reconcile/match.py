@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
+from settlement.reconcile.borne import unexplained
 from settlement.reconcile.config import NightConfig, Source
 from settlement.reconcile.expect import Attempt, Story, day_of
 from settlement.reconcile.kinds import Kind, Wait
@@ -131,8 +132,7 @@ class _Desk:
                 continue
             seen.add(identity)
             if kind is not None:
-                fen = line.offer_fen if kind is Kind.CHANNEL_DISCOUNT else line.fen
-                self._find(kind, line.pay_ref, fen, line.day, [line], _ODD[kind])
+                self._find(kind, line.pay_ref, line.fen, line.day, [line], _ODD[kind])
                 self._odd.add(line.place)
             # A row that stands twice moved its money once.
             if kind is not Kind.DOUBLED and line.pay_ref:
@@ -152,8 +152,7 @@ class _Desk:
             return Kind.DOUBLED
         if self._story is not None and not self._can_be_of(line, self._story):
             return Kind.DATE
-        # Nobody has asked the channel to take anything over: nothing says that it is not the subsidy itself.
-        return Kind.CHANNEL_DISCOUNT if line.offer_fen else None
+        return None
 
     def _can_be_of(self, line: Line, story: Story) -> bool:
         """Whether the sale can have moved money on the row's day: not before it began, nor days after."""
@@ -185,8 +184,16 @@ class _Desk:
         told = self._story is None and not straight
         if not (_fits(expected, lines) or _fits(expected, straight) or told):
             self._explain(expected, pay_ref, lines)
+        elif expected.sale_fen > expected.back_fen:
+            self._say_who_bore(pay_ref, straight)
         for line in lines:
             self.buckets.setdefault(line.place, MATCHED)
+
+    def _say_who_bore(self, pay_ref: str, lines: list[Line]) -> None:
+        found = None if self._story is None else unexplained(self._story, pay_ref, lines)
+        if found is not None:
+            day = found.lines[-1].day
+            self._find(Kind.CHANNEL_DISCOUNT, pay_ref, found.fen, day, found.lines, found.detail)
 
     def waits_whole(self, lines: list[Line]) -> bool:
         """Whether nothing can be said of the sale yet, whatever its rows are."""
@@ -345,7 +352,6 @@ _ODD = {
     Kind.FOREIGN_MERCHANT: "the row's merchant number",
     Kind.DATE: "the row's date",
     Kind.DOUBLED: "the same row again",
-    Kind.CHANNEL_DISCOUNT: "borne by a coupon of the channel's",
 }
 
 

@@ -19,7 +19,7 @@ from settlement.reconcile.lines import FileRead, Line, record_of, sale_of_record
 from settlement.reconcile.recognise import Recognised, days_of, recognise
 from settlement.reconcile.sales import Registered
 from settlement.writer import store
-from settlement.writer.rows import EntryRow, GoodsReturn, Record
+from settlement.writer.rows import EntryRow, GoodsReturn, OfferExplanation, Record
 from subsidy import calendar
 
 _AT_ONCE = 500
@@ -88,6 +88,11 @@ def read_stories(connection: Connection, sales: Iterable[str]) -> dict[str, Stor
         for one in store.read_where(connection, EntryRow, c.record_id.in_(chunk), c.answer == "accepted"):
             assert isinstance(one, EntryRow)
             entries[one.record_id].append(one)
+        said: dict[str, list[OfferExplanation]] = defaultdict(list)
+        of_sales = tables.offer_explanation.c.record_id.in_(chunk)
+        for explanation in store.read_where(connection, OfferExplanation, of_sales):
+            assert isinstance(explanation, OfferExplanation)
+            said[explanation.record_id].append(explanation)
         backs = {
             one.record_id: one
             for one in store.read_where(connection, GoodsReturn, tables.goods_return.c.record_id.in_(chunk))
@@ -96,7 +101,7 @@ def read_stories(connection: Connection, sales: Iterable[str]) -> dict[str, Stor
         for record in store.read_where(connection, Record, tables.record.c.record_id.in_(chunk)):
             assert isinstance(record, Record)
             name = record.record_id
-            found[sale_of_record(name)] = tell(record, entries[name], backs.get(name))
+            found[sale_of_record(name)] = tell(record, entries[name], backs.get(name), said[name])
     return found
 
 

@@ -9,6 +9,7 @@ from settlement.funds import close_year, freezings, move_authority, place_hold, 
 from settlement.intake import accept
 from settlement.invoices import take as invoices
 from settlement.ledger import balances
+from settlement.offers import explain
 from settlement.proposals import approve, propose, turn_down
 from settlement.proposals.two_people import NeedsTwo
 from settlement.reconcile import apply_night
@@ -86,6 +87,8 @@ def _keys(command: Command, rows: Rows, setting: Setting) -> list[Wanted]:
             return serve.keys(command, rows)
         case invoices.TakeInvoice():
             return invoices.keys(command)
+        case explain.ExplainOffer():
+            return explain.keys(command, rows)
         case propose.Propose():
             return propose.keys(command)
         case approve.Approve():
@@ -152,6 +155,8 @@ def run(
             return serve.decide(rows, command, setting, at_ms, emit)
         case invoices.TakeInvoice():
             return invoices.decide(rows, command, at_ms, emit)
+        case explain.ExplainOffer():
+            return explain.decide(rows, command, at_ms, emit)
         case propose.Propose():
             return propose.decide(rows, command, at_ms, emit)
         case approve.Approve():

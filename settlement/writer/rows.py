@@ -310,6 +310,22 @@ class Offer(Row, frozen=True):
     went_back: bool = False
 
 
+class OfferExplanation(Row, frozen=True):
+    """What two people have found out about a payment: `borne_by` bore `fen` of it (`offers/bearers.py`).
+
+    `reference` names what shows it.
+    """
+
+    key: ClassVar = ("pay_ref",)
+    pay_ref: str
+    record_id: str
+    fen: int
+    borne_by: str
+    reference: str
+    decided_by: str
+    decided_ms: int
+
+
 class Invoice(Row, frozen=True):
     """A verified invoice: `total_fen` is with tax, `reference` names what shows that it was verified."""
 
@@ -466,6 +482,7 @@ KINDS: tuple[type[Row], ...] = (
     RefusedOnDay,
     GoodsReturn,
     Offer,
+    OfferExplanation,
     Invoice,
     Claim,
     ClaimLine,

@@ -5,6 +5,7 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
+from books import Books
 from night import DAY, SOURCES, NightDay
 
 from terminal_agent.emulators.acquirer_file import settlement_file
@@ -19,8 +20,8 @@ KINDS = {"charge": "pay", "reversal": "cancel", "refund": "refund"}
 class AlipayDay(NightDay):
     """The books, one device, and what the acquirer and Alipay have booked."""
 
-    def __init__(self, folder: Path) -> None:
-        super().__init__(folder)
+    def __init__(self, folder: Path, books: Books | None = None) -> None:
+        super().__init__(folder, books)
         self.alipay: list[Line] = []
         card, _, _ = SOURCES.partition("  - source: wechat\n")
         self.sources.write_text(

@@ -22,8 +22,22 @@ LAYOUT = "alipay_bill"
 DETAIL, SUMMARY = "业务明细.csv", "业务明细(汇总).csv"
 _TEXTS = ("商品名称", "创建时间", "门店编号", "门店名称", "操作员", "终端号", "对方账户", "券名称", "备注")
 _NUMBERS = ("支付宝交易号", "商户订单号", "业务类型", "完成时间", "退款批次号/请求号")
-_OFFERS = ("支付宝红包", "集分宝", "支付宝优惠", "商家优惠", "商家红包消费金额")
-_YUAN = ("订单金额", "商家实收", *_OFFERS, "券核销金额", "卡消费金额", "服务费", "分润")
+_OF_ALIPAY, _OF_THE_SHOP = ("支付宝红包", "支付宝优惠"), ("商家优惠", "商家红包消费金额")
+# Points are the shopper's own money: what is paid with them was borne by nobody else.
+_POINTS = "集分宝"
+_PARTS = (*_OF_ALIPAY, _POINTS, *_OF_THE_SHOP)
+_YUAN = (
+    "订单金额",
+    "商家实收",
+    "支付宝红包",
+    _POINTS,
+    "支付宝优惠",
+    *_OF_THE_SHOP,
+    "券核销金额",
+    "卡消费金额",
+    "服务费",
+    "分润",
+)
 COLUMNS = (*_TEXTS, *_NUMBERS, *_YUAN)
 # Each sum in the row 合计, and the column that adds up to it.
 SUMS = ("订单金额", "商家实收", "支付宝优惠", "商家优惠", "卡消费金额", "服务费", "分润")
@@ -166,7 +180,7 @@ def _line(row: Mapping[str, str], account: str, number: int, place: Place) -> Li
         raise place.wrong(number, f"not {_SALE} or {_BACK}", column="业务类型")
     if fen == 0 or (fen > 0) != (row["业务类型"] == _SALE):
         raise place.wrong(number, "its amount is not that of a payment or a refund", column="订单金额")
-    if fen > 0 and any(fens[name] < 0 for name in _OFFERS):
+    if fen > 0 and any(fens[name] < 0 for name in _PARTS):
         raise place.wrong(number, "an offer below nothing", column="支付宝优惠")
     order_no, refund_no = row["商户订单号"], row["退款批次号/请求号"]
     kind = Moved.SALE if fen > 0 else Moved.VOID if refund_no == order_no else Moved.REFUND
@@ -183,7 +197,8 @@ def _line(row: Mapping[str, str], account: str, number: int, place: Place) -> Li
         ref=f"{row['支付宝交易号']}/{refund_no}",
         own_day=time[1],
         raw=",".join(_kept(name, row[name]) for name in COLUMNS),
-        offer_fen=sum(fens[name] for name in _OFFERS) if kind is Moved.SALE else 0,
+        offer_fen=sum(fens[name] for name in (*_OF_ALIPAY, *_OF_THE_SHOP)) if kind is Moved.SALE else 0,
+        shop_offer_fen=sum(fens[name] for name in _OF_THE_SHOP) if kind is Moved.SALE else None,
     )
 
 

@@ -20,6 +20,8 @@ from settlement.funds.move_authority import MoveAuthority, Place
 from settlement.funds.release_hold import FreeGoods, ReleaseHold
 from settlement.funds.top_up import TopUp
 from settlement.invoices.take import TakeInvoice
+from settlement.offers.bearers import BorneBy
+from settlement.offers.explain import ExplainOffer
 from settlement.people import tokens, users
 from settlement.people.roles import Grant, Role
 from settlement.proposals import make, read_proposals, two_people
@@ -28,6 +30,7 @@ from settlement.proposals.make import Desk
 from settlement.proposals.propose import Propose
 from settlement.proposals.turn_down import Decline, Withdraw
 from settlement.proposals.two_people import NeedsTwo
+from settlement.reconcile.apply_night import ApplyNight, Find
 from settlement.returns.serve import BeginReturn, EndReturn
 from settlement.system import random_bytes
 from settlement.writer.apply import Command, Direct
@@ -264,7 +267,18 @@ def of_every_kind(books, device):
     attempts = (third.attempt(promised(cash), tender=Tender.CASH),)
     books.take(third, third.chain(third.paid(cash, attempts=attempts)))
     yield TakeInvoice(promised(cash).record_id, "25322000000012345678", 290_000, "query 17")
+    yield explanation(books, third)
     yield CloseYear(2026)
+
+
+def explanation(books, device):
+    """Return who bore a part of a sale in which the night has found that somebody did."""
+    record_id = promised(books.sell(device, person=6, category="PHONE")).record_id
+    pay_ref = books.record(record_id).pay_ref
+    kind = "channel_discount"
+    find = Find(pay_ref, kind, "2026-03-01", 500, pay_ref, record_id, "BOOKED", "platform", "row 1", "ask")
+    books.done(ApplyNight((find,)))
+    return ExplainOffer(pay_ref, BorneBy.ALIPAY, 500, "answer 12")
 
 
 def test_every_command_of_the_list_is_proposed_shown_and_carried_out(books, device):

@@ -316,10 +316,12 @@ def test_a_merchants_and_alipays_own_offers_leave_the_amount_that_was_asked(day)
     ]
     raw = trade_bill(stacked, DAY, ACCOUNT)
     assert money(raw) == money(day.alipay_file().read_bytes())
-    assert [one.offer_fen for one in read(raw, PLACE).lines] == [700, 0, 0, 0, 0, 0]
+    lines = read(raw, PLACE).lines
+    assert [one.offer_fen for one in lines] == [700, 0, 0, 0, 0, 0]
+    assert [one.shop_offer_fen for one in lines if one.shop_offer_fen is not None][:2] == [200, 0]
 
 
-def test_an_offer_of_the_wallets_own_in_any_column_is_kept_as_one(raw):
+def test_an_offer_in_any_column_is_kept_as_one_and_the_shoppers_own_points_are_none(raw):
     def paid_otherwise(text):
         head, row = text.split("\r\n")[4:6]
         values = row.split("\t,")
@@ -329,6 +331,6 @@ def test_an_offer_of_the_wallets_own_in_any_column_is_kept_as_one(raw):
             values[head.split(",").index(name)] = "3.00"
         return text.replace(row, "\t,".join(values))
 
-    assert read(rewritten(raw, DETAIL, paid_otherwise), PLACE).lines[0].offer_fen == 300
+    assert read(rewritten(raw, DETAIL, paid_otherwise), PLACE).lines[0].offer_fen == 200
     below = rewritten(raw, DETAIL, lambda text: paid_otherwise(text).replace("\t,1.00\t", "\t,-1.00\t", 1))
     assert "below nothing" in refused(below).problem

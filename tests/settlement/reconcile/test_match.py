@@ -21,6 +21,7 @@ from settlement.reconcile.sales import Files
 from settlement.writer.rows import Record
 from subsidy import ids
 from subsidy.policy.model import Tender
+from subsidy.records.payment import Evidence
 
 CONFIG = read_night_config(SOURCES, Path("/nowhere/night.yaml"), training=True)
 PLACES = frozenset((source, day) for source in (ACQUIRER, WECHAT) for day in (DAY, NEXT_DAY))
@@ -264,6 +265,17 @@ def test_charged_twice_and_given_back_once_fits():
     told = tell(1, 5000, [(Tender.CARD, "paid")], None)
     ref = told.lines[0].pay_ref
     told.lines += [line(8, Tender.CARD, SALE, 5000, ref), line(9, Tender.CARD, VOID, 5000, ref)]
+    assert found(judged([told])) == []
+
+
+def test_charged_twice_and_given_back_once_leaves_one_offer():
+    told = tell(1, 5000, [(Tender.CARD, "paid")], None)
+    (row,), (paid,) = told.lines, told.story.attempts
+    paid = msgspec.structs.replace(paid, evidence=Evidence(offer_fen=70))
+    told.story = msgspec.structs.replace(told.story, attempts=(paid,))
+    again = line(8, Tender.CARD, SALE, 5000, row.pay_ref, offer_fen=70)
+    told.lines = [msgspec.structs.replace(row, offer_fen=70), again]
+    told.lines.append(line(9, Tender.CARD, VOID, 5000, row.pay_ref))
     assert found(judged([told])) == []
 
 
