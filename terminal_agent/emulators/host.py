@@ -35,6 +35,20 @@ class Reply:
         return join(self.mti, self.values, self.mak)
 
 
+@dataclass(frozen=True, slots=True)
+class Ways:
+    """In what hosts differ.
+
+    `closed_first`: to a reversal it looks at the batch before the transaction, and says 21 to whatever names
+    a closed one; else 21 is for what it knows, and 25 for what it does not.
+    """
+
+    closed_first: bool = False
+
+
+_SHIPPED = Ways()
+
+
 def target_of(mti: str, values: Values) -> str:
     """Return what faults call a request, empty when it is none that we know."""
     kinds = {"0400": "reversal", "0500": "settle", "0800": "sign_in", "0820": "echo", "0220": "refund"}
@@ -46,9 +60,10 @@ def target_of(mti: str, values: Values) -> str:
 class Host:
     """The acquirer. Remembers keys only while it runs: after a restart terminals must sign in again."""
 
-    def __init__(self, books: HostBooks, tmk: bytes) -> None:
+    def __init__(self, books: HostBooks, tmk: bytes, ways: Ways = _SHIPPED) -> None:
         self._books = books
         self._tmk = tmk
+        self._ways = ways
         self._maks: dict[str, bytes] = {}
 
     def reply(self, mti: str, values: Values, signed: bytes, struck: Struck) -> Reply:
@@ -134,12 +149,15 @@ class Host:
     def _reverse(self, values: Values, struck: Struck) -> HostLine:
         tid, batch, trace = values[41], _batch(values), values[11]
         original = self._books.find(tid, batch, trace)
+        is_closed = batch != self._books.batch(tid)
         code, done = "00", True
-        if original is None or original.kind == "declined":
+        if self._ways.closed_first and is_closed:
+            code, done = "21", False
+        elif original is None or original.kind == "declined":
             code, done = "25", False
         elif self._books.is_undone(original):
             return _told_again(original, "00")
-        elif batch != self._books.batch(tid):
+        elif is_closed:
             code, done = "21", False
         elif original.kind == "sale" and self._books.given_back(original):
             code, done = "12", False

@@ -76,7 +76,7 @@ class EmulatedAcquirer:
         command = [sys.executable, "-m", "terminal_agent.emulators.cli", "acquirer"]
         for key, value in settings.items():
             for one in value if isinstance(value, list) else [value]:
-                command += [f"--{key.replace('_', '-')}", str(one)]
+                command += [f"--{key.replace('_', '-')}", *([] if one is True else [str(one)])]
         process = subprocess.Popen(
             command, cwd=REPO, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         )

@@ -29,6 +29,7 @@ class _Void(Enum):
 
     READY = auto()
     SENT = auto()
+    PERHAPS = auto()  # its batch is closed, and nobody says any more whether it is in it
     OVER = auto()  # it certainly does not stand
     DONE = auto()
 
@@ -110,7 +111,8 @@ class DirectTerminal:
     def refund(self, ask: Ask, back: Back) -> Answer:
         """Give back `back.fen`: by a void while the batch is open, else by a refund. Moves money once.
 
-        A void without an answer is reversed before the refund goes out. The refund is an advice under one
+        A void without an answer is reversed before the refund goes out; when it is too late for that, the
+        host's own books say whether there is anything left to refund. The refund is an advice under one
         number, which the host does once however often it hears it.
         """
         original, mark = messages.read_sale_mark(ask.mark), messages.read_back_mark(back.mark)
@@ -119,7 +121,8 @@ class DirectTerminal:
         try:
             if not self._session.is_signed_in():
                 return UNCLEAR
-            if back.fen == ask.amount_fen:
+            # Marked in a later batch than its sale's, it was never voided.
+            if back.fen == ask.amount_fen and mark.batch == original.batch:
                 answer = self._void_first(ask, back, mark, original)
                 if answer is not None:
                     return answer
@@ -179,7 +182,7 @@ class DirectTerminal:
         state, since_ms = self._voids.setdefault(trace, (_Void.SENT, now_ms))
         if state is _Void.DONE:
             return Answer(Say.APPROVED, approved_fen=back.fen, evidence=back.evidence)
-        if state is _Void.OVER:
+        if state in (_Void.OVER, _Void.PERHAPS):
             return None
         if state is _Void.READY:
             if original.batch != self._session.batch:
@@ -192,8 +195,9 @@ class DirectTerminal:
             return UNCLEAR
         said = self._judge_reversal(heard).say
         if said is Say.DECLINED:
-            # Its batch is closed with the void in it: the money is with the shopper.
-            return Answer(Say.APPROVED, approved_fen=back.fen, evidence=messages.evidence_of(heard.message))
+            # Too late is no proof that there is a void: some hosts look at the batch alone.
+            self._voids[trace] = (_Void.PERHAPS, since_ms)
+            return None
         waited_ms = self._clock.steady_ms() - since_ms
         over = said is Say.NOT_FOUND and waited_ms >= 2000 * self.clocks.host_timeout_s
         if said is not Say.APPROVED and not over:
@@ -228,7 +232,14 @@ class DirectTerminal:
         if heard.code in self._profile.repeated_refund or self._profile.class_of(heard.code) in _TAKEN:
             return self._approved(heard)
         evidence = messages.evidence_of(heard.message)
-        return Answer(Say.DECLINED if self._profile.refuses(heard.code) else Say.UNCLEAR, evidence=evidence)
+        state, _ = self._voids.get(mark.void_trace, (_Void.OVER, 0))
+        if state is not _Void.PERHAPS:
+            return Answer(
+                Say.DECLINED if self._profile.refuses(heard.code) else Say.UNCLEAR, evidence=evidence
+            )
+        if heard.code in self._profile.nothing_left:
+            return Answer(Say.APPROVED, approved_fen=back.fen, evidence=evidence)
+        return Answer(Say.UNCLEAR, evidence=evidence)
 
     def _judge(self, heard: Heard) -> Answer:
         """Say what the answer to a sale means."""
