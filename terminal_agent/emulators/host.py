@@ -171,11 +171,17 @@ class Host:
         )
 
     def _settle(self, mti: str, values: Values, mak: bytes, struck: Struck) -> Reply:
-        tid = values[41]
-        sold, sales, back, backs = self._books.totals(tid)
+        tid, batch = values[41], _batch(values)
+        if "declined" in struck:
+            return self._say(mti, values, struck.word("declined", "code"))
+        is_open = batch == self._books.batch(tid)
+        if not is_open and not self._books.is_settled(tid, batch):
+            return self._say(mti, values, "77", sign_in_again=True)
+        sold, sales, back, backs = self._books.totals(tid, batch)
         ours = f"{sold:012d}{sales:03d}{back:012d}{backs:03d}"
         balanced = values.get(48, "")[:30] == ours
-        self._books.settle(tid, values[42])
+        if is_open:  # else what was said of it is said again
+            self._books.settle(tid, values[42])
         reply = self._say(mti, values, "00")
         reply.values[48] = ours + ("1" if balanced else "2") + "0" * 30 + "1"
         return Reply(reply.mti, reply.values, None if "no_mac" in struck else mak)

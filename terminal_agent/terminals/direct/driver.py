@@ -5,7 +5,6 @@ in the mark, again and again until the host says so. A yes is one only when its 
 remembered here may be lost at any moment: without it the driver only asks once more.
 """
 
-from collections.abc import Callable
 from enum import Enum, auto
 
 import msgspec
@@ -35,12 +34,16 @@ class _Void(Enum):
 
 
 class Settled(msgspec.Struct, frozen=True):
-    """A batch, what it came to by our journal, and by the host's books when it was closed."""
+    """A batch, what it came to by our journal, and by the host's books when it was closed.
+
+    `theirs` is None when the host does not say; `code` is what it said instead, empty when it was not asked.
+    """
 
     batch: str
     ours: Totals
     theirs: Totals | None
     balanced: bool
+    code: str = ""
 
 
 class DirectTerminal:
@@ -130,30 +133,38 @@ class DirectTerminal:
         except (NoLine, PinpadFault):
             return UNCLEAR
 
-    def settle(self, totals_of: Callable[[str], Totals], *, dry_run: bool = False) -> Settled | None:
-        """Close the open batch with our totals of it; with `dry_run` only count. None: the host is not there.
-
-        After it nothing of the batch can be voided or reversed any more. A difference is told, not mended.
-        """
+    def open_batch(self) -> str | None:
+        """Return which batch is open, None when the host is not there or a reversal waits for it."""
         try:
             if not self._session.is_there() or not self._are_reversals_confirmed():
                 return None
-            batch = self._session.batch
-            ours = totals_of(batch)
-            if dry_run:
-                return Settled(batch, ours, None, balanced=False)
+        except (NoLine, PinpadFault):
+            return None
+        return self._session.batch
+
+    def close(self, batch: str, ours: Totals) -> Settled | None:
+        """Close a batch with our totals of it, or ask what one came to that is closed. May be repeated.
+
+        None: no answer that can be believed. After it nothing of the batch can be voided or reversed any
+        more. A difference is told, not mended.
+        """
+        try:
             fields = messages.settlement(self._profile, self._pinpad.next_trace(), batch, ours)
             heard = self._session.ask_money("0500", fields, CardData({}))
         except (NoLine, PinpadFault):
             return None
-        if heard is None or not heard.verified or heard.code != "00":
+        if heard is None or self._profile.class_of(heard.code) is CodeClass.UNCLEAR:
             return None
-        self._session.forget()
-        found = messages.settled_totals(heard.message)
+        carries_mac = "64" in heard.message.fields
+        if not heard.verified and (heard.code == "00" or carries_mac):
+            return None
+        found = messages.settled_totals(heard.message) if heard.code == "00" else None
+        if heard.code == "00" and batch == self._session.batch:
+            self._session.forget()
         if found is None:
-            return None
+            return Settled(batch, ours, None, balanced=False, code=heard.code)
         theirs, balanced = found
-        return Settled(batch, ours, theirs, balanced=balanced and ours == theirs)
+        return Settled(batch, ours, theirs, balanced=balanced and ours == theirs, code=heard.code)
 
     def _are_reversals_confirmed(self) -> bool:
         return all(
