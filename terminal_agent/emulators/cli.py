@@ -15,6 +15,7 @@ from terminal_agent.emulators.books import BooksUnusable
 from terminal_agent.emulators.faults import KNOWN, FaultRefused
 from terminal_agent.emulators.host import Ways
 from terminal_agent.emulators.host_faults import KNOWN as HOST_KNOWN
+from terminal_agent.emulators.host_keys import MAC_KEYS
 from terminal_agent.emulators.run_alipay import Settings as AlipaySettings
 from terminal_agent.emulators.run_alipay import run_alipay
 from terminal_agent.emulators.run_host import Settings as HostSettings
@@ -120,6 +121,7 @@ def acquirer(
         _TRAINING_TMK
     ),
     work_ms: Annotated[int, typer.Option(min=0, max=600_000, help="How long the host takes.")] = 50,
+    mac: Annotated[str, typer.Option(help=f"How MACs are made: {', '.join(MAC_KEYS)}.")] = "cup",
     closed_first: Annotated[
         bool, typer.Option("--closed-first", help="Say 21 to every reversal in a closed batch, known or not.")
     ] = False,
@@ -141,8 +143,10 @@ def acquirer(
     """
     if _TMK.fullmatch(tmk) is None:
         raise typer.BadParameter("32 hex digits", param_hint="--tmk")
+    if mac not in MAC_KEYS:
+        raise typer.BadParameter(f"one of {', '.join(MAC_KEYS)}", param_hint="--mac")
     settings = HostSettings(
-        port, books, control, bytes.fromhex(tmk), work_ms, fault or [], Ways(closed_first)
+        port, books, control, bytes.fromhex(tmk), work_ms, fault or [], Ways(mac, closed_first)
     )
     try:
         run_host(settings)
