@@ -156,7 +156,8 @@ def _names_orders(node: Node, keys: Mapping[str, Node], layout: str) -> bool:
         raise node.wrong(
             "names_orders is missing",
             "Write true when every payment of ours there names its order number, and false when some cannot: "
-            "card terminals behind a MIS client (mis_fixed) and those that are only watched (relay) never do",
+            "card terminals behind a MIS client (mis_fixed), those that are only watched (relay) and those "
+            "of iso8583_direct with `order_field: none` never do",
         )
     if said is None:
         return True

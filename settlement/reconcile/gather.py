@@ -22,6 +22,7 @@ from settlement.reconcile.config import NightConfig
 from settlement.reconcile.expect import Story
 from settlement.reconcile.kinds import Kind
 from settlement.reconcile.lines import FileRead, Line, Moved, sale_of, sale_of_record
+from settlement.reconcile.never_named import never_named
 from settlement.reconcile.read_rows import Rows, read_stories, recognised
 from settlement.reconcile.recognise import Recognised
 from settlement.reconcile.sales import Files, Gathered, Sale, Totals
@@ -73,7 +74,8 @@ def gather(
     named = known_by.named
     day_lines = tuple(named.get(one.place, one) for one in day_lines)
     stories = read_stories(connection, every)
-    sales = [_sale(name, stories.get(name), known_by, config) for name in sorted(every)]
+    silent = never_named(connection, rows, config, stories)
+    sales = [_sale(name, stories.get(name), known_by, config, silent.get(name, ())) for name in sorted(every)]
     here = {one.place for one in day_lines}
     reported |= {one.sale for one in day_lines}
     reported |= {one.sale for one in sales if not here.isdisjoint(one.concerns)}
@@ -96,9 +98,11 @@ def gather(
     )
 
 
-def _sale(name: str, story: Story | None, known_by: Recognised, config: NightConfig) -> Sale:
+def _sale(
+    name: str, story: Story | None, known_by: Recognised, config: NightConfig, silent: tuple[Line, ...]
+) -> Sale:
     """Return a sale with what rows that name no order say of it; its own rows are still to come."""
-    free = () if story is None else known_by.free_for(story, config)
+    free = silent if story is None else (*known_by.free_for(story, config), *silent)
     return Sale(name, story, (), known_by.contested_by(name), free)
 
 

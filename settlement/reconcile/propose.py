@@ -32,7 +32,7 @@ def judged(sale: Sale, config: NightConfig, files: Files, now_ms: int) -> Verdic
         found = proved(sale.story, sale.lines, config, files, now_ms, sale.free)
     elif not verdict.findings:
         # It was ended by people, or by a statement of its shop, and its shop has not told how.
-        found = may_be_paid(sale.story, sale.free)
+        found = may_be_paid(sale.story, sale.free, config)
     else:
         return verdict
     if not isinstance(found, Finding):

@@ -44,6 +44,11 @@ class Rows:
         self._known = known
         self._tried = tried
 
+    @property
+    def tried(self) -> list[Line]:
+        """The rows of files that are only tried."""
+        return [line for file in self._tried.values() for line in file.lines]
+
     def of_day(self, day: str) -> Iterator[Line]:
         """Yield the rows of a day's files, in order."""
         tried = [line for file in self._tried.values() if file.day == day for line in file.lines]

@@ -11,7 +11,7 @@ from pathlib import Path
 from terminal_agent.emulators.acquirer_file import read_date, settlement_file
 from terminal_agent.emulators.control import Body, BodyRefused, Control, Route, Text
 from terminal_agent.emulators.faults import Faults, read_wish
-from terminal_agent.emulators.host import Host
+from terminal_agent.emulators.host import Host, Ways
 from terminal_agent.emulators.host_books import HostBooks
 from terminal_agent.emulators.host_faults import KNOWN, QUESTIONS, TARGETS
 from terminal_agent.emulators.host_line import HostLine
@@ -27,6 +27,7 @@ class Settings:
     tmk: bytes
     work_ms: int
     faults: Sequence[str]
+    ways: Ways
 
 
 def run_host(settings: Settings) -> None:
@@ -38,7 +39,9 @@ def run_host(settings: Settings) -> None:
     with ExitStack() as stack:
         books = HostBooks(settings.books)
         stack.callback(books.close)
-        line = HostLine(settings.port, Host(books, settings.tmk), faults, settings.work_ms / 1000)
+        line = HostLine(
+            settings.port, Host(books, settings.tmk, settings.ways), faults, settings.work_ms / 1000
+        )
         stack.callback(line.close)
         control = Control(settings.control_port, _routes(line, faults, books), KNOWN)
         stack.callback(control.close)

@@ -293,3 +293,12 @@ def words_on_cash(database: Database) -> None:
         "CREATE INDEX cash_word_of_record ON cash_word (record_id)",
     ):
         database.execute(statement)
+
+
+@migrations()
+def closings(database: Database) -> None:
+    """Make room for the closing of batches: begun before a host is asked, and told to a person."""
+    database.execute(
+        "CREATE TABLE closing (terminal_no TEXT NOT NULL, batch TEXT NOT NULL, begun_ms INTEGER NOT NULL, "
+        "told_ms INTEGER, PRIMARY KEY (terminal_no, batch)) STRICT"
+    )

@@ -19,6 +19,7 @@ from terminal_agent.terminals.direct.training_pinpad import TrainingPinpad
 from terminal_agent.terminals.terminal import Can, LostAnswer, PortRefused, Terminal
 
 _MOST_PORT = 65_535
+_ONE_DES, _TRACK_KEY = "001", "004"
 
 
 class HostTerminal(msgspec.Struct, frozen=True):
@@ -62,6 +63,8 @@ def read(port: str, text: str, file_name: str) -> Terminal:
     profile = read_profile(text, file_name)
     folder = Path(file_name).parent
     dialect_file = folder / profile.dialect
+    dialect = read_dialect(read_text(dialect_file), str(dialect_file))
+    _check_keys(profile, dialect, file_name)
     tls = None
     if profile.authorities:
         try:
@@ -73,10 +76,31 @@ def read(port: str, text: str, file_name: str) -> Terminal:
         port=port,
         address=_address(port),
         profile=profile,
-        dialect=read_dialect(read_text(dialect_file), str(dialect_file)),
+        dialect=dialect,
         line=LineProfile(profile.connect_s, tls, profile.server_name),
         memory=folder / profile.memory,
     )
+
+
+def _check_keys(profile: Profile, dialect: Dialect, file_name: str) -> None:
+    """Raise FileError when the keys of a sign-in are not what the dialect asks for."""
+    if profile.sign_in == _ONE_DES and dialect.mac != "cup":
+        raise FileError(
+            file_name,
+            1,
+            "sign_in",
+            f"{_ONE_DES} gives a MAC key of 8 bytes, and the MAC {dialect.mac} takes 16",
+            'Write "003" or "004", as the acquirer says',
+        )
+    track = dialect.fields.get(35)
+    if profile.sign_in == _TRACK_KEY and track is not None and track.kind != "h":
+        raise FileError(
+            file_name,
+            1,
+            "sign_in",
+            f"with {_TRACK_KEY} the pinpad enciphers the track, which field 35 there does not take",
+            'Write `"35": {is: h, ...}` in the dialect, or another sign-in',
+        )
 
 
 def _address(port: str) -> tuple[str, int]:

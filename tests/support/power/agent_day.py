@@ -5,7 +5,7 @@ from pathlib import Path
 
 import small_pack
 from return_desk import WISH, ReturnDesk
-from unit_shop import BY_PHONE, SAID, TO_PAY_FEN, ack_of
+from unit_shop import BY_PHONE, SAID, TERMINAL, TO_PAY_FEN, ack_of
 
 from subsidy.policy.model import Tender
 from subsidy.policy.refusals import Refusal
@@ -53,6 +53,8 @@ MOVES = [
     "sale_sent",
     "money_back",
     "say_cash",
+    "begin_closing",
+    "closing_told",
 ]
 
 
@@ -78,6 +80,7 @@ class AgentDay(ReturnDesk):
             self._take_goods_back,
             self._watch,
             self._take_cash,
+            self._close_batches,
         ):
             part()
             self.reopen()
@@ -169,6 +172,12 @@ class AgentDay(ReturnDesk):
         journal.mark_attempt(opened.record_id, 1, "cash 1")
         journal.say_cash(opened.record_id, Word(Place.IN_TILL, "cashier-1"), self.key())
         journal.paid(opened.record_id, 1, TO_PAY_FEN, Evidence())
+
+    def _close_batches(self) -> None:
+        """Close two batches of a terminal, the first of which is told."""
+        for batch in ("000001", "000002"):
+            self.real_journal.begin_closing(TERMINAL, batch)
+        self.real_journal.closing_told(TERMINAL, "000001")
 
     def _reported(self) -> Sale:
         sale = self.sell()

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import urllib.error
 from contextlib import suppress
+from functools import partial
 
 import pytest
 from acquirer import REPO, EmulatedAcquirer
@@ -14,7 +15,8 @@ from iso8583_messages import PUBLISHED, PUBLISHED_KEY
 from typer.testing import CliRunner
 
 from terminal_agent.emulators.cli import app
-from terminal_agent.emulators.host_wire import Unreadable, encipher, join, mac, split, wrap
+from terminal_agent.emulators.host_keys import encipher, mac
+from terminal_agent.emulators.host_wire import Unreadable, join, split, wrap
 
 MASTER = bytes.fromhex("0123456789ABCDEFFEDCBA9876543210")
 AROUND = bytes.fromhex("6000030000603100310001")
@@ -34,7 +36,8 @@ class Terminal:
     def ask(self, mti, values=None, *, around=AROUND, mak=...):
         self._trace += 1
         own = {11: f"{self._trace:06d}", 41: self._number, 42: MERCHANT}
-        body = join(mti, {**own, **(values or {})}, self.mak if mak is ... else mak)
+        key = self.mak if mak is ... else mak
+        body = join(mti, {**own, **(values or {})}, partial(mac, key) if key else None)
         host, _, port = self._host.address.rpartition(":")
         with socket.create_connection((host, int(port)), timeout=5) as line:
             line.sendall(wrap(around, body))

@@ -98,7 +98,7 @@ CAUGHT_BY: dict[str, int] = {
     "stored_answer_replayed": 10,
     "time_out_is_declined": 10,
     "told_paid_too_early": 1,
-    "unconfirmed_reversal_counts": 19,
+    "unconfirmed_reversal_counts": 8,
 }
 """A seed that catches each, the first one that was found."""
 
