@@ -1,6 +1,7 @@
 """Is Alipay's bill taken whole or refused with line and remedy, whatever is broken or hostile in it?"""
 
 import io
+import os
 import random
 import re
 import time
@@ -17,8 +18,8 @@ from subsidy.strict.yaml_text import FileError
 from terminal_agent.emulators.alipay_bill import HEADER, trade_bill
 
 PLACE = Place(ALIPAY, DAY, f"alipay-{DAY}.csv.zip")
-FUZZED = 1_500
-"""So many mutated bills, packed and unpacked; more are a parameter of `mutate_and_read`."""
+FUZZED = int(os.environ.get("MUTATIONS", "1500"))
+"""How many mutated bills are tried, packed and unpacked; more on demand."""
 
 
 @pytest.fixture(scope="module")
