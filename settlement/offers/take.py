@@ -15,9 +15,9 @@ from settlement.writer.rows import GoodsReturn, Offer, Record
 from settlement.writer.step import Emit, MoneyEvent
 from subsidy.policy.model import Tender
 from subsidy.policy.split import Part
+from subsidy.wallets import Wallet
 from subsidy.wire import v1
 
-_CHANNELS = ("wechat", "alipay", "unionpay")
 _POOL = ""
 
 
@@ -94,4 +94,4 @@ def _payer(attempt: v1.Attempt) -> str:
     if attempt.tender is Tender.CARD:
         return "offer:bank"
     channel = attempt.terminal_no.partition("@")[0].lower()
-    return f"offer:{channel if channel in _CHANNELS else 'other'}"
+    return f"offer:{channel if channel in {*Wallet} else 'other'}"
