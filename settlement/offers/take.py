@@ -18,9 +18,9 @@ from settlement.writer.rows import GoodsReturn, Offer, OfferExplanation, Record
 from settlement.writer.step import Emit, MoneyEvent
 from subsidy.policy.model import Tender
 from subsidy.policy.split import Part
+from subsidy.wallets import Wallet
 from subsidy.wire import v1
 
-_CHANNELS = (BorneBy.WECHAT, BorneBy.ALIPAY, BorneBy.UNIONPAY)
 _POOL = ""
 
 
@@ -157,8 +157,8 @@ def _part(attempt: v1.Attempt) -> Part | None:
     return Part(payer(_bearer(attempt)), fen) if attempt.state == "PAID" and fen else None
 
 
-def _bearer(attempt: v1.Attempt) -> BorneBy:
+def _bearer(attempt: v1.Attempt) -> str:
     if attempt.tender is Tender.CARD:
         return BorneBy.BANK
     channel = attempt.terminal_no.partition("@")[0].lower()
-    return BorneBy(channel) if channel in _CHANNELS else BorneBy.OTHER
+    return channel if channel in {*Wallet} else BorneBy.OTHER

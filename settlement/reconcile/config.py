@@ -13,7 +13,7 @@ from pathlib import Path
 import msgspec
 
 from settlement.reconcile.lines import Called, Line
-from settlement.reconcile.sources.layouts import CALLED, LAYOUTS
+from settlement.reconcile.sources.layouts import CALLED, LAYOUTS, UNNAMED_BY_CARD_ONLY
 from subsidy.policy.model import Dated, Tender
 from subsidy.strict import yaml_text
 from subsidy.strict.yaml_text import Node
@@ -145,13 +145,15 @@ def _source(node: Node, training: bool) -> Source:
         tenders=tenders,
         merchants=_merchants(keys["merchants"], training),
         longest_payment_s=keys["longest_payment_s"].integer(1, _LONGEST_S),
-        names_orders=_names_orders(node, keys, layout),
+        names_orders=_names_orders(node, keys, layout, tenders),
     )
 
 
-def _names_orders(node: Node, keys: Mapping[str, Node], layout: str) -> bool:
+def _names_orders(node: Node, keys: Mapping[str, Node], layout: str, tenders: tuple[Tender, ...]) -> bool:
     said = keys.get("names_orders")
-    if said is None and layout in CALLED:
+    by_card = layout not in UNNAMED_BY_CARD_ONLY or Tender.CARD in tenders
+    may_be_unnamed = layout in CALLED and by_card
+    if said is None and may_be_unnamed:
         # Nothing in the file tells a plain sale from one of ours that could not be named.
         raise node.wrong(
             "names_orders is missing",
@@ -161,8 +163,9 @@ def _names_orders(node: Node, keys: Mapping[str, Node], layout: str) -> bool:
         )
     if said is None:
         return True
-    if not said.flag() and layout not in CALLED:
-        raise said.wrong(f"{layout} always names the order", "Write true, or leave it out")
+    if not said.flag() and not may_be_unnamed:
+        why = f"{layout} always names the order" + (" of a code" if layout in CALLED else "")
+        raise said.wrong(why, "Write true, or leave it out")
     return said.flag()
 
 

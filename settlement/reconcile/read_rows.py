@@ -64,16 +64,20 @@ class Rows:
         yield from sorted(found, key=_order)
 
     def unnamed(self, wanted: Mapping[str, Collection[str]], config: NightConfig) -> list[Line]:
-        """Return the rows that name no order, of these terminals on these days."""
+        """Return the rows that name no order, of these terminals on these days, or of no terminal."""
         found = [line for file in self._tried.values() for line in file.lines]
         sources = [one.name for one in config.sources.values() if not one.names_orders]
         c = tables.channel_line.c
         for day, terminals in sorted(wanted.items()):
             of_day = (c.day == day) & (c.sale == "") & c.source.in_(sources)
             # A row is called by its terminal first; many terminals are faster told apart here.
-            named = [c.ref.startswith(f"{one}/", autoescape=True) for one in sorted(terminals)]
+            named = [c.ref.startswith(f"{one}/", autoescape=True) for one in sorted({*terminals, ""})]
             found += self._stored(of_day & or_(*named) if len(named) <= _FEW else of_day)
-        return [one for one in found if (at := place_of(one, config)) and at[1] in wanted.get(at[0], ())]
+        return [
+            one
+            for one in found
+            if (at := place_of(one, config)) and at[0] in wanted and at[1] in ("", *wanted[at[0]])
+        ]
 
     def _stored(self, condition: Any) -> Iterator[Line]:
         for row in self._connection.execute(select(tables.channel_line).where(condition)):
@@ -111,7 +115,7 @@ def read_stories(connection: Connection, sales: Iterable[str]) -> dict[str, Stor
 
 
 def recognised(
-    connection: Connection, rows: Rows, config: NightConfig, day_lines: Iterable[Line], every: set[str]
+    connection: Connection, rows: Rows, config: NightConfig, day_lines: Collection[Line], every: set[str]
 ) -> Recognised:
     """Return what is known of rows that name no order, and put into `every` each sale that they are about.
 
@@ -125,13 +129,16 @@ def recognised(
     if all(one.names_orders for one in config.sources.values()):
         return Recognised()
     of_day = {one.place: at for one in day_lines if (at := place_of(one, config)) is not None}
-    stories: dict[str, Story] = {}
+    # What gives money back may point at a charge of an earlier day: that has to be read to be found.
+    back = [one for one in day_lines if (called := config.called(one)) is not None and called.about]
+    near = _claimants(connection, back, config)
+    stories: dict[str, Story] = read_stories(connection, near)
     while True:
         stories |= read_stories(connection, every - stories.keys())
         wanted: _Places = defaultdict(set)
         for day, terminal in of_day.values():
             wanted[day].add(terminal)
-        for sale in sorted(every & stories.keys()):
+        for sale in sorted((every | near) & stories.keys()):
             record = stories[sale].record
             if record.terminal_no and config.may_be_unnamed(record.shop):
                 for day in days_of(stories[sale], config):
@@ -149,7 +156,10 @@ def recognised(
 
 
 def place_of(line: Line, config: NightConfig) -> tuple[str, str] | None:
-    """Return day and terminal of a row that names no order and may be known by other names, else None."""
+    """Return day and terminal of a row that names no order and may be known by other names, else None.
+
+    The terminal is empty for a row that only points at another one.
+    """
     called = config.called(line)
     return None if called is None else (line.day, called.terminal_no)
 
@@ -158,7 +168,7 @@ def _claimants(connection: Connection, lines: Iterable[Line], config: NightConfi
     """Return the sales at whose terminals rows stand, placed shortly before, or returned about then."""
     places: _Places = defaultdict(set)
     for line in lines:
-        if (at := place_of(line, config)) is not None:
+        if (at := place_of(line, config)) is not None and at[1]:
             places[at[0]].add(at[1])
     record, back = tables.record.c, tables.goods_return.c
     found: set[str] = set()

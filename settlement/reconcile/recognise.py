@@ -4,7 +4,8 @@ Both sides call a payment something: its terminal, and there its reference numbe
 row is a payment's when that is what the shop's evidence says, on a day on which it can have moved. Who was
 told yes goes before who was told no; among equals nothing is guessed: a row that fits two payments, and a
 payment that two rows fit, are contested. Amounts are compared later, as for every row, but a no is
-believed to be about a row only when it is of the amount asked.
+believed to be about a row only when it is of the amount asked. A row that points at the charge which it
+gives back or puts right is of that charge's payment, whatever anybody's evidence says.
 """
 
 from collections import defaultdict
@@ -100,15 +101,19 @@ def recognise(stories: Iterable[Story], rows: Iterable[Line], config: NightConfi
                 taken[move].update(one for line in moves[move] for one in _took(story, line, config))
     sold, doubtful = _settled(taken)
     known = set(sold.values())
+    pointing = _pointing(moves, config)
     for story in told:
         for move in at.get(story.record.terminal_no, ()):
-            if move.kind is not Moved.SALE:
+            if move.kind is not Moved.SALE and move not in pointing:
                 back[move].update(one for line in moves[move] for one in _gave(story, line, known, config))
     given, unsure = _settled(back)
+    given |= {move: sold[charge] for move, charge in pointing.items() if charge in sold}
     free: dict[tuple[str, int], list[Line]] = defaultdict(list)
     for terminal_no, there in at.items():
         for move in there:
-            if move.kind is Moved.SALE and not any(one.yes for one in taken.get(move, ())):
+            if not terminal_no or move.kind is not Moved.SALE:
+                continue
+            if not any(one.yes for one in taken.get(move, ())):
                 for line in moves[move]:
                     free[terminal_no, line.fen].append(line)
     return Recognised(
@@ -161,6 +166,22 @@ def _settled(claims: _Claims) -> tuple[dict[_Move, str], list[tuple[set[str], li
         else:
             doubtful.append((names, sorted(group, key=lambda one: (one.source, one.ref, one.kind))))
     return owners, doubtful
+
+
+def _pointing(moves: Mapping[_Move, Sequence[Line]], config: NightConfig) -> dict[_Move, _Move]:
+    """Return the charge that each movement points at; nothing when the name that it gives is two charges'."""
+    charges: dict[tuple[str, str], set[_Move]] = defaultdict(set)
+    about: dict[_Move, str] = {}
+    for move, lines in moves.items():
+        called = config.called(lines[0])
+        if called is None:
+            continue
+        if called.about:
+            about[move] = called.about
+        for name in called.names if move.kind is Moved.SALE else ():
+            charges[move.source, name].add(move)
+    found = {move: charges.get((move.source, name), set()) for move, name in about.items()}
+    return {move: next(iter(of)) for move, of in found.items() if len(of) == 1}
 
 
 def _took(story: Story, line: Line, config: NightConfig) -> Iterator[_Claim]:

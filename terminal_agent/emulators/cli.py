@@ -139,7 +139,8 @@ def acquirer(
         terminal-agent emulate acquirer --books /tmp/acquirer.jsonl --port 8583 --fault lost_answer
 
     While it runs, its control address takes POST, GET and DELETE /faults, GET /books, POST /settle, which
-    closes a terminal's batch, and GET /file?date=2026-01-31, the settlement file of a day.
+    closes a terminal's batch, GET /file?date=2026-01-31, the settlement file of a day, and
+    GET /zm?date=2026-01-31&merchant_no=EMU000000000001, the same as UnionPay's ZM and ZME.
     """
     if _TMK.fullmatch(tmk) is None:
         raise typer.BadParameter("32 hex digits", param_hint="--tmk")

@@ -146,6 +146,12 @@ class EmulatedAcquirer:
         with urllib.request.urlopen(f"{self.control}/file?date={day}", timeout=5) as answer:
             return answer.read().decode()
 
+    def zm(self, day: str, merchant_no: str) -> str:
+        """Return a merchant's ZM and ZME of a settlement day as they travel; empty when nothing moved."""
+        url = f"{self.control}/zm?date={day}&merchant_no={merchant_no}"
+        with urllib.request.urlopen(url, timeout=5) as answer:
+            return answer.read().decode()
+
     def call(self, method: str, path: str, body: object = None) -> Any:
         """Ask its control address. An answer other than 200 raises urllib's HTTPError."""
         request = urllib.request.Request(

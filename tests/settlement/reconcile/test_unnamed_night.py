@@ -1,71 +1,26 @@
 """What does the night make of a card terminal whose acquirer cannot name our order number?
 
-Real books, on both databases; the acquirer's file by its emulator's own code.
+Real books, on both databases; the acquirer's file, plain CSV or UnionPay's ZM, by its emulator's own code.
 """
 
 import books
 import pytest
 import reference_data as reference
 from msgspec.structs import replace
-from night import DAY, NEXT_DAY, SOURCES, NightDay, changed, pay_ref, to_pay, triples
+from night import DAY, NEXT_DAY, changed, pay_ref, to_pay, triples
+from unnamed_day import CSV, ZM, UnnamedDay
 
 from settlement.reconcile.kinds import Kind
 from settlement.reconcile.match import NOT_OURS
 from subsidy.records.payment import Evidence
 from terminal_agent.checkout.entries import KEYED_SLIP
 
-THIRD_DAY = "2026-03-03"
 
-
-class UnnamedDay(NightDay):
-    """A day at an acquirer that has never heard our order numbers."""
-
-    def __init__(self, folder, of):
-        super().__init__(folder, of)
-        self.sources.write_text(
-            SOURCES.replace("names_orders: true", "names_orders: false"), encoding="utf-8"
-        )
-
-    def write_files(self, day=DAY):
-        """Write them as an acquirer does that knows terminal, batch, trace and reference number."""
-        told, self.card = self.card, [changed(one, pay_ref="") for one in self.card]
-        super().write_files(day)
-        self.card = told
-
-    def slip(self):
-        """Return what the shop's evidence says of the last row."""
-        last = self.card[-1]
-        return Evidence(code="00", terminal_no=last.tid, batch=last.batch, trace=last.trace, rrn=last.rrn)
-
-    def sell(self, *_):
-        """A sale that is paid at the first try, and whose shop has its slip."""
-        held = self.hold()
-        self.charge(held)
-        self.report_paid(held, replace(self.attempt(held), evidence=self.slip()))
-        return held
-
-    def nights(self):
-        """Run the nights of the day and the next, each on its morning; return the day's, run again."""
-        self.write_files()
-        self.pass_to(NEXT_DAY)
-        self.run()
-        self.write_files(NEXT_DAY)
-        self.pass_to(THIRD_DAY)
-        self.run(NEXT_DAY)
-        night = self.run()
-        assert night.report.proof.debited.holds
-        assert night.report.proof.granted.holds
-        return night
-
-    def move_last(self, terminal_no):
-        """Move the last row to another terminal."""
-        self.card[-1] = changed(self.card[-1], tid=terminal_no)
-
-
-@pytest.fixture(params=books.ENGINES)
+@pytest.fixture(params=[(engine, layout) for engine in books.ENGINES for layout in (CSV, ZM)], ids="-".join)
 def day(tmp_path, request):
-    of = books.Books(tmp_path, on=request.param)
-    yield UnnamedDay(tmp_path, of)
+    engine, layout = request.param
+    of = books.Books(tmp_path, on=engine)
+    yield UnnamedDay(tmp_path, of, layout)
     of.close()
 
 

@@ -1,11 +1,16 @@
 """How does the emulated acquirer host behave, by itself and at its address?"""
 
+import base64
 import csv
+import datetime
+import io
 import json
 import socket
 import subprocess
 import sys
 import urllib.error
+import zipfile
+import zlib
 from contextlib import suppress
 from functools import partial
 
@@ -307,3 +312,20 @@ def test_settle_wants_a_terminal(body, host):
         host.call("POST", "/settle", body)
     assert refused.value.code == 400
     assert "EMU00001" in json.load(refused.value)["error"]
+
+
+def test_it_gives_its_day_as_unionpays_files_too(host, terminal):
+    told = terminal.sale(12_000)
+    booked = next(one for one in host.books() if one["rrn"] == told[37])
+    at = datetime.datetime.fromisoformat(booked["at"])
+    day = (at + datetime.timedelta(hours=1)).date().isoformat()  # a settlement day ends at 23:00
+    packed = zlib.decompress(base64.b64decode(host.zm(day, MERCHANT)))
+    with zipfile.ZipFile(io.BytesIO(packed)) as opened:
+        (zm,) = (opened.read(one) for one in opened.namelist() if "ZM_" in one)
+    assert [row for row in zm.decode("gbk").splitlines() if told[37] in row and "000000012000" in row]
+    assert host.zm("2020-01-01", MERCHANT) == ""
+    for wrong in ("", "?date=2026-01-31", f"?merchant_no={MERCHANT}", f"?date=today&merchant_no={MERCHANT}"):
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            host.call("GET", f"/zm{wrong}")
+        assert refused.value.code == 400
+        refused.value.close()
