@@ -261,7 +261,9 @@ class Agent:
         payment = self._payments[link]
         if isinstance(payment, Listening):
             seen: Mailbox[Sighting] = Mailbox()
-            sightings = Sightings(link, self.journal, self.checkout.hold_is_over, self._log)
+            sightings = Sightings(
+                link, self.journal, self.checkout.hold_is_over, self._clock.wall_ms, self._log
+            )
             self._spawn(f"sightings-{link}", partial(_note_all, sightings, seen, self._clock, self._log))
             for name, run in payment.workers(link, seen.put, self._log).items():
                 self._spawn(name, run)

@@ -182,6 +182,7 @@ class WatchedShop(UnitShop):
             TERMINAL,
             self.real_journal,
             self.checkout.hold_is_over,
+            self.clock.wall_ms,
             lambda event, **told: self.logged.append((event, told)),
         )
 

@@ -33,7 +33,8 @@ class Seen(msgspec.Struct, frozen=True):
 
     `batch` and `trace` are the message's own in a sale and in the reversal of one, which repeats its
     original's; in a void or refund they are those of the sale that it undoes, and `own_trace` is its own.
-    An answer is matched to its request by `own_trace`.
+    An answer is matched to its request by `own_trace`. `of_day` is the day of the sale that a void or refund
+    is of, as 0301, where it says so.
     """
 
     kind: Kind
@@ -44,6 +45,7 @@ class Seen(msgspec.Struct, frozen=True):
     trace: str = ""
     fen: int | None = None
     said: Said | None = None
+    of_day: str = ""
     evidence: Evidence = Evidence()
 
 

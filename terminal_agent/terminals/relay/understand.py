@@ -66,16 +66,22 @@ class Reader:
             trace=trace,
             fen=int(fields["4"]) if "4" in fields else None,
             said=self._codes.get(fields.get("39", ""), Said.NO) if is_answer and fields.get("39") else None,
+            of_day=_number(message.part(61, "date")),
             evidence=Evidence(
                 code=fields.get("39", ""),
                 terminal_no=fields.get("41", ""),
                 merchant_no=fields.get("42", ""),
                 batch=batch,
                 trace=trace,
-                rrn=fields.get("37", ""),
+                rrn=_number(fields.get("37", "")),
                 auth=fields.get("38", ""),
                 masked_pan=fields.get("2", ""),
                 host_date=fields.get("13", ""),
                 host_time=fields.get("12", ""),
             ),
         )
+
+
+def _number(text: str) -> str:
+    """Return a number, or nothing for the noughts that a terminal writes where it has none."""
+    return text if text.strip("0 ") else ""

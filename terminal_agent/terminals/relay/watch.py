@@ -16,9 +16,11 @@ from msgspec.structs import replace
 from subsidy.records.payment import Evidence
 from terminal_agent.checkout.ports import Answer, Say
 from terminal_agent.checkout.sighting import Sight, Sighting, Tell
+from terminal_agent.checkout.what_was_undone import Known, Undone, contradiction
 from terminal_agent.terminals.relay.seen import Kind, Said, Seen
 
 _MOST_REMEMBERED = 64
+_MOST_NUMBERS = 4096
 _NOTHING_PASSED = Evidence(code="NOTHING_PASSED", text="no sale of this amount passed while it was armed")
 _UNDONE = {
     Kind.REVERSAL: Evidence(code="REVERSED", text="reversed by the terminal"),
@@ -38,6 +40,11 @@ class _Sale:
     sent_ms: int
     answer: Answer | None = None
     is_back: Evidence | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether nobody has said yet what became of it."""
+        return self.answer is None and self.is_back is None
 
 
 @dataclass(slots=True)
@@ -65,6 +72,8 @@ class Watch:
         self._open: set[int] = set()
         self._hung_up: set[int] = set()
         self._voids: dict[tuple[str, str], Sighting] = {}
+        self._plain: dict[tuple[str, str], None] = {}
+        """Batch and trace of the newest sales that nobody had armed."""
 
     # What the cashier does.
 
@@ -163,15 +172,22 @@ class Watch:
             self._sale_sent(connection, seen, now_ms, may_be_ours)
 
     def _sale_sent(self, connection: int, seen: Seen, now_ms: int, may_be_ours: list[_Armed]) -> None:
-        if (again := self._find(seen.batch, seen.trace)) is not None:
+        again = self._find(seen.batch, seen.trace)
+        # With its answer it is not sent again: a terminal that was replaced counts anew.
+        if again is not None and again.is_open and again.request.fen == seen.fen:
             again.connection = connection
             return
+        number = seen.batch, seen.trace
+        self._plain.pop(number, None)
         for armed in may_be_ours:
             if armed.sale is None and armed.fen == seen.fen:
                 armed.sale = _Sale(seen, connection, now_ms)
                 armed.is_over = True
                 self._tell(Sighting(Sight.SALE_SENT, seen.fen, seen.evidence, armed.pay_ref))
                 return
+        self._plain[number] = None
+        while len(self._plain) > _MOST_NUMBERS:
+            del self._plain[next(iter(self._plain))]
 
     def _answered(self, request: Seen, sent_ms: int, answer: Seen) -> None:
         if request.kind is Kind.SALE:
@@ -181,7 +197,7 @@ class Watch:
             if void is not None and answer.said is Said.YES:
                 self._tell(replace(void, sight=Sight.VOID_UNDONE))
         elif answer.said is Said.YES or self._is_late_no_original(request, sent_ms, answer):
-            self._money_back(request, answer)
+            self._money_back(request, answer, sent_ms)
 
     def _sale_answered(self, request: Seen, answer: Seen) -> None:
         sale = self._find(request.batch, request.trace)
@@ -214,7 +230,7 @@ class Watch:
             and sent_ms - sale.sent_ms >= self._no_original_ms
         )
 
-    def _money_back(self, request: Seen, answer: Seen) -> None:
+    def _money_back(self, request: Seen, answer: Seen, now_ms: int) -> None:
         said = _UNDONE[request.kind]
         evidence = replace(
             _joined(request.evidence, answer.evidence),
@@ -223,14 +239,21 @@ class Watch:
             batch=request.batch,
             trace=request.trace,
         )
-        # Voids and reversals are of the whole sale, whatever amount they name.
-        back_fen = request.fen if request.kind is Kind.REFUND else None
-        sale = self._find(request.batch, request.trace)
-        if sale is not None:
-            taken_fen = sale.answer.approved_fen if sale.answer is not None else None
-            if back_fen in (None, taken_fen):
-                sale.is_back = evidence
-        sighting = Sighting(Sight.MONEY_BACK, back_fen, evidence)
+        undone = Undone(
+            fen=request.fen,
+            is_whole=request.kind is not Kind.REFUND,
+            rrn=request.evidence.rrn,
+            auth=request.evidence.auth,
+            masked_pan=request.evidence.masked_pan,
+            day=request.of_day,
+        )
+        # A refund may be of an older batch, where it names its sale by the reference number too.
+        by_number = undone.is_whole or not undone.rrn
+        is_newer = by_number and (request.batch, request.trace) in self._plain
+        sale = None if is_newer else self._find(request.batch, request.trace)
+        if sale is not None and _is_all_of(undone, sale, now_ms):
+            sale.is_back = evidence
+        sighting = Sighting(Sight.MONEY_BACK, request.fen, evidence, undone=undone, is_newer=is_newer)
         if request.kind is Kind.VOID:
             self._voids[request.batch, request.own_trace] = sighting
             while len(self._voids) > _MOST_REMEMBERED:
@@ -238,7 +261,8 @@ class Watch:
         self._tell(sighting)
 
     def _find(self, batch: str, trace: str) -> _Sale | None:
-        for armed in self._armings.values():
+        """Return the newest sale with this batch and trace."""
+        for armed in reversed(self._armings.values()):
             sale = armed.sale
             if sale is not None and (sale.request.batch, sale.request.trace) == (batch, trace):
                 return sale
@@ -248,6 +272,16 @@ class Watch:
         if not armed.is_over:
             armed.is_over = True
             armed.waits_for = set(inside)
+
+
+def _is_all_of(undone: Undone, sale: _Sale, now_ms: int) -> bool:
+    """Whether a message undoes the whole of a sale, as far as can be said."""
+    asked_fen, answer = sale.request.fen or 0, sale.answer
+    taken_fen = None if answer is None else answer.approved_fen
+    said = sale.request.evidence if answer is None else answer.evidence
+    if contradiction(undone, Known(asked_fen, taken_fen, said, now_ms - sale.sent_ms)):
+        return False
+    return undone.is_whole or undone.fen in (None, taken_fen)
 
 
 def _joined(request: Evidence, answer: Evidence) -> Evidence:

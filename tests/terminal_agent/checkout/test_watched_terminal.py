@@ -7,7 +7,7 @@ import threading
 
 import msgspec
 import pytest
-from card_host import Next
+from card_host import Booked, Next
 from return_desk import WISH
 from scanner import Scanner, Secret, looks_personal
 from unit_shop import TO_PAY_FEN
@@ -178,6 +178,61 @@ def test_a_void_of_somebody_elses_sale_changes_nothing(shop):
     shop.line.settle()
     assert shop.now(sale).state is S.PAID
     agree(shop, shop.now(sale))
+
+
+def replaced(shop):
+    """Put another terminal there under the same number: its counters begin again."""
+    shop.terminal.slips, shop.terminal._trace = [], 0
+    shop.host.books.clear()
+    shop.host.rrn_begins = "8"
+
+
+@pytest.mark.parametrize(
+    ("undo", "restarted", "fen"),
+    [
+        ("void", False, 500),
+        ("void", True, 500),
+        ("void", False, TO_PAY_FEN),
+        ("void", True, TO_PAY_FEN),
+        ("refund", False, TO_PAY_FEN),
+        ("refund", True, TO_PAY_FEN),
+        ("reverse", False, 500),
+        ("reverse", True, 500),
+        ("reverse", False, TO_PAY_FEN),  # after a restart only its card and its age would tell it apart
+    ],
+)
+def test_a_plain_sale_undone_at_a_terminal_that_counts_anew_leaves_the_old_sale_paid(
+    shop, undo, restarted, fen
+):
+    sale, _ = sold(shop)
+    replaced(shop)
+    if restarted:
+        shop.restart()
+    assert shop.terminal.sell(fen).trace == "000001"
+    assert getattr(shop.terminal, undo)("000001").approved
+    shop.line.settle()
+    assert shop.now(sale).state is S.PAID
+    assert kinds(shop, sale) == ["paid"]
+
+
+def test_the_old_sale_is_still_returned_by_a_refund_that_names_it(shop):
+    sale, slip = sold(shop)
+    replaced(shop)
+    shop.terminal.sell(TO_PAY_FEN)
+    shop.host.books.append(Booked("sale", slip.trace, slip.batch, TO_PAY_FEN))
+    shop.terminal.slips = [slip]
+    assert shop.terminal.refund(slip.trace).approved
+    eventually(lambda: shop.now(sale).state is S.RETURNED)
+
+
+def test_an_armed_sale_at_a_terminal_that_counts_anew_is_its_own(shop):
+    first, _ = sold(shop)
+    replaced(shop)
+    second, _ = sold(shop)
+    assert [shop.now(one).state for one in (first, second)] == [S.PAID, S.PAID]
+    assert shop.terminal.void("000001").approved
+    eventually(lambda: shop.now(second).state is S.RETURNED)
+    assert shop.now(first).state is S.PAID
 
 
 def test_a_part_that_goes_back_is_logged_and_the_sale_stays_paid(shop):
