@@ -29,7 +29,7 @@ class SightingMoves(AttemptMoves, ReturnMoves):
         with self._transaction() as db:
             db.execute(
                 "UPDATE attempt SET evidence = ? WHERE pay_ref = ? AND state IN ('INTENDED', 'UNKNOWN') "
-                "AND evidence = '{}'",
+                "AND json_extract(evidence, '$.code') IS NULL",
                 (msgspec.json.encode(evidence).decode(), pay_ref),
             )
 

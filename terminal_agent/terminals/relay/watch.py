@@ -1,7 +1,9 @@
 """What has been seen of the sales that were armed on one terminal, and what can be said of each? Pure.
 
 A sale of exactly the armed amount, on this terminal, whose request ends while it is armed, is its attempt:
-the first one. Yes and no are what the host said to that request. That nothing was paid at all can be said
+the first one. One that comes while that has no answer yet may be it as well, for somebody else may have sent
+the first: a yes to either counts, a no only when it was said to all. Yes and no are what the host said to
+these requests. That nothing was paid at all can be said
 only by who has seen every byte since the arming; a view that was ever broken leaves it to the files. Money
 that goes back is believed whenever it is seen.
 
@@ -31,33 +33,49 @@ _UNDONE_UNHEARD = (Kind.SALE, Kind.VOID)  # a terminal that does not hear a yes 
 UNCLEAR = Answer(Say.UNCLEAR)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Sale:
-    """The attempt that an arming has become."""
+    """A sale that an arming has become, or may have."""
 
     request: Seen
     connection: int
     sent_ms: int
     answer: Answer | None = None
     is_back: Evidence | None = None
+    is_told: bool = False
 
     @property
     def is_open(self) -> bool:
         """Whether nobody has said yet what became of it."""
         return self.answer is None and self.is_back is None
 
+    @property
+    def is_paid(self) -> bool:
+        """Whether its money was taken and has not gone back."""
+        return self.answer is not None and self.answer.say is Say.APPROVED and self.is_back is None
+
 
 @dataclass(slots=True)
 class _Armed:
-    """One arming. `waits_for` are connections with half a request on them when it ended."""
+    """One arming. `waits_for` are connections with half a request on them when it ended.
+
+    `sales` are those that it may have become, in the order of their requests.
+    """
 
     pay_ref: str
     fen: int
     until_ms: int
     is_over: bool = False
     unbroken: bool = True
-    sale: _Sale | None = None
+    sales: list[_Sale] = field(default_factory=list)
     waits_for: set[int] = field(default_factory=set)
+
+    @property
+    def sale(self) -> _Sale | None:
+        """The one that counts: what was paid, else what is not answered yet, else the last one."""
+        paid = (one for one in self.sales if one.is_paid)
+        is_open = (one for one in self.sales if one.is_open)
+        return next(paid, None) or next(is_open, None) or (self.sales[-1] if self.sales else None)
 
 
 class Watch:
@@ -115,16 +133,11 @@ class Watch:
             return Answer(Say.PENDING)
         return Answer(Say.DECLINED, evidence=_NOTHING_PASSED)
 
-    def is_back(self, pay_ref: str) -> Evidence | None:
-        """Return what was said when an attempt's money went back, None when that was not seen."""
-        armed = self._armings.get(pay_ref)
-        return armed.sale.is_back if armed is not None and armed.sale is not None else None
-
     @property
     def armed(self) -> str | None:
         """The attempt that is armed now."""
         return next(
-            (one.pay_ref for one in self._armings.values() if not one.is_over and one.sale is None), None
+            (one.pay_ref for one in self._armings.values() if not one.is_over and not one.sales), None
         )
 
     # What passes.
@@ -158,7 +171,7 @@ class Watch:
             will_be_undone = seen.kind in _UNDONE_UNHEARD and seen.said is Said.YES
             unheard = will_be_undone and connection in self._hung_up
             if found is not None and not unheard and seen.terminal_no in ("", self._terminal_no):
-                self._answered(*found, seen)
+                self._answered(connection, *found, seen)
             return
         may_be_ours = [
             one for one in self._armings.values() if not one.is_over or connection in one.waits_for
@@ -180,18 +193,20 @@ class Watch:
         number = seen.batch, seen.trace
         self._plain.pop(number, None)
         for armed in may_be_ours:
-            if armed.sale is None and armed.fen == seen.fen:
-                armed.sale = _Sale(seen, connection, now_ms)
-                armed.is_over = True
-                self._tell(Sighting(Sight.SALE_SENT, seen.fen, seen.evidence, armed.pay_ref))
+            if armed.fen == seen.fen and all(map(self._runs, armed.sales)):
+                armed.sales.append(_Sale(seen, connection, now_ms))
+                self._tell_of(armed)
                 return
-        self._plain[number] = None
+        self._be_plain(seen)
+
+    def _be_plain(self, sale: Seen) -> None:
+        self._plain[sale.batch, sale.trace] = None
         while len(self._plain) > _MOST_NUMBERS:
             del self._plain[next(iter(self._plain))]
 
-    def _answered(self, request: Seen, sent_ms: int, answer: Seen) -> None:
+    def _answered(self, connection: int, request: Seen, sent_ms: int, answer: Seen) -> None:
         if request.kind is Kind.SALE:
-            self._sale_answered(request, answer)
+            self._sale_answered(request, answer, connection)
         elif request.kind is Kind.VOID_REVERSAL:
             void = self._voids.pop((request.batch, request.own_trace), None)
             if void is not None and answer.said is Said.YES:
@@ -199,18 +214,37 @@ class Watch:
         elif answer.said is Said.YES or self._is_late_no_original(request, sent_ms, answer):
             self._money_back(request, answer, sent_ms)
 
-    def _sale_answered(self, request: Seen, answer: Seen) -> None:
+    def _sale_answered(self, request: Seen, answer: Seen, connection: int) -> None:
         sale = self._find(request.batch, request.trace)
-        if sale is None:
+        armed = next((one for one in self._armings.values() if sale in one.sales), None)
+        if sale is None or armed is None:
             self._not_ours(request, answer)
-        elif sale.answer is None and answer.said is not Said.UNSURE:
+        elif (counts := armed.sale) is not sale and counts is not None and counts.is_paid:
+            # One payment at most is the attempt's.
+            armed.sales.remove(sale)
+            self._be_plain(request)
+            self._not_ours(request, answer)
+        elif sale.answer is not None:
+            if sale.answer.say is Say.DECLINED:
+                self._not_ours(request, answer)
+        elif answer.said is Said.YES:
             evidence = _joined(request.evidence, answer.evidence)
-            yes = answer.said is Said.YES
-            sale.answer = (
-                Answer(Say.APPROVED, approved_fen=answer.fen, evidence=evidence)
-                if yes
-                else Answer(Say.DECLINED, evidence=evidence)
-            )
+            sale.answer = Answer(Say.APPROVED, approved_fen=answer.fen, evidence=evidence)
+        elif answer.said is not Said.UNSURE and connection == sale.connection:
+            sale.answer = Answer(Say.DECLINED, evidence=_joined(request.evidence, answer.evidence))
+            self._tell_of(armed)
+
+    def _runs(self, sale: _Sale) -> bool:
+        """Whether the answer to a sale may still pass."""
+        return sale.is_open and sale.connection in self._open
+
+    def _tell_of(self, armed: _Armed) -> None:
+        """Have the sale that counts written down before its answer, once for each."""
+        sale = armed.sale
+        if sale is not None and sale.is_open and not sale.is_told:
+            sale.is_told = True
+            said = sale.request.evidence
+            self._tell(Sighting(Sight.SALE_SENT, sale.request.fen, said, armed.pay_ref))
 
     def _not_ours(self, request: Seen, answer: Seen) -> None:
         if answer.said is not Said.YES or request.fen is None:
@@ -263,9 +297,9 @@ class Watch:
     def _find(self, batch: str, trace: str) -> _Sale | None:
         """Return the newest sale with this batch and trace."""
         for armed in reversed(self._armings.values()):
-            sale = armed.sale
-            if sale is not None and (sale.request.batch, sale.request.trace) == (batch, trace):
-                return sale
+            for sale in reversed(armed.sales):
+                if (sale.request.batch, sale.request.trace) == (batch, trace):
+                    return sale
         return None
 
     def _end(self, armed: _Armed, inside: Collection[int]) -> None:
