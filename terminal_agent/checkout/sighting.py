@@ -10,7 +10,9 @@ from typing import Protocol
 
 import msgspec
 
+from subsidy import ids
 from subsidy.records.payment import Evidence
+from terminal_agent.checkout.look_at_it import LookJournal, Odd
 from terminal_agent.checkout.sale import Attempt, Sale
 from terminal_agent.checkout.what_was_undone import Known, Undone, contradiction, pick
 
@@ -27,9 +29,10 @@ class Sight(StrEnum):
 class Sighting(msgspec.Struct, frozen=True):
     """One thing that was seen. `evidence` has trace and batch of the *sale* it is about, masked.
 
-    `fen` is None where no amount was named. `pay_ref` is the attempt's where a sale was sent; elsewhere it
-    is found by batch and trace, which outlive a restart. `undone` is what was said of a sale whose money
-    went back; `is_newer` says that a sale nobody armed has had its batch and trace since.
+    `fen` is None where no amount was named. `pay_ref` is the attempt's where a sale was sent, and that which
+    was armed where it is not ours; elsewhere it is found by batch and trace, which outlive a restart.
+    `undone` is what was said of a sale whose money went back; `is_newer` says that a sale nobody armed has
+    had its batch and trace since.
     """
 
     sight: Sight
@@ -44,7 +47,7 @@ Tell = Callable[[Sighting], None]
 """Hand a sighting to whoever writes it down. Returns at once."""
 
 
-class SightingJournal(Protocol):
+class SightingJournal(LookJournal, Protocol):
     """What a sighting needs of the journal. Every call is one transaction."""
 
     def sale_sent(self, pay_ref: str, evidence: Evidence) -> None:
@@ -79,29 +82,42 @@ class Sightings:
         self._log = log
 
     def note(self, sighting: Sighting) -> None:
-        """Write a sighting down. What fits no sale of ours, or is a part of its money, is only logged."""
+        """Write a sighting down. What fits no sale of ours, or is a part of its money, moves none."""
         if sighting.sight is Sight.SALE_SENT:
             self._journal.sale_sent(sighting.pay_ref, sighting.evidence)
             return
+        if sighting.sight is Sight.SALE_NOT_OURS:
+            named = ids.read_pay_ref(sighting.pay_ref)
+            self._look_at(Odd.CHARGED_BESIDE, sighting, None if named is None else named[0])
+            return
+        fen, number = sighting.fen, (sighting.evidence.batch, sighting.evidence.trace)
+        is_back = sighting.sight is Sight.MONEY_BACK
+        if is_back and self._journal.beside_is_back(self._link, fen, number):
+            self._say("relay.money_back", sighting, None)
+            return
         found = None if sighting.is_newer else self._meant(sighting)
-        if sighting.sight is not Sight.MONEY_BACK:
-            self._say("relay.look_at_it", sighting, found)
-        elif found is not None:
+        if found is not None and is_back:
             self._money_back(sighting, *found)
+        elif found is not None:
+            self._look_at(Odd.VOID_UNDONE, sighting, found[0].record_id)
 
     def _money_back(self, sighting: Sighting, sale: Sale, no: int) -> None:
         attempt, undone = sale.attempt(no), sighting.undone
-        found = sale, no
         why = contradiction(undone, self._known(attempt))
         if why:
-            self._say("relay.look_at_it", sighting, found, why)
+            self._look_at(Odd.WHICH_SALE, sighting, sale.record_id, why)
         elif undone.is_whole or undone.fen == (attempt.approved_fen or attempt.amount_fen):
             keep_hold = not self._hold_is_over(sale)
             self._journal.money_back(sale.record_id, no, sighting.evidence, keep_hold=keep_hold)
-            self._say("relay.money_back", sighting, found)
+            self._say("relay.money_back", sighting, sale.record_id)
         else:
             # A part of it: the night finds the line in the acquirer's file, and its owner decides.
-            self._say("relay.part_of_money_back", sighting, found)
+            self._look_at(Odd.PART_WENT_BACK, sighting, sale.record_id)
+
+    def _look_at(self, what: Odd, sighting: Sighting, record_id: str | None, why: str = "") -> None:
+        said = sighting.evidence
+        self._journal.look_at(self._link, what, record_id, sighting.fen, (said.batch, said.trace))
+        self._say("relay.look_at_it", sighting, record_id, what=what.value, why=why)
 
     def _meant(self, sighting: Sighting) -> tuple[Sale, int] | None:
         said = sighting.evidence
@@ -115,15 +131,12 @@ class Sightings:
         age_ms = self._wall_ms() - attempt.begun_ms
         return Known(attempt.amount_fen, attempt.approved_fen, attempt.evidence, age_ms)
 
-    def _say(
-        self, event: str, sighting: Sighting, found: tuple[Sale, int] | None, why: str | None = None
-    ) -> None:
+    def _say(self, event: str, sighting: Sighting, record_id: str | None, **more: str) -> None:
         self._log(
             event,
             link=self._link,
-            sight=sighting.sight.value,
-            record_id=found[0].record_id if found else None,
+            record_id=record_id,
             fen=sighting.fen,
             trace=sighting.evidence.trace,
-            why=why,
+            **more,
         )

@@ -43,6 +43,22 @@ class TerminalStatus(msgspec.Struct):
     line: LineStatus | None = None
 
 
+class LookStatus(msgspec.Struct):
+    """What was seen at a watched terminal and is to be looked at."""
+
+    no: int
+    terminal_no: str
+    en: str
+    fen: int | None
+    trace: str
+
+    @property
+    def in_words(self) -> str:
+        """What it is, with number and slip."""
+        amount = "" if self.fen is None else f"{self.fen} fen, "
+        return f"number {self.no}, {amount}trace {self.trace}: {self.en}"
+
+
 class AgentStatus(msgspec.Struct):
     """What of `/v1/status` is looked at here; another program's answer does not have it."""
 
@@ -53,6 +69,7 @@ class AgentStatus(msgspec.Struct):
     links_missing: list[str]
     terminals: list["TerminalStatus"] = []
     disk: "DiskStatus | None" = None
+    look_at: list["LookStatus"] = []
 
 
 class DiskStatus(msgspec.Struct):
@@ -91,6 +108,11 @@ def lines_of(status: dict[str, Any]) -> dict[str, str]:
     """Return what an agent's status finds wrong with each line that passes through it, "" for nothing."""
     found = msgspec.convert(status, AgentStatus).terminals
     return {one.terminal_no: one.line.trouble for one in found if one.line is not None}
+
+
+def looks_of(status: dict[str, Any]) -> list[LookStatus]:
+    """Return what an agent's status has to be looked at at its terminals."""
+    return msgspec.convert(status, AgentStatus).look_at
 
 
 def port_problem(host: str, port: int) -> str | None:

@@ -23,6 +23,8 @@ from terminal_agent.terminals.relay.seen import Kind, Said, Seen
 
 _MOST_REMEMBERED = 64
 _MOST_NUMBERS = 4096
+_SHORTLY_MS = 900_000
+"""So long after an arming was over, a charge of its amount may have been meant for it."""
 _NOTHING_PASSED = Evidence(code="NOTHING_PASSED", text="no sale of this amount passed while it was armed")
 _UNDONE = {
     Kind.REVERSAL: Evidence(code="REVERSED", text="reversed by the terminal"),
@@ -206,7 +208,7 @@ class Watch:
 
     def _answered(self, connection: int, request: Seen, sent_ms: int, answer: Seen) -> None:
         if request.kind is Kind.SALE:
-            self._sale_answered(request, answer, connection)
+            self._sale_answered(request, answer, connection, sent_ms)
         elif request.kind is Kind.VOID_REVERSAL:
             void = self._voids.pop((request.batch, request.own_trace), None)
             if void is not None and answer.said is Said.YES:
@@ -214,19 +216,19 @@ class Watch:
         elif answer.said is Said.YES or self._is_late_no_original(request, sent_ms, answer):
             self._money_back(request, answer, sent_ms)
 
-    def _sale_answered(self, request: Seen, answer: Seen, connection: int) -> None:
+    def _sale_answered(self, request: Seen, answer: Seen, connection: int, sent_ms: int) -> None:
         sale = self._find(request.batch, request.trace)
         armed = next((one for one in self._armings.values() if sale in one.sales), None)
         if sale is None or armed is None:
-            self._not_ours(request, answer)
+            self._not_ours(request, answer, sent_ms)
         elif (counts := armed.sale) is not sale and counts is not None and counts.is_paid:
             # One payment at most is the attempt's.
             armed.sales.remove(sale)
             self._be_plain(request)
-            self._not_ours(request, answer)
+            self._not_ours(request, answer, sent_ms)
         elif sale.answer is not None:
             if sale.answer.say is Say.DECLINED:
-                self._not_ours(request, answer)
+                self._not_ours(request, answer, sent_ms)
         elif answer.said is Said.YES:
             evidence = _joined(request.evidence, answer.evidence)
             sale.answer = Answer(Say.APPROVED, approved_fen=answer.fen, evidence=evidence)
@@ -246,12 +248,14 @@ class Watch:
             said = sale.request.evidence
             self._tell(Sighting(Sight.SALE_SENT, sale.request.fen, said, armed.pay_ref))
 
-    def _not_ours(self, request: Seen, answer: Seen) -> None:
+    def _not_ours(self, request: Seen, answer: Seen, sent_ms: int) -> None:
         if answer.said is not Said.YES or request.fen is None:
             return
-        if any(one.fen == request.fen for one in self._armings.values()):
-            evidence = _joined(request.evidence, answer.evidence)
-            self._tell(Sighting(Sight.SALE_NOT_OURS, request.fen, evidence))
+        for armed in reversed(self._armings.values()):
+            if armed.fen == request.fen and sent_ms - armed.until_ms < _SHORTLY_MS:
+                evidence = _joined(request.evidence, answer.evidence)
+                self._tell(Sighting(Sight.SALE_NOT_OURS, request.fen, evidence, armed.pay_ref))
+                return
 
     def _is_late_no_original(self, request: Seen, sent_ms: int, answer: Seen) -> bool:
         """Whether a host that knows no such sale would know it by now: then there is none."""
