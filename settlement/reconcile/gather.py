@@ -98,8 +98,11 @@ def gather(
 
 def _sale(name: str, story: Story | None, known_by: Recognised, config: NightConfig) -> Sale:
     """Return a sale with what rows that name no order say of it; its own rows are still to come."""
-    free = () if story is None else known_by.free_for(story, config)
-    return Sale(name, story, (), known_by.contested_by(name), free)
+    contested = known_by.contested_by(name)
+    if story is None:
+        return Sale(name, None, (), contested)
+    free, beside = known_by.free_for(story, config), known_by.beside(story, config)
+    return Sale(name, story, (), contested, free, beside)
 
 
 def _totals(connection: Connection, day: str, tried: dict[tuple[str, str], FileRead]) -> Totals:

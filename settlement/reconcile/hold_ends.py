@@ -119,15 +119,24 @@ def proved(
 
 def may_be_paid(story: Story, free: Sequence[Line]) -> Finding | None:
     """Return that a sale may have been paid by rows that are nobody's, or None when there are none."""
-    if not free:
+    return _of_nobodys_rows(Kind.MAY_BE_THIS_PAYMENT, story, free)
+
+
+def charged_beside(story: Story, beside: Sequence[Line]) -> Finding | None:
+    """Return that rows may have been charged for a sale that was then not paid, or None."""
+    return _of_nobodys_rows(Kind.CHARGED_BESIDE, story, beside)
+
+
+def _of_nobodys_rows(kind: Kind, story: Story, lines: Sequence[Line]) -> Finding | None:
+    if not lines:
         return None
-    record, places = story.record, tuple(one.place for one in free)
+    record, places = story.record, tuple(one.place for one in lines)
     return Finding(
-        Kind.MAY_BE_THIS_PAYMENT,
+        kind,
         ids.pay_ref(record.record_id, 1),
         record.record_id,
         record.to_pay_fen,
-        free[-1].day,
+        lines[-1].day,
         places,
         f"{record.to_pay_fen} fen at terminal {record.terminal_no}",
     )
