@@ -57,6 +57,8 @@ class Reader:
         place = 61 if kind in _OF_THE_ORIGINAL else 60
         trace = message.part(61, "trace") if kind in _OF_THE_ORIGINAL else fields.get("11", "")
         batch = message.part(place, "batch")
+        undoes = kind in _OF_THE_ORIGINAL and not is_answer
+        day = _number(message.part(61, "date")) if undoes else fields.get("13", "")
         return Seen(
             kind=kind,
             is_answer=is_answer,
@@ -66,7 +68,6 @@ class Reader:
             trace=trace,
             fen=int(fields["4"]) if "4" in fields else None,
             said=self._codes.get(fields.get("39", ""), Said.NO) if is_answer and fields.get("39") else None,
-            of_day=_number(message.part(61, "date")),
             evidence=Evidence(
                 code=fields.get("39", ""),
                 terminal_no=fields.get("41", ""),
@@ -76,7 +77,7 @@ class Reader:
                 rrn=_number(fields.get("37", "")),
                 auth=fields.get("38", ""),
                 masked_pan=fields.get("2", ""),
-                host_date=fields.get("13", ""),
+                host_date=day,
                 host_time=fields.get("12", ""),
             ),
         )
