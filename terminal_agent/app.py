@@ -42,6 +42,7 @@ from terminal_agent.system import Changes, Mailbox, SystemClock
 from terminal_agent.terminals.terminal import Recordable
 from terminal_agent.till import app as till_app
 from terminal_agent.till.board import Board
+from terminal_agent.till.documents import look_documents
 from terminal_agent.till.routes import Till
 from terminal_agent.traces.write_trace import Note, Recorder, TraceFile
 
@@ -214,6 +215,7 @@ class Agent:
             },
             "links_missing": self._links_missing(),
             "certificates": running_out(self._config, self._clock.wall_ms()),
+            "look_at": look_documents(self.journal.to_look_at()),
             "parked": numbers["parked"],
             "returning": numbers["returning"],
             "device": self.device.device,
@@ -261,7 +263,9 @@ class Agent:
         payment = self._payments[link]
         if isinstance(payment, Listening):
             seen: Mailbox[Sighting] = Mailbox()
-            sightings = Sightings(link, self.journal, self.checkout.hold_is_over, self._log)
+            sightings = Sightings(
+                link, self.journal, self.checkout.hold_is_over, self._clock.wall_ms, self._log
+            )
             self._spawn(f"sightings-{link}", partial(_note_all, sightings, seen, self._clock, self._log))
             for name, run in payment.workers(link, seen.put, self._log).items():
                 self._spawn(name, run)

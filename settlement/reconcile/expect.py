@@ -71,6 +71,13 @@ class Story(msgspec.Struct, frozen=True):
         return self.record.state == "HELD" or (is_over and not self.is_told)
 
     @property
+    def is_unpaid(self) -> bool:
+        """Whether a card was tried and its shop has said that nothing was paid."""
+        is_over = self.record.state == "RELEASED" and self.record.money is None
+        tried = any(one.tender is Tender.CARD and one.state == "NOT_PAID" for one in self.attempts)
+        return is_over and self.is_told and tried
+
+    @property
     def record_id(self) -> str:
         """The sale's id."""
         return self.record.record_id

@@ -102,8 +102,11 @@ def _sale(
     name: str, story: Story | None, known_by: Recognised, config: NightConfig, silent: tuple[Line, ...]
 ) -> Sale:
     """Return a sale with what rows that name no order say of it; its own rows are still to come."""
-    free = silent if story is None else (*known_by.free_for(story, config), *silent)
-    return Sale(name, story, (), known_by.contested_by(name), free)
+    contested = known_by.contested_by(name)
+    if story is None:
+        return Sale(name, None, (), contested, silent)
+    free, beside = (*known_by.free_for(story, config), *silent), known_by.beside(story, config)
+    return Sale(name, story, (), contested, free, beside)
 
 
 def _totals(connection: Connection, day: str, tried: dict[tuple[str, str], FileRead]) -> Totals:

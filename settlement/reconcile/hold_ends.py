@@ -133,22 +133,31 @@ def _not_explained(story: Story, pay_ref: str, lines: Sequence[Line]) -> Finding
 
 def may_be_paid(story: Story, free: Sequence[Line], config: NightConfig) -> Finding | None:
     """Return that a sale may have been paid by rows that are nobody's, or None when there are none."""
-    if not free:
+    return _of_nobodys_rows(Kind.MAY_BE_THIS_PAYMENT, story, free, config)
+
+
+def charged_beside(story: Story, beside: Sequence[Line], config: NightConfig) -> Finding | None:
+    """Return that rows may have been charged for a sale that was then not paid, or None."""
+    return _of_nobodys_rows(Kind.CHARGED_BESIDE, story, beside, config)
+
+
+def _of_nobodys_rows(kind: Kind, story: Story, lines: Sequence[Line], config: NightConfig) -> Finding | None:
+    if not lines:
         return None
-    record, places = story.record, tuple(one.place for one in free)
+    record, places = story.record, tuple(one.place for one in lines)
     detail = f"{record.to_pay_fen} fen at terminal {record.terminal_no}"
-    wrong = sorted({one.source for one in free if config.sources[one.source].names_orders})
+    wrong = sorted({one.source for one in lines if config.sources[one.source].names_orders})
     if wrong:
         detail += (
             f"; night.yaml says that {wrong[0]} names every order, and no row of this terminal has in a "
             "month: if it cannot, write names_orders: false"
         )
     return Finding(
-        Kind.MAY_BE_THIS_PAYMENT,
+        kind,
         ids.pay_ref(record.record_id, 1),
         record.record_id,
         record.to_pay_fen,
-        free[-1].day,
+        lines[-1].day,
         places,
         detail,
     )

@@ -20,6 +20,7 @@ class Kind(StrEnum):
     CHANNEL_DISCOUNT = "channel_discount"
     TWO_FIT = "two_fit"
     MAY_BE_THIS_PAYMENT = "may_be_this_payment"
+    CHARGED_BESIDE = "charged_beside"
 
     @property
     def zh(self) -> str:
@@ -135,6 +136,14 @@ _KINDS = {
         "请门店核对该行的签购单；属于该笔的，由门店收银端上报，否则由两人释放预占。",
         "Let the shop look for the row's slip: when it is of this sale, its till reports it; else two people "
         "end the hold.",
+    ),
+    Kind.CHARGED_BESIDE: (
+        "该终端有一笔同金额、无订单号且无人认领的收款，而该单门店上报为未支付：顾客可能已付款却未享受补贴。",
+        "The shop reported this sale unpaid, and a row at its terminal has its amount, names no order and is "
+        "nobody's: the shopper may have paid without a grant.",
+        "请门店核对该行的签购单：属于该商品的，须在终端上撤销后重新开单；撤销到账后自动关闭。",
+        "Let the shop look for the row's slip: when it was for these goods, it voids it at the terminal and "
+        "sells again. Once the void is in a file this closes by itself.",
     ),
 }
 

@@ -10,7 +10,7 @@ from settlement.funds.matched import MATCHED
 from settlement.reconcile.apply_night import EndHold, Find, Look, Proposal, Recover, Settle, stage_of
 from settlement.reconcile.config import NightConfig
 from settlement.reconcile.events import block_of
-from settlement.reconcile.hold_ends import FoundPaid, NotPaid, may_be_paid, proved
+from settlement.reconcile.hold_ends import FoundPaid, NotPaid, charged_beside, may_be_paid, proved
 from settlement.reconcile.kinds import Kind
 from settlement.reconcile.lines import record_of, sale_of
 from settlement.reconcile.match import MATCHED as ROW_MATCHED
@@ -32,7 +32,7 @@ def judged(sale: Sale, config: NightConfig, files: Files, now_ms: int) -> Verdic
         found = proved(sale.story, sale.lines, config, files, now_ms, sale.free)
     elif not verdict.findings:
         # It was ended by people, or by a statement of its shop, and its shop has not told how.
-        found = may_be_paid(sale.story, sale.free, config)
+        found = may_be_paid(sale.story, sale.free, config) or charged_beside(sale.story, sale.beside, config)
     else:
         return verdict
     if not isinstance(found, Finding):

@@ -148,7 +148,8 @@ def recognised(
         found = recognise(stories.values(), lines, config)
         about = {one.sale for one in found.lines if one.place in of_day} | found.contested_sales
         for sale, story in stories.items():
-            if any(one.place in of_day for one in found.free_for(story, config)):
+            may_be = (*found.free_for(story, config), *found.beside(story, config))
+            if any(one.place in of_day for one in may_be):
                 about.add(sale)
         if about <= every:
             return found

@@ -28,12 +28,14 @@ _REJECTED = "AVAILABLE_AGAIN"
 class Recognised(msgspec.Struct, frozen=True):
     """What was found. `lines` are the rows whose payments are known, each with its number now.
 
-    `free` are the charges that are nobody's, by terminal and fen.
+    `free` are the charges of which nobody was told that they were paid, by terminal and fen; `plain` are
+    those and what was given back, so far as nothing of ours is known or contested to have moved there.
     """
 
     lines: tuple[Line, ...] = ()
     contested: tuple[Contested, ...] = ()
     free: Mapping[tuple[str, int], Sequence[Line]] = {}
+    plain: Mapping[tuple[str, int], Sequence[Line]] = {}
 
     @property
     def named(self) -> dict[str, Line]:
@@ -56,6 +58,22 @@ class Recognised(msgspec.Struct, frozen=True):
         rows = self.free.get((story.record.terminal_no, story.record.to_pay_fen), ())
         days = _days_taken(story, config)
         return tuple(one for one in rows if one.day in days and _is_there(one, story, config))
+
+    def beside(self, story: Story, config: NightConfig) -> tuple[Line, ...]:
+        """Return the rows that are nobody's and may have been charged for a sale that was then not paid.
+
+        A cashier keys the amount in again after a card was declined. Of rows of that amount as many are left
+        out as were given back: which of them is not said.
+        """
+        if not self.plain or not story.is_unpaid:
+            return ()
+        rows = self.plain.get((story.record.terminal_no, story.record.to_pay_fen), ())
+        days = _days_taken(story, config)
+        there = [one for one in rows if one.day in days and _is_there(one, story, config)]
+        later = [one for one in there if _is_after(one, story, config)]
+        charged = [one for one in later if one.kind is Moved.SALE]
+        undone = sum(one.kind in (Moved.VOID, Moved.REFUND) for one in later)
+        return tuple(charged[undone:])
 
 
 class _Move(msgspec.Struct, frozen=True):
@@ -116,6 +134,12 @@ def recognise(stories: Iterable[Story], rows: Iterable[Line], config: NightConfi
             if not any(one.yes for one in taken.get(move, ())):
                 for line in moves[move]:
                     free[terminal_no, line.fen].append(line)
+    ours = {*sold, *given, *(move for _, of in (*doubtful, *unsure) for move in of)}
+    plain: dict[tuple[str, int], list[Line]] = defaultdict(list)
+    for terminal_no, there in at.items():
+        for move in there - ours:
+            for line in moves[move]:
+                plain[terminal_no, line.fen].append(line)
     return Recognised(
         lines=tuple(
             replace(line, pay_ref=ref) for move, ref in (sold | given).items() for line in moves[move]
@@ -125,6 +149,7 @@ def recognise(stories: Iterable[Story], rows: Iterable[Line], config: NightConfi
             for refs, of in (*doubtful, *unsure)
         ),
         free={key: sorted(lines, key=_in_order) for key, lines in free.items()},
+        plain={key: sorted(lines, key=_in_order) for key, lines in plain.items()},
     )
 
 
@@ -224,6 +249,14 @@ def _is_there(line: Line, story: Story, config: NightConfig) -> bool:
     called, source = config.called(line), config.sources[line.source]
     at_it = called is not None and called.terminal_no == story.record.terminal_no
     return at_it and source.takes_for(line.merchant_no, story.record.shop)
+
+
+def _is_after(line: Line, story: Story, config: NightConfig) -> bool:
+    """Whether a row came after every try of a sale in its batch, as far as their numbers say."""
+    called = config.called(line)
+    assert called is not None
+    tried = (one.evidence for one in story.attempts if _is_card(one))
+    return all(one.batch != called.batch or one.trace < called.trace for one in tried)
 
 
 def _is_card(one: Attempt) -> bool:

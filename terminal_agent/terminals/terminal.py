@@ -69,6 +69,26 @@ class Numbered(Protocol):
         """Whether it may be used only where no money moves."""
 
 
+class Reach(StrEnum):
+    """Who can call the port at which we wait for a terminal."""
+
+    NOBODY = "NOBODY"  # it is no network port
+    THIS_HOST = "THIS_HOST"
+    NETWORK = "NETWORK"
+
+
+@runtime_checkable
+class Called(Protocol):
+    """A terminal that calls us."""
+
+    @property
+    def reach(self) -> Reach:
+        """Who can call where it calls."""
+
+    def called_from(self, addresses: frozenset[str]) -> Terminal:
+        """Return the same terminal, which calls from one of these addresses; others are sent away."""
+
+
 class PortRefused(Exception):
     """The `port` of a terminal cannot be one. Says what is wrong and what to write."""
 

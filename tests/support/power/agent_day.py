@@ -12,6 +12,7 @@ from subsidy.policy.refusals import Refusal
 from subsidy.records.payment import Evidence
 from terminal_agent.checkout.cash import Place, Word
 from terminal_agent.checkout.goods_return import Goods, KeyedSlip, LateAnswer
+from terminal_agent.checkout.look_at_it import Odd
 from terminal_agent.checkout.ports import Answer, Say
 from terminal_agent.checkout.sale import Sale
 from terminal_agent.journal.open import open_journal
@@ -55,6 +56,9 @@ MOVES = [
     "say_cash",
     "begin_closing",
     "closing_told",
+    "look_at",
+    "beside_is_back",
+    "is_seen_to",
 ]
 
 
@@ -161,6 +165,10 @@ class AgentDay(ReturnDesk):
         journal.sale_sent(open_one.attempts[0].pay_ref, SAID)
         journal.money_back(open_one.record_id, 1, SAID, keep_hold=False)
         journal.money_back(self._reported().record_id, 1, SAID, keep_hold=True)
+        for trace in ("000001", "000002"):
+            journal.look_at("EMU00001", Odd.CHARGED_BESIDE, open_one.record_id, 500, ("000001", trace))
+        journal.beside_is_back("EMU00001", 500, ("000001", "000001"))
+        journal.is_seen_to(journal.to_look_at()[0].no, "cashier-1")
 
     def _take_cash(self) -> None:
         """Let the cashier say where a sale's money is."""
