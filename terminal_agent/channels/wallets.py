@@ -5,12 +5,12 @@ A channel is one row of `READERS`: whose payment codes it takes, and a function 
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import Protocol
 
 import msgspec
 from msgspec.structs import replace
 
-from terminal_agent.bounded_http import BoundedSession
+from terminal_agent.bounded_http import BoundedSession, HttpNote
 from terminal_agent.channels import alipay_profile, unionpay_profile
 from terminal_agent.channels import profile as wechat_profile
 from terminal_agent.channels.alipay import open_alipay
@@ -24,7 +24,16 @@ from terminal_agent.channels.wechat import open_wechat
 from terminal_agent.channels.wechat_keys import KeyFiles
 from terminal_agent.channels.wechat_native import open_wechat_native
 from terminal_agent.checkout.ports import Clock, Payment
-from terminal_agent.traces.mask_http import WALLET, http_note, mask_http
+from terminal_agent.traces.mask_frames import Mask
+from terminal_agent.traces.mask_http import (
+    ALIPAY,
+    UNIONPAY,
+    WALLET,
+    WECHAT,
+    http_note,
+    mask_http,
+    mask_unionpay,
+)
 from terminal_agent.traces.write_trace import Recorder
 
 
@@ -45,20 +54,15 @@ class Channel(Protocol):
     ) -> Payment | None:
         """Return the way to take money by a code that we show, None where the profile has none."""
 
+    def recorded(self, recorder: Recorder) -> "Channel":
+        """Return the same wallet, whose payments write down each exchange, masked, for shop IT."""
+
     def try_keys(self) -> None:
         """Read every key file once. Raises KeyTrouble."""
 
     @property
     def certificates(self) -> Certificates:
         """The files with certificates that run out, as they are named at present."""
-
-
-@runtime_checkable
-class Recordable(Protocol):
-    """A wallet whose exchanges can be written down, masked, for shop IT."""
-
-    def recorded(self, recorder: Recorder) -> Channel:
-        """Return the same wallet, whose payments take down each exchange."""
 
 
 class WechatChannel(msgspec.Struct, frozen=True):
@@ -76,9 +80,7 @@ class WechatChannel(msgspec.Struct, frozen=True):
         self, clock: Clock, random_bytes: Callable[[int], bytes], session: BoundedSession | None = None
     ) -> Payment:
         """Return the way to take money with it."""
-        note = None
-        if self.recorder is not None:
-            note = http_note(self.recorder(WALLET, "wechat", mask_http))
+        note = _note(self.recorder, WECHAT, mask_http)
         return self._while_valid(open_wechat(self.profile, clock, random_bytes, note, session), clock)
 
     def recorded(self, recorder: Recorder) -> Channel:
@@ -91,7 +93,8 @@ class WechatChannel(msgspec.Struct, frozen=True):
         """Return the way to take money by a code that we show, None where the profile has none."""
         if self.profile.shown is None:
             return None
-        shown = open_wechat_native(self.profile, self.profile.shown, clock, random_bytes, session)
+        note = _note(self.recorder, WECHAT, mask_http)
+        shown = open_wechat_native(self.profile, self.profile.shown, clock, random_bytes, session, note)
         return self._while_valid(shown, clock)
 
     def try_keys(self) -> None:
@@ -112,6 +115,7 @@ class AlipayChannel(msgspec.Struct, frozen=True):
     """Alipay with one application's profile."""
 
     profile: alipay_profile.Profile
+    recorder: Recorder | None = None
 
     @property
     def base_url(self) -> str:
@@ -122,7 +126,9 @@ class AlipayChannel(msgspec.Struct, frozen=True):
         self, clock: Clock, random_bytes: Callable[[int], bytes], session: BoundedSession | None = None
     ) -> Payment:
         """Return the way to take money with it. Nothing of it needs randomness."""
-        return WhileValid(open_alipay(self.profile, clock, session), lambda: self.certificates, clock)
+        note = _note(self.recorder, ALIPAY, mask_http)
+        opened = open_alipay(self.profile, clock, session, note)
+        return WhileValid(opened, lambda: self.certificates, clock)
 
     def showing(
         self, clock: Clock, random_bytes: Callable[[int], bytes], session: BoundedSession | None = None
@@ -130,7 +136,13 @@ class AlipayChannel(msgspec.Struct, frozen=True):
         """Return the way to take money by a code that we show, None where the profile has none."""
         if not self.profile.shows_codes:
             return None
-        return WhileValid(open_alipay_shown(self.profile, clock, session), lambda: self.certificates, clock)
+        note = _note(self.recorder, ALIPAY, mask_http)
+        opened = open_alipay_shown(self.profile, clock, session, note)
+        return WhileValid(opened, lambda: self.certificates, clock)
+
+    def recorded(self, recorder: Recorder) -> Channel:
+        """Return the same wallet, whose payments take down each exchange."""
+        return replace(self, recorder=recorder)
 
     def try_keys(self) -> None:
         """Read every key file once. Raises KeyTrouble."""
@@ -150,6 +162,7 @@ class UnionPayChannel(msgspec.Struct, frozen=True):
     """UnionPay QR with one merchant's profile."""
 
     profile: unionpay_profile.Profile
+    recorder: Recorder | None = None
 
     @property
     def base_url(self) -> str:
@@ -160,7 +173,9 @@ class UnionPayChannel(msgspec.Struct, frozen=True):
         self, clock: Clock, random_bytes: Callable[[int], bytes], session: BoundedSession | None = None
     ) -> Payment:
         """Return the way to take money with it."""
-        return WhileValid(open_unionpay(self.profile, clock, session), lambda: self.certificates, clock)
+        note = _note(self.recorder, UNIONPAY, mask_unionpay)
+        opened = open_unionpay(self.profile, clock, session, note)
+        return WhileValid(opened, lambda: self.certificates, clock)
 
     def showing(
         self, clock: Clock, random_bytes: Callable[[int], bytes], session: BoundedSession | None = None
@@ -168,7 +183,13 @@ class UnionPayChannel(msgspec.Struct, frozen=True):
         """Return the way to take money by a code that we show, None where the profile has none."""
         if not self.profile.shows_codes:
             return None
-        return WhileValid(open_unionpay_shown(self.profile, clock, session), lambda: self.certificates, clock)
+        note = _note(self.recorder, UNIONPAY, mask_unionpay)
+        opened = open_unionpay_shown(self.profile, clock, session, note)
+        return WhileValid(opened, lambda: self.certificates, clock)
+
+    def recorded(self, recorder: Recorder) -> Channel:
+        """Return the same wallet, whose payments take down each exchange."""
+        return replace(self, recorder=recorder)
 
     def try_keys(self) -> None:
         """Read every key file once. Raises KeyTrouble."""
@@ -180,6 +201,11 @@ class UnionPayChannel(msgspec.Struct, frozen=True):
         files = self.profile.files
         above = tuple({name: files[name]} for name in ("middle", "root"))
         return Certificates({"certificate": files["certificate"]}, above)
+
+
+def _note(recorder: Recorder | None, wallet: str, mask: Mask) -> HttpNote | None:
+    """Return what takes down the exchanges of one way to pay, None unless shop IT has asked for that."""
+    return None if recorder is None else http_note(recorder(WALLET, wallet, mask))
 
 
 ReadChannel = Callable[[str, str, Path, bool], Channel]
