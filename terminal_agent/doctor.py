@@ -104,7 +104,8 @@ def _certificates(wallet: Wallet, channel: Channel, now_ms: int) -> list[Finding
             f"certificate {wallet} {one.name}",
             one.days_left(now_ms) >= TOLD_BEFORE_DAYS,
             one.words(now_ms),
-            "Put the new one from the merchant platform into its file; no restart is needed",
+            "Put the new one into its file: ours and its key in place of the old ones, the channel's in "
+            "front of the old one. No restart is needed",
         )
         for one in ends
     ]

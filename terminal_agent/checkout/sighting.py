@@ -31,7 +31,8 @@ class Sighting(msgspec.Struct, frozen=True):
     """One thing that was seen. `evidence` has trace and batch of the *sale* it is about, masked.
 
     `fen` is None where no amount was named. `pay_ref` is the attempt's where a sale was sent or is armed,
-    and that which was armed where it is not ours; elsewhere it is found by batch and trace, which outlive a restart.
+    and that which was armed where it is not ours; elsewhere it is found by batch and trace, which outlive a
+    restart.
     `undone` is what was said of a sale whose money went back; `is_newer` says that a sale nobody armed has
     had its batch and trace since.
     """

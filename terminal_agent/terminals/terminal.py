@@ -47,13 +47,8 @@ class Terminal(Protocol):
     def payment(self, clock: Clock) -> Payment:
         """Return the way to take money at it. Opens no line yet, and never fails."""
 
-
-@runtime_checkable
-class Recordable(Protocol):
-    """A terminal whose line can be written down, masked, for shop IT."""
-
-    def recorded(self, recorder: Recorder) -> Terminal:
-        """Return the same terminal, whose payments note what passes."""
+    def recorded(self, recorder: Recorder) -> "Terminal":
+        """Return the same terminal, whose payments write down what passes, masked, for shop IT."""
 
 
 @runtime_checkable

@@ -5,6 +5,7 @@ from functools import partial
 from pathlib import Path
 
 import msgspec
+from msgspec.structs import replace
 
 from catalog_sync.packs import read_text
 from subsidy.strict.yaml_text import FileError
@@ -17,6 +18,9 @@ from terminal_agent.terminals.direct.profile import TRAINING, Profile, read_prof
 from terminal_agent.terminals.direct.session import Session
 from terminal_agent.terminals.direct.training_pinpad import TrainingPinpad
 from terminal_agent.terminals.terminal import Can, LostAnswer, PortRefused, Terminal
+from terminal_agent.traces.mask_frames import ISO8583, iso8583_mask
+from terminal_agent.traces.tcp_line import recorded_dial
+from terminal_agent.traces.write_trace import Recorder
 
 _MOST_PORT = 65_535
 _ONE_DES, _TRACK_KEY = "001", "004"
@@ -31,6 +35,7 @@ class HostTerminal(msgspec.Struct, frozen=True):
     dialect: Dialect
     line: LineProfile
     memory: Path
+    recorder: Recorder | None = None
 
     @property
     def number(self) -> str:
@@ -49,13 +54,21 @@ class HostTerminal(msgspec.Struct, frozen=True):
 
     def payment(self, clock: Clock) -> Payment:
         """Return the way to take money at it."""
-        return self.payment_over(partial(dial, self.address, self.line), clock)
+        line: Dial = partial(dial, self.address, self.line)
+        if self.recorder is not None:
+            note = self.recorder(ISO8583, self.dialect.name, iso8583_mask(self.dialect))
+            line = recorded_dial(line, note, self.dialect)
+        return self.payment_over(line, clock)
 
     def payment_over(self, line: Dial, clock: Clock) -> Payment:
         """Return the same over a line that is opened in another way."""
         pinpad = TrainingPinpad(self.memory, self.dialect.mac)
         session = Session(self.profile, Codec(self.dialect), pinpad, line, clock)
         return DirectTerminal(self.profile, session, pinpad, clock)
+
+    def recorded(self, recorder: Recorder) -> Terminal:
+        """Return the same terminal, whose payments note what passes."""
+        return replace(self, recorder=recorder)
 
 
 def read(port: str, text: str, file_name: str) -> Terminal:
