@@ -1,5 +1,7 @@
 """Worlds of several days: what the night, claims and people do with what shops and files say."""
 
+import re
+
 import pytest
 from sim.night_world import NightWorld, run_night_seed, without_faults
 
@@ -22,3 +24,15 @@ def test_a_world_with_nights_and_without_faults_pays_its_merchants():
 
 def test_the_same_seed_is_the_same_nights():
     assert run_night_seed(5).hash == run_night_seed(5).hash
+
+
+@pytest.mark.parametrize("seed", [3, 4, 6])
+def test_tills_are_paid_on_every_day_that_they_are_open(seed):
+    plan = without_faults(seed)
+
+    outcome = NightWorld(plan, keep=True).run()
+
+    told = (re.match(r"(\S+) .* till \S+: (sell|show) .*: 200 paid ", one) for one in outcome.lines)
+    days = {one[1] for one in told if one}
+    assert len(days) == len(plan.days), sorted(days)
+    assert not [one for one in outcome.lines if "KEY_REUSED" in one]
