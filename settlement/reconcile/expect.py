@@ -65,6 +65,12 @@ class Story(msgspec.Struct, frozen=True):
         return next((one for one in self.explanations if one.pay_ref == pay_ref), None)
 
     @property
+    def in_files_fen(self) -> int:
+        """What its rows come to when all is as its record says: nothing where it was paid in cash."""
+        paid = next((one for one in self.attempts if one.pay_ref == self.record.pay_ref), None)
+        return 0 if paid is not None and paid.tender is Tender.CASH else self.record.to_pay_fen
+
+    @property
     def may_be_paid(self) -> bool:
         """Whether nobody has said that it was paid, and not its shop that it was not."""
         is_over = self.record.state == "RELEASED" and self.record.money is None
@@ -104,7 +110,10 @@ def tell(
                 refunded = entry.evidence
             continue
         for one in told:
-            attempts[one.pay_ref] = _attempt(one, record.placed_at_ms, row.taken_ms)
+            known = attempts.get(one.pay_ref)
+            # What is told anew never turns a card that files have to show into cash, which none does.
+            tender = one.tender if known is None else known.tender
+            attempts[one.pay_ref] = _attempt(one, tender, record.placed_at_ms, row.taken_ms)
     return Story(
         record=record,
         day=day_of(record.placed_at_ms or _made_ms(record.record_id)),
@@ -123,13 +132,13 @@ def day_of(at_ms: int) -> str:
     return calendar.business_day(calendar.from_ms(min(at_ms, _LAST_MS))).isoformat()
 
 
-def _attempt(one: v1.Attempt, placed_ms: int, taken_ms: int) -> Attempt:
+def _attempt(one: v1.Attempt, tender: Tender, placed_ms: int, taken_ms: int) -> Attempt:
     # A device's clock may say anything; no payment began before its hold, or ended after we heard of it.
     begun_ms = min(max(one.begun_ms, placed_ms), taken_ms)
     ended_ms = begun_ms if one.ended_ms is None else min(max(one.ended_ms, begun_ms), taken_ms)
     return Attempt(
         pay_ref=one.pay_ref,
-        tender=one.tender,
+        tender=tender,
         state=one.state,
         fen=one.amount_fen if one.approved_fen is None else one.approved_fen,
         begun_ms=begun_ms,
