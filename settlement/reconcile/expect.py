@@ -15,6 +15,7 @@ from subsidy.records.payment import Evidence
 from subsidy.wire import v1
 
 _LAST_MS = 32_503_651_200_000  # the year 3000: a device may have written any number
+OPEN = ("INTENDED", "UNKNOWN", "REVERSING", "GIVING_BACK")
 BOOKED = ("PAYABLE", "BLOCKED", "IN_CLAIM", "PAID_OUT", "AVAILABLE_AGAIN", "RETURNED")
 
 
@@ -49,7 +50,8 @@ class Return(msgspec.Struct, frozen=True):
 class Story(msgspec.Struct, frozen=True):
     """A sale as the centre knows it. An end that came without a hold has no shop and no tender.
 
-    `is_told` says that its shop has reported how it ended.
+    `is_told` says that its shop has reported how it ended, `host_is_gone` that nothing its host still had to
+    say is believed any more.
     """
 
     record: Record
@@ -59,6 +61,7 @@ class Story(msgspec.Struct, frozen=True):
     goods_return: Return | None
     is_told: bool = False
     explanations: tuple[OfferExplanation, ...] = ()
+    host_is_gone: bool = False
 
     def explained(self, pay_ref: str) -> OfferExplanation | None:
         """Return what people have said of a payment, None when they have not."""
@@ -72,9 +75,13 @@ class Story(msgspec.Struct, frozen=True):
 
     @property
     def may_be_paid(self) -> bool:
-        """Whether nobody has said that it was paid, and not its shop that it was not."""
+        """Whether a payment of it may be one that nobody has told of.
+
+        Nobody has said that it was paid, and not its shop that it was not; or a try was left open for good.
+        """
         is_over = self.record.state == "RELEASED" and self.record.money is None
-        return self.record.state == "HELD" or (is_over and not self.is_told)
+        is_left = self.host_is_gone and any(one.state in OPEN for one in self.attempts)
+        return self.record.state == "HELD" or (is_over and not self.is_told) or is_left
 
     @property
     def record_id(self) -> str:
@@ -92,6 +99,7 @@ def tell(
     entries: Iterable[EntryRow],
     goods_return: GoodsReturn | None,
     explanations: Iterable[OfferExplanation] = (),
+    host_is_gone: bool = False,
 ) -> Story:
     """Return the story of a record from the entries about it that were taken, and what people have said."""
     attempts: dict[str, Attempt] = {}
@@ -124,6 +132,7 @@ def tell(
         else _return(goods_return, record.placed_at_ms, heard_ms, refunded),
         is_told=is_told,
         explanations=tuple(explanations),
+        host_is_gone=host_is_gone,
     )
 
 
