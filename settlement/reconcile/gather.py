@@ -15,6 +15,7 @@ from sqlalchemy import Connection, case, func, select
 
 from settlement.db import tables
 from settlement.db.sums import total
+from settlement.funds.matched import MATCHED
 from settlement.ledger.accounts import IDENTITY, Account
 from settlement.ledger.post import Happening
 from settlement.reconcile import register
@@ -23,7 +24,7 @@ from settlement.reconcile.expect import Story
 from settlement.reconcile.kinds import Kind
 from settlement.reconcile.lines import FileRead, Line, Moved, sale_of, sale_of_record
 from settlement.reconcile.never_named import never_named
-from settlement.reconcile.read_rows import Rows, read_stories, recognised
+from settlement.reconcile.read_rows import HOST_GONE, Rows, read_stories, recognised
 from settlement.reconcile.recognise import Recognised
 from settlement.reconcile.sales import Files, Gathered, Sale, Totals
 from settlement.writer import store
@@ -64,6 +65,9 @@ def gather(
     # What came after the night of its day, or has waited since: this one looks at it too.
     open_ |= _sales(connection, select(c.record_id).where(tables.UNMATCHED, c.placed_at_ms < end_ms))
     open_ |= _sales(connection, select(back.record_id).where(back.state == "RETURNING"))
+    # Its goods came back, and what became of another try of it only files can tell.
+    returned_unmatched = (c.state == "RETURNED", c.night != MATCHED, c.placed_at_ms < end_ms)
+    open_ |= _sales(connection, select(c.record_id).where(HOST_GONE, *returned_unmatched))
     d = tables.difference.c
     mine = d.kind.in_([kind.value for kind in Kind])
     found = store.read_where(connection, Difference, mine, d.closed_ms.is_(None))

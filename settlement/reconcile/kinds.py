@@ -153,7 +153,11 @@ _WAITS = {
         "The sale is open: its shop has not reported, and the files of its days are not all here or agree on "
         "nothing.",
     ),
-    Wait.ATTEMPT_OPEN: ("该笔支付正在冲正、退款或退货。", "This payment is being reversed or given back."),
+    Wait.ATTEMPT_OPEN: (
+        "该笔支付正由门店主机冲正、退款或退货；主机已丢失的，请更换设备，之后以对账文件为准。",
+        "This payment is being reversed or given back by its host. Where that is lost, have it replaced: "
+        "then the files decide.",
+    ),
     Wait.RECORD_KEPT: (
         "该记录无法读取，已转人工处理。",
         "The shop's record cannot be read and waits for its owner.",

@@ -128,7 +128,7 @@ def word_on(sale: Sale, verdict: Verdict, files: Files) -> str:
     if early:
         return f"the file was taken before its day was over: {', '.join(dict.fromkeys(early))}"
     net_fen = sum(one.net_fen for one in sale.lines if verdict.buckets[one.place] == ROW_MATCHED)
-    if net_fen != sale.story.record.to_pay_fen:
+    if net_fen != sale.story.in_files_fen:
         return f"the files have {net_fen} fen of it"
     return MATCHED
 

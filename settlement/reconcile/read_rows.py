@@ -27,6 +27,13 @@ _FEW = 20
 _DAY_MS = 86_400_000
 _LONGEST_DAYS = 3
 """So long after its hold a payment may stand in a file: its time, the longest payment, a settlement day."""
+_device = tables.device.c
+HOST_GONE = tables.record.c.device.in_(
+    select(_device.device).where(
+        _device.frozen.is_not(None), or_(_device.replaced == 1, _device.frozen_by == "")
+    )
+)
+"""The records of devices that were replaced or contradicted themselves: nothing more of them is taken in."""
 _Places = dict[str, set[str]]
 """Terminals by day."""
 
@@ -107,10 +114,16 @@ def read_stories(connection: Connection, sales: Iterable[str]) -> dict[str, Stor
             for one in store.read_where(connection, GoodsReturn, tables.goods_return.c.record_id.in_(chunk))
             if isinstance(one, GoodsReturn)
         }
-        for record in store.read_where(connection, Record, tables.record.c.record_id.in_(chunk)):
+        in_chunk = tables.record.c.record_id.in_(chunk)
+        gone = {
+            name
+            for (name,) in connection.execute(select(tables.record.c.record_id).where(in_chunk, HOST_GONE))
+        }
+        for record in store.read_where(connection, Record, in_chunk):
             assert isinstance(record, Record)
             name = record.record_id
-            found[sale_of_record(name)] = tell(record, entries[name], backs.get(name), said[name])
+            story = tell(record, entries[name], backs.get(name), said[name], name in gone)
+            found[sale_of_record(name)] = story
     return found
 
 

@@ -1,9 +1,12 @@
 """Worlds of several days: what the night, claims and people do with what shops and files say."""
 
+import itertools
 import re
 
 import pytest
+from sim.cash import CASH, claimed_in_cash
 from sim.night_world import NightWorld, run_night_seed, without_faults
+from sim.plan import draw_nights
 
 
 @pytest.mark.parametrize("seed", [1, 2, 8])
@@ -20,6 +23,18 @@ def test_a_world_with_nights_and_without_faults_pays_its_merchants():
     assert outcome.violations == []
     assert outcome.crashes == 0
     assert outcome.moves["record IN_CLAIM PAID_OUT"]
+
+
+def test_what_is_paid_in_cash_is_claimed_after_its_night_with_its_invoice():
+    claimed = []
+    with_cash = (seed for seed in itertools.count(1) if CASH in draw_nights(seed).on)
+    for seed in itertools.islice(with_cash, 3):
+        world = NightWorld(draw_nights(seed), keep=False)
+        world.watched.append(lambda world: claimed.append(claimed_in_cash(world)))
+
+        assert world.run().violations == [], f"scripts/simulate.py --worlds night --seed {seed} --trace"
+    assert len(claimed) == 3
+    assert sum(claimed) >= 3, claimed
 
 
 def test_the_same_seed_is_the_same_nights():

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from sim import truth
 from sim.cards.kinds import NAMELESS
-from sim.cash import CASH
+from sim.cash import CASH, waiting_for_rows
 from sim.rows import RecordNow, records_now
 from sim.watch import in_books
 from subsidy import ids
@@ -126,12 +126,18 @@ def each_record_is_paid_once(world: "World", _records: dict[str, RecordNow]) -> 
     ]
 
 
+def cash_waits_for_no_file(world: "World", _records: dict[str, RecordNow]) -> list[str]:
+    """I27 what was paid in cash and has its invoice waits for no row of a file: none ever has it."""
+    return [f"{record_id} waits: {night}" for record_id, night in waiting_for_rows(world)]
+
+
 _CLAIMS = (
     what_may_be_claimed_was_paid,
     what_was_taken_is_granted_or_listed,
     files_have_ended_every_hold,
     no_more_is_paid_than_was_given,
     each_record_is_paid_once,
+    cash_waits_for_no_file,
 )
 
 
