@@ -130,7 +130,10 @@ def _take(
     if problem:
         _quarantine(rows, command, taken, problem, setting, at_ms, emit)
     answer = "quarantined" if problem else "accepted"
-    emit(EntryTaken(entry=_row(command, taken, answer, problem, at_ms)))
+    heard = (
+        f"entry {taken.seq} has told of it anew; the next night looks" if taken.kind == "supplement" else ""
+    )
+    emit(EntryTaken(entry=_row(command, taken, answer, problem, at_ms), heard=heard))
     return answer
 
 
