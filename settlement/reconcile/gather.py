@@ -1,8 +1,9 @@
 """What does the night look at? Read from the books in one state of theirs, and nothing is changed.
 
-For a day: its files, the sales placed or ended on it, the sales its files' rows are about, and the returns
-that ended on it, each with its whole story and all its rows. Besides, what is still open: the night's
-items, returns, holds that files may end, and records of whatever day that no night has matched.
+For a day: its files, the sales placed or ended on it, the sales its files' rows are about (those of files
+that were replaced too), and the returns that ended on it, each with its whole story and all its rows.
+Besides, what is still open: the night's items, returns, holds that files may end, and records of whatever
+day that no night has matched.
 """
 
 import datetime
@@ -24,7 +25,7 @@ from settlement.reconcile.expect import Story
 from settlement.reconcile.kinds import Kind
 from settlement.reconcile.lines import FileRead, Line, Moved, sale_of, sale_of_record
 from settlement.reconcile.never_named import never_named
-from settlement.reconcile.read_rows import HOST_GONE, Rows, read_stories, recognised
+from settlement.reconcile.read_rows import HOST_GONE, Rows, claimants, read_stories, recognised
 from settlement.reconcile.recognise import Recognised
 from settlement.reconcile.sales import Files, Gathered, Sale, Totals
 from settlement.writer import store
@@ -60,7 +61,10 @@ def gather(
     returned = _sales(
         connection, select(back.record_id).where(back.ended_ms >= begin_ms, back.ended_ms < end_ms)
     )
-    reported = placed | ended | returned | {one.sale for one in day_lines}
+    # What a replaced file had matched is not matched any more, also when no row of the new one tells of it.
+    replaced = rows.replaced_on(day)
+    lost = {one.sale for one in replaced} - {""}
+    reported = placed | ended | returned | lost | {one.sale for one in day_lines}
     open_ = _sales(connection, select(c.record_id).where(c.state == "HELD", c.placed_at_ms < end_ms))
     # What came after the night of its day, or has waited since: this one looks at it too.
     open_ |= _sales(connection, select(c.record_id).where(tables.UNMATCHED, c.placed_at_ms < end_ms))
@@ -68,6 +72,7 @@ def gather(
     # Its goods came back, and what became of another try of it only files can tell.
     returned_unmatched = (c.state == "RETURNED", c.night != MATCHED, c.placed_at_ms < end_ms)
     open_ |= _sales(connection, select(c.record_id).where(HOST_GONE, *returned_unmatched))
+    open_ |= claimants(connection, replaced, config)
     d = tables.difference.c
     mine = d.kind.in_([kind.value for kind in Kind])
     found = store.read_where(connection, Difference, mine, d.closed_ms.is_(None))

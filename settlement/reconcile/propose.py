@@ -91,7 +91,7 @@ def proposals(
         verdict = judged(sale, config, files, now_ms)
         says = word_on(sale, verdict, files)
         if record is not None and has_line(record) and says not in ("", record.night):
-            looks.append(Look(record.record_id, stage_of(record), says))
+            looks.append(Look(record.record_id, stage_of(record), record.night, says))
         for one in items_of(verdict, record, owner):
             found.add((one.subject, one.kind))
             blocked.add((one.record_id, one.kind))

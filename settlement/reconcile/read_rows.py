@@ -61,6 +61,11 @@ class Rows:
         tried = [line for file in self._tried.values() if file.day == day for line in file.lines]
         yield from sorted([*self._stored(tables.channel_line.c.day == day), *tried], key=_order)
 
+    def replaced_on(self, day: str) -> list[Line]:
+        """Return the rows of a day's files that do not count any more."""
+        found = self._connection.execute(select(tables.channel_line).where(tables.channel_line.c.day == day))
+        return [register.line_of(row) for row in found if not self._counts(row)]
+
     def of_sales(self, sales: Iterable[str]) -> Iterator[Line]:
         """Yield the rows of these sales, of all days, in order."""
         wanted = sorted(sales)
@@ -88,9 +93,12 @@ class Rows:
 
     def _stored(self, condition: Any) -> Iterator[Line]:
         for row in self._connection.execute(select(tables.channel_line).where(condition)):
-            place = (row.source, row.day)
-            if place not in self._tried and row.version == self._known[place].version:
+            if self._counts(row):
                 yield register.line_of(row)
+
+    def _counts(self, row: Any) -> bool:
+        place = (row.source, row.day)
+        return place not in self._tried and row.version == self._known[place].version
 
 
 def read_stories(connection: Connection, sales: Iterable[str]) -> dict[str, Story]:
@@ -157,7 +165,7 @@ def recognised(
                 for day in days_of(stories[sale], config):
                     wanted[day].add(record.terminal_no)
         lines = rows.unnamed(wanted, config)
-        stories |= read_stories(connection, _claimants(connection, lines, config) - stories.keys())
+        stories |= read_stories(connection, claimants(connection, lines, config) - stories.keys())
         found = recognise(stories.values(), lines, config)
         about = {one.sale for one in found.lines if one.place in of_day} | found.contested_sales
         for sale, story in stories.items():
@@ -178,8 +186,8 @@ def place_of(line: Line, config: NightConfig) -> tuple[str, str] | None:
     return None if called is None else (line.day, called.terminal_no)
 
 
-def _claimants(connection: Connection, lines: Iterable[Line], config: NightConfig) -> set[str]:
-    """Return the sales at whose terminals rows stand, placed shortly before, or returned about then."""
+def claimants(connection: Connection, lines: Iterable[Line], config: NightConfig) -> set[str]:
+    """Return the sales placed, or returned, about then at terminals where rows stand that name no order."""
     places: _Places = defaultdict(set)
     for line in lines:
         if (at := place_of(line, config)) is not None and at[1]:

@@ -61,6 +61,19 @@ def test_a_payment_settled_on_the_next_day_is_of_both_reports(day):
     assert day.record(sold).night == "matched"
 
 
+def test_a_row_that_named_no_order_and_is_gone_from_the_next_days_file_matches_nothing_any_more(day):
+    sold = day.sell()
+    day.card[-1] = changed(day.card[-1], at=day.card[-1].at.replace(DAY, NEXT_DAY))
+    day.nights()
+    assert day.record(sold).night == "matched"
+    day.card.clear()
+    day.plain_sale()
+    day.write_files(NEXT_DAY)
+    day.run(NEXT_DAY, replace_of=["acquirer"])
+    assert day.record(sold).blocks == ("night:missing_in_file",)
+    assert triples(day.run().report) == [(Kind.MISSING_IN_FILE, pay_ref(sold), to_pay(sold))]
+
+
 def test_two_records_of_one_row_are_a_difference_of_both_and_neither_is_matched(day):
     first = day.sell()
     second = day.hold()
