@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from settlement.claims.repaid import record_unknown
 from settlement.funds import holds
 from settlement.writer.batch import Rows, Wanted
-from settlement.writer.rows import GoodsReturn, Record
+from settlement.writer.rows import Device, GoodsReturn, Record
 from settlement.writer.step import Answer, Decision, Denied, Done, Emit, Event, Setting
 
 DECIDED = "decided by people"
@@ -47,15 +47,15 @@ class HoldGoodsFreed(Event, frozen=True, kw_only=True, tag="hold_goods_freed"):
 
 
 def keys(command: ReleaseHold | FreeGoods, rows: Rows) -> list[Wanted]:
-    """Ask for the record, its return, and what it has taken."""
+    """Ask for the record, its return, its device, and what it has taken."""
     key = (Record, (command.record_id,))
     record = rows.get(Record, command.record_id) if rows.has(key) else None
-    taken = holds.keys(record, rows) if record is not None else ()
-    return [key, (GoodsReturn, (command.record_id,)), *taken]
+    known: list[Wanted] = [key, (GoodsReturn, (command.record_id,))]
+    return known if record is None else [*known, (Device, (record.device,)), *holds.keys(record, rows)]
 
 
 def decide(rows: Rows, command: ReleaseHold | FreeGoods, _setting: Setting, at_ms: int, emit: Emit) -> Answer:
-    """Let it happen, unless the hold has ended or was paid as its shop's words show."""
+    """Let it happen, unless the hold has ended, or a shop that may still bring the proof says it was paid."""
     record = rows.get(Record, command.record_id)
     against = _against(rows, record)
     if against is not None or record is None:
@@ -77,7 +77,12 @@ def _against(rows: Rows, record: Record | None) -> Denied | None:
     if record.state != "HELD":
         detail = f"the record is {record.state}: {record.why}. Only a hold that is open can be released"
         return Denied(409, "NOT_HELD", detail)
-    if rows.get(GoodsReturn, record.record_id) is not None:
-        detail = "its shop has reported a return of its goods: it was paid. Wait for its record or the night"
+    # The words of a host that is gone have no record behind them any more, and may never have had one.
+    heard = rows.get(GoodsReturn, record.record_id) is not None
+    if heard and not rows.want(Device, record.device).replaced:
+        detail = (
+            "its shop has reported a return of its goods: it was paid. Wait for its record or the night. If "
+            "its host is gone for good, or reports what never was, `settlement devices replace` comes first"
+        )
         return Denied(409, "RETURN_HEARD", detail)
     return None

@@ -6,7 +6,9 @@ import reference_data as reference
 from books import changed_pack
 from fake_device import promised
 
+from settlement.claims.build import BuildClaim
 from settlement.claims.enter_late import EnterLate
+from settlement.devices.by_people import FreezeDevice, ReplaceDevice
 from settlement.funds.release_hold import FreeGoods, ReleaseHold
 from settlement.reconcile.apply_night import ApplyNight, EndHold, Recover
 from settlement.writer.rows import OpenCount, Qualification, Quota, Serial
@@ -93,6 +95,32 @@ def test_only_a_hold_that_is_open_is_released(books, device, held, command):
 def test_a_hold_whose_return_was_heard_of_was_paid_and_stays(books, device, held, command):
     books.take_early(device, device.chain(device.returning(promised(held))))
     assert books.denied(command(promised(held).record_id)) == "RETURN_HEARD"
+
+
+def test_a_return_that_is_only_said_of_an_unpaid_hold_does_not_outlast_its_device(books, device, held):
+    name = promised(held).record_id
+    books.take_early(device, device.chain(device.returning(promised(held))))
+    books.done(FreezeDevice(device.name, "its key was copied", "li"))
+    assert books.denied(release(name)) == "RETURN_HEARD"
+    books.done(ReplaceDevice(device.name, "another host sells now", by=PEOPLE))
+    books.done(free(name))
+    assert goods(books, held) == (None, None, 0)
+    assert books.record(held).money == "held"
+    books.done(release(name))
+    assert (books.record(held).state, books.money(), open_holds(books)) == ("RELEASED", {}, (0, 0))
+
+
+def test_what_a_replaced_device_sold_is_claimed_once_its_hold_with_a_return_is_released(books, device):
+    sold = books.sell(device, person=1)
+    held = books.hold(device, person=0, item=ITEM)
+    books.take_early(device, device.chain(device.returning(promised(held))))
+    day = books.next_day(device)
+    books.match()
+    books.done(ReplaceDevice(device.name, "its disk is dead", by=PEOPLE))
+    assert books.done(BuildClaim(reference.MERCHANT, day)).claim is None
+    books.done(release(promised(held).record_id))
+    claimed = books.done(BuildClaim(reference.MERCHANT, day))
+    assert (claimed.lines, books.record(sold).state) == (1, "IN_CLAIM")
 
 
 def test_a_paid_record_that_comes_after_the_decision_is_a_late_grant(books, device, held):
