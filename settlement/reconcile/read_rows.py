@@ -152,7 +152,7 @@ def recognised(
     of_day = {one.place: at for one in day_lines if (at := place_of(one, config)) is not None}
     # What gives money back may point at a charge of an earlier day: that has to be read to be found.
     back = [one for one in day_lines if (called := config.called(one)) is not None and called.about]
-    near = _claimants(connection, back, config)
+    near = claimants(connection, back, config)
     stories: dict[str, Story] = read_stories(connection, near)
     while True:
         stories |= read_stories(connection, every - stories.keys())
