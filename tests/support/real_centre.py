@@ -166,6 +166,11 @@ class RealCentre:
         now = calendar.from_ms(self._centre.now_ms())
         return calendar.business_day(now) - datetime.timedelta(days=1)
 
+    def let_a_night_match(self) -> None:
+        """Say of every sale that its night has matched it: for who looks at what comes after that."""
+        with writing(self._centre.engine) as connection:
+            connection.execute(text("UPDATE record SET night = 'matched'"))
+
     def run_night(self, day: str, sources: str) -> dict[str, Any]:
         """Run the night of a day with its command, over the files of `sources`, and return its report."""
         (self.folder / "night.yaml").write_text(sources, encoding="utf-8")

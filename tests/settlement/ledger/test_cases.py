@@ -72,6 +72,7 @@ class Story:
 
     def claim(self, name, lines, left_out):
         day = self.centre.let_a_day_pass().isoformat()
+        self.centre.let_a_night_match()
         self.device.send_upload()
         built = self.ok("/v1/claims", {"date": day})["claims"]
         assert sum(one["lines"] for one in built) == lines
