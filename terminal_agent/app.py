@@ -12,8 +12,8 @@ from litestar import Litestar
 from subsidy.policy.decide import Because
 from subsidy.wire import v1
 from terminal_agent import system
-from terminal_agent.channels import wallets
 from terminal_agent.channels.codes import link_name, shown_link_name
+from terminal_agent.channels.wallets import Channel
 from terminal_agent.checkout.apply_subsidy import Checkout
 from terminal_agent.checkout.attempt import Paying
 from terminal_agent.checkout.cash import Cash, CashDesk
@@ -39,9 +39,9 @@ from terminal_agent.sync.enrol import centre_keys
 from terminal_agent.sync.line import Line
 from terminal_agent.sync.upload import Uploader
 from terminal_agent.system import Changes, Mailbox, SystemClock
-from terminal_agent.terminals.terminal import Recordable
 from terminal_agent.till import app as till_app
 from terminal_agent.till.board import Board
+from terminal_agent.till.documents import look_documents
 from terminal_agent.till.routes import Till
 from terminal_agent.traces.write_trace import Note, Recorder, TraceFile
 
@@ -214,6 +214,7 @@ class Agent:
             },
             "links_missing": self._links_missing(),
             "certificates": running_out(self._config, self._clock.wall_ms()),
+            "look_at": look_documents(self.journal.to_look_at()),
             "parked": numbers["parked"],
             "returning": numbers["returning"],
             "device": self.device.device,
@@ -229,26 +230,29 @@ class Agent:
         """Return every way of taking money, by the name under which its attempts are stored."""
         links: dict[str, Payment] = {}
         for number, terminal in self._config.terminals.items():
-            if (recorder := self._recorder(number)) is not None and isinstance(terminal, Recordable):
+            if (recorder := self._recorder(number)) is not None:
                 terminal = terminal.recorded(recorder)
             links[number] = terminal.payment(self._clock)
             if self._config.cash:
                 links[cash_link_name(number)] = Cash(self.journal, system.random_bytes)
             for wallet, channel in self._config.channels.items():
-                link = link_name(wallet, number)
-                if (recorder := self._recorder(link)) is not None and isinstance(channel, wallets.Recordable):
-                    channel = channel.recorded(recorder)
-                links[link] = channel.payment(self._clock, system.random_bytes)
-                showing = channel.showing(self._clock, system.random_bytes)
+                link, shown = link_name(wallet, number), shown_link_name(wallet, number)
+                links[link] = self._noted(channel, link).payment(self._clock, system.random_bytes)
+                showing = self._noted(channel, shown).showing(self._clock, system.random_bytes)
                 if showing is not None:
-                    links[shown_link_name(wallet, number)] = showing
+                    links[shown] = showing
         return links
+
+    def _noted(self, channel: Channel, link: str) -> Channel:
+        recorder = self._recorder(link)
+        return channel if recorder is None else channel.recorded(recorder)
 
     def _recorder(self, link: str) -> Recorder | None:
         """Return what writes down what passes on a link, None unless shop IT has asked for that."""
         if self._config.traces is None:
             return None
-        file = TraceFile(self._config.traces / f"{link}.trace", self._clock, self._log)
+        name = f"{link.replace('/', '-')}.trace"
+        file = TraceFile(self._config.traces / name, self._clock, self._log)
         return partial(Note, file, self._clock, link)
 
     def _line_of(self, link: str) -> Mapping[str, object] | None:
@@ -261,7 +265,9 @@ class Agent:
         payment = self._payments[link]
         if isinstance(payment, Listening):
             seen: Mailbox[Sighting] = Mailbox()
-            sightings = Sightings(link, self.journal, self.checkout.hold_is_over, self._log)
+            sightings = Sightings(
+                link, self.journal, self.checkout.hold_is_over, self._clock.wall_ms, self._log
+            )
             self._spawn(f"sightings-{link}", partial(_note_all, sightings, seen, self._clock, self._log))
             for name, run in payment.workers(link, seen.put, self._log).items():
                 self._spawn(name, run)

@@ -33,9 +33,9 @@ from terminal_agent.log import make_log
 from terminal_agent.sync import device_key
 from terminal_agent.sync.enrol import enrol as enrol_host
 from terminal_agent.system import SystemClock
+from terminal_agent.terminals.direct.closing import NotConfirmed, close_batches, words_on
 from terminal_agent.terminals.direct.driver import DirectTerminal
-from terminal_agent.terminals.direct.messages import Totals
-from terminal_agent.till.local import AgentOutbox, AgentStatus, ask_agent, lines_of, port_problem
+from terminal_agent.till.local import AgentOutbox, AgentStatus, ask_agent, lines_of, looks_of, port_problem
 
 _CONFIG_INVALID, _LOOK_AT_IT, _DOWN, _REFUSED = 3, 4, 5, 6
 
@@ -110,22 +110,18 @@ def settle(
         journal = _journal(settings)
         if journal.open_attempts(terminal) or journal.open_returns(terminal):
             _fail(f"Money may still move on {terminal}. Run `terminal-agent resume` first", _REFUSED)
-        settled = payment.settle(
-            lambda batch: Totals(*journal.moved_in_batch(terminal, batch)), dry_run=dry_run
-        )
-        if settled is None:
-            _fail(f"The host of {terminal} did not confirm it. Try again", _DOWN)
-        ours = settled.ours
-        text = (
-            f"batch {settled.batch}: {ours.sales} sales of {ours.sold_fen} fen, "
-            f"{ours.backs} given back of {ours.back_fen} fen"
-        )
-        if not dry_run:
-            text += (
-                ", closed" if settled.balanced else f", closed; the host has other totals: {settled.theirs}"
-            )
-        _print(msgspec.to_builtins(settled) | {"dry_run": dry_run}, as_json, text)
-        raise typer.Exit(0 if settled.balanced or dry_run else _LOOK_AT_IT)
+        try:
+            settled = close_batches(terminal, payment, journal, dry_run=dry_run)
+        except NotConfirmed as wrong:
+            _fail(str(wrong), _DOWN)
+        *earlier, now = [msgspec.to_builtins(one) for one in settled]
+        document = now | {"dry_run": dry_run, "earlier": earlier}
+        _print(document, as_json, "\n".join(words_on(one) for one in settled))
+        if dry_run:
+            return
+        for one in settled:
+            journal.closing_told(terminal, one.batch)
+        raise typer.Exit(0 if all(one.balanced for one in settled) else _LOOK_AT_IT)
 
 
 @app.command()
@@ -197,6 +193,9 @@ def status(config: ConfigOption = _DEFAULT, as_json: JsonOption = False) -> None
         troubled = {number: problem for number, problem in lines_of(found).items() if problem}
         for number, problem in troubled.items():
             lines += f"\nterminal {number}: {problem}"
+        looks = looks_of(found)
+        for look in looks:
+            lines += f"\nterminal {look.terminal_no}, {look.in_words}"
         for certificate in found.get("certificates", []):
             lines += f"\n{certificate}. Put the new one into its file; no restart is needed"
         # An agent of before this version says nothing of its disk.
@@ -206,7 +205,7 @@ def status(config: ConfigOption = _DEFAULT, as_json: JsonOption = False) -> None
             lines += f"\n{disk['free_mib']} MiB free on the disk: no subsidised sale begins. Free space"
         _print(found, as_json, lines)
         undecided = found["parked"] or found["returning"] or found["links_missing"]
-        told = troubled or found.get("certificates", []) or found["outbox"]["quarantined"] or is_full
+        told = troubled or looks or found.get("certificates", []) or found["outbox"]["quarantined"] or is_full
         worth_a_look = not found["online"] or undecided or told
         raise typer.Exit(_LOOK_AT_IT if worth_a_look else 0)
 
@@ -218,7 +217,7 @@ def doctor(config: ConfigOption = _DEFAULT, as_json: JsonOption = False) -> None
         settings = read_config(config)
         said = ask_agent(settings.host, settings.port, "/v1/status", AgentStatus)
         runs = said is not None
-        findings = doctor_checks.examine(settings, agent_runs=runs, lines=lines_of(said) if said else None)
+        findings = doctor_checks.examine(settings, agent_runs=runs, said=said)
         shown = [
             f"{'ok ' if one.well else 'NOT'} {one.check}: {one.found}"
             + ("" if one.well else f". {one.remedy}")

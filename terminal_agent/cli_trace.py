@@ -16,11 +16,15 @@ from subsidy.masking import scrub
 from subsidy.strict.yaml_text import FileError
 from terminal_agent.config import read_config
 from terminal_agent.iso8583.dialect import place_of
+from terminal_agent.traces.mask_frames import SEPARATED
 from terminal_agent.traces.mask_http import WALLET
+from terminal_agent.traces.mask_mis import MIS
+from terminal_agent.traces.mask_nexo import NEXO
 from terminal_agent.traces.read_trace import Case, TraceUnreadable, make_case, read_trace, replay
 from terminal_agent.traces.write_trace import Passed
 
 _DATA_INVALID, _LOOK_AT_IT = 3, 4
+_AS_TEXT = (WALLET, NEXO, MIS, SEPARATED)
 
 app = typer.Typer(no_args_is_help=True, help="What passed on a link, masked (`traces` in agent.yaml).")
 
@@ -103,8 +107,8 @@ def _check(config: Path | None, as_json: bool) -> None:
 def _what(one: Passed) -> str:
     if one.said:
         return one.said
-    if one.kind == WALLET and one.frame:
-        return bytes.fromhex(one.frame).decode(errors="replace")
+    if one.frame and one.kind in _AS_TEXT:
+        return bytes.fromhex(one.frame).decode("gbk" if one.kind == SEPARATED else "utf-8", errors="replace")
     return one.frame or f"{one.size} bytes that could not be read"
 
 

@@ -6,6 +6,7 @@ shows every key.
 """
 
 import re
+from ipaddress import IPv4Address
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -20,7 +21,7 @@ from terminal_agent.channels.codes import RULES, Rule, Wallet
 from terminal_agent.channels.wallets import READERS, Channel
 from terminal_agent.checkout.supervisor import LONGEST_NAME, problem_of_hash
 from terminal_agent.terminals.drivers import DRIVERS
-from terminal_agent.terminals.terminal import Numbered, PortRefused, Terminal
+from terminal_agent.terminals.terminal import Called, Numbered, PortRefused, Reach, Terminal
 
 _TERMINAL_NO = re.compile(r"[0-9A-Z]{8}", re.ASCII)
 _LOOPBACK = ("127.0.0.1", "localhost")
@@ -118,7 +119,7 @@ def _payment_codes(path: Path, node: Node) -> tuple[Rule, ...]:
 
 
 def _terminal(path: Path, number: str, node: Node, *, training: bool) -> Terminal:
-    keys = node.mapping(required=("driver", "port", "profile"))
+    keys = node.mapping(required=("driver", "port", "profile"), optional=("from",))
     driver = DRIVERS[keys["driver"].choice(tuple(DRIVERS))]
     if _TERMINAL_NO.fullmatch(number) is None:
         raise node.wrong(f"{number!r} is no terminal number", "Write the 8 characters on the terminal")
@@ -141,7 +142,35 @@ def _terminal(path: Path, number: str, node: Node, *, training: bool) -> Termina
                 "the profile's pinpad is for training",
                 "Name a real one, or set `training: true` where no money moves",
             )
-    return terminal
+    return _with_callers(terminal, node, keys)
+
+
+def _with_callers(terminal: Terminal, node: Node, keys: dict[str, Node]) -> Terminal:
+    """Return a terminal that calls us together with where it calls from: others must not be taken for it."""
+    reach = terminal.reach if isinstance(terminal, Called) else Reach.NOBODY
+    if "from" not in keys:
+        if reach is Reach.NETWORK:
+            raise node.wrong(
+                "`from` is missing, and whoever reaches the port could be taken for the terminal",
+                'Write the terminal\'s own address, as in `from: ["192.168.1.21"]`',
+            )
+        return terminal
+    if reach is Reach.NOBODY or not isinstance(terminal, Called):
+        raise keys["from"].wrong("this terminal does not call us", "Leave `from` out")
+    callers = frozenset(_caller(one) for one in keys["from"].sequence())
+    if not callers:
+        raise keys["from"].wrong("nobody may call", "Write the terminal's own address")
+    return terminal.called_from(callers)
+
+
+def _caller(node: Node) -> str:
+    try:
+        address = IPv4Address(node.text())
+    except ValueError:
+        raise node.wrong("not an address", 'Write the terminal\'s own, as in "192.168.1.21"') from None
+    if address.is_unspecified or address.is_multicast:
+        raise node.wrong("no terminal has this address", 'Write its own, as in "192.168.1.21"')
+    return str(address)
 
 
 def _channels(path: Path, node: Node, *, training: bool) -> dict[Wallet, Channel]:

@@ -1,8 +1,8 @@
 """Is this host fit to sell? Each check says what it found and, when it is not well, what to do."""
 
-from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pysqlite3.dbapi2 as sqlite
@@ -22,7 +22,7 @@ from terminal_agent.system import SystemClock, free_mib
 from terminal_agent.terminals.relay.forward import reaches
 from terminal_agent.terminals.relay.terminal import RelayTerminal
 from terminal_agent.terminals.terminal import Terminal
-from terminal_agent.till.local import port_problem
+from terminal_agent.till.local import lines_of, looks_of, port_problem
 
 _WITHIN_S = 3.0
 
@@ -36,11 +36,10 @@ class Finding(msgspec.Struct, frozen=True):
     remedy: str = ""
 
 
-def examine(config: Config, *, agent_runs: bool, lines: Mapping[str, str] | None = None) -> list[Finding]:
+def examine(config: Config, *, agent_runs: bool, said: dict[str, Any] | None = None) -> list[Finding]:
     """Return the findings, in the order in which they should be mended.
 
-    While the agent runs it owns the journal and the terminals, so its own status speaks for them: `lines`
-    says what it finds wrong with each line that passes through it.
+    While the agent runs it owns the journal and the terminals, so its own status, `said`, speaks for them.
     """
     findings = [
         Finding(
@@ -56,11 +55,28 @@ def examine(config: Config, *, agent_runs: bool, lines: Mapping[str, str] | None
     if not agent_runs:
         findings += _journal(config.journal)
         findings += [_terminal(number, one) for number, one in config.terminals.items()]
-    for number, problem in (lines or {}).items():
-        found = problem or "its line passes here and is understood"
-        findings.append(Finding(f"terminal {number}", not problem, found, "See docs/for-shop-it.md"))
+    findings += [] if said is None else _lines(said)
     for wallet, channel in config.channels.items():
         findings += [_channel(wallet, channel), *_certificates(wallet, channel, SystemClock().wall_ms())]
+    return findings
+
+
+def _lines(said: dict[str, Any]) -> list[Finding]:
+    """Say how each line is that passes through the agent, and what was seen there that waits for somebody."""
+    findings = [
+        Finding(
+            f"terminal {number}",
+            not problem,
+            problem or "its line passes here and is understood",
+            "See docs/for-shop-it.md",
+        )
+        for number, problem in lines_of(said).items()
+    ]
+    seen_to = "Then say so: POST /v1/look-at/{no}/done (docs/for-shop-it.md)"
+    findings += [
+        Finding(f"seen at terminal {one.terminal_no}", False, one.in_words, seen_to.format(no=one.no))
+        for one in looks_of(said)
+    ]
     return findings
 
 
@@ -88,7 +104,8 @@ def _certificates(wallet: Wallet, channel: Channel, now_ms: int) -> list[Finding
             f"certificate {wallet} {one.name}",
             one.days_left(now_ms) >= TOLD_BEFORE_DAYS,
             one.words(now_ms),
-            "Put the new one from the merchant platform into its file; no restart is needed",
+            "Put the new one into its file: ours and its key in place of the old ones, the channel's in "
+            "front of the old one. No restart is needed",
         )
         for one in ends
     ]

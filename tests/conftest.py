@@ -3,6 +3,7 @@
 import logging
 
 import canaries
+import postgres
 import pytest
 import slow_first
 import taken_moves
@@ -32,13 +33,16 @@ def pytest_collection_modifyitems(items):
 def nothing_personal_is_left(request, tmp_path_factory):
     """See that no journal, book, trace or log that a file's tests have left holds a card or payment code.
 
+    Nor any database of a PostgreSQL server, also one that is gone again, nor what the server has logged.
+
     A file that puts one there itself, to see it found, says why in `plants_canaries`.
     """
     base = tmp_path_factory.getbasetemp()
     before = set(base.iterdir())
     yield
+    found = postgres.left_in_servers()
     if not hasattr(request.module, "plants_canaries"):
-        found = canaries.left_in(one for one in base.iterdir() if one not in before)
+        found += canaries.left_in(one for one in base.iterdir() if one not in before)
         assert found == [], f"left by {request.module.__name__}"
 
 

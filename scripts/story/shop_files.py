@@ -137,7 +137,7 @@ def wechat_profile(ready: Mapping[str, str], clocks_ms: Mapping[str, int] = WECH
         "base_url": ready["base_url"],
         "appid": ready["appid"],
         "mchid": ready["mchid"],
-        "serial": ready["merchant_serial"],
+        "certificate": ready["merchant_certificate"],
         "private_key": ready["merchant_key"],
     }
     key = f'  {ready["platform_key_id"]}: "{ready["platform_key"]}"'

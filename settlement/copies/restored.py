@@ -1,7 +1,8 @@
 """What does a centre know of having been restored? Pure.
 
 What it has heard and promised since the backup is gone: an event says so in the log, and an item tells its
-owner what to do until somebody has done it.
+owner what to do until somebody has done it. Until then no device is believed that a hold is over: it says so
+of sales that it has reported, and these books may have lost the report.
 """
 
 import msgspec
@@ -59,13 +60,24 @@ class RestoreSettled(Event, frozen=True, kw_only=True, tag="restore_settled"):
 
     def fold(self, rows: Rows) -> None:
         """Close the item."""
-        item = rows.want(Difference, SUBJECT, KIND)
-        rows.put(replace(item, closed_ms=self.at_ms, detail=f"{item.detail}; settled: {self.reference}"))
+        found = rows.want(Difference, SUBJECT, KIND)
+        rows.put(replace(found, closed_ms=self.at_ms, detail=f"{found.detail}; settled: {self.reference}"))
+
+
+def item() -> Wanted:
+    """Ask for what `is_unsettled` looks at."""
+    return (Difference, (SUBJECT, KIND))
+
+
+def is_unsettled(rows: Rows) -> bool:
+    """Whether the books were restored and what that asks for is still to be done."""
+    found = rows.get(Difference, SUBJECT, KIND)
+    return found is not None and found.closed_ms is None
 
 
 def keys(_command: NoteRestore | SettleRestore) -> list[Wanted]:
     """Ask for the item."""
-    return [(Difference, (SUBJECT, KIND))]
+    return [item()]
 
 
 def decide(
@@ -83,8 +95,7 @@ def decide(
             )
         )
         return Done()
-    item = rows.get(Difference, SUBJECT, KIND)
-    if item is None or item.closed_ms is not None:
+    if not is_unsettled(rows):
         return Denied(409, "NOTHING_RESTORED", "no restore waits to be settled. Nothing is to be done")
     emit(RestoreSettled(reference=command.reference, at_ms=at_ms))
     return Done()

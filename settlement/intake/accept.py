@@ -7,6 +7,7 @@ quarantine so that the rest moves on. Then the device's statement may end holds 
 
 import msgspec
 
+from settlement.copies import restored
 from settlement.devices.freeze import denied, freeze
 from settlement.funds import holds
 from settlement.intake import rebuild
@@ -56,7 +57,7 @@ def keys(command: TakeUpload, rows: Rows, setting: Setting) -> list[Wanted]:
     """Ask for the device, its chain around the entries, their records, and what those have taken."""
     wanted: list[Wanted] = [(Device, (command.device,))]
     if command.stated is not None:
-        wanted.append(HeldBy(command.device, command.epoch))
+        wanted += [HeldBy(command.device, command.epoch), restored.item()]
     for taken in command.entries:
         wanted += [
             (EntryAt, (command.device, command.epoch, seq))
@@ -129,7 +130,10 @@ def _take(
     if problem:
         _quarantine(rows, command, taken, problem, setting, at_ms, emit)
     answer = "quarantined" if problem else "accepted"
-    emit(EntryTaken(entry=_row(command, taken, answer, problem, at_ms)))
+    heard = (
+        f"entry {taken.seq} has told of it anew; the next night looks" if taken.kind == "supplement" else ""
+    )
+    emit(EntryTaken(entry=_row(command, taken, answer, problem, at_ms), heard=heard))
     return answer
 
 
@@ -250,10 +254,11 @@ def _take_statement(rows: Rows, command: TakeUpload, stated: Stated, at_ms: int,
     if upto < device.stated_hold_no:
         # Fewer holds than it has stated before: a restored backup. Nothing may be freed on its word.
         return freeze(device, f"it stated {device.stated_hold_no} holds, and now {upto}", at_ms, emit)
-    still_open = {one.record_id for one in stated.statement.open}
-    for record in rows.held_by(command.device, command.epoch):
-        if record.hold_no <= upto and record.record_id not in still_open:
-            holds.end(record, f"statement {stated.upload_no}", at_ms, emit)
+    if _knows_all_reports(rows, device):
+        still_open = {one.record_id for one in stated.statement.open}
+        for record in rows.held_by(command.device, command.epoch):
+            if record.hold_no <= upto and record.record_id not in still_open:
+                holds.end(record, f"statement {stated.upload_no}", at_ms, emit)
     emit(
         UploadTaken(
             device=command.device,
@@ -264,3 +269,12 @@ def _take_statement(rows: Rows, command: TakeUpload, stated: Stated, at_ms: int,
         )
     )
     return None
+
+
+def _knows_all_reports(rows: Rows, device: Device) -> bool:
+    """Whether every entry that a device may have had acknowledged is here.
+
+    A sale that is not open any more was reported; it was not paid only when its report is not one of those
+    that these books have lost.
+    """
+    return device.entries == device.last_seq and not restored.is_unsettled(rows)

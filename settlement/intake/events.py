@@ -14,9 +14,14 @@ from subsidy.wire import v1
 
 
 class EntryTaken(Event, frozen=True, kw_only=True, tag="entry_taken"):
-    """An entry has been stored, with the answer that its first ack gives."""
+    """An entry has been stored, with the answer that its first ack gives.
+
+    `heard` is what the night's word on a record becomes when the entry tells of an attempt anew. It differs
+    from entry to entry: a night that has read the record before can tell that it has not seen this one.
+    """
 
     entry: EntryRow
+    heard: str = ""
 
     def fold(self, rows: Rows) -> None:
         """Put the entry at its place in the chain."""
@@ -28,7 +33,7 @@ class EntryTaken(Event, frozen=True, kw_only=True, tag="entry_taken"):
         if entry.kind == "supplement" and entry.answer == "accepted":
             # An attempt is told of anew: the night has to look again.
             assert entry.record_id is not None
-            rows.put(replace(rows.want(Record, entry.record_id), night=""))
+            rows.put(replace(rows.want(Record, entry.record_id), night=self.heard))
 
     def about(self) -> str | None:
         """The record that the entry names."""

@@ -26,9 +26,9 @@ class BorneBy(StrEnum):
 _OWES_NOTHING = (BorneBy.SHOP, BorneBy.SHOPPER, BorneBy.SUBSIDY)
 
 
-def payer(bearer: BorneBy) -> str:
+def payer(bearer: str) -> str:
     """Return the name under which it is booked: no funder of a pool has one like it."""
-    return f"offer:{bearer.value}"
+    return f"offer:{bearer}"
 
 
 def owed(bearer: BorneBy, fen: int) -> Part | None:

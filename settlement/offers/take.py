@@ -18,9 +18,9 @@ from settlement.writer.rows import GoodsReturn, Offer, OfferExplanation, Record
 from settlement.writer.step import Emit, MoneyEvent
 from subsidy.policy.model import Tender
 from subsidy.policy.split import Part
+from subsidy.wallets import Wallet
 from subsidy.wire import v1
 
-_CHANNELS = (BorneBy.WECHAT, BorneBy.ALIPAY, BorneBy.UNIONPAY)
 _POOL = ""
 
 
@@ -94,11 +94,13 @@ def keys_of(record_id: str, pay_ref: str, part: Part | None, year: int | None, r
 
 
 def take(rows: Rows, record_id: str, entry: v1.Paid, emit: Emit) -> None:
-    """Book what was borne of a payment, once it has become a line."""
+    """Book what was borne of the payment that counts, once it has become a line."""
     if rows.get(Offer, record_id) is not None or take_explained(rows, record_id, pay_ref_of(entry), emit):
         return
-    part = offered(entry)
-    if part is not None and part.fen <= entry.paid_fen and blocks.has_line(rows.want(Record, record_id)):
+    record, part = rows.want(Record, record_id), offered(entry)
+    if part is None or part.fen > entry.paid_fen or pay_ref_of(entry) != record.pay_ref:
+        return
+    if _is_granted(record):
         _book(rows, record_id, part, emit)
 
 
@@ -125,8 +127,7 @@ def correct(rows: Rows, record_id: str, part: Part | None, emit: Emit) -> None:
     """Let what is booked of a payment be `part`, or nothing, unless it is no line yet or went back."""
     record, known = rows.want(Record, record_id), rows.get(Offer, record_id)
     booked = None if known is None or known.fen == 0 else Part(known.payer, known.fen)
-    is_there = blocks.has_line(record) or record.state == "PAID_OUT"
-    if part == booked or not is_there or (known is not None and known.went_back):
+    if part == booked or not _is_granted(record) or (known is not None and known.went_back):
         return
     if known is not None and booked is not None:
         booking = Booking(Happening.BANK_OFFER_WENT_BACK, known.year, (booked,), _POOL)
@@ -151,14 +152,19 @@ def follow(rows: Rows, record_id: str, emit: Emit) -> None:
     emit(OfferWentBack(record_id=record_id, booking=booking))
 
 
+def _is_granted(record: Record) -> bool:
+    # What files found paid may be paid out before its shop tells of it.
+    return blocks.has_line(record) or record.state == "PAID_OUT"
+
+
 def _part(attempt: v1.Attempt) -> Part | None:
     """Return who bore how much of a try, None when nobody did or it was not paid."""
     fen = attempt.evidence.offer_fen
     return Part(payer(_bearer(attempt)), fen) if attempt.state == "PAID" and fen else None
 
 
-def _bearer(attempt: v1.Attempt) -> BorneBy:
+def _bearer(attempt: v1.Attempt) -> str:
     if attempt.tender is Tender.CARD:
         return BorneBy.BANK
     channel = attempt.terminal_no.partition("@")[0].lower()
-    return BorneBy(channel) if channel in _CHANNELS else BorneBy.OTHER
+    return channel if channel in {*Wallet} else BorneBy.OTHER

@@ -64,10 +64,14 @@ class Settle(msgspec.Struct, frozen=True, tag=True):
 
 
 class Look(msgspec.Struct, frozen=True, tag=True):
-    """The payment of a record was held against the files. `says` is MATCHED, or what it waits for."""
+    """The payment of a record was held against the files. `says` is MATCHED, or what it waits for.
+
+    `night` is the word that stood on the record when it was read: its shop's telling anew changes that.
+    """
 
     record_id: str
     seen: str
+    night: str
     says: str
 
 
@@ -148,7 +152,7 @@ def _end(
 def _note(rows: Rows, one: Find | Settle | Look, at_ms: int, emit: Emit) -> None:
     if isinstance(one, Look):
         record = rows.want(Record, one.record_id)
-        if has_line(record) and record.night != one.says:
+        if has_line(record) and record.night == one.night != one.says:
             emit(PaymentLookedAt(record_id=one.record_id, says=one.says, at_ms=at_ms))
         return
     if isinstance(one, Find):

@@ -13,7 +13,7 @@ from pathlib import Path
 import msgspec
 
 from settlement.reconcile.lines import Called, Line
-from settlement.reconcile.sources.layouts import CALLED, LAYOUTS
+from settlement.reconcile.sources.layouts import CALLED, LAYOUTS, UNNAMED_BY_CARD_ONLY
 from subsidy.policy.model import Dated, Tender
 from subsidy.strict import yaml_text
 from subsidy.strict.yaml_text import Node
@@ -145,23 +145,27 @@ def _source(node: Node, training: bool) -> Source:
         tenders=tenders,
         merchants=_merchants(keys["merchants"], training),
         longest_payment_s=keys["longest_payment_s"].integer(1, _LONGEST_S),
-        names_orders=_names_orders(node, keys, layout),
+        names_orders=_names_orders(node, keys, layout, tenders),
     )
 
 
-def _names_orders(node: Node, keys: Mapping[str, Node], layout: str) -> bool:
+def _names_orders(node: Node, keys: Mapping[str, Node], layout: str, tenders: tuple[Tender, ...]) -> bool:
     said = keys.get("names_orders")
-    if said is None and layout in CALLED:
+    by_card = layout not in UNNAMED_BY_CARD_ONLY or Tender.CARD in tenders
+    may_be_unnamed = layout in CALLED and by_card
+    if said is None and may_be_unnamed:
         # Nothing in the file tells a plain sale from one of ours that could not be named.
         raise node.wrong(
             "names_orders is missing",
             "Write true when every payment of ours there names its order number, and false when some cannot: "
-            "card terminals behind a MIS client (mis_fixed) and those that are only watched (relay) never do",
+            "card terminals behind a MIS client (mis_fixed), those that are only watched (relay) and those "
+            "of iso8583_direct with `order_field: none` never do",
         )
     if said is None:
         return True
-    if not said.flag() and layout not in CALLED:
-        raise said.wrong(f"{layout} always names the order", "Write true, or leave it out")
+    if not said.flag() and not may_be_unnamed:
+        why = f"{layout} always names the order" + (" of a code" if layout in CALLED else "")
+        raise said.wrong(why, "Write true, or leave it out")
     return said.flag()
 
 

@@ -15,6 +15,7 @@ from subsidy.records.payment import Evidence
 from subsidy.wire import v1
 
 _LAST_MS = 32_503_651_200_000  # the year 3000: a device may have written any number
+OPEN = ("INTENDED", "UNKNOWN", "REVERSING", "GIVING_BACK")
 BOOKED = ("PAYABLE", "BLOCKED", "IN_CLAIM", "PAID_OUT", "AVAILABLE_AGAIN", "RETURNED")
 
 
@@ -49,7 +50,8 @@ class Return(msgspec.Struct, frozen=True):
 class Story(msgspec.Struct, frozen=True):
     """A sale as the centre knows it. An end that came without a hold has no shop and no tender.
 
-    `is_told` says that its shop has reported how it ended.
+    `is_told` says that its shop has reported how it ended, `host_is_gone` that nothing its host still had to
+    say is believed any more.
     """
 
     record: Record
@@ -59,16 +61,34 @@ class Story(msgspec.Struct, frozen=True):
     goods_return: Return | None
     is_told: bool = False
     explanations: tuple[OfferExplanation, ...] = ()
+    host_is_gone: bool = False
 
     def explained(self, pay_ref: str) -> OfferExplanation | None:
         """Return what people have said of a payment, None when they have not."""
         return next((one for one in self.explanations if one.pay_ref == pay_ref), None)
 
     @property
+    def in_files_fen(self) -> int:
+        """What its rows come to when all is as its record says: nothing where it was paid in cash."""
+        paid = next((one for one in self.attempts if one.pay_ref == self.record.pay_ref), None)
+        return 0 if paid is not None and paid.tender is Tender.CASH else self.record.to_pay_fen
+
+    @property
     def may_be_paid(self) -> bool:
-        """Whether nobody has said that it was paid, and not its shop that it was not."""
+        """Whether a payment of it may be one that nobody has told of.
+
+        Nobody has said that it was paid, and not its shop that it was not; or a try was left open for good.
+        """
         is_over = self.record.state == "RELEASED" and self.record.money is None
-        return self.record.state == "HELD" or (is_over and not self.is_told)
+        is_left = self.host_is_gone and any(one.state in OPEN for one in self.attempts)
+        return self.record.state == "HELD" or (is_over and not self.is_told) or is_left
+
+    @property
+    def is_unpaid(self) -> bool:
+        """Whether a card was tried and its shop has said that nothing was paid."""
+        is_over = self.record.state == "RELEASED" and self.record.money is None
+        tried = any(one.tender is Tender.CARD and one.state == "NOT_PAID" for one in self.attempts)
+        return is_over and self.is_told and tried
 
     @property
     def record_id(self) -> str:
@@ -86,6 +106,7 @@ def tell(
     entries: Iterable[EntryRow],
     goods_return: GoodsReturn | None,
     explanations: Iterable[OfferExplanation] = (),
+    host_is_gone: bool = False,
 ) -> Story:
     """Return the story of a record from the entries about it that were taken, and what people have said."""
     attempts: dict[str, Attempt] = {}
@@ -104,7 +125,10 @@ def tell(
                 refunded = entry.evidence
             continue
         for one in told:
-            attempts[one.pay_ref] = _attempt(one, record.placed_at_ms, row.taken_ms)
+            known = attempts.get(one.pay_ref)
+            # What is told anew never turns a card that files have to show into cash, which none does.
+            tender = one.tender if known is None else known.tender
+            attempts[one.pay_ref] = _attempt(one, tender, record.placed_at_ms, row.taken_ms)
     return Story(
         record=record,
         day=day_of(record.placed_at_ms or _made_ms(record.record_id)),
@@ -115,6 +139,7 @@ def tell(
         else _return(goods_return, record.placed_at_ms, heard_ms, refunded),
         is_told=is_told,
         explanations=tuple(explanations),
+        host_is_gone=host_is_gone,
     )
 
 
@@ -123,13 +148,13 @@ def day_of(at_ms: int) -> str:
     return calendar.business_day(calendar.from_ms(min(at_ms, _LAST_MS))).isoformat()
 
 
-def _attempt(one: v1.Attempt, placed_ms: int, taken_ms: int) -> Attempt:
+def _attempt(one: v1.Attempt, tender: Tender, placed_ms: int, taken_ms: int) -> Attempt:
     # A device's clock may say anything; no payment began before its hold, or ended after we heard of it.
     begun_ms = min(max(one.begun_ms, placed_ms), taken_ms)
     ended_ms = begun_ms if one.ended_ms is None else min(max(one.ended_ms, begun_ms), taken_ms)
     return Attempt(
         pay_ref=one.pay_ref,
-        tender=one.tender,
+        tender=tender,
         state=one.state,
         fen=one.amount_fen if one.approved_fen is None else one.approved_fen,
         begun_ms=begun_ms,

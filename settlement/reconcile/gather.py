@@ -1,8 +1,9 @@
 """What does the night look at? Read from the books in one state of theirs, and nothing is changed.
 
-For a day: its files, the sales placed or ended on it, the sales its files' rows are about, and the returns
-that ended on it, each with its whole story and all its rows. Besides, what is still open: the night's
-items, returns, holds that files may end, and records of whatever day that no night has matched.
+For a day: its files, the sales placed or ended on it, the sales its files' rows are about (those of files
+that were replaced too), and the returns that ended on it, each with its whole story and all its rows.
+Besides, what is still open: the night's items, returns, holds that files may end, and records of whatever
+day that no night has matched.
 """
 
 import datetime
@@ -15,6 +16,7 @@ from sqlalchemy import Connection, case, func, select
 
 from settlement.db import tables
 from settlement.db.sums import total
+from settlement.funds.matched import MATCHED
 from settlement.ledger.accounts import IDENTITY, Account
 from settlement.ledger.post import Happening
 from settlement.reconcile import register
@@ -22,7 +24,8 @@ from settlement.reconcile.config import NightConfig
 from settlement.reconcile.expect import Story
 from settlement.reconcile.kinds import Kind
 from settlement.reconcile.lines import FileRead, Line, Moved, sale_of, sale_of_record
-from settlement.reconcile.read_rows import Rows, read_stories, recognised
+from settlement.reconcile.never_named import never_named
+from settlement.reconcile.read_rows import HOST_GONE, Rows, claimants, read_stories, recognised
 from settlement.reconcile.recognise import Recognised
 from settlement.reconcile.sales import Files, Gathered, Sale, Totals
 from settlement.writer import store
@@ -58,11 +61,18 @@ def gather(
     returned = _sales(
         connection, select(back.record_id).where(back.ended_ms >= begin_ms, back.ended_ms < end_ms)
     )
-    reported = placed | ended | returned | {one.sale for one in day_lines}
+    # What a replaced file had matched is not matched any more, also when no row of the new one tells of it.
+    replaced = rows.replaced_on(day)
+    lost = {one.sale for one in replaced} - {""}
+    reported = placed | ended | returned | lost | {one.sale for one in day_lines}
     open_ = _sales(connection, select(c.record_id).where(c.state == "HELD", c.placed_at_ms < end_ms))
     # What came after the night of its day, or has waited since: this one looks at it too.
     open_ |= _sales(connection, select(c.record_id).where(tables.UNMATCHED, c.placed_at_ms < end_ms))
     open_ |= _sales(connection, select(back.record_id).where(back.state == "RETURNING"))
+    # Its goods came back, and what became of another try of it only files can tell.
+    returned_unmatched = (c.state == "RETURNED", c.night != MATCHED, c.placed_at_ms < end_ms)
+    open_ |= _sales(connection, select(c.record_id).where(HOST_GONE, *returned_unmatched))
+    open_ |= claimants(connection, replaced, config)
     d = tables.difference.c
     mine = d.kind.in_([kind.value for kind in Kind])
     found = store.read_where(connection, Difference, mine, d.closed_ms.is_(None))
@@ -73,7 +83,8 @@ def gather(
     named = known_by.named
     day_lines = tuple(named.get(one.place, one) for one in day_lines)
     stories = read_stories(connection, every)
-    sales = [_sale(name, stories.get(name), known_by, config) for name in sorted(every)]
+    silent = never_named(connection, rows, config, stories)
+    sales = [_sale(name, stories.get(name), known_by, config, silent.get(name, ())) for name in sorted(every)]
     here = {one.place for one in day_lines}
     reported |= {one.sale for one in day_lines}
     reported |= {one.sale for one in sales if not here.isdisjoint(one.concerns)}
@@ -96,10 +107,15 @@ def gather(
     )
 
 
-def _sale(name: str, story: Story | None, known_by: Recognised, config: NightConfig) -> Sale:
+def _sale(
+    name: str, story: Story | None, known_by: Recognised, config: NightConfig, silent: tuple[Line, ...]
+) -> Sale:
     """Return a sale with what rows that name no order say of it; its own rows are still to come."""
-    free = () if story is None else known_by.free_for(story, config)
-    return Sale(name, story, (), known_by.contested_by(name), free)
+    contested = known_by.contested_by(name)
+    if story is None:
+        return Sale(name, None, (), contested, silent)
+    free, beside = (*known_by.free_for(story, config), *silent), known_by.beside(story, config)
+    return Sale(name, story, (), contested, free, beside)
 
 
 def _totals(connection: Connection, day: str, tried: dict[tuple[str, str], FileRead]) -> Totals:

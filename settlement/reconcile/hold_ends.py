@@ -6,7 +6,8 @@ that come to what was asked: it was, and the shop's own record is still to come.
 difference, and the hold stays; so it does while nobody can say who bore a part of its payment.
 
 Where a row may name no order, no row with our number proves little: one at the hold's terminal, of its very
-amount and within its time, that nobody claims may be its payment, and keeps it.
+amount and within its time, that nobody claims may be its payment, and keeps it. So it does at a terminal of
+which no row names any, whatever `night.yaml` says of its acquirer.
 """
 
 from collections.abc import Iterable, Sequence
@@ -96,7 +97,7 @@ def proved(
         return None  # each of its rows is a difference already
     if not paid and config.may_be_cash(story.day):
         return None  # cash leaves no row: where it may be taken, none proves nothing
-    may_be = None if paid else may_be_paid(story, free)
+    may_be = None if paid else may_be_paid(story, free, config)
     if may_be is not None:
         return may_be
     if not paid:
@@ -130,17 +131,33 @@ def _not_explained(story: Story, pay_ref: str, lines: Sequence[Line]) -> Finding
     return Finding(kind, pay_ref, story.record_id, found.fen, day, places, found.detail)
 
 
-def may_be_paid(story: Story, free: Sequence[Line]) -> Finding | None:
+def may_be_paid(story: Story, free: Sequence[Line], config: NightConfig) -> Finding | None:
     """Return that a sale may have been paid by rows that are nobody's, or None when there are none."""
-    if not free:
+    return _of_nobodys_rows(Kind.MAY_BE_THIS_PAYMENT, story, free, config)
+
+
+def charged_beside(story: Story, beside: Sequence[Line], config: NightConfig) -> Finding | None:
+    """Return that rows may have been charged for a sale that was then not paid, or None."""
+    return _of_nobodys_rows(Kind.CHARGED_BESIDE, story, beside, config)
+
+
+def _of_nobodys_rows(kind: Kind, story: Story, lines: Sequence[Line], config: NightConfig) -> Finding | None:
+    if not lines:
         return None
-    record, places = story.record, tuple(one.place for one in free)
+    record, places = story.record, tuple(one.place for one in lines)
+    detail = f"{record.to_pay_fen} fen at terminal {record.terminal_no}"
+    wrong = sorted({one.source for one in lines if config.sources[one.source].names_orders})
+    if wrong:
+        detail += (
+            f"; night.yaml says that {wrong[0]} names every order, and no row of this terminal has in a "
+            "month: if it cannot, write names_orders: false"
+        )
     return Finding(
-        Kind.MAY_BE_THIS_PAYMENT,
+        kind,
         ids.pay_ref(record.record_id, 1),
         record.record_id,
         record.to_pay_fen,
-        free[-1].day,
+        lines[-1].day,
         places,
-        f"{record.to_pay_fen} fen at terminal {record.terminal_no}",
+        detail,
     )

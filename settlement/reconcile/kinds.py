@@ -20,6 +20,7 @@ class Kind(StrEnum):
     CHANNEL_DISCOUNT = "channel_discount"
     TWO_FIT = "two_fit"
     MAY_BE_THIS_PAYMENT = "may_be_this_payment"
+    CHARGED_BESIDE = "charged_beside"
 
     @property
     def zh(self) -> str:
@@ -136,6 +137,14 @@ _KINDS = {
         "Let the shop look for the row's slip: when it is of this sale, its till reports it; else two people "
         "end the hold.",
     ),
+    Kind.CHARGED_BESIDE: (
+        "该终端有一笔同金额、无订单号且无人认领的收款，而该单门店上报为未支付：顾客可能已付款却未享受补贴。",
+        "The shop reported this sale unpaid, and a row at its terminal has its amount, names no order and is "
+        "nobody's: the shopper may have paid without a grant.",
+        "请门店核对该行的签购单：属于该商品的，须在终端上撤销后重新开单；撤销到账后自动关闭。",
+        "Let the shop look for the row's slip: when it was for these goods, it voids it at the terminal and "
+        "sells again. Once the void is in a file this closes by itself.",
+    ),
 }
 
 _WAITS = {
@@ -144,7 +153,11 @@ _WAITS = {
         "The sale is open: its shop has not reported, and the files of its days are not all here or agree on "
         "nothing.",
     ),
-    Wait.ATTEMPT_OPEN: ("该笔支付正在冲正、退款或退货。", "This payment is being reversed or given back."),
+    Wait.ATTEMPT_OPEN: (
+        "该笔支付正由门店主机冲正、退款或退货；主机已丢失的，请更换设备，之后以对账文件为准。",
+        "This payment is being reversed or given back by its host. Where that is lost, have it replaced: "
+        "then the files decide.",
+    ),
     Wait.RECORD_KEPT: (
         "该记录无法读取，已转人工处理。",
         "The shop's record cannot be read and waits for its owner.",

@@ -61,12 +61,18 @@ class Line(msgspec.Struct, frozen=True):
 
 
 class Called(msgspec.Struct, frozen=True):
-    """What the other side calls a movement of money. An empty text: it does not say."""
+    """What the other side calls a movement of money. An empty text: it does not say.
+
+    `names` are those by which other rows of its source point at it; `about` is the name of the charge that
+    it gives back or puts right.
+    """
 
     terminal_no: str
     batch: str
     trace: str
     rrn: str
+    names: tuple[str, ...] = ()
+    about: str = ""
 
 
 class FileRead(msgspec.Struct, frozen=True):

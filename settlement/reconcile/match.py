@@ -13,7 +13,7 @@ import msgspec
 
 from settlement.reconcile.borne import unexplained
 from settlement.reconcile.config import NightConfig, Source
-from settlement.reconcile.expect import Attempt, Story, day_of
+from settlement.reconcile.expect import OPEN, Attempt, Story, day_of
 from settlement.reconcile.kinds import Kind, Wait
 from settlement.reconcile.lines import Line, Moved
 from settlement.reconcile.sales import Files
@@ -26,7 +26,6 @@ REFUND_FAILED = "refund_failed"
 
 _ONE_DAY = datetime.timedelta(days=1)
 _SLACK_MS = 300_000
-_OPEN = ("INTENDED", "UNKNOWN", "REVERSING", "GIVING_BACK")
 
 
 class Finding(msgspec.Struct, frozen=True):
@@ -174,11 +173,16 @@ class _Desk:
         """Judge one payment and give each of its rows its bucket."""
         expected = self._expected(pay_ref, attempt)
         straight = [one for one in lines if one.place not in self._odd]
-        if attempt is not None and attempt.state in _OPEN:
+        is_open = attempt is not None and attempt.state in OPEN
+        if attempt is not None and is_open and (self._story is None or not self._story.host_is_gone):
             self._wait(Wait.ATTEMPT_OPEN, pay_ref, lines, attempt.fen)
             return
         if attempt is not None and attempt.tender is Tender.CASH and not lines:
             return  # no file has cash: its witness is the invoice
+        if attempt is not None and is_open and not self._all_whole(expected.sale_days, expected.sources):
+            wait = Wait.FILE_TO_COME if expected.sources else Wait.NO_SOURCE
+            self._wait(wait, pay_ref, lines, attempt.fen, expected.sale_days)
+            return
         # A row under another's number may be this sale's payment, or one row too many; and a row of no record
         # that is wrong in itself was told of already.
         told = self._story is None and not straight
@@ -222,6 +226,10 @@ class _Desk:
         sources = self._config.covering(story.record.shop, attempt.tender)
         slack_ms = _longest_ms(sources)
         sale_days = _days(attempt.begun_ms, attempt.ended_ms + slack_ms)
+        if attempt.state in OPEN:
+            # Nobody says any more when it ended: by the end of its hold's time, and of the next day at least.
+            over_ms = story.record.placed_at_ms + story.record.held_for_s * 1000 + slack_ms
+            sale_days = days_between(sale_days[0], max(next_day(sale_days[-1]), day_of(over_ms)))
         back = story.goods_return
         back_days: tuple[str, ...] = sale_days
         if back is not None and back.pay_ref == pay_ref and back.ended_ms is not None:
@@ -286,6 +294,8 @@ class _Desk:
             self._missing(Kind.RETURN_WITHOUT_REFUND, pay_ref, taken, expected.sale_days, expected.sources)
         elif sales:
             detail = "no such record" if self._story is None else "its record says not paid"
+            if expected.state in OPEN:
+                detail = "its host was replaced before it told what became of it"
             if expected.state and not self._all_here(expected.sale_days, expected.sources):
                 # It was reversed, and the reversal may stand in a file that has not come.
                 self._wait(Wait.FILE_TO_COME, pay_ref, sales, taken, expected.sale_days)
@@ -325,6 +335,10 @@ class _Desk:
             names = ", ".join(one.name for one in sources)
             detail = f"not in the files of {', '.join(days)} ({names})"
             self._find(kind, pay_ref, fen, days[-1] if days else "", list(lines), detail)
+
+    def _all_whole(self, days: tuple[str, ...], sources: tuple[Source, ...]) -> bool:
+        places = {(source.name, day) for source in sources for day in days}
+        return bool(places) and places <= self._files.whole
 
     def _all_here(self, days: tuple[str, ...], sources: tuple[Source, ...]) -> bool:
         return all((source.name, day) in self._files.here for source in sources for day in days)

@@ -10,7 +10,7 @@ from settlement.funds.matched import MATCHED
 from settlement.reconcile.apply_night import EndHold, Find, Look, Proposal, Recover, Settle, stage_of
 from settlement.reconcile.config import NightConfig
 from settlement.reconcile.events import block_of
-from settlement.reconcile.hold_ends import FoundPaid, NotPaid, may_be_paid, proved
+from settlement.reconcile.hold_ends import FoundPaid, NotPaid, charged_beside, may_be_paid, proved
 from settlement.reconcile.kinds import Kind
 from settlement.reconcile.lines import record_of, sale_of
 from settlement.reconcile.match import MATCHED as ROW_MATCHED
@@ -32,7 +32,7 @@ def judged(sale: Sale, config: NightConfig, files: Files, now_ms: int) -> Verdic
         found = proved(sale.story, sale.lines, config, files, now_ms, sale.free)
     elif not verdict.findings:
         # It was ended by people, or by a statement of its shop, and its shop has not told how.
-        found = may_be_paid(sale.story, sale.free)
+        found = may_be_paid(sale.story, sale.free, config) or charged_beside(sale.story, sale.beside, config)
     else:
         return verdict
     if not isinstance(found, Finding):
@@ -91,7 +91,7 @@ def proposals(
         verdict = judged(sale, config, files, now_ms)
         says = word_on(sale, verdict, files)
         if record is not None and has_line(record) and says not in ("", record.night):
-            looks.append(Look(record.record_id, stage_of(record), says))
+            looks.append(Look(record.record_id, stage_of(record), record.night, says))
         for one in items_of(verdict, record, owner):
             found.add((one.subject, one.kind))
             blocked.add((one.record_id, one.kind))
@@ -128,7 +128,7 @@ def word_on(sale: Sale, verdict: Verdict, files: Files) -> str:
     if early:
         return f"the file was taken before its day was over: {', '.join(dict.fromkeys(early))}"
     net_fen = sum(one.net_fen for one in sale.lines if verdict.buckets[one.place] == ROW_MATCHED)
-    if net_fen != sale.story.record.to_pay_fen:
+    if net_fen != sale.story.in_files_fen:
         return f"the files have {net_fen} fen of it"
     return MATCHED
 

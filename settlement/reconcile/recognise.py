@@ -4,7 +4,8 @@ Both sides call a payment something: its terminal, and there its reference numbe
 row is a payment's when that is what the shop's evidence says, on a day on which it can have moved. Who was
 told yes goes before who was told no; among equals nothing is guessed: a row that fits two payments, and a
 payment that two rows fit, are contested. Amounts are compared later, as for every row, but a no is
-believed to be about a row only when it is of the amount asked.
+believed to be about a row only when it is of the amount asked. A row that points at the charge which it
+gives back or puts right is of that charge's payment, whatever anybody's evidence says.
 """
 
 from collections import defaultdict
@@ -27,12 +28,14 @@ _REJECTED = "AVAILABLE_AGAIN"
 class Recognised(msgspec.Struct, frozen=True):
     """What was found. `lines` are the rows whose payments are known, each with its number now.
 
-    `free` are the charges that are nobody's, by terminal and fen.
+    `free` are the charges of which nobody was told that they were paid, by terminal and fen; `plain` are
+    those and what was given back, so far as nothing of ours is known or contested to have moved there.
     """
 
     lines: tuple[Line, ...] = ()
     contested: tuple[Contested, ...] = ()
     free: Mapping[tuple[str, int], Sequence[Line]] = {}
+    plain: Mapping[tuple[str, int], Sequence[Line]] = {}
 
     @property
     def named(self) -> dict[str, Line]:
@@ -55,6 +58,22 @@ class Recognised(msgspec.Struct, frozen=True):
         rows = self.free.get((story.record.terminal_no, story.record.to_pay_fen), ())
         days = _days_taken(story, config)
         return tuple(one for one in rows if one.day in days and _is_there(one, story, config))
+
+    def beside(self, story: Story, config: NightConfig) -> tuple[Line, ...]:
+        """Return the rows that are nobody's and may have been charged for a sale that was then not paid.
+
+        A cashier keys the amount in again after a card was declined. Of rows of that amount as many are left
+        out as were given back: which of them is not said.
+        """
+        if not self.plain or not story.is_unpaid:
+            return ()
+        rows = self.plain.get((story.record.terminal_no, story.record.to_pay_fen), ())
+        days = _days_taken(story, config)
+        there = [one for one in rows if one.day in days and _is_there(one, story, config)]
+        later = [one for one in there if _is_after(one, story, config)]
+        charged = [one for one in later if one.kind is Moved.SALE]
+        undone = sum(one.kind in (Moved.VOID, Moved.REFUND) for one in later)
+        return tuple(charged[undone:])
 
 
 class _Move(msgspec.Struct, frozen=True):
@@ -100,17 +119,27 @@ def recognise(stories: Iterable[Story], rows: Iterable[Line], config: NightConfi
                 taken[move].update(one for line in moves[move] for one in _took(story, line, config))
     sold, doubtful = _settled(taken)
     known = set(sold.values())
+    pointing = _pointing(moves, config)
     for story in told:
         for move in at.get(story.record.terminal_no, ()):
-            if move.kind is not Moved.SALE:
+            if move.kind is not Moved.SALE and move not in pointing:
                 back[move].update(one for line in moves[move] for one in _gave(story, line, known, config))
     given, unsure = _settled(back)
+    given |= {move: sold[charge] for move, charge in pointing.items() if charge in sold}
     free: dict[tuple[str, int], list[Line]] = defaultdict(list)
     for terminal_no, there in at.items():
         for move in there:
-            if move.kind is Moved.SALE and not any(one.yes for one in taken.get(move, ())):
+            if not terminal_no or move.kind is not Moved.SALE:
+                continue
+            if not any(one.yes for one in taken.get(move, ())):
                 for line in moves[move]:
                     free[terminal_no, line.fen].append(line)
+    ours = {*sold, *given, *(move for _, of in (*doubtful, *unsure) for move in of)}
+    plain: dict[tuple[str, int], list[Line]] = defaultdict(list)
+    for terminal_no, there in at.items():
+        for move in there - ours:
+            for line in moves[move]:
+                plain[terminal_no, line.fen].append(line)
     return Recognised(
         lines=tuple(
             replace(line, pay_ref=ref) for move, ref in (sold | given).items() for line in moves[move]
@@ -120,6 +149,7 @@ def recognise(stories: Iterable[Story], rows: Iterable[Line], config: NightConfi
             for refs, of in (*doubtful, *unsure)
         ),
         free={key: sorted(lines, key=_in_order) for key, lines in free.items()},
+        plain={key: sorted(lines, key=_in_order) for key, lines in plain.items()},
     )
 
 
@@ -163,6 +193,22 @@ def _settled(claims: _Claims) -> tuple[dict[_Move, str], list[tuple[set[str], li
     return owners, doubtful
 
 
+def _pointing(moves: Mapping[_Move, Sequence[Line]], config: NightConfig) -> dict[_Move, _Move]:
+    """Return the charge that each movement points at; nothing when the name that it gives is two charges'."""
+    charges: dict[tuple[str, str], set[_Move]] = defaultdict(set)
+    about: dict[_Move, str] = {}
+    for move, lines in moves.items():
+        called = config.called(lines[0])
+        if called is None:
+            continue
+        if called.about:
+            about[move] = called.about
+        for name in called.names if move.kind is Moved.SALE else ():
+            charges[move.source, name].add(move)
+    found = {move: charges.get((move.source, name), set()) for move, name in about.items()}
+    return {move: next(iter(of)) for move, of in found.items() if len(of) == 1}
+
+
 def _took(story: Story, line: Line, config: NightConfig) -> Iterator[_Claim]:
     """Yield the attempts of a sale that a row may be the charge of."""
     if not _is_there(line, story, config) or line.day not in _days_taken(story, config):
@@ -203,6 +249,14 @@ def _is_there(line: Line, story: Story, config: NightConfig) -> bool:
     called, source = config.called(line), config.sources[line.source]
     at_it = called is not None and called.terminal_no == story.record.terminal_no
     return at_it and source.takes_for(line.merchant_no, story.record.shop)
+
+
+def _is_after(line: Line, story: Story, config: NightConfig) -> bool:
+    """Whether a row came after every try of a sale in its batch, as far as their numbers say."""
+    called = config.called(line)
+    assert called is not None
+    tried = (one.evidence for one in story.attempts if _is_card(one))
+    return all(one.batch != called.batch or one.trace < called.trace for one in tried)
 
 
 def _is_card(one: Attempt) -> bool:

@@ -45,7 +45,7 @@ class Sale(msgspec.Struct, frozen=True):
     """Everything about one sale: its story, None when the centre has no such record, and all its rows.
 
     `contested` are rows without an order number that fit it and not it alone; `free` those at its terminal
-    that have its amount and are nobody's.
+    that have its amount and are nobody's, `beside` the same of a sale that was then not paid.
     """
 
     sale: str
@@ -53,11 +53,12 @@ class Sale(msgspec.Struct, frozen=True):
     lines: tuple[Line, ...]
     contested: tuple[Contested, ...] = ()
     free: tuple[Line, ...] = ()
+    beside: tuple[Line, ...] = ()
 
     @property
     def concerns(self) -> frozenset[str]:
         """Where rows stand that may be of it, and cannot be told to be."""
-        rows = (*self.free, *(line for one in self.contested for line in one.lines))
+        rows = (*self.free, *self.beside, *(line for one in self.contested for line in one.lines))
         return frozenset(one.place for one in rows)
 
     @property

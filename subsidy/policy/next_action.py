@@ -35,6 +35,7 @@ class NextAction(StrEnum):
     TAKE_CASH = "TAKE_CASH"
     SAY_WHERE_THE_CASH_IS = "SAY_WHERE_THE_CASH_IS"
     GIVE_CASH_BACK = "GIVE_CASH_BACK"
+    VOID_THE_OTHER_CHARGE = "VOID_THE_OTHER_CHARGE"
 
     @property
     def zh(self) -> str:
@@ -139,5 +140,10 @@ _TEXTS = {
     NextAction.GIVE_CASH_BACK: (
         "请将现金退给顾客，只退一次；退妥或未退成，都请在收银机上确认。",
         "Give the shopper the cash back, once, then say at the till whether the shopper has it.",
+    ),
+    NextAction.VOID_THE_OTHER_CHARGE: (
+        "终端上另收了一笔同金额款项，不属于本单，不享受补贴。请先在终端上撤销该笔，再重新支付或重新开单。",
+        "The terminal charged this amount outside the sale, without the subsidy: void that there first, then "
+        "pay again or sell again.",
     ),
 }

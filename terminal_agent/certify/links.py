@@ -30,6 +30,7 @@ from terminal_agent.terminals.serial_terminal import SerialTerminal
 from terminal_agent.terminals.terminal import Terminal
 
 SHOWN = "/shown"
+_UNKNOWN = "{} is driven by what `certify` does not know yet: it has no row in certify/links.py"
 
 Open = Callable[[Clock, OurEnd], Payment]
 """Make the link anew, as a new process has it, with our hands on what passes."""
@@ -54,6 +55,9 @@ def links_of(config: Config) -> dict[str, LinkUnderTest | CannotBeCertified]:
     for number, terminal in config.terminals.items():
         found[number] = _of_terminal(number, terminal)
     for wallet, channel in config.channels.items():
+        if wallet not in _CHANNELS:
+            found[wallet.value] = CannotBeCertified(_UNKNOWN.format(wallet.value))
+            continue
         paid, shown, look = _CHANNELS[wallet]
         found[wallet.value] = LinkUnderTest(wallet.value, paid, partial(_pay_by_code, channel, look))
         if channel.showing(system.SystemClock(), system.random_bytes) is not None:
@@ -85,7 +89,7 @@ def _of_terminal(number: str, terminal: Terminal) -> LinkUnderTest | CannotBeCer
                 f"{number} is only watched: nothing is sent over its line, so nothing can be tried on it. "
                 "Charge, void and refund at the terminal, and look at `terminal-agent status`"
             )
-    return CannotBeCertified(f"{number} is driven by what `certify` does not know yet")
+    return CannotBeCertified(_UNKNOWN.format(number))
 
 
 def _serial(terminal: SerialTerminal, clock: Clock, end: OurEnd) -> Payment:

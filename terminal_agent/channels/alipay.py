@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from subsidy import ids
 from subsidy.money import yuan
 from subsidy.records.payment import Evidence
-from terminal_agent.bounded_http import BoundedSession
+from terminal_agent.bounded_http import BoundedSession, HttpNote
 from terminal_agent.channels.alipay_answer import (
     CURRENCY,
     Said,
@@ -201,19 +201,23 @@ class Alipay:
         return read(heard) or Said()
 
 
-def open_alipay(profile: Profile, clock: Clock, session: BoundedSession | None = None) -> Alipay:
-    """Return Alipay as `profile` describes it, over the network."""
-    client, keys = line_of(profile, clock, session)
+def open_alipay(
+    profile: Profile, clock: Clock, session: BoundedSession | None = None, note: HttpNote | None = None
+) -> Alipay:
+    """Return Alipay as `profile` describes it, over the network; `note` takes down each exchange."""
+    client, keys = line_of(profile, clock, session, note)
     return Alipay(profile, client, keys)
 
 
 def line_of(
-    profile: Profile, clock: Clock, session: BoundedSession | None = None
+    profile: Profile, clock: Clock, session: BoundedSession | None, note: HttpNote | None
 ) -> tuple[GatewayClient, Callable[[], AlipayKeys]]:
     """Return the line of one application over the network, and the keys that hold at present."""
     keys = profile.keys.reread()
+    session = session or BoundedSession(clock)
+    session.note = note
     client = GatewayClient(
-        session=session or BoundedSession(clock),
+        session=session,
         gateway=profile.gateway,
         app_id=profile.app_id,
         keys=keys.current,

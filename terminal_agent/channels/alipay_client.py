@@ -89,6 +89,7 @@ class GatewayClient:
             f"{self._gateway}?{urlencode({**said, 'sign': signature})}",
             {"Accept": "application/json", "Content-Type": _FORM},
             urlencode({"biz_content": biz_content}).encode(),
+            called=method,
         )
         return heard if isinstance(heard, Silence) else believed(heard.body, method, keys.platform)
 

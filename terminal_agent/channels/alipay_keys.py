@@ -2,11 +2,11 @@
 
 Either both sides have stored each other's public key, or both name certificates by their serial numbers: MD5
 of the issuer's name and the number, as Alipay has defined it, a name and no proof. A certificate of Alipay's
-counts when it was issued, link by link, under one of its roots.
+counts when it was issued, link by link, under one of its roots. An old one may stand in the file of a new
+one: both are believed.
 """
 
 import hashlib
-import itertools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -17,9 +17,12 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPubl
 
 from terminal_agent.channels.key_files import (
     Reread,
-    content_of,
+    certificates_in,
+    last_of,
     private_key,
     public_key,
+    rsa_key_of,
+    stamps_of,
     trouble_with,
 )
 
@@ -55,7 +58,7 @@ class ByPublicKey(msgspec.Struct, frozen=True):
                 private_key(self.private_key), {}, {_NO_SERIAL: public_key(self.alipay_public_key)}
             )
 
-        return Reread((self.private_key, self.alipay_public_key), read)
+        return Reread(lambda: stamps_of((self.private_key, self.alipay_public_key)), read)
 
 
 class ByCertificate(msgspec.Struct, frozen=True):
@@ -69,23 +72,25 @@ class ByCertificate(msgspec.Struct, frozen=True):
     def reread(self) -> Reread[AlipayKeys]:
         """Return the keys, to be read when they are used."""
         files = (self.private_key, self.app_certificate, self.alipay_certificate, self.root_certificates)
-        return Reread(files, self._read)
+        return Reread(lambda: stamps_of(files), self._read)
 
     def _read(self) -> AlipayKeys:
         private = private_key(self.private_key)
-        own = _certificates(self.app_certificate)[0]
+        own = certificates_in(self.app_certificate)[0]
         if public_key(self.app_certificate) != private.public_key():
             raise trouble_with(self.app_certificate, "is not of our private key")
-        roots = _certificates(self.root_certificates)
-        theirs = _certificates(self.alipay_certificate)
-        key = public_key(self.alipay_certificate)
-        if not _is_under(theirs, roots):
-            raise trouble_with(self.alipay_certificate, "was not issued under the root certificates")
+        roots = certificates_in(self.root_certificates)
+        theirs = certificates_in(self.alipay_certificate)
+        ends = last_of(theirs)
+        for one in ends:
+            if one.subject != ends[0].subject or not _is_under(one, theirs, roots):
+                raise trouble_with(self.alipay_certificate, "was not issued under the root certificates")
+        platform = {serial_of(one): rsa_key_of(one, self.alipay_certificate) for one in ends}
         said = {
             "app_cert_sn": serial_of(own),
             "alipay_root_cert_sn": "_".join(serial_of(one) for one in roots if _is_rsa(one)),
         }
-        return AlipayKeys(private, said, {serial_of(theirs[0]): key})
+        return AlipayKeys(private, said, platform)
 
 
 def serial_of(certificate: x509.Certificate) -> str:
@@ -94,20 +99,14 @@ def serial_of(certificate: x509.Certificate) -> str:
     return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
 
 
-def _certificates(file: Path) -> Sequence[x509.Certificate]:
-    try:
-        found = x509.load_pem_x509_certificates(content_of(file))
-        for one in found:
-            one.issuer.rfc4514_string()  # names are read when they are asked for, and may be broken
-    except (ValueError, x509.InvalidVersion):
-        raise trouble_with(file, "is no PEM certificate") from None
-    return found
-
-
-def _is_under(chain: Sequence[x509.Certificate], roots: Sequence[x509.Certificate]) -> bool:
-    """Whether each of a chain was issued by the next, and the last one by a root."""
-    linked = all(_issued(issuer, one) for one, issuer in itertools.pairwise(chain))
-    return linked and any(_issued(root, chain[-1]) for root in roots)
+def _is_under(
+    one: x509.Certificate, between: Sequence[x509.Certificate], roots: Sequence[x509.Certificate]
+) -> bool:
+    """Whether a certificate was issued by a root, or by one in `between` that was."""
+    if any(_issued(root, one) for root in roots):
+        return True
+    above = [issuer for issuer in between if issuer is not one and _issued(issuer, one)]
+    return any(_is_under(issuer, [x for x in between if x is not one], roots) for issuer in above)
 
 
 def _issued(issuer: x509.Certificate, certificate: x509.Certificate) -> bool:

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from subsidy import calendar
 from subsidy.money import yuan
 from subsidy.records.payment import Evidence
-from terminal_agent.bounded_http import BoundedSession
+from terminal_agent.bounded_http import BoundedSession, HttpNote
 from terminal_agent.channels.alipay import Alipay, line_of
 from terminal_agent.channels.alipay_client import TIME_FORM, GatewayClient
 from terminal_agent.channels.alipay_keys import AlipayKeys
@@ -70,7 +70,9 @@ class AlipayShown(Alipay):
         return found
 
 
-def open_alipay_shown(profile: Profile, clock: Clock, session: BoundedSession | None = None) -> AlipayShown:
+def open_alipay_shown(
+    profile: Profile, clock: Clock, session: BoundedSession | None = None, note: HttpNote | None = None
+) -> AlipayShown:
     """Return Alipay by codes that we show, as `profile` describes it, over the network."""
-    client, keys = line_of(profile, clock, session)
+    client, keys = line_of(profile, clock, session, note)
     return AlipayShown(profile, client, keys, clock)

@@ -5,7 +5,7 @@ is sent: whether the channel would still answer is not found out with a shopper'
 asked about and undone as before.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import msgspec
@@ -13,7 +13,15 @@ from cryptography import x509
 
 from subsidy import calendar
 from subsidy.records.payment import Evidence
-from terminal_agent.channels.key_files import KeyTrouble, Reread, content_of, trouble_with
+from terminal_agent.channels.key_files import (
+    CERTIFICATE,
+    KeyTrouble,
+    Reread,
+    certificates_in,
+    content_of,
+    last_of,
+    stamps_of,
+)
 from terminal_agent.checkout.ports import Answer, Ask, Back, Clock, Payment, Say
 
 TOLD_BEFORE_DAYS = 30
@@ -25,8 +33,24 @@ _DAY_MS = 86_400_000
 _NOT_IN_A_CERTIFICATE = b"-----BEGIN PUBLIC KEY-----"
 
 
+class Certificates(msgspec.Struct, frozen=True):
+    """The files with a channel's certificates, by what people call them.
+
+    Of `each` every certificate is needed. Of each group in `one_of` one is enough, or a bare public key:
+    there an old one stands beside a new one while both are in use, and those above them do not count.
+    """
+
+    each: Mapping[str, Path] = {}
+    one_of: tuple[Mapping[str, Path], ...] = ()
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """All of them."""
+        return tuple(file for group in (self.each, *self.one_of) for file in group.values())
+
+
 class Ends(msgspec.Struct, frozen=True):
-    """The end of the certificate in a file, in Unix milliseconds; of several in it, the first to run out."""
+    """The end of a certificate in a file, in Unix milliseconds."""
 
     name: str
     file: Path
@@ -45,34 +69,51 @@ class Ends(msgspec.Struct, frozen=True):
         return f"{self.name} ({self.file}) runs out on {day}, in {days} days"
 
 
-def ends_of(files: Mapping[str, Path]) -> tuple[Ends, ...]:
-    """Return when the certificates in some files end, the first to run out first. Raises KeyTrouble.
+def ends_of(certificates: Certificates) -> tuple[Ends, ...]:
+    """Return when a channel's certificates end, the first to run out first. Raises KeyTrouble.
 
-    A file that holds a bare public key has no end, and is left out.
+    Of several in one file of `each` the first to run out counts, of a group of `one_of` the last. A bare
+    public key has no end, and is left out; nothing ends in a group that has one.
     """
     found = []
-    for name, file in files.items():
-        content = content_of(file)
-        if _NOT_IN_A_CERTIFICATE in content:
-            continue
-        try:
-            certificates = x509.load_pem_x509_certificates(content)
-        except (ValueError, x509.InvalidVersion):
-            raise trouble_with(file, "is no PEM certificate") from None
-        ends = min(one.not_valid_after_utc for one in certificates)
-        found.append(Ends(name, file, round(ends.timestamp() * 1000)))
-    return tuple(sorted(found, key=lambda one: (one.ends_ms, one.name)))
+    for name, file in certificates.each.items():
+        if ends := _ends(name, file):
+            found.append(min(ends, key=_by_end))
+    for group in certificates.one_of:
+        ends_in = [_ends(name, file, at_the_end=True) for name, file in group.items()]
+        if ends_in and all(ends_in):
+            found.append(max((one for ends in ends_in for one in ends), key=_by_end))
+    return tuple(sorted(found, key=_by_end))
+
+
+def _by_end(one: Ends) -> tuple[int, str]:
+    return (one.ends_ms, one.name)
+
+
+def _ends(name: str, file: Path, *, at_the_end: bool = False) -> list[Ends]:
+    """Return when the certificates in a file end, none where it is a bare public key."""
+    content = content_of(file)
+    if _NOT_IN_A_CERTIFICATE in content and CERTIFICATE not in content:
+        return []
+    found = certificates_in(file)
+    return [Ends(name, file, _end_ms(one)) for one in (last_of(found) if at_the_end else found)]
+
+
+def _end_ms(certificate: x509.Certificate) -> int:
+    return round(certificate.not_valid_after_utc.timestamp() * 1000)
 
 
 class WhileValid:
     """A way to pay that takes no more money once a certificate of it has run out. Fits `Payment`."""
 
-    def __init__(self, payment: Payment, files: Mapping[str, Path], clock: Clock) -> None:
+    def __init__(self, payment: Payment, certificates: Callable[[], Certificates], clock: Clock) -> None:
         self.clocks = payment.clocks
         self.not_found_is_no = payment.not_found_is_no
         self.reverses_blind = payment.reverses_blind
         self._payment = payment
-        self._ends = Reread(tuple(files.values()), lambda: ends_of(files))
+        self._ends = Reread(
+            lambda: (certificates(), stamps_of(certificates().files)), lambda: ends_of(certificates())
+        )
         self._clock = clock
 
     def prepare(self, ask: Ask) -> str | None:

@@ -7,23 +7,15 @@ a UnionPay one has the shape of a card number: it leaves this file as a `Secret`
 
 import re
 from collections.abc import Sequence
-from enum import StrEnum
 
 import msgspec
 
+from subsidy.wallets import Wallet as Wallet  # who asks for a code's wallet finds both here
 from terminal_agent.checkout.ports import Secret
 
 _LONGEST_SCAN = 64
 _AIM_IDENTIFIER = re.compile(r"\][A-Za-z][0-9A-Za-z]", re.ASCII)
 _NOT_PART_OF_IT = re.compile(r"[\s\0\x1c-\x1f]")
-
-
-class Wallet(StrEnum):
-    """Who takes the money behind a payment code."""
-
-    WECHAT = "wechat"
-    ALIPAY = "alipay"
-    UNIONPAY = "unionpay"
 
 
 def link_name(wallet: Wallet, terminal_no: str) -> str:

@@ -44,11 +44,21 @@ class Heard(msgspec.Struct, frozen=True):
 
 
 def exchange(
-    session: BoundedSession, limits: Limits, method: str, url: str, headers: Mapping[str, str], body: bytes
+    session: BoundedSession,
+    limits: Limits,
+    method: str,
+    url: str,
+    headers: Mapping[str, str],
+    body: bytes,
+    *,
+    called: str = "",
 ) -> Heard | Silence:
-    """Send one request, follow nothing, repeat nothing, and return the answer with its bytes as they came."""
+    """Send one request, follow nothing, repeat nothing, and return the answer with its bytes as they came.
+
+    `called` is what a trace calls it, where the path does not say what it is.
+    """
     note = session.note or _take_nothing_down
-    note("request", body, f"{method} {urlsplit(url).path}")
+    note("request", body, f"{method} {called or urlsplit(url).path}")
     heard = _exchange(session, limits, method, url, headers, body)
     if isinstance(heard, Heard):
         note("answer", heard.body, str(heard.status))

@@ -1,6 +1,7 @@
 """What do we know of one merchant's WeChat Pay?
 
-A profile is a YAML file (`config/channels/`), read at start; its key files are read when they are used.
+A profile is a YAML file (`config/channels/`), read at start; its key files are read when they are used, and
+which files they are is read again when the profile changes.
 """
 
 import ipaddress
@@ -11,9 +12,11 @@ from pathlib import Path
 import msgspec
 
 from subsidy.strict import yaml_text
-from subsidy.strict.yaml_text import Node
+from subsidy.strict.yaml_text import FileError, Node
 from terminal_agent.channels import profile_parts as parts
+from terminal_agent.channels.key_files import KeyTrouble, Reread, content_of
 from terminal_agent.channels.one_exchange import Limits
+from terminal_agent.channels.wechat_keys import KeyPlaces
 from terminal_agent.checkout.ports import Clocks
 
 FAMILY = "wechat_v3"
@@ -21,7 +24,6 @@ FAMILY = "wechat_v3"
 _EMULATOR = re.compile(r"EMU|PUB_KEY_ID_EMU", re.ASCII)
 _APPID = re.compile(r"[0-9A-Za-z]{8,32}", re.ASCII)
 _MCHID = re.compile(r"[0-9]{8,32}|EMU[0-9A-Z]{1,29}", re.ASCII)
-_SERIAL = re.compile(r"[0-9A-F]{8,64}", re.ASCII)
 _KEY_ID = re.compile(r"PUB_KEY_ID_[0-9A-Z]{1,64}|[0-9A-F]{8,64}", re.ASCII)
 _STORE_ID = re.compile(r"[0-9A-Za-z_-]{1,32}", re.ASCII)
 _LONGEST_DESCRIPTION = 127
@@ -34,6 +36,15 @@ class States(msgspec.Struct, frozen=True):
 
     not_paid: frozenset[str]
     pending: frozenset[str]
+
+
+class Source(msgspec.Struct, frozen=True):
+    """Where a profile was read: its file, what stood there, the folder of its keys, whether in training."""
+
+    file: Path
+    text: str
+    folder: Path
+    training: bool
 
 
 class Profile(msgspec.Struct, frozen=True):
@@ -49,9 +60,8 @@ class Profile(msgspec.Struct, frozen=True):
     description: str
     store_id: str
     device_ip: str
-    serial: str
-    private_key: Path
-    platform_keys: Mapping[str, Path]
+    keys: KeyPlaces
+    source: Source
     connect_s: float
     clocks: Clocks
     states: States
@@ -79,7 +89,6 @@ def read_profile(text: str, file_name: str, folder: Path, *, training: bool = Fa
     )
     root["family"].choice((FAMILY,))
     store = root["store"].mapping(required=("id", "device_ip"))
-    merchant = root["merchant"].mapping(required=("serial", "private_key"))
     shown = root["shown"].mapping(required=("trade_states", "notify_url")) if "shown" in root else None
     pending = parts.words(root["pending"])
     return Profile(
@@ -91,9 +100,8 @@ def read_profile(text: str, file_name: str, folder: Path, *, training: bool = Fa
         description=parts.short_text(root["description"], _LONGEST_DESCRIPTION),
         store_id=parts.code(store["id"], _STORE_ID, "a store's number"),
         device_ip=_address(store["device_ip"]),
-        serial=parts.code(merchant["serial"], _SERIAL, "a certificate's serial number"),
-        private_key=folder / merchant["private_key"].text(),
-        platform_keys=_platform_keys(root["platform"], folder, training=training),
+        keys=_key_places(root, folder, training=training),
+        source=Source(Path(file_name), text, folder, training),
         connect_s=parts.seconds(root["connect_ms"]),
         clocks=parts.read_clocks(root["clocks"]),
         states=_states(root["trade_states"]),
@@ -104,6 +112,36 @@ def read_profile(text: str, file_name: str, folder: Path, *, training: bool = Fa
         not_found=parts.words(root["not_found"]),
         cannot_reverse=parts.words(root["cannot_reverse"]),
         refund_refused=parts.words(root["refund_refused"]),
+    )
+
+
+def key_places(profile: Profile) -> Reread[KeyPlaces]:
+    """Return where the keys are, as the profile's file says at present. All else in it is read at start."""
+    source = profile.source
+
+    def read() -> KeyPlaces:
+        try:
+            text = content_of(source.file).decode("utf-8")
+            now = read_profile(text, str(source.file), source.folder, training=source.training)
+        except (FileError, UnicodeDecodeError) as wrong:
+            raise KeyTrouble(f"The keys stay as they were: the profile cannot be read ({wrong})") from None
+        if now.mchid != profile.mchid:
+            raise KeyTrouble(
+                f"The keys stay as they were: {source.file} is another merchant's now. Start the agent again"
+            )
+        return now.keys
+
+    places = Reread(lambda: content_of(source.file), read)
+    places.begin_with(source.text.encode(), profile.keys)
+    return places
+
+
+def _key_places(root: Mapping[str, Node], folder: Path, *, training: bool) -> KeyPlaces:
+    merchant = root["merchant"].mapping(required=("certificate", "private_key"))
+    return KeyPlaces(
+        private_key=folder / merchant["private_key"].text(),
+        certificate=folder / merchant["certificate"].text(),
+        platform=_platform_keys(root["platform"], folder, training=training),
     )
 
 

@@ -16,8 +16,9 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPubl
 from cryptography.hazmat.primitives.hashes import SHA256
 
 from terminal_agent.bounded_http import BoundedSession
-from terminal_agent.channels.key_files import Keys, KeyTrouble
+from terminal_agent.channels.key_files import KeyTrouble
 from terminal_agent.channels.one_exchange import Limits, Silence, exchange
+from terminal_agent.channels.wechat_keys import Keys
 from terminal_agent.checkout.ports import Clock
 
 SCHEME = "WECHATPAY2-SHA256-RSA2048"

@@ -17,7 +17,7 @@ from subsidy.records.payment import Evidence
 from subsidy.strict import json_bytes
 from subsidy.strict.digits import read_count
 from subsidy.strict.json_bytes import NotStrict
-from terminal_agent.bounded_http import BoundedSession
+from terminal_agent.bounded_http import BoundedSession, HttpNote
 from terminal_agent.channels.key_files import KeyTrouble
 from terminal_agent.channels.one_exchange import MOST_BYTES, Silence
 from terminal_agent.channels.shared_answers import NO_KEYS, NO_PAY_CODE
@@ -258,26 +258,30 @@ class UnionPayShown(UnionPay):
         return found if found.say is Say.NOT_FOUND else Answer(Say.UNCLEAR, evidence=found.evidence)
 
 
-def open_unionpay(profile: Profile, clock: Clock, session: BoundedSession | None = None) -> UnionPay:
-    """Return UnionPay by payment codes as `profile` describes it, over the network."""
-    client, keys = _line(profile, clock, session)
+def open_unionpay(
+    profile: Profile, clock: Clock, session: BoundedSession | None = None, note: HttpNote | None = None
+) -> UnionPay:
+    """Return UnionPay by payment codes as `profile` describes it; `note` takes down each exchange."""
+    client, keys = _line(profile, clock, session, note)
     return UnionPay(profile, client, keys, clock)
 
 
 def open_unionpay_shown(
-    profile: Profile, clock: Clock, session: BoundedSession | None = None
+    profile: Profile, clock: Clock, session: BoundedSession | None = None, note: HttpNote | None = None
 ) -> UnionPayShown:
-    """Return UnionPay by codes that we show as `profile` describes it, over the network."""
-    client, keys = _line(profile, clock, session)
+    """Return UnionPay by codes that we show as `profile` describes it; `note` takes down each exchange."""
+    client, keys = _line(profile, clock, session, note)
     return UnionPayShown(profile, client, keys, clock)
 
 
 def _line(
-    profile: Profile, clock: Clock, session: BoundedSession | None
+    profile: Profile, clock: Clock, session: BoundedSession | None, note: HttpNote | None
 ) -> tuple[UnionPayClient, Callable[[], UnionPayKeys]]:
     keys = UnionPayKeyFiles(profile.files, profile.platform_name)
+    session = session or BoundedSession(clock)
+    session.note = note
     client = UnionPayClient(
-        session=session or BoundedSession(clock),
+        session=session,
         base_url=profile.base_url,
         mer_id=profile.mer_id,
         keys=keys.current,

@@ -1,13 +1,13 @@
 """Which certificate do we sign under at UnionPay, and which of theirs do we believe, at present?
 
 UnionPay sends its certificate along with every answer and changes it as it likes; pinned are the root and
-the middle certificate above it, and the name it must be issued to. All files are read again when they
-change, so keys and certificates rotate without a restart; ours count only while key and certificate belong
-together.
+the middle certificate above it, and the name it must be issued to; of either an old one may stand in the
+file of a new one. All files are read again when they change, so keys and certificates rotate without a
+restart; ours count only while key and certificate belong together.
 """
 
 import datetime
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -16,7 +16,15 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
 from cryptography.x509.oid import NameOID
 
-from terminal_agent.channels.key_files import BITS, Reread, content_of, private_key, public_key, trouble_with
+from terminal_agent.channels.key_files import (
+    BITS,
+    Reread,
+    certificates_in,
+    private_key,
+    rsa_key_of,
+    stamps_of,
+    trouble_with,
+)
 
 _LONGEST_PEM = 8 << 10
 
@@ -26,8 +34,8 @@ class UnionPayKeys(msgspec.Struct, frozen=True):
 
     cert_id: str
     private: RSAPrivateKey
-    root: x509.Certificate
-    middle: x509.Certificate
+    roots: Sequence[x509.Certificate]
+    middles: Sequence[x509.Certificate]
     name: str
 
     def __repr__(self) -> str:
@@ -42,13 +50,15 @@ class UnionPayKeys(msgspec.Struct, frozen=True):
             return None
         try:
             certificate = x509.load_pem_x509_certificate(pem.encode("ascii"))
-            certificate.verify_directly_issued_by(self.middle)
-            self.middle.verify_directly_issued_by(self.root)
+            above = [
+                middle for middle in self.middles if _issued(middle, certificate) and _counts(middle, at)
+            ]
             key = certificate.public_key()
             named = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
-        except (ValueError, TypeError, x509.InvalidVersion, InvalidSignature, UnsupportedAlgorithm):
+        except (ValueError, TypeError, x509.InvalidVersion, UnsupportedAlgorithm):
             return None
-        if not all(_counts(one, at) for one in (certificate, self.middle, self.root)):
+        roots = [root for root in self.roots if _counts(root, at)]
+        if not _counts(certificate, at) or not any(_issued(root, one) for root in roots for one in above):
             return None
         # 041@8310000000083040@中国银联股份有限公司@00016493 is how CFCA writes the subject.
         if [self.name] != [part for one in named for part in str(one.value).split("@") if part == self.name]:
@@ -61,25 +71,24 @@ class UnionPayKeyFiles(Reread[UnionPayKeys]):
 
     def __init__(self, files: Mapping[str, Path], name: str) -> None:
         def read() -> UnionPayKeys:
-            ours, private = _certificate(files["certificate"]), private_key(files["private_key"])
-            if public_key(files["certificate"]) != private.public_key():
+            ours, private = certificates_in(files["certificate"])[0], private_key(files["private_key"])
+            if rsa_key_of(ours, files["certificate"]) != private.public_key():
                 # One of the two was replaced and the other not yet.
                 raise trouble_with(files["private_key"], "does not belong to the certificate beside it")
-            middle, root = _certificate(files["middle"]), _certificate(files["root"])
-            try:
-                middle.verify_directly_issued_by(root)
-            except (ValueError, TypeError, InvalidSignature):
-                raise trouble_with(files["middle"], "was not issued by the root certificate") from None
-            return UnionPayKeys(str(ours.serial_number), private, root, middle, name)
+            middles, roots = certificates_in(files["middle"]), certificates_in(files["root"])
+            if not all(any(_issued(root, middle) for root in roots) for middle in middles):
+                raise trouble_with(files["middle"], "was not issued by the root certificate")
+            return UnionPayKeys(str(ours.serial_number), private, roots, middles, name)
 
-        super().__init__(tuple(files.values()), read)
+        super().__init__(lambda: stamps_of(files.values()), read)
 
 
-def _certificate(file: Path) -> x509.Certificate:
+def _issued(above: x509.Certificate, certificate: x509.Certificate) -> bool:
     try:
-        return x509.load_pem_x509_certificate(content_of(file))
-    except (ValueError, x509.InvalidVersion):
-        raise trouble_with(file, "is no PEM certificate") from None
+        certificate.verify_directly_issued_by(above)
+    except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
+        return False
+    return True
 
 
 def _counts(certificate: x509.Certificate, at: datetime.datetime) -> bool:

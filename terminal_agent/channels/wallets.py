@@ -5,26 +5,35 @@ A channel is one row of `READERS`: whose payment codes it takes, and a function 
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import Protocol
 
 import msgspec
 from msgspec.structs import replace
 
-from terminal_agent.bounded_http import BoundedSession
+from terminal_agent.bounded_http import BoundedSession, HttpNote
 from terminal_agent.channels import alipay_profile, unionpay_profile
 from terminal_agent.channels import profile as wechat_profile
 from terminal_agent.channels.alipay import open_alipay
 from terminal_agent.channels.alipay_keys import ByCertificate
 from terminal_agent.channels.alipay_shown import open_alipay_shown
-from terminal_agent.channels.certificates import WhileValid
+from terminal_agent.channels.certificates import Certificates, WhileValid
 from terminal_agent.channels.codes import Wallet
-from terminal_agent.channels.key_files import KeyFiles
 from terminal_agent.channels.unionpay import open_unionpay, open_unionpay_shown
 from terminal_agent.channels.unionpay_keys import UnionPayKeyFiles
 from terminal_agent.channels.wechat import open_wechat
+from terminal_agent.channels.wechat_keys import KeyFiles
 from terminal_agent.channels.wechat_native import open_wechat_native
 from terminal_agent.checkout.ports import Clock, Payment
-from terminal_agent.traces.mask_http import WALLET, http_note, mask_http
+from terminal_agent.traces.mask_frames import Mask
+from terminal_agent.traces.mask_http import (
+    ALIPAY,
+    UNIONPAY,
+    WALLET,
+    WECHAT,
+    http_note,
+    mask_http,
+    mask_unionpay,
+)
 from terminal_agent.traces.write_trace import Recorder
 
 
@@ -45,20 +54,15 @@ class Channel(Protocol):
     ) -> Payment | None:
         """Return the way to take money by a code that we show, None where the profile has none."""
 
+    def recorded(self, recorder: Recorder) -> "Channel":
+        """Return the same wallet, whose payments write down each exchange, masked, for shop IT."""
+
     def try_keys(self) -> None:
         """Read every key file once. Raises KeyTrouble."""
 
     @property
-    def certificates(self) -> Mapping[str, Path]:
-        """The files with certificates that run out, by what people call them."""
-
-
-@runtime_checkable
-class Recordable(Protocol):
-    """A wallet whose exchanges can be written down, masked, for shop IT."""
-
-    def recorded(self, recorder: Recorder) -> Channel:
-        """Return the same wallet, whose payments take down each exchange."""
+    def certificates(self) -> Certificates:
+        """The files with certificates that run out, as they are named at present."""
 
 
 class WechatChannel(msgspec.Struct, frozen=True):
@@ -76,10 +80,8 @@ class WechatChannel(msgspec.Struct, frozen=True):
         self, clock: Clock, random_bytes: Callable[[int], bytes], session: BoundedSession | None = None
     ) -> Payment:
         """Return the way to take money with it."""
-        note = None
-        if self.recorder is not None:
-            note = http_note(self.recorder(WALLET, "wechat", mask_http))
-        return open_wechat(self.profile, clock, random_bytes, note, session)
+        note = _note(self.recorder, WECHAT, mask_http)
+        return self._while_valid(open_wechat(self.profile, clock, random_bytes, note, session), clock)
 
     def recorded(self, recorder: Recorder) -> Channel:
         """Return the same wallet, whose payments take down each exchange."""
@@ -91,26 +93,29 @@ class WechatChannel(msgspec.Struct, frozen=True):
         """Return the way to take money by a code that we show, None where the profile has none."""
         if self.profile.shown is None:
             return None
-        return open_wechat_native(self.profile, self.profile.shown, clock, random_bytes, session)
+        note = _note(self.recorder, WECHAT, mask_http)
+        shown = open_wechat_native(self.profile, self.profile.shown, clock, random_bytes, session, note)
+        return self._while_valid(shown, clock)
 
     def try_keys(self) -> None:
         """Read every key file once. Raises KeyTrouble."""
-        keys = KeyFiles(self.profile.serial, self.profile.private_key, self.profile.platform_keys)
-        keys.current()
+        KeyFiles(wechat_profile.key_places(self.profile)).current()
 
     @property
-    def certificates(self) -> Mapping[str, Path]:
-        """The platform's keys, those of them that are certificates. Ours is not kept here.
+    def certificates(self) -> Certificates:
+        """Ours, where it is kept, and the platform's, where its keys are certificates."""
+        return wechat_profile.key_places(self.profile).current().certificates
 
-        An old one that has run out stops nothing: the new one stands beside it.
-        """
-        return {f"platform key {key_id}": file for key_id, file in self.profile.platform_keys.items()}
+    def _while_valid(self, payment: Payment, clock: Clock) -> Payment:
+        places = wechat_profile.key_places(self.profile)
+        return WhileValid(payment, lambda: places.current().certificates, clock)
 
 
 class AlipayChannel(msgspec.Struct, frozen=True):
     """Alipay with one application's profile."""
 
     profile: alipay_profile.Profile
+    recorder: Recorder | None = None
 
     @property
     def base_url(self) -> str:
@@ -121,7 +126,9 @@ class AlipayChannel(msgspec.Struct, frozen=True):
         self, clock: Clock, random_bytes: Callable[[int], bytes], session: BoundedSession | None = None
     ) -> Payment:
         """Return the way to take money with it. Nothing of it needs randomness."""
-        return WhileValid(open_alipay(self.profile, clock, session), self.certificates, clock)
+        note = _note(self.recorder, ALIPAY, mask_http)
+        opened = open_alipay(self.profile, clock, session, note)
+        return WhileValid(opened, lambda: self.certificates, clock)
 
     def showing(
         self, clock: Clock, random_bytes: Callable[[int], bytes], session: BoundedSession | None = None
@@ -129,25 +136,33 @@ class AlipayChannel(msgspec.Struct, frozen=True):
         """Return the way to take money by a code that we show, None where the profile has none."""
         if not self.profile.shows_codes:
             return None
-        return WhileValid(open_alipay_shown(self.profile, clock, session), self.certificates, clock)
+        note = _note(self.recorder, ALIPAY, mask_http)
+        opened = open_alipay_shown(self.profile, clock, session, note)
+        return WhileValid(opened, lambda: self.certificates, clock)
+
+    def recorded(self, recorder: Recorder) -> Channel:
+        """Return the same wallet, whose payments take down each exchange."""
+        return replace(self, recorder=recorder)
 
     def try_keys(self) -> None:
         """Read every key file once. Raises KeyTrouble."""
         self.profile.keys.reread().current()
 
     @property
-    def certificates(self) -> Mapping[str, Path]:
+    def certificates(self) -> Certificates:
         """Ours and Alipay's; none in public-key mode."""
         keys = self.profile.keys
         if not isinstance(keys, ByCertificate):
-            return {}
-        return {"app_certificate": keys.app_certificate, "alipay_certificate": keys.alipay_certificate}
+            return Certificates()
+        theirs = {"alipay_certificate": keys.alipay_certificate}
+        return Certificates({"app_certificate": keys.app_certificate}, (theirs,))
 
 
 class UnionPayChannel(msgspec.Struct, frozen=True):
     """UnionPay QR with one merchant's profile."""
 
     profile: unionpay_profile.Profile
+    recorder: Recorder | None = None
 
     @property
     def base_url(self) -> str:
@@ -158,7 +173,9 @@ class UnionPayChannel(msgspec.Struct, frozen=True):
         self, clock: Clock, random_bytes: Callable[[int], bytes], session: BoundedSession | None = None
     ) -> Payment:
         """Return the way to take money with it."""
-        return WhileValid(open_unionpay(self.profile, clock, session), self.certificates, clock)
+        note = _note(self.recorder, UNIONPAY, mask_unionpay)
+        opened = open_unionpay(self.profile, clock, session, note)
+        return WhileValid(opened, lambda: self.certificates, clock)
 
     def showing(
         self, clock: Clock, random_bytes: Callable[[int], bytes], session: BoundedSession | None = None
@@ -166,16 +183,29 @@ class UnionPayChannel(msgspec.Struct, frozen=True):
         """Return the way to take money by a code that we show, None where the profile has none."""
         if not self.profile.shows_codes:
             return None
-        return WhileValid(open_unionpay_shown(self.profile, clock, session), self.certificates, clock)
+        note = _note(self.recorder, UNIONPAY, mask_unionpay)
+        opened = open_unionpay_shown(self.profile, clock, session, note)
+        return WhileValid(opened, lambda: self.certificates, clock)
+
+    def recorded(self, recorder: Recorder) -> Channel:
+        """Return the same wallet, whose payments take down each exchange."""
+        return replace(self, recorder=recorder)
 
     def try_keys(self) -> None:
         """Read every key file once. Raises KeyTrouble."""
         UnionPayKeyFiles(self.profile.files, self.profile.platform_name).current()
 
     @property
-    def certificates(self) -> Mapping[str, Path]:
+    def certificates(self) -> Certificates:
         """Ours, and the two above UnionPay's own, which comes with each answer."""
-        return {name: self.profile.files[name] for name in ("certificate", "middle", "root")}
+        files = self.profile.files
+        above = tuple({name: files[name]} for name in ("middle", "root"))
+        return Certificates({"certificate": files["certificate"]}, above)
+
+
+def _note(recorder: Recorder | None, wallet: str, mask: Mask) -> HttpNote | None:
+    """Return what takes down the exchanges of one way to pay, None unless shop IT has asked for that."""
+    return None if recorder is None else http_note(recorder(WALLET, wallet, mask))
 
 
 ReadChannel = Callable[[str, str, Path, bool], Channel]

@@ -15,9 +15,8 @@ from msgspec.structs import replace
 from subsidy import ids
 from subsidy.records.payment import Evidence
 from terminal_agent.bounded_http import BoundedSession, HttpNote
-from terminal_agent.channels.key_files import KeyFiles, Keys
 from terminal_agent.channels.one_exchange import Silence
-from terminal_agent.channels.profile import Profile, States
+from terminal_agent.channels.profile import Profile, States, key_places
 from terminal_agent.channels.read_answer import (
     CURRENCY,
     RefundSaid,
@@ -29,6 +28,7 @@ from terminal_agent.channels.read_answer import (
 )
 from terminal_agent.channels.shared_answers import NO_KEYS, NO_PAY_CODE, mark_with, unclear
 from terminal_agent.channels.signed_client import Reply, SignedClient
+from terminal_agent.channels.wechat_keys import KeyFiles, Keys
 from terminal_agent.checkout.ports import Answer, Ask, Back, Clock, Say
 
 _ORDERS = "/v3/pay/transactions/out-trade-no/"
@@ -250,7 +250,7 @@ def client_of(
     session: BoundedSession | None = None,
 ) -> tuple[SignedClient, Callable[[], Keys]]:
     """Return the line of one merchant over the network, and the keys that hold at present."""
-    keys = KeyFiles(profile.serial, profile.private_key, profile.platform_keys)
+    keys = KeyFiles(key_places(profile))
     session = session or BoundedSession(clock)
     session.note = note
     client = SignedClient(

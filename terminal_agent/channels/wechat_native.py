@@ -12,14 +12,14 @@ import msgspec
 
 from subsidy import calendar
 from subsidy.records.payment import Evidence
-from terminal_agent.bounded_http import BoundedSession
-from terminal_agent.channels.key_files import Keys
+from terminal_agent.bounded_http import BoundedSession, HttpNote
 from terminal_agent.channels.one_exchange import Silence
 from terminal_agent.channels.profile import Profile, States
 from terminal_agent.channels.read_answer import CURRENCY, NativeOrder, code_of, evidence_of, read
 from terminal_agent.channels.shared_answers import unclear
 from terminal_agent.channels.signed_client import Reply, SignedClient
 from terminal_agent.channels.wechat import WechatPay, client_of, order_path
+from terminal_agent.channels.wechat_keys import Keys
 from terminal_agent.checkout.ports import Answer, Ask, Clock, Say
 
 _CODE = re.compile(r"weixin://[!-~]{1,500}", re.ASCII)
@@ -84,7 +84,8 @@ def open_wechat_native(
     clock: Clock,
     random_bytes: Callable[[int], bytes],
     session: BoundedSession | None = None,
+    note: HttpNote | None = None,
 ) -> WechatNative:
-    """Return WeChat Pay by codes that we show, as `profile` describes it, over the network."""
-    client, keys = client_of(profile, clock, random_bytes, session=session)
+    """Return WeChat Pay by codes that we show, as `profile` describes it; `note` takes down each exchange."""
+    client, keys = client_of(profile, clock, random_bytes, note, session)
     return WechatNative(profile, states, client, keys)

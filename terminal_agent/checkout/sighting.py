@@ -10,8 +10,11 @@ from typing import Protocol
 
 import msgspec
 
+from subsidy import ids
 from subsidy.records.payment import Evidence
-from terminal_agent.checkout.sale import Sale
+from terminal_agent.checkout.look_at_it import LookJournal, Odd
+from terminal_agent.checkout.sale import Attempt, Sale
+from terminal_agent.checkout.what_was_undone import Known, Undone, contradiction, pick
 
 
 class Sight(StrEnum):
@@ -27,28 +30,33 @@ class Sight(StrEnum):
 class Sighting(msgspec.Struct, frozen=True):
     """One thing that was seen. `evidence` has trace and batch of the *sale* it is about, masked.
 
-    `fen` is None for the whole of it. `pay_ref` is the attempt's where a sale was sent or is armed; elsewhere
-    it is found by batch and trace, which outlive a restart.
+    `fen` is None where no amount was named. `pay_ref` is the attempt's where a sale was sent or is armed,
+    and that which was armed where it is not ours; elsewhere it is found by batch and trace, which outlive a
+    restart.
+    `undone` is what was said of a sale whose money went back; `is_newer` says that a sale nobody armed has
+    had its batch and trace since.
     """
 
     sight: Sight
     fen: int | None
     evidence: Evidence
     pay_ref: str = ""
+    undone: Undone = Undone()
+    is_newer: bool = False
 
 
 Tell = Callable[[Sighting], None]
 """Hand a sighting to whoever writes it down. Returns at once."""
 
 
-class SightingJournal(Protocol):
+class SightingJournal(LookJournal, Protocol):
     """What a sighting needs of the journal. Every call is one transaction."""
 
     def sale_sent(self, pay_ref: str, evidence: Evidence) -> None:
         """Keep what was seen of an attempt that is INTENDED or UNKNOWN, before its answer comes."""
 
-    def seen_attempt(self, link: str, sighting: Sighting) -> tuple[Sale, int] | None:
-        """Return the sale and attempt number that a sighting is about, None when it is no sale of ours."""
+    def attempts_called(self, link: str, batch: str, trace: str) -> list[tuple[Sale, int]]:
+        """Return the sales and attempt numbers that have had this batch and trace, newest first."""
 
     def money_back(self, record_id: str, no: int, evidence: Evidence, *, keep_hold: bool) -> Sale:
         """Write down that all money of an attempt is with the shopper again. One commit, repeatable.
@@ -66,39 +74,71 @@ class Sightings:
         link: str,
         journal: SightingJournal,
         hold_is_over: Callable[[Sale], bool],
+        wall_ms: Callable[[], int],
         log: Callable[..., None],
     ) -> None:
         self._link = link
         self._journal = journal
         self._hold_is_over = hold_is_over
+        self._wall_ms = wall_ms
         self._log = log
 
     def note(self, sighting: Sighting) -> None:
-        """Write a sighting down. What is about no sale of ours, or a part of its money, is only logged."""
+        """Write a sighting down. What fits no sale of ours, or is a part of its money, moves none."""
         if sighting.sight in (Sight.SALE_SENT, Sight.LAST_CALL):
             self._journal.sale_sent(sighting.pay_ref, sighting.evidence)
             return
-        found = self._journal.seen_attempt(self._link, sighting)
-        if sighting.sight is not Sight.MONEY_BACK:
-            self._say("relay.look_at_it", sighting, found)
+        if sighting.sight is Sight.SALE_NOT_OURS:
+            named = ids.read_pay_ref(sighting.pay_ref)
+            self._look_at(Odd.CHARGED_BESIDE, sighting, None if named is None else named[0])
+            return
+        fen, number = sighting.fen, (sighting.evidence.batch, sighting.evidence.trace)
+        is_back = sighting.sight is Sight.MONEY_BACK
+        if is_back and self._journal.beside_is_back(self._link, fen, number):
+            self._say("relay.money_back", sighting, None)
+            return
+        found = None if sighting.is_newer else self._meant(sighting)
+        if found is not None and is_back:
+            self._money_back(sighting, *found)
         elif found is not None:
-            sale, no = found
-            attempt = sale.attempt(no)
-            if sighting.fen in (None, attempt.approved_fen or attempt.amount_fen):
-                self._journal.money_back(
-                    sale.record_id, no, sighting.evidence, keep_hold=not self._hold_is_over(sale)
-                )
-                self._say("relay.money_back", sighting, found)
-            else:
-                # A part of it: the night finds the line in the acquirer's file, and its owner decides.
-                self._say("relay.part_of_money_back", sighting, found)
+            self._look_at(Odd.VOID_UNDONE, sighting, found[0].record_id)
 
-    def _say(self, event: str, sighting: Sighting, found: tuple[Sale, int] | None) -> None:
+    def _money_back(self, sighting: Sighting, sale: Sale, no: int) -> None:
+        attempt, undone = sale.attempt(no), sighting.undone
+        why = contradiction(undone, self._known(attempt))
+        if why:
+            self._look_at(Odd.WHICH_SALE, sighting, sale.record_id, why)
+        elif undone.is_whole or undone.fen == (attempt.approved_fen or attempt.amount_fen):
+            keep_hold = not self._hold_is_over(sale)
+            self._journal.money_back(sale.record_id, no, sighting.evidence, keep_hold=keep_hold)
+            self._say("relay.money_back", sighting, sale.record_id)
+        else:
+            # A part of it: the night finds the line in the acquirer's file, and its owner decides.
+            self._look_at(Odd.PART_WENT_BACK, sighting, sale.record_id)
+
+    def _look_at(self, what: Odd, sighting: Sighting, record_id: str | None, why: str = "") -> None:
+        said = sighting.evidence
+        self._journal.look_at(self._link, what, record_id, sighting.fen, (said.batch, said.trace))
+        self._say("relay.look_at_it", sighting, record_id, what=what.value, why=why)
+
+    def _meant(self, sighting: Sighting) -> tuple[Sale, int] | None:
+        said = sighting.evidence
+        if not said.trace:
+            return None
+        called = self._journal.attempts_called(self._link, said.batch, said.trace)
+        at = pick(sighting.undone, [self._known(sale.attempt(no)) for sale, no in called])
+        return None if at is None else called[at]
+
+    def _known(self, attempt: Attempt) -> Known:
+        age_ms = self._wall_ms() - attempt.begun_ms
+        return Known(attempt.amount_fen, attempt.approved_fen, attempt.evidence, age_ms)
+
+    def _say(self, event: str, sighting: Sighting, record_id: str | None, **more: str) -> None:
         self._log(
             event,
             link=self._link,
-            sight=sighting.sight.value,
-            record_id=found[0].record_id if found else None,
+            record_id=record_id,
             fen=sighting.fen,
             trace=sighting.evidence.trace,
+            **more,
         )

@@ -7,6 +7,7 @@ from subsidy import calendar
 from subsidy.money import yuan
 from subsidy.policy.decide import Because
 from subsidy.records.payment import Evidence
+from subsidy.wallets import Wallet
 from terminal_agent.checkout.sale import Attempt, Sale
 from terminal_agent.checkout.states import ReturnState
 from terminal_agent.checkout.what_goes_back import way_of, what_goes_back
@@ -14,8 +15,8 @@ from terminal_agent.checkout.what_goes_back import way_of, what_goes_back
 REPRINTED = "*** 重打印 ***"
 _COLUMNS = 32  # 58 mm paper; a Chinese character takes two
 _RULE = "-" * _COLUMNS
-_WAYS = {"card": "银行卡", "cash": "现金", "wechat": "微信支付", "alipay": "支付宝", "unionpay": "云闪付"}
-_ORDERS = {"wechat": "微信订单号", "alipay": "支付宝交易号", "unionpay": "云闪付订单号"}
+_WAYS = {"card": "银行卡", "cash": "现金"} | {one.value: one.way for one in Wallet}
+_ORDERS = {one.value: one.order_no for one in Wallet}
 _RATE = ".rate_bp"
 
 
@@ -72,7 +73,7 @@ def return_receipt(sale: Sale, *, again: bool = False) -> str:
         _RULE,
         *_item(sale),
         _line("退款金额", yuan(back.refund_fen)),
-        _line("退回方式", f"{_WAYS.get(goes.way, goes.way)}原路退回"),
+        _line("退回方式", f"{_WAYS[goes.way]}原路退回"),
         *_payment(paid)[1:2],
         *([] if goes.way == "cash" else _refund(back.evidence)),
         "退款单号",
@@ -115,7 +116,7 @@ def _item(sale: Sale) -> list[str]:
 def _payment(paid: Attempt) -> list[str]:
     """Return the way of paying, then what names the payment: the first of these is the shopper's own."""
     way, said = way_of(paid), paid.evidence
-    lines = [_line("支付方式", _WAYS.get(way, way))]
+    lines = [_line("支付方式", _WAYS[way])]
     if way == "cash":
         return lines
     if way == "card":
@@ -125,7 +126,7 @@ def _payment(paid: Attempt) -> list[str]:
             _line("凭证号", said.trace or "-"),
             _line("参考号", said.rrn or "-"),
         ]
-    return [*lines, "\n".join(_line_or_two(_ORDERS.get(way, "订单号"), said.channel_no or "-"))]
+    return [*lines, "\n".join(_line_or_two(_ORDERS[way], said.channel_no or "-"))]
 
 
 def _refund(said: Evidence) -> list[str]:

@@ -13,7 +13,9 @@ from terminal_agent.emulators.alipay_faults import KNOWN as ALIPAY_KNOWN
 from terminal_agent.emulators.alipay_signing import KeysUnusable as AlipayKeysUnusable
 from terminal_agent.emulators.books import BooksUnusable
 from terminal_agent.emulators.faults import KNOWN, FaultRefused
+from terminal_agent.emulators.host import Ways
 from terminal_agent.emulators.host_faults import KNOWN as HOST_KNOWN
+from terminal_agent.emulators.host_keys import MAC_KEYS
 from terminal_agent.emulators.run_alipay import Settings as AlipaySettings
 from terminal_agent.emulators.run_alipay import run_alipay
 from terminal_agent.emulators.run_host import Settings as HostSettings
@@ -119,6 +121,10 @@ def acquirer(
         _TRAINING_TMK
     ),
     work_ms: Annotated[int, typer.Option(min=0, max=600_000, help="How long the host takes.")] = 50,
+    mac: Annotated[str, typer.Option(help=f"How MACs are made: {', '.join(MAC_KEYS)}.")] = "cup",
+    closed_first: Annotated[
+        bool, typer.Option("--closed-first", help="Say 21 to every reversal in a closed batch, known or not.")
+    ] = False,
     fault: Annotated[
         list[str] | None,
         typer.Option(
@@ -133,11 +139,16 @@ def acquirer(
         terminal-agent emulate acquirer --books /tmp/acquirer.jsonl --port 8583 --fault lost_answer
 
     While it runs, its control address takes POST, GET and DELETE /faults, GET /books, POST /settle, which
-    closes a terminal's batch, and GET /file?date=2026-01-31, the settlement file of a day.
+    closes a terminal's batch, GET /file?date=2026-01-31, the settlement file of a day, and
+    GET /zm?date=2026-01-31&merchant_no=EMU000000000001, the same as UnionPay's ZM and ZME.
     """
     if _TMK.fullmatch(tmk) is None:
         raise typer.BadParameter("32 hex digits", param_hint="--tmk")
-    settings = HostSettings(port, books, control, bytes.fromhex(tmk), work_ms, fault or [])
+    if mac not in MAC_KEYS:
+        raise typer.BadParameter(f"one of {', '.join(MAC_KEYS)}", param_hint="--mac")
+    settings = HostSettings(
+        port, books, control, bytes.fromhex(tmk), work_ms, fault or [], Ways(mac, closed_first)
+    )
     try:
         run_host(settings)
     except FaultRefused as refusal:

@@ -13,7 +13,8 @@ from terminal_agent.emulators.answers import MADE_UP_CARD, MADE_UP_TRACK
 from terminal_agent.emulators.books import SHANGHAI
 from terminal_agent.emulators.faults import Struck
 from terminal_agent.emulators.host_books import HostBooks, HostLine
-from terminal_agent.emulators.host_wire import Values, join, key_block, mac
+from terminal_agent.emulators.host_keys import MAC_KEYS, SIGN_INS, Keys
+from terminal_agent.emulators.host_wire import Values, join
 
 _TERMINAL_NO = re.compile(r"EMU[0-9A-Z]{5}", re.ASCII)
 _ORDER = re.compile(r"[0-9A-Z]{26}[0-9]{2}R?", re.ASCII)
@@ -23,16 +24,31 @@ _NOTES = {"00": "交易成功", "10": "部分承兑", "25": "无原交易", "51"
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What the host says: type, fields, and with which key the MAC is made, if with any."""
+    """What the host says: type, fields, and with whose keys the MAC is made, if with any."""
 
     mti: str
     values: Values
-    mak: bytes | None
+    keys: Keys | None
     sign_in_again: bool = False
 
     def body(self) -> bytes:
         """Return its bytes from the type on."""
-        return join(self.mti, self.values, self.mak)
+        return join(self.mti, self.values, self.keys.mac if self.keys else None)
+
+
+@dataclass(frozen=True, slots=True)
+class Ways:
+    """In what hosts differ.
+
+    `mac` is one of `MAC_KEYS`. `closed_first`: to a reversal it looks at the batch before the transaction,
+    and says 21 to whatever names a closed one; else 21 is for what it knows, and 25 for what it does not.
+    """
+
+    mac: str = "cup"
+    closed_first: bool = False
+
+
+_SHIPPED = Ways()
 
 
 def target_of(mti: str, values: Values) -> str:
@@ -46,10 +62,11 @@ def target_of(mti: str, values: Values) -> str:
 class Host:
     """The acquirer. Remembers keys only while it runs: after a restart terminals must sign in again."""
 
-    def __init__(self, books: HostBooks, tmk: bytes) -> None:
+    def __init__(self, books: HostBooks, tmk: bytes, ways: Ways = _SHIPPED) -> None:
         self._books = books
         self._tmk = tmk
-        self._maks: dict[str, bytes] = {}
+        self._ways = ways
+        self._keys: dict[str, Keys] = {}
 
     def reply(self, mti: str, values: Values, signed: bytes, struck: Struck) -> Reply:
         """Do what a request asks and return the answer. `signed` is what its MAC is made over."""
@@ -59,32 +76,38 @@ class Host:
             return self._say(mti, values, "30" if target else "40")
         if target == "sign_in":
             return self._sign_in(mti, values, struck)
-        mak = self._maks.get(tid)
-        if mak is None:
+        keys = self._keys.get(tid)
+        if keys is None:
             return self._say(mti, values, "77")
         if target == "echo":
             stale = values.get(60, "")[2:8] != self._books.batch(tid)
             return self._say(mti, values, "00", sign_in_again=stale)
-        if bytes.fromhex(values.get(64, "")) != mac(mak, signed):
+        if bytes.fromhex(values.get(64, "")) != keys.mac(signed):
             return self._say(mti, values, "A0")
         if target == "settle":
-            return self._settle(mti, values, mak, struck)
+            return self._settle(mti, values, keys, struck)
         if target == "sale" and _batch(values) != self._books.batch(tid):
             return self._say(mti, values, "77", sign_in_again=True)
+        if why_not := keys.why_not(*(values.get(no, "") for no in (2, 35, 52))):
+            return Reply(f"{int(mti) + 10:04d}", self._say(mti, values, why_not).values, keys)
         steps = {"sale": self._sale, "void": self._void, "refund": self._refund, "reversal": self._reverse}
         line = steps[target](values, struck)
-        return self._about(mti, values, line, mak, struck)
+        return self._about(mti, values, line, keys, struck)
 
     def _sign_in(self, mti: str, values: Values, struck: Struck) -> Reply:
         if "declined" in struck:
             return self._say(mti, values, struck.word("declined", "code"))
-        tid = values[41]
-        pik, mak = secrets.token_bytes(16), secrets.token_bytes(8)
-        self._maks[tid] = mak
-        block = key_block(self._tmk, pik, mak, wrong_check="wrong_key_check" in struck)
+        tid, asked = values[41], values.get(60, "")[8:11]
+        size = MAC_KEYS[self._ways.mac]
+        slots = SIGN_INS.get(asked, ())
+        if not slots or size > slots[1]:
+            return self._say(mti, values, "30")
+        pik, mak, *more = (secrets.token_bytes(one) for one in (slots[0], size, *slots[2:]))
+        keys = Keys(self._ways.mac, mak, pik, *more)
+        self._keys[tid] = keys
         answer = self._say(mti, values, "00")
-        answer.values[60] = f"00{self._books.batch(tid)}003"
-        answer.values[62] = block
+        answer.values[60] = f"00{self._books.batch(tid)}{asked}"
+        answer.values[62] = keys.block(self._tmk, wrong_check="wrong_key_check" in struck)
         return answer
 
     def _sale(self, values: Values, struck: Struck) -> HostLine:
@@ -134,12 +157,15 @@ class Host:
     def _reverse(self, values: Values, struck: Struck) -> HostLine:
         tid, batch, trace = values[41], _batch(values), values[11]
         original = self._books.find(tid, batch, trace)
+        is_closed = batch != self._books.batch(tid)
         code, done = "00", True
-        if original is None or original.kind == "declined":
+        if self._ways.closed_first and is_closed:
+            code, done = "21", False
+        elif original is None or original.kind == "declined":
             code, done = "25", False
         elif self._books.is_undone(original):
             return _told_again(original, "00")
-        elif batch != self._books.batch(tid) or not _is_of_today(original):
+        elif is_closed or not _is_of_today(original):
             # A day that is over is settled, and its file is written: no acquirer reverses what stands in
             # it, however long the terminal leaves its batch open. It is given back by a refund.
             code, done = "21", False
@@ -154,17 +180,23 @@ class Host:
             "reversal", tid, values[42], batch, trace, original.fen, code, original.pay_ref, (batch, trace)
         )
 
-    def _settle(self, mti: str, values: Values, mak: bytes, struck: Struck) -> Reply:
-        tid = values[41]
-        sold, sales, back, backs = self._books.totals(tid)
+    def _settle(self, mti: str, values: Values, keys: Keys, struck: Struck) -> Reply:
+        tid, batch = values[41], _batch(values)
+        if "declined" in struck:
+            return self._say(mti, values, struck.word("declined", "code"))
+        is_open = batch == self._books.batch(tid)
+        if not is_open and not self._books.is_settled(tid, batch):
+            return self._say(mti, values, "77", sign_in_again=True)
+        sold, sales, back, backs = self._books.totals(tid, batch)
         ours = f"{sold:012d}{sales:03d}{back:012d}{backs:03d}"
         balanced = values.get(48, "")[:30] == ours
-        self._books.settle(tid, values[42])
+        if is_open:  # else what was said of it is said again
+            self._books.settle(tid, values[42])
         reply = self._say(mti, values, "00")
         reply.values[48] = ours + ("1" if balanced else "2") + "0" * 30 + "1"
-        return Reply(reply.mti, reply.values, None if "no_mac" in struck else mak)
+        return Reply(reply.mti, reply.values, None if "no_mac" in struck else keys)
 
-    def _about(self, mti: str, values: Values, line: HostLine, mak: bytes, struck: Struck) -> Reply:
+    def _about(self, mti: str, values: Values, line: HostLine, keys: Keys, struck: Struck) -> Reply:
         reply = self._say(mti, values, line.code)
         if mti != "0400":
             reply.values[4] = f"{line.fen:012d}"
@@ -179,7 +211,7 @@ class Host:
             reply.values[44] = f"{MADE_UP_CARD}   "
             reply.values[57] = MADE_UP_CARD.encode().hex().upper()
             reply.values[63] = f"CUP{MADE_UP_CARD} "
-        return Reply(reply.mti, reply.values, None if "no_mac" in struck else mak)
+        return Reply(reply.mti, reply.values, None if "no_mac" in struck else keys)
 
     def _say(self, mti: str, values: Values, code: str, *, sign_in_again: bool = False) -> Reply:
         now = datetime.now(SHANGHAI)

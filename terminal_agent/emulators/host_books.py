@@ -114,21 +114,32 @@ class HostBooks:
         self._file.append(line)
         return line
 
-    def totals(self, tid: str) -> tuple[int, int, int, int]:
-        """Return (fen, count) of sales and (fen, count) of what went back, in a terminal's open batch."""
-        own = [one for one in self.standing if (one.tid, one.batch) == (tid, self.batch(tid))]
+    def is_settled(self, tid: str, batch: str) -> bool:
+        """Whether a batch of a terminal is closed."""
+        return self._end_of(tid, batch) is not None
+
+    def totals(self, tid: str, batch: str) -> tuple[int, int, int, int]:
+        """Return (fen, count) of sales and (fen, count) of what went back, in a batch up to its end."""
+        end = self._end_of(tid, batch) or len(self.lines) + 1
+        own = [one for one in self.standing if (one.tid, one.batch) == (tid, batch) and one.no < end]
         sales = [one.fen for one in own if one.kind == "sale"]
         back = [one.fen for one in own if one.kind != "sale"]
         return sum(sales), len(sales), sum(back), len(back)
 
     def settle(self, tid: str, mid: str) -> HostLine:
         """Close a terminal's batch: what is in it can be neither voided nor reversed any more."""
-        sold, _, back, _ = self.totals(tid)
-        return self.write("settled", tid, mid, self.batch(tid), "", sold - back, "00")
+        batch = self.batch(tid)
+        sold, _, back, _ = self.totals(tid, batch)
+        return self.write("settled", tid, mid, batch, "", sold - back, "00")
 
     def close(self) -> None:
         """Give the file free."""
         self._file.close()
+
+    def _end_of(self, tid: str, batch: str) -> int | None:
+        """Return the number of the line that closed a batch, None while it is open."""
+        ends = (one for one in reversed(self.lines) if one.kind == "settled")
+        return next((one.no for one in ends if (one.tid, one.batch) == (tid, batch)), None)
 
     def _naming(self, line: HostLine) -> Iterator[HostLine]:
         """Yield what names this very line as its original, and not another of the same number."""

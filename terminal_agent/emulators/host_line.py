@@ -102,7 +102,9 @@ class HostLine:
         with self._lock:
             reply = self._host.reply(mti, values, content[11:-8], struck)
             answer = _spoiled(wrap(around, reply.body(), sign_in_again=reply.sign_in_again), reply, struck)
-            before = self._before or wrap(around, Reply(reply.mti, reply.values | _NOBODYS, reply.mak).body())
+            before = self._before or wrap(
+                around, Reply(reply.mti, reply.values | _NOBODYS, reply.keys).body()
+            )
             if target not in QUESTIONS:
                 self._before = answer
         _kill_at("after_booking", struck)
@@ -123,7 +125,7 @@ def _exactly(line: socket.socket, size: int) -> bytes:
 
 
 def _spoiled(frame: bytes, reply: Reply, struck: Struck) -> bytes:
-    if "wrong_mac" in struck and reply.mak is not None:
+    if "wrong_mac" in struck and reply.keys is not None:
         return frame[:-1] + bytes((frame[-1] ^ 1,))
     return frame
 

@@ -1,6 +1,7 @@
 """How is the emulated acquirer host put together, started and stopped?"""
 
 import json
+import re
 import signal
 import threading
 from collections.abc import Sequence
@@ -9,12 +10,15 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from terminal_agent.emulators.acquirer_file import read_date, settlement_file
+from terminal_agent.emulators.acquirer_zm import zm_file
 from terminal_agent.emulators.control import Body, BodyRefused, Control, Route, Text
 from terminal_agent.emulators.faults import Faults, read_wish
-from terminal_agent.emulators.host import Host
+from terminal_agent.emulators.host import Host, Ways
 from terminal_agent.emulators.host_books import HostBooks
 from terminal_agent.emulators.host_faults import KNOWN, QUESTIONS, TARGETS
 from terminal_agent.emulators.host_line import HostLine
+
+_MERCHANT_NO = re.compile(r"[0-9A-Z]{15}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +31,7 @@ class Settings:
     tmk: bytes
     work_ms: int
     faults: Sequence[str]
+    ways: Ways
 
 
 def run_host(settings: Settings) -> None:
@@ -38,7 +43,9 @@ def run_host(settings: Settings) -> None:
     with ExitStack() as stack:
         books = HostBooks(settings.books)
         stack.callback(books.close)
-        line = HostLine(settings.port, Host(books, settings.tmk), faults, settings.work_ms / 1000)
+        line = HostLine(
+            settings.port, Host(books, settings.tmk, settings.ways), faults, settings.work_ms / 1000
+        )
         stack.callback(line.close)
         control = Control(settings.control_port, _routes(line, faults, books), KNOWN)
         stack.callback(control.close)
@@ -68,6 +75,15 @@ def _routes(line: HostLine, faults: Faults, books: HostBooks) -> dict[tuple[str,
         day = read_date(query)
         return Text(line.alone(lambda: settlement_file(books.standing, day)), "text/csv; charset=utf-8")
 
+    def show_zm(query: Body) -> object:
+        asked = dict(query)
+        merchant_no = asked.pop("merchant_no", "")
+        day = read_date(asked)
+        if not isinstance(merchant_no, str) or _MERCHANT_NO.fullmatch(merchant_no) is None:
+            raise BodyRefused("write ?date=2026-01-31&merchant_no=EMU000000000001")
+        content = line.alone(lambda: zm_file(books.standing, day, merchant_no))
+        return Text(content or "", "text/plain; charset=us-ascii")
+
     def settle(body: Body) -> object:
         tid = body.get("terminal_no")
         if set(body) != {"terminal_no"} or not isinstance(tid, str):
@@ -81,5 +97,6 @@ def _routes(line: HostLine, faults: Faults, books: HostBooks) -> dict[tuple[str,
         ("DELETE", "/faults"): clear,
         ("GET", "/books"): show_books,
         ("GET", "/file"): show_file,
+        ("GET", "/zm"): show_zm,
         ("POST", "/settle"): settle,
     }

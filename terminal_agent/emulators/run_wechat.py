@@ -17,6 +17,7 @@ from terminal_agent.emulators.wechat_books import WechatBooks
 from terminal_agent.emulators.wechat_faults import KNOWN, QUESTIONS, TARGETS
 from terminal_agent.emulators.wechat_http import WechatServer
 from terminal_agent.emulators.wechat_orders import Orders, Waits
+from terminal_agent.emulators.wechat_renewal import read_renewal, renew
 from terminal_agent.emulators.wechat_shown import ScanRefused, ShownOrders
 from terminal_agent.emulators.wechat_signing import open_keys
 
@@ -66,6 +67,7 @@ def run_wechat(settings: Settings) -> None:
             "mchid": settings.mchid,
             "merchant_serial": keys.serial,
             "merchant_key": str(keys.merchant_file),
+            "merchant_certificate": str(keys.certificate_file),
             "platform_key_id": keys.platform_id,
             "platform_key": str(keys.platform_file),
         }
@@ -83,6 +85,15 @@ def _routes(
         except ScanRefused as refusal:
             raise BodyRefused(str(refusal)) from None
 
+    def renewed(body: Body) -> object:
+        what, keep_old = read_renewal(body)
+
+        def renew_it() -> object:
+            server.keys, said = renew(server.keys, what, keep_old=keep_old)
+            return said
+
+        return server.alone(renew_it)
+
     def show_file(query: Body) -> object:
         day = read_date(query)
         bill = server.alone(lambda: trade_bill(books.lines, day, settings.appid, settings.mchid))
@@ -91,5 +102,6 @@ def _routes(
     return {
         **shared_routes(KNOWN, server, faults, lambda: books.lines),
         ("POST", "/scan"): scan,
+        ("POST", "/renew"): renewed,
         ("GET", "/file"): show_file,
     }

@@ -19,6 +19,8 @@ from http.server import BaseHTTPRequestHandler
 from typing import Any, TypeVar
 from urllib.parse import parse_qs, urlsplit
 
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+
 from terminal_agent.emulators.control import PatientServer
 from terminal_agent.emulators.faults import Faults, Struck
 from terminal_agent.emulators.wechat_bill import trade_bill
@@ -66,10 +68,18 @@ class WechatServer:
         self._shown = shown
         self._faults = faults
         self._lock = threading.Lock()
+        self._turn = 0
         self._downloads: dict[str, tuple[float, bytes]] = {}
         self._server = PatientServer(("127.0.0.1", port), _handler_of(self))
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), name="wechat")
         self._thread.start()
+
+    def signer(self) -> tuple[str, RSAPrivateKey]:
+        """Return what the next answer is signed with; while there are several keys, each in its turn."""
+        with self._lock:
+            keys = [(self.keys.platform_id, self.keys.platform), *self.keys.beside.items()]
+            self._turn += 1
+            return keys[self._turn % len(keys)]
 
     @property
     def address(self) -> str:
@@ -205,8 +215,9 @@ def _handler_of(server: WechatServer) -> type[BaseHTTPRequestHandler]:
             body = b"" if empty else json.dumps(_spoilt(answer.body, struck), ensure_ascii=False).encode()
             if "garbage" in struck:
                 body = b'{"trade_state": "SUCC' + b"\xff"
-            key = server.keys.stranger if "wrong_key" in struck else server.keys.platform
-            key_id = "PUB_KEY_ID_EMUNOBODY" if "unknown_key" in struck else server.keys.platform_id
+            key_id, key = server.signer()
+            key = server.keys.stranger if "wrong_key" in struck else key
+            key_id = "PUB_KEY_ID_EMUNOBODY" if "unknown_key" in struck else key_id
             signed = sign_answer(key, key_id, body, struck.number("stale_timestamp", "s"))
             if "missing_signature" in struck:
                 signed = {}

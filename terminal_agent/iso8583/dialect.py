@@ -17,13 +17,13 @@ from terminal_agent.iso8583.parts import PARTS
 
 SHIPPED = Path(__file__).parents[2] / "config" / "iso8583"
 
-KINDS = ("n", "z", "an", "ans", "gbk", "b")
+KINDS = ("n", "z", "h", "an", "ans", "gbk", "b")
 LENGTH_KINDS = ("bin2", "bcd2", "ascii4")
 CHECKS = ("amount", "hhmmss", "mmdd", "yymm")
 SHOWS = ("pan", "hidden", "tlv", "text", "parts")
 MAC_FIELD = 64
 _PREFIXES = {"LL": 2, "LLL": 3}
-_BCD = ("n", "z")
+BCD = ("n", "z", "h")
 _MOST = 9999
 # What would put card data into the clear if a dialect forgot to say how it is shown.
 _SENSITIVE = {
@@ -173,7 +173,7 @@ def _read_size(node: Node, keys: Mapping[str, Node], kind: str) -> tuple[int, in
     if ("exactly" in keys) == ("up_to" in keys) or ("up_to" in keys) != ("length" in keys):
         raise node.wrong("its size is not clear", "Write `exactly: 6`, or `up_to: 19, length: LL`")
     if "exactly" in keys:
-        if kind in ("z", "gbk"):
+        if kind in ("z", "h", "gbk"):
             raise node.wrong(f"{kind} has no fixed size", "Write `up_to` and `length`")
         return keys["exactly"].integer(1, _MOST), 0
     prefix = _PREFIXES[keys["length"].choice(tuple(_PREFIXES))]
@@ -195,7 +195,7 @@ def _spec_of(fields: Mapping[int, Field], pads: Pads) -> dict[str, dict[str, Any
         "1": {**fixed, "max_len": 8},
     }
     for field in fields.values():
-        bcd = field.kind in _BCD
+        bcd = field.kind in BCD
         one: dict[str, Any] = {
             "data_enc": {"an": "ascii", "ans": "ascii", "gbk": "gb18030"}.get(field.kind, "b"),
             "len_enc": "bcd",

@@ -6,7 +6,7 @@ Each rule becomes one function made for it, so nothing about the field is looked
 import re
 from collections.abc import Callable
 
-from terminal_agent.iso8583.dialect import Field, Pads
+from terminal_agent.iso8583.dialect import BCD, Field, Pads
 from terminal_agent.iso8583.faults import MessageFault, shape
 
 Encode = Callable[[str], bytes]
@@ -17,13 +17,20 @@ _TEXTS = {
     "an": re.compile(r"[0-9A-Za-z ]*", re.ASCII),
     "ans": re.compile(r"[ -~]*", re.ASCII),
     "z": re.compile(r"[0-9]{1,19}D[0-9]*", re.ASCII),
+    "h": re.compile(r"[0-9A-F]*", re.ASCII),
 }
 _TIMES = {
     "hhmmss": re.compile(r"([01][0-9]|2[0-3])[0-5][0-9][0-5][0-9]", re.ASCII),
     "mmdd": re.compile(r"(0[1-9]|1[0-2])(0[1-9]|[12][0-9]|3[01])", re.ASCII),
     "yymm": re.compile(r"[0-9]{2}(0[1-9]|1[0-2])", re.ASCII),
 }
-_WHAT = {"n": "digits", "z": "digits with one D", "an": "letters and digits", "ans": "printable ASCII"}
+_WHAT = {
+    "n": "digits",
+    "z": "digits with one D",
+    "h": "hex digits",
+    "an": "letters and digits",
+    "ans": "printable ASCII",
+}
 _GBK = "gb18030"
 
 
@@ -31,7 +38,7 @@ def encoder(field: Field, pads: Pads) -> Encode:
     """Return the function that writes the field; it raises MessageFault for what the field does not take."""
     where = f"field {field.no}"
     check = _content_check(field)
-    if field.kind in ("n", "z"):
+    if field.kind in BCD:
         return _digits_encoder(field, "0" if field.prefix == 0 else pads.write, where, check)
     return _bytes_encoder(field, where, check)
 
@@ -40,7 +47,7 @@ def decoder(field: Field, pads: Pads) -> Decode:
     """Return the function that reads the field; it raises MessageFault for what is not such a field."""
     where = f"field {field.no}"
     check = _content_check(field)
-    if field.kind in ("n", "z"):
+    if field.kind in BCD:
         if field.prefix == 0:
             return _fixed_digits_decoder(field, where, check)
         return _var_digits_decoder(field, pads, where, check)
@@ -202,7 +209,7 @@ def _cut_off(where: str, at: int) -> MessageFault:
 
 
 def _wrong_size(field: Field, size: int) -> str:
-    unit = "digits" if field.kind in ("n", "z") else "bytes"
+    unit = "digits" if field.kind in BCD else "bytes"
     if field.prefix == 0:
         return f"{size} {unit}, where it takes {field.most}"
     return f"{size} {unit}, where it takes {field.least} to {field.most}"

@@ -21,12 +21,14 @@ from terminal_agent.checkout.states import OPEN_SALES, SaleState
 from terminal_agent.journal import check, outbox, read_sale
 from terminal_agent.journal.connection import JournalConnection, JournalDamaged, explained
 from terminal_agent.journal.write_cash import CashWords
+from terminal_agent.journal.write_closing import Closings
+from terminal_agent.journal.write_look import Looks
 from terminal_agent.journal.write_sighting import SightingMoves
 
 _UNFINISHED = ("NEW", *OPEN_SALES, SaleState.RETURNING)
 
 
-class SqliteJournal(SightingMoves, CashWords):
+class SqliteJournal(SightingMoves, CashWords, Closings, Looks):
     """The journal of one device. See `checkout.ports.Journal` for what each move promises."""
 
     def __init__(

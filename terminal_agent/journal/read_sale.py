@@ -46,16 +46,22 @@ def must(db: JournalConnection, record_id: str) -> Sale:
 
 
 def of_till(db: JournalConnection, till_no: str) -> list[Sale]:
-    """Return the open sales of a till, its returns and those that it owes an answer about, oldest first."""
+    """Return the open sales of a till, its returns and those that it owes an answer about, oldest first.
+
+    With them what is to be looked at beside it at its terminal.
+    """
     is_open = f"state IN ('NEW', 'RETURNING', {_OPEN})"
     owes_answer = (
         f"state = 'PAID' AND paid_ms - opened_ms > {FOUND_LATE_MS} "  # noqa: S608
         "AND record_id NOT IN (SELECT record_id FROM late_answer) "
         "AND record_id NOT IN (SELECT record_id FROM goods_return)"
     )
-    # Each half by an index of its own: paid sales are never few.
-    condition = f"(till_no = ? AND {is_open}) OR (till_no = ? AND {owes_answer})"
-    return _select(db, condition, (till_no, till_no))
+    looked_at = "record_id IN (SELECT sale FROM look WHERE ended_ms IS NULL)"
+    # Each part by an index of its own: paid sales are never few.
+    condition = (
+        f"(till_no = ? AND {is_open}) OR (till_no = ? AND {owes_answer}) OR (till_no = ? AND {looked_at})"
+    )
+    return _select(db, condition, (till_no, till_no, till_no))
 
 
 def in_states(db: JournalConnection, states: Sequence[str]) -> list[Sale]:

@@ -140,6 +140,25 @@ _TABLES = (
     """,
 )
 
+_LOOK_TABLES = (
+    # Of no sale, as the journal keeps its sums: what is seen need not be about one.
+    """
+    CREATE TABLE look (
+        no INTEGER PRIMARY KEY,
+        terminal_no TEXT NOT NULL,
+        what TEXT NOT NULL,
+        sale TEXT REFERENCES sale (record_id),
+        fen INTEGER,
+        batch TEXT NOT NULL,
+        trace TEXT NOT NULL,
+        at_ms INTEGER NOT NULL,
+        ended_ms INTEGER,
+        ended_by TEXT CHECK ((ended_by IS NULL) = (ended_ms IS NULL))
+    ) STRICT
+    """,
+    "CREATE INDEX look_open ON look (sale) WHERE ended_ms IS NULL",
+)
+
 _RETURN_TABLES = (
     """
     CREATE TABLE goods_return (
@@ -292,4 +311,20 @@ def words_on_cash(database: Database) -> None:
         "at_ms INTEGER NOT NULL) STRICT",
         "CREATE INDEX cash_word_of_record ON cash_word (record_id)",
     ):
+        database.execute(statement)
+
+
+@migrations()
+def closings(database: Database) -> None:
+    """Make room for the closing of batches: begun before a host is asked, and told to a person."""
+    database.execute(
+        "CREATE TABLE closing (terminal_no TEXT NOT NULL, batch TEXT NOT NULL, begun_ms INTEGER NOT NULL, "
+        "told_ms INTEGER, PRIMARY KEY (terminal_no, batch)) STRICT"
+    )
+
+
+@migrations()
+def what_to_look_at(database: Database) -> None:
+    """Make room for what was seen at a watched terminal that a person has to look at."""
+    for statement in _LOOK_TABLES:
         database.execute(statement)

@@ -9,7 +9,6 @@ import msgspec
 from subsidy.records.payment import Evidence
 from terminal_agent.checkout.goods_return import Wish
 from terminal_agent.checkout.sale import WATCHED, Sale
-from terminal_agent.checkout.sighting import Sighting
 from terminal_agent.checkout.states import AttemptState, ReturnState, SaleState
 from terminal_agent.journal import read_sale
 from terminal_agent.journal.connection import JournalConnection
@@ -30,23 +29,21 @@ class SightingMoves(AttemptMoves, ReturnMoves):
         with self._transaction() as db:
             db.execute(
                 "UPDATE attempt SET evidence = ? WHERE pay_ref = ? AND state IN ('INTENDED', 'UNKNOWN') "
-                "AND json_extract(evidence, '$.trace') IS NULL",
+                "AND COALESCE(json_extract(evidence, '$.code'), 'LAST_CALL') = 'LAST_CALL' "
+                "AND (json_extract(evidence, '$.trace') IS NULL OR json_extract(?1, '$.trace') IS NOT NULL)",
                 (msgspec.json.encode(evidence).decode(), pay_ref),
             )
 
-    def seen_attempt(self, link: str, sighting: Sighting) -> tuple[Sale, int] | None:
-        """Return the sale and attempt number that a sighting is about, None when it is no sale of ours."""
-        said = sighting.evidence
-        if not said.trace:
-            return None
+    def attempts_called(self, link: str, batch: str, trace: str) -> list[tuple[Sale, int]]:
+        """Return the sales and attempt numbers that have had this batch and trace, newest first."""
         with self._looking() as db:
-            row = db.execute(
+            found = db.execute(
                 "SELECT record_id, no FROM attempt WHERE terminal_no = ? "
                 "AND json_extract(evidence, '$.trace') = ? AND json_extract(evidence, '$.batch') IS ? "
-                "ORDER BY begun_ms DESC LIMIT 1",
-                (link, said.trace, said.batch or None),
-            ).fetchone()
-            return (read_sale.must(db, row[0]), row[1]) if row else None
+                "ORDER BY begun_ms DESC, record_id DESC, no DESC",
+                (link, trace, batch or None),
+            ).fetchall()
+            return [(read_sale.must(db, row[0]), row[1]) for row in found]
 
     def money_back(self, record_id: str, no: int, evidence: Evidence, *, keep_hold: bool) -> Sale:
         """Write down that all money of an attempt is with the shopper again. One commit, repeatable."""

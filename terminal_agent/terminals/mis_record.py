@@ -20,8 +20,22 @@ from terminal_agent.terminals.read_answer import free_text, masked_pan
 REQUEST_BYTES = 59
 ANSWER_BYTES = 148
 
-_WIDTHS = (2, 4, 20, 6, 12, 40, 15, 8, 6, 4, 6, 12, 6, 4, 3)
+REQUEST_LAYOUT = (
+    *(("pos_no", 8), ("operator", 8), ("trans", 2), ("amount", 12), ("original_date", 8)),
+    *(("original_rrn", 12), ("original_trace", 6), ("nonce", 3)),
+)
+ANSWER_LAYOUT = (
+    *(("code", 2), ("bank", 4), ("pan", 20), ("trace", 6), ("amount", 12), ("text", 40), ("merchant_no", 15)),
+    *(("terminal_no", 8), ("batch", 6), ("date", 4), ("time", 6), ("rrn", 12), ("auth", 6)),
+    *(("settle_date", 4), ("nonce", 3)),
+)
+"""The fields of the records by their names, with their widths in bytes."""
+
 _SHAPES = {
+    "trans": re.compile(r"[0-9A-Z]{2}", re.ASCII),
+    "original_date": re.compile(r"[0-9]{8}", re.ASCII),
+    "original_rrn": re.compile(r"[0-9A-Za-z]{12}", re.ASCII),
+    "original_trace": re.compile(r"[0-9]{6}", re.ASCII),
     "code": re.compile(r"[0-9A-Z]{2}", re.ASCII),
     "trace": re.compile(r"[0-9]{6}", re.ASCII),
     "amount": re.compile(r"[0-9]{12}", re.ASCII),
@@ -81,12 +95,9 @@ def read_answer(record: bytes) -> Slip:
     """Return what an answer says, masked. Raises RecordFault."""
     if len(record) != ANSWER_BYTES:
         raise RecordFault("an answer of another size")
-    parts = []
-    at = 0
-    for width in _WIDTHS:
-        parts.append(record[at : at + width])
-        at += width
-    code, _, pan, trace, amount, text, mid, tid, batch, date, time, rrn, auth, _, nonce = parts
+    code, _, pan, trace, amount, text, mid, tid, batch, date, time, rrn, auth, _, nonce = _parts(
+        record, ANSWER_LAYOUT
+    )
     fen = _shaped("amount", amount)
     return Slip(
         nonce=_shaped("nonce", nonce),
@@ -105,6 +116,37 @@ def read_answer(record: bytes) -> Slip:
             host_time=_shaped("time", time),
         ),
     )
+
+
+def read_request(record: bytes) -> Request:
+    """Return what a request asks for, without who asks. Raises RecordFault."""
+    if len(record) != REQUEST_BYTES:
+        raise RecordFault("a request of another size")
+    _, _, trans, amount, date, rrn, trace, nonce = _parts(record, REQUEST_LAYOUT)
+    return Request(
+        trans=_shaped("trans", trans),
+        pos_no="",
+        operator="",
+        nonce=_shaped("nonce", nonce),
+        fen=int(_shaped("amount", amount) or 0),
+        original_date=_shaped("original_date", date),
+        original_rrn=_shaped("original_rrn", rrn),
+        original_trace=_shaped("original_trace", trace),
+    )
+
+
+def is_in_shape(name: str, value: bytes) -> bool:
+    """Whether a field may be written down as it came: it names nobody, and has the shape it should have."""
+    return name in _SHAPES and _shaped(name, value) != ""
+
+
+def _parts(record: bytes, layout: tuple[tuple[str, int], ...]) -> list[bytes]:
+    parts = []
+    at = 0
+    for _, width in layout:
+        parts.append(record[at : at + width])
+        at += width
+    return parts
 
 
 def _text(text: str, width: int) -> bytes:

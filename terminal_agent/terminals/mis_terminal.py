@@ -4,12 +4,16 @@ import re
 from functools import partial
 
 import msgspec
+from msgspec.structs import replace
 
 from terminal_agent.checkout.ports import Clock, Payment
 from terminal_agent.terminals.mis_call import Call, call_child, child_command
 from terminal_agent.terminals.mis_fixed import MisTerminal
 from terminal_agent.terminals.mis_profile import MisProfile, read_mis_profile
 from terminal_agent.terminals.terminal import Can, LostAnswer, PortRefused, Terminal
+from terminal_agent.traces.mask_mis import MIS, mask_mis
+from terminal_agent.traces.tcp_line import recorded_call
+from terminal_agent.traces.write_trace import Recorder
 
 _MOST_PORT = 65_535
 _TCP_PORT = re.compile(r"tcp:([0-9A-Za-z.-]{1,253}):([0-9]{1,5})", re.ASCII)
@@ -21,6 +25,7 @@ class MisClientTerminal(msgspec.Struct, frozen=True):
     port: str
     arguments: tuple[str, ...]
     profile: MisProfile
+    recorder: Recorder | None = None
 
     @property
     def can(self) -> Can:
@@ -30,11 +35,18 @@ class MisClientTerminal(msgspec.Struct, frozen=True):
     def payment(self, clock: Clock) -> Payment:
         """Return the way to take money at it."""
         command = child_command(self.profile.python, self.arguments)
-        return self.payment_over(partial(call_child, command), clock)
+        call: Call = partial(call_child, command)
+        if self.recorder is not None:
+            call = recorded_call(call, self.recorder(MIS, MIS, mask_mis))
+        return self.payment_over(call, clock)
 
     def payment_over(self, call: Call, clock: Clock) -> Payment:
         """Return the same by a client that is called in another way."""
         return MisTerminal(self.profile, call, clock)
+
+    def recorded(self, recorder: Recorder) -> Terminal:
+        """Return the same terminal, whose payments note what passes."""
+        return replace(self, recorder=recorder)
 
 
 def read(port: str, text: str, file_name: str) -> Terminal:

@@ -4,6 +4,7 @@ import re
 from functools import partial
 
 import msgspec
+from msgspec.structs import replace
 
 from terminal_agent.checkout.ports import Clock, Payment
 from terminal_agent.terminals.link_serial import OpenLink
@@ -11,6 +12,9 @@ from terminal_agent.terminals.link_tcp import open_tcp
 from terminal_agent.terminals.nexo_profile import NexoProfile, read_nexo_profile
 from terminal_agent.terminals.nexo_tcp import NexoTerminal
 from terminal_agent.terminals.terminal import Can, LostAnswer, PortRefused, Terminal
+from terminal_agent.traces.mask_nexo import NEXO, mask_nexo
+from terminal_agent.traces.tcp_line import recorded_nexo
+from terminal_agent.traces.write_trace import Recorder
 
 _MOST_PORT = 65_535
 _PORT = re.compile(r"([0-9A-Za-z.-]{1,253}):([0-9]{1,5})/([0-9A-Za-z.-]{1,40})", re.ASCII)
@@ -24,6 +28,7 @@ class NetworkTerminal(msgspec.Struct, frozen=True):
     tcp_port: int
     poi_id: str
     profile: NexoProfile
+    recorder: Recorder | None = None
 
     @property
     def can(self) -> Can:
@@ -32,11 +37,18 @@ class NetworkTerminal(msgspec.Struct, frozen=True):
 
     def payment(self, clock: Clock) -> Payment:
         """Return the way to take money at it."""
-        return self.payment_over(partial(open_tcp, self.host, self.tcp_port, self.profile.connect_s), clock)
+        open_link: OpenLink = partial(open_tcp, self.host, self.tcp_port, self.profile.connect_s)
+        if self.recorder is not None:
+            open_link = recorded_nexo(open_link, self.recorder(NEXO, NEXO, mask_nexo))
+        return self.payment_over(open_link, clock)
 
     def payment_over(self, open_link: OpenLink, clock: Clock) -> Payment:
         """Return the same over a line that is opened in another way."""
         return NexoTerminal(self.profile, self.poi_id, open_link, clock)
+
+    def recorded(self, recorder: Recorder) -> Terminal:
+        """Return the same terminal, whose payments note what passes."""
+        return replace(self, recorder=recorder)
 
 
 def read(port: str, text: str, file_name: str) -> Terminal:

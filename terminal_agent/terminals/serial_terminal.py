@@ -10,7 +10,7 @@ from terminal_agent.terminals.link_serial import OpenLink, open_serial
 from terminal_agent.terminals.profile import FAMILIES, Profile, read_profile
 from terminal_agent.terminals.serial_ecr import DrivenTerminal
 from terminal_agent.terminals.terminal import Can, LostAnswer, Terminal
-from terminal_agent.traces.mask_frames import STX_LRC, mask_nothing_readable, mask_stx_lrc
+from terminal_agent.traces.mask_frames import SEPARATED, STX_LRC, mask_stx_lrc, separated_mask
 from terminal_agent.traces.serial_link import recorded
 from terminal_agent.traces.write_trace import Recorder
 
@@ -32,8 +32,11 @@ class SerialTerminal(msgspec.Struct, frozen=True):
         open_link: OpenLink = partial(open_serial, self.port, self.profile.line)
         if self.recorder is not None:
             dialect = self.profile.dialect
-            mask = mask_stx_lrc if dialect.separated is None else mask_nothing_readable
-            open_link = recorded(open_link, self.recorder(STX_LRC, FAMILIES[0], mask), dialect.rules)
+            if dialect.separated is None:
+                note = self.recorder(STX_LRC, FAMILIES[0], mask_stx_lrc)
+            else:
+                note = self.recorder(SEPARATED, SEPARATED, separated_mask(dialect.separated))
+            open_link = recorded(open_link, note, dialect.rules)
         return self.payment_over(open_link, clock)
 
     def payment_over(self, open_link: OpenLink, clock: Clock) -> Payment:

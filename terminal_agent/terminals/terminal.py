@@ -47,13 +47,8 @@ class Terminal(Protocol):
     def payment(self, clock: Clock) -> Payment:
         """Return the way to take money at it. Opens no line yet, and never fails."""
 
-
-@runtime_checkable
-class Recordable(Protocol):
-    """A terminal whose line can be written down, masked, for shop IT."""
-
-    def recorded(self, recorder: Recorder) -> Terminal:
-        """Return the same terminal, whose payments note what passes."""
+    def recorded(self, recorder: Recorder) -> "Terminal":
+        """Return the same terminal, whose payments write down what passes, masked, for shop IT."""
 
 
 @runtime_checkable
@@ -67,6 +62,26 @@ class Numbered(Protocol):
     @property
     def for_training_only(self) -> bool:
         """Whether it may be used only where no money moves."""
+
+
+class Reach(StrEnum):
+    """Who can call the port at which we wait for a terminal."""
+
+    NOBODY = "NOBODY"  # it is no network port
+    THIS_HOST = "THIS_HOST"
+    NETWORK = "NETWORK"
+
+
+@runtime_checkable
+class Called(Protocol):
+    """A terminal that calls us."""
+
+    @property
+    def reach(self) -> Reach:
+        """Who can call where it calls."""
+
+    def called_from(self, addresses: frozenset[str]) -> Terminal:
+        """Return the same terminal, which calls from one of these addresses; others are sent away."""
 
 
 class PortRefused(Exception):

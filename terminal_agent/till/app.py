@@ -16,7 +16,7 @@ from litestar.types import ControllerRouterHandler
 from subsidy.policy.next_action import NextAction
 from subsidy.problem import MEDIA_TYPE, Problem, of_http_status
 from terminal_agent.journal.connection import JournalDown
-from terminal_agent.till import cash, display, returns
+from terminal_agent.till import cash, display, look_at, returns
 from terminal_agent.till.guard import MOST_BYTES, OnlyFromHere, StrictRequest, plain_query
 from terminal_agent.till.routes import Till, controllers
 
@@ -79,7 +79,8 @@ def build(till: Till, hosts: frozenset[str], log: Log) -> Litestar:
 
 
 def _documented(till: Till) -> list[ControllerRouterHandler]:
-    return [*controllers(till), *returns.controllers(till), *cash.controllers(till)]
+    parts = (returns.controllers, cash.controllers, look_at.controllers)
+    return [*controllers(till), *(one for part in parts for one in part(till))]
 
 
 def _describe(till: Till) -> dict[str, Any]:

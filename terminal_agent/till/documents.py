@@ -1,6 +1,6 @@
 """What does the till get to read of a sale?"""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from subsidy import calendar
@@ -11,6 +11,7 @@ from subsidy.records.payment import Evidence
 from terminal_agent.checkout.cash import asked_of
 from terminal_agent.checkout.gather_facts import Question, to_pay
 from terminal_agent.checkout.lane import GOODS_BACK
+from terminal_agent.checkout.look_at_it import Look, Odd
 from terminal_agent.checkout.resume import RESTARTED
 from terminal_agent.checkout.sale import Attempt, Sale
 from terminal_agent.checkout.states import AttemptState, SaleState
@@ -177,3 +178,32 @@ def _attempt(one: Attempt) -> dict[str, Any]:
         "pay_ref": one.pay_ref,
         "said": one.evidence,
     }
+
+
+def look_documents(looks: Iterable[Look]) -> list[dict[str, Any]]:
+    """Return what the till and shop IT read of what is to be looked at."""
+    return [
+        {
+            "no": one.no,
+            "terminal_no": one.terminal_no,
+            "what": one.what,
+            "zh": one.what.zh,
+            "en": one.what.en,
+            "record_id": one.record_id,
+            "fen": one.fen,
+            "batch": one.batch,
+            "trace": one.trace,
+            "at": calendar.from_ms(one.at_ms),
+        }
+        for one in looks
+    ]
+
+
+def with_looks(document: dict[str, Any], looks: Iterable[Look]) -> dict[str, Any]:
+    """Return a sale's document with what is to be looked at beside it; an unpaid one's next step is that."""
+    told = list(looks)
+    document = {**document, "look_at": look_documents(told)}
+    if document["state"] != "not_paid" or all(one.what is not Odd.CHARGED_BESIDE for one in told):
+        return document
+    action = NextAction.VOID_THE_OTHER_CHARGE
+    return {**document, "next_action": action, "next_action_text": {"zh": action.zh, "en": action.en}}

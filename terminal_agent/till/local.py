@@ -21,6 +21,19 @@ class LineStatus(msgspec.Struct):
     """How a line is that passes through the agent."""
 
     problem: str
+    frames_seen: int = 0
+    refused: int = 0
+    refused_from: str = ""
+
+    @property
+    def trouble(self) -> str:
+        """What is wrong with it, "" for nothing."""
+        if self.problem or self.frames_seen or not self.refused:
+            return self.problem
+        return (
+            f"it has not called; {self.refused} connections from elsewhere were sent away, the last one "
+            f"from {self.refused_from}. Is that the terminal? Then write it under `from`"
+        )
 
 
 class TerminalStatus(msgspec.Struct):
@@ -28,6 +41,22 @@ class TerminalStatus(msgspec.Struct):
 
     terminal_no: str
     line: LineStatus | None = None
+
+
+class LookStatus(msgspec.Struct):
+    """What was seen at a watched terminal and is to be looked at."""
+
+    no: int
+    terminal_no: str
+    en: str
+    fen: int | None
+    trace: str
+
+    @property
+    def in_words(self) -> str:
+        """What it is, with number and slip."""
+        amount = "" if self.fen is None else f"{self.fen} fen, "
+        return f"number {self.no}, {amount}trace {self.trace}: {self.en}"
 
 
 class AgentStatus(msgspec.Struct):
@@ -40,6 +69,7 @@ class AgentStatus(msgspec.Struct):
     links_missing: list[str]
     terminals: list["TerminalStatus"] = []
     disk: "DiskStatus | None" = None
+    look_at: list["LookStatus"] = []
 
 
 class DiskStatus(msgspec.Struct):
@@ -77,7 +107,12 @@ def ask_agent(host: str, port: int, path: str, like: type[msgspec.Struct]) -> di
 def lines_of(status: dict[str, Any]) -> dict[str, str]:
     """Return what an agent's status finds wrong with each line that passes through it, "" for nothing."""
     found = msgspec.convert(status, AgentStatus).terminals
-    return {one.terminal_no: one.line.problem for one in found if one.line is not None}
+    return {one.terminal_no: one.line.trouble for one in found if one.line is not None}
+
+
+def looks_of(status: dict[str, Any]) -> list[LookStatus]:
+    """Return what an agent's status has to be looked at at its terminals."""
+    return msgspec.convert(status, AgentStatus).look_at
 
 
 def port_problem(host: str, port: int) -> str | None:

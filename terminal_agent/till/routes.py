@@ -191,7 +191,8 @@ class Till:
         if sale.same_as is not None:
             same = self.sale(sale.same_as)
             return documents.sale_document(same, self._rules(same), already=True)
-        return documents.sale_document(sale, self._rules(sale), code=self.code_shown(sale))
+        document = documents.sale_document(sale, self._rules(sale), code=self.code_shown(sale))
+        return documents.with_looks(document, self.journal.to_look_at(sale.record_id))
 
     def reprinted(self, sale: Sale) -> str | None:
         """Return a sale's receipt marked as printed again, None when it has none."""

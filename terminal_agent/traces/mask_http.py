@@ -4,19 +4,23 @@ Pure. A body is JSON or a form; a form may hold JSON again. What is neither is n
 """
 
 import json
-import re
 from collections.abc import Callable
 from urllib.parse import parse_qsl, urlencode
 
 from subsidy.masking import scrub
+from terminal_agent.channels import unionpay_form
+from terminal_agent.channels.unionpay_form import NoForm
+from terminal_agent.traces.mask_json import masked, masked_name, masked_text
 from terminal_agent.traces.write_trace import Note
 
 WALLET = "wallet"
+WECHAT, ALIPAY, UNIONPAY = "wechat", "alipay", "unionpay"
 REQUEST, ANSWER = "request", "answer"
 
 _KEPT = frozenset(
     {
         *(
+            "action",
             "amount",
             "buyer_pay_amount",
             "code",
@@ -25,16 +29,14 @@ _KEPT = frozenset(
             "method",
             "msg",
             "orderId",
-            "orderNo",
         ),
-        *("out_refund_no", "out_request_no", "out_trade_no", "receipt_amount", "refund_amount", "refund_fee"),
-        *("refund_status", "respCode", "status", "sub_code", "success_time", "total_amount", "trade_no"),
-        *("trade_state", "trade_status", "txnAmt", "txnType"),
+        *("orderNo", "out_refund_no", "out_request_no", "out_trade_no", "receipt_amount", "refund_amount"),
+        *("refund_fee", "refund_status", "respCode", "retry_flag", "status", "sub_code", "success_time"),
+        *("total_amount", "trade_no", "trade_state", "trade_status", "txnAmt", "txnType"),
+        *("origRespCode", "origOrderId", "origTxnTime", "txnSubType", "txnTime", "currencyCode", "queryId"),
+        *("settleDate", "traceNo", "traceTime"),
     }
 )
-_PLAIN = re.compile(r"[0-9A-Za-z_.:+\-]{0,40}", re.ASCII)
-_LARGEST = 10**10 - 1  # fen: a phone number has one digit more
-_MOST_DEEP = 8
 
 
 def mask_http(content: bytes) -> bytes | None:
@@ -44,40 +46,30 @@ def mask_http(content: bytes) -> bytes | None:
         found = json.loads(text) if text.lstrip()[:1] == "{" else None
         if found is None:
             fields = parse_qsl(text, keep_blank_values=True, strict_parsing=True, max_num_fields=200)
-            masked = urlencode([(_name(name), _in_form(name, value)) for name, value in fields])
+            form = urlencode([(masked_name(name), _in_form(name, value)) for name, value in fields])
         else:
-            masked = json.dumps(_masked("", found, 0), ensure_ascii=False, separators=(",", ":"))
+            form = json.dumps(masked("", found, _KEPT), ensure_ascii=False, separators=(",", ":"))
     except (ValueError, RecursionError):
         return None
-    return masked.encode()
+    return form.encode()
+
+
+def mask_unionpay(content: bytes) -> bytes | None:
+    """Return a message of UnionPay's masked, None when it is none. Its answers have no escapes."""
+    try:
+        fields = unionpay_form.read(content)
+    except NoForm:
+        return None
+    return "&".join(
+        f"{masked_name(name)}={masked_text(name, value, _KEPT)}" for name, value in fields.items()
+    ).encode()
 
 
 def _in_form(name: str, value: str) -> str:
     if value[:1] == "{":
         inner = mask_http(value.encode())
         return inner.decode() if inner is not None else "?" * len(value)
-    return str(_masked(name, value, 0))
-
-
-def _masked(name: str, value: object, depth: int) -> object:
-    if depth > _MOST_DEEP:
-        return "?"
-    if isinstance(value, dict):
-        return {_name(key): _masked(key, one, depth + 1) for key, one in value.items()}
-    if isinstance(value, list):
-        return [_masked(name, one, depth + 1) for one in value]
-    if isinstance(value, bool) or value is None:
-        return value
-    if isinstance(value, int):
-        return value if -_LARGEST <= value <= _LARGEST else 0
-    text = str(value)
-    kept = name in _KEPT and _PLAIN.fullmatch(text) and scrub(text) == text
-    return text if kept else "?" * len(text)
-
-
-def _name(key: str) -> str:
-    """Return the name of a field, unless somebody has put something else there."""
-    return key if _PLAIN.fullmatch(key) and scrub(key) == key else "?" * len(key)
+    return masked_text(name, value, _KEPT)
 
 
 def http_note(note: Note) -> Callable[[str, bytes, str], None]:

@@ -4,28 +4,19 @@ A case holds what passed, masked, and what we understood of it when it was made.
 understood the same: a version that reads a real terminal otherwise is found before a shop finds it. Pure.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 import msgspec
 
-from terminal_agent.channels.read_answer import Problem, RefundSaid, Trade, read
-from terminal_agent.channels.signed_client import Reply
-from terminal_agent.iso8583.dialect import place_of, read_dialect
-from terminal_agent.terminals import framing
+from terminal_agent.terminals import framing, nexo_messages
 from terminal_agent.terminals.framing import Decoder, Frame
-from terminal_agent.terminals.read_answer import read_answer
 from terminal_agent.terminals.relay.cut_frames import Cutter
-from terminal_agent.terminals.relay.seen import Said
-from terminal_agent.terminals.relay.understand import Reader
-from terminal_agent.traces.mask_frames import ISO8583, STX_LRC
+from terminal_agent.traces.mask_frames import ISO8583, SEPARATED
 from terminal_agent.traces.mask_http import WALLET
+from terminal_agent.traces.mask_mis import MIS
+from terminal_agent.traces.mask_nexo import NEXO
+from terminal_agent.traces.understand import ReadText, Understand, understander
 from terminal_agent.traces.write_trace import Passed
-
-# What codes mean stands in the shop's profile; here only whether a frame is read the same.
-_CODES = {"00": Said.YES}
-
-ReadText = Callable[[str], str]
-"""Return the text of a dialect, by its name."""
 
 
 class TraceUnreadable(Exception):
@@ -89,37 +80,18 @@ def replay(case: Case, text_of: ReadText) -> list[str]:
     return told
 
 
-def _understander(kind: str, dialect: str, text_of: ReadText) -> Callable[[bytes], dict[str, object] | None]:
-    if kind == ISO8583:
-        reader = Reader(read_dialect(text_of(dialect), str(place_of(dialect))), _CODES)
-
-        def iso(content: bytes) -> dict[str, object] | None:
-            seen = reader.understand(content)
-            return None if seen is None else _plain(seen)
-
-        return iso
-    if kind == STX_LRC:
-
-        def stx_lrc(data: bytes) -> dict[str, object] | None:
-            try:
-                return _plain(read_answer(data))
-            except framing.FramingFault:
-                return None
-
-        return stx_lrc
-    if kind == WALLET:
-        return _wallet_body
+def _understander(kind: str, dialect: str, text_of: ReadText) -> Understand:
+    understand = understander(kind, dialect, text_of)
+    if understand is not None:
+        return understand
+    if kind == SEPARATED:
+        raise TraceUnreadable(
+            "Fields that go by their places cannot be replayed: which is which stands in the shop's profile. "
+            "Look at them with `terminal-agent trace show`"
+        )
     raise TraceUnreadable(
         f"{kind[:20]!r} is no kind of link that is replayed here. Use the version that wrote it"
     )
-
-
-def _wallet_body(content: bytes) -> dict[str, object]:
-    """Return what a wallet's answer is read to be; of a request the same, since it is a body like it."""
-    reply = Reply(200, content)
-    trade, refund, problem = read(reply, Trade), read(reply, RefundSaid), read(reply, Problem)
-    told = (("trade", trade), ("refund", refund), ("problem", problem))
-    return {name: None if found is None else _plain(found) for name, found in told}
 
 
 def _comes_out_again(case: Case) -> bool:
@@ -129,14 +101,13 @@ def _comes_out_again(case: Case) -> bool:
         cutter = Cutter()
         stream = b"".join(len(one).to_bytes(2) + one for one in frames)
         return [one for at in stream for one in cutter.feed(bytes((at,)))] == frames
-    if case.kind == WALLET:
+    if case.kind in (WALLET, MIS):
         return True  # one body, one exchange: nothing is cut
+    if case.kind == NEXO:
+        bodies = nexo_messages.Decoder()
+        stream = b"".join(len(one).to_bytes(4) + one for one in frames)
+        return [one for at in stream for one in bodies.feed(bytes((at,)))] == frames
     decoder = Decoder()
     stream = b"".join(framing.frame(one) for one in frames)
     events = [event for at in stream for event in decoder.feed(bytes((at,)))]
     return [event.data for event in events if isinstance(event, Frame)] == frames
-
-
-def _plain(value: msgspec.Struct) -> dict[str, object]:
-    plain: dict[str, object] = msgspec.to_builtins(value)
-    return plain

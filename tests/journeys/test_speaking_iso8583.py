@@ -7,13 +7,16 @@ import json
 import re
 
 import pytest
-from acquirer import EmulatedAcquirer, profile_text
+from acquirer import EmulatedAcquirer, direct_terminal, profile_text
+from msgspec.structs import replace
 from scanner import Scanner, Secret
 from shop import Shop
 from story.count import record_of
 from story.processes import run, wait_for
 from story.shop_files import TERMINALS, TILLS
 
+from subsidy import ids
+from terminal_agent.checkout.ports import Ask, Say
 from terminal_agent.emulators.answers import MADE_UP_CARD, MADE_UP_TRACK
 
 CLOCKS_MS = {"answer_wait_ms": 800, "answer_cap_ms": 800, "host_timeout_ms": 300}
@@ -134,6 +137,26 @@ def test_the_batch_is_settled_with_the_journals_totals(shop, acquirer):
     assert (again["ours"]["sales"], again["balanced"]) == (0, True)
     shop.restart()
     assert shop.sell()["state"] == "paid"
+
+
+def test_a_closing_whose_answer_is_lost_is_told_by_the_next(shop, acquirer, tmp_path):
+    """The shop also sold something plainly, beside us: the host has it, and our journal does not."""
+    acquirer.settle(TERMINAL)
+    sold = shop.sell()
+    (tmp_path / f"{TERMINAL}.trace").write_text("500000")
+    beside = direct_terminal(acquirer.address, tmp_path, TERMINAL)
+    plain = Ask(ids.pay_ref(ids.record_id(1_790_000_000_000, bytes(10)), 1), 700, operator="07", till_no="1")
+    assert beside.take(replace(plain, mark=beside.prepare(plain))).say is Say.APPROVED
+    shop.kill()
+    command = ["terminal-agent", "settle", TERMINAL, "--config", "agent.yaml", "--json"]
+    acquirer.fault("lost_answer", on="settle")
+    assert "Try again" in json.loads(run(shop.folder, command, expected=5))["error"]
+    now = json.loads(run(shop.folder, command, expected=4))
+    (first,) = now["earlier"]
+    assert first["theirs"]["sold_fen"] - first["ours"]["sold_fen"] == 700
+    assert (first["ours"]["sold_fen"], now["balanced"]) == (sold["paid_fen"], True)
+    assert json.loads(run(shop.folder, command))["earlier"] == []
+    shop.restart()
 
 
 def test_goods_come_back_by_a_void_in_the_batch_and_by_a_refund_after_it(shop, acquirer):

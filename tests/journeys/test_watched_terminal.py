@@ -133,6 +133,40 @@ def test_a_kill_while_the_money_moves_parks_the_sale_and_the_terminals_reversal_
     assert host.standing() == {}
 
 
+def looked(shop, command):
+    """Ask for status or doctor as shop IT does; return what it printed and its exit code."""
+    done = subprocess.run(
+        [f"{sys.prefix}/bin/terminal-agent", command, "--config", "agent.yaml"],
+        cwd=shop.folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return done.stdout, done.returncode
+
+
+def test_a_charge_after_a_decline_is_told_everywhere_until_it_is_seen_to(shop, host, terminal):
+    host.nexts.append(Next(code="51"))
+    sale, waiting, answers = begin(shop)
+    terminal.key_in("sale", fen=sale["to_pay_fen"])
+    waiting.join(20)
+    assert answers[0]["next_action"] == "PAY_AGAIN_OR_STOP"
+    slip = terminal.key_in("sale", fen=sale["to_pay_fen"])
+    assert slip["code"] == "00"
+    eventually(lambda: shop.sale(sale["record_id"])["next_action"] == "VOID_THE_OTHER_CHARGE")
+    (one,) = shop.get("/v1/status")["look_at"]
+    assert (one["record_id"], one["trace"]) == (sale["record_id"], slip["trace"])
+    for command in ("status", "doctor"):
+        said, code = looked(shop, command)
+        assert code == 4
+        assert f"trace {slip['trace']}: The terminal charged this amount once more" in said
+
+    assert shop.post(f"/v1/look-at/{one['no']}/done", {"operator": "cashier-1"})["look_at"] == []
+    assert shop.sale(sale["record_id"])["next_action"] == "PAY_AGAIN_OR_STOP"
+    assert "charged this amount" not in looked(shop, "status")[0] + looked(shop, "doctor")[0]
+    shop.post(f"/v1/sales/{sale['record_id']}/stop", {"operator": "cashier-1"})
+
+
 def test_doctor_and_status_say_when_the_terminal_encrypts_its_line(shop, terminal):
     terminal.key_in("drop")
     shop.agent.stop()

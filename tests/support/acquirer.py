@@ -28,6 +28,18 @@ SHORT_MS = {
     "poll_every_ms": 100,
     "resolver_ms": 2000,
 }
+DIALECT_FILE = REPO / "config/iso8583/unionpay_terminal.yaml"
+VARIANTS = {
+    "cup, one DES": ("cup", "001"),
+    "cup": ("cup", "003"),
+    "cup, track key": ("cup", "004"),
+    "cup_3des": ("cup_3des", "003"),
+    "cup_sm4": ("cup_sm4", "003"),
+    "x919": ("x919", "003"),
+    "x919, track key": ("x919", "004"),
+}
+"""The MACs and the kinds of sign-in that go together, by what tests call them."""
+
 _terminals = itertools.count(1)
 
 
@@ -45,6 +57,17 @@ def profile_text(number: str, **values: object) -> str:
         text, found = re.subn(rf"^( *{key}: )[^ \n]+", rf"\g<1>{value}", text, flags=re.MULTILINE)
         assert found == 1, key
     return text
+
+
+def spoken(variant: str, folder: Path) -> dict[str, object]:
+    """Write the dialect of a variant into `folder`, and return what `profile_text` takes for it."""
+    mac, sign_in = VARIANTS[variant]
+    text = re.sub("^mac: cup ", f"mac: {mac} ", DIALECT_FILE.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    if sign_in == "004":
+        text = text.replace('"35": {is: z,', '"35": {is: h,')
+    file = folder / "dialect.yaml"
+    file.write_text(text, encoding="utf-8")
+    return {"dialect": file, "sign_in": f'"{sign_in}"'}
 
 
 def direct_terminal(
@@ -76,7 +99,7 @@ class EmulatedAcquirer:
         command = [sys.executable, "-m", "terminal_agent.emulators.cli", "acquirer"]
         for key, value in settings.items():
             for one in value if isinstance(value, list) else [value]:
-                command += [f"--{key.replace('_', '-')}", str(one)]
+                command += [f"--{key.replace('_', '-')}", *([] if one is True else [str(one)])]
         process = subprocess.Popen(
             command, cwd=REPO, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         )
@@ -121,6 +144,12 @@ class EmulatedAcquirer:
     def file(self, day: str) -> str:
         """Return the settlement file of a day."""
         with urllib.request.urlopen(f"{self.control}/file?date={day}", timeout=5) as answer:
+            return answer.read().decode()
+
+    def zm(self, day: str, merchant_no: str) -> str:
+        """Return a merchant's ZM and ZME of a settlement day as they travel; empty when nothing moved."""
+        url = f"{self.control}/zm?date={day}&merchant_no={merchant_no}"
+        with urllib.request.urlopen(url, timeout=5) as answer:
             return answer.read().decode()
 
     def call(self, method: str, path: str, body: object = None) -> Any:

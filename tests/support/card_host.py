@@ -52,6 +52,7 @@ class CardHost:
     books: list[Booked] = field(default_factory=list)
     nexts: deque[Next] = field(default_factory=deque)
     received: list[bytes] = field(default_factory=list)
+    rrn_begins: str = "9"
 
     def __enter__(self) -> "CardHost":
         self._door = socket.create_server(("127.0.0.1", 0))
@@ -112,7 +113,7 @@ class CardHost:
         if not step.answers:
             return True
         told = {no: text for no, text in asked.items() if no in (3, 4, 11, 25, 41, 42, 49, 60)}
-        told |= {12: "101112", 13: "0301", 37: f"9{asked[11]:>011}", 39: code}
+        told |= {12: "101112", 13: "0301", 37: f"{self.rrn_begins}{asked[11]:>011}", 39: code}
         if fen is not None:
             told[4] = f"{fen:012d}"
         frame = line_frames.write(ANSWERS[mti], told) if step.raw is None else step.raw

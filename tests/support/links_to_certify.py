@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from acquirer import EmulatedAcquirer
+from acquirer import VARIANTS, EmulatedAcquirer, spoken
 from acquirer import profile_text as direct_text
 from alipay import EmulatedAlipay
 from emulator import MIS_FILE, NEXO_FILE, PROFILE_FILES, EmulatedTerminal, short_profile_text, short_text
@@ -21,6 +21,8 @@ CHANNELS: Mapping[str, Callable[..., EmulatedWechat | EmulatedAlipay | EmulatedU
 }
 SHOWN = tuple(f"{one}/shown" for one in CHANNELS)
 KINDS = (*TERMINALS, *CHANNELS, *SHOWN)
+DIRECT_VARIANTS = tuple(f"direct/{one}" for one in VARIANTS if one != "cup")
+"""The direct driver with the other MACs and sign-ins."""
 
 
 class ToCertify(NamedTuple):
@@ -43,9 +45,10 @@ def to_certify(kind: str, folder: Path) -> Iterator[ToCertify]:
                 folder, "serial_ecr", str(folder / "nobody"), short_profile_text(), channels
             )
             yield ToCertify(config, kind, emulator.control)
-    elif kind == "direct":
-        with EmulatedAcquirer.start(folder) as host:
-            text = direct_text(NUMBER, memory=folder / "pinpad.trace")
+    elif kind.partition("/")[0] == "direct":
+        variant = kind.partition("/")[2] or "cup"
+        with EmulatedAcquirer.start(folder, mac=VARIANTS[variant][0]) as host:
+            text = direct_text(NUMBER, memory=folder / "pinpad.trace", **spoken(variant, folder))
             yield ToCertify(write_config(folder, "iso8583_direct", host.address, text), NUMBER, host.control)
     else:
         on_network = kind in ("nexo", "mis")

@@ -17,6 +17,8 @@ def match_all(engine: Engine, ask: Callable[[ApplyNight], Any]) -> None:
     """Let the night say of every booked record that its payment stands in the files."""
     with reading(engine) as connection:
         found = store.read_where(connection, Record, tables.UNMATCHED)
-    looks = tuple(Look(one.record_id, stage_of(one), MATCHED) for one in found if isinstance(one, Record))
+    looks = tuple(
+        Look(one.record_id, stage_of(one), one.night, MATCHED) for one in found if isinstance(one, Record)
+    )
     if looks:
         ask(ApplyNight(looks))

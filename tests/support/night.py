@@ -160,6 +160,10 @@ class NightDay:
         """A charge is refunded."""
         self._move(sealed, no, tender, "refund", "refund", fen)
 
+    def charge_unnamed(self, fen: int) -> None:
+        """A card is charged by the terminal under no number of ours."""
+        self._card_line("sale", fen, "")
+
     def plain_sale(self, fen: int = 4990) -> None:
         """The same terminal sells something without subsidy, and another program has an order at WeChat."""
         self._card_line("sale", fen, "")

@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import postgres_canaries
 import psycopg
 
 
@@ -51,6 +52,8 @@ class Cluster:
             os.chown(self.folder, _as_whom()["user"], _as_whom()["group"])
         self._settings = {"listen_addresses": "", "unix_socket_directories": str(self.folder)} | settings
         self._names = itertools.count(1)
+        self._left: list[str] = []
+        self._files = postgres_canaries.WrittenFiles(self.folder)
         self._server: subprocess.Popen[bytes] | None = None
         command = [bin_folder() / "initdb", "-D", self.data, "-A", "trust", "-U", "postgres"]
         self._call([*command, "-E", "UTF8", "--locale=C.UTF-8", "--no-sync"])
@@ -70,6 +73,7 @@ class Cluster:
             **_as_whom(),
         )
         log.close()
+        _running.append(self)
         until = time.monotonic() + 60
         while True:
             try:
@@ -103,8 +107,11 @@ class Cluster:
         self._server.wait(30)
 
     def stop(self) -> None:
-        """Stop it and remove its folder."""
-        if self._server is not None and self._server.poll() is None:
+        """Stop it and remove its folder, once what is left in it is known."""
+        _left_by_gone.extend(self.left())
+        if self in _running:
+            _running.remove(self)
+        if self._is_running():
             self.kill()
         shutil.rmtree(self.folder, ignore_errors=True)
 
@@ -119,13 +126,36 @@ class Cluster:
         return name
 
     def drop(self, name: str) -> None:
-        """Drop a database, whoever is connected."""
+        """Drop a database, whoever is connected. What is left in it is remembered."""
+        if name in postgres_canaries.databases_of(self.url("postgres")):
+            # Whoever is connected may hold a table that is to be read.
+            self.sql(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'")
+            self._left += self._in_database(name)
         self.sql(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
 
     def sql(self, statement: str, name: str = "postgres") -> None:
         """Run a statement outside of any transaction."""
         with psycopg.connect(self.url(name), autocommit=True) as connection:
             connection.execute(statement)  # type: ignore[call-overload]
+
+    def left(self) -> list[str]:
+        """Return where cards and payment codes were left since this was asked last."""
+        written = self._files.new()
+        in_files = postgres_canaries.in_files(written)
+        found, self._left = self._left + in_files, []
+        if written and self._is_running():
+            for name in postgres_canaries.databases_of(self.url("postgres")):
+                found += self._in_database(name)
+            if in_files:
+                # Else the next look would tell of it again: a file is looked at whole.
+                self.sql("SELECT pg_switch_wal()")
+        return found
+
+    def _in_database(self, name: str) -> list[str]:
+        return [f"{name}, {one}" for one in postgres_canaries.in_database(self.url(name))]
+
+    def _is_running(self) -> bool:
+        return self._server is not None and self._server.poll() is None
 
     def _call(self, command: list[Any]) -> None:
         done = subprocess.run(
@@ -140,6 +170,15 @@ def _children_of(pid: int) -> list[int]:
 
 
 _shared: list[Cluster] = []
+_running: list[Cluster] = []
+_left_by_gone: list[str] = []
+
+
+def left_in_servers() -> list[str]:
+    """Return where cards and payment codes were left in any server since this was asked last."""
+    found = _left_by_gone + [one for server in _running for one in server.left()]
+    _left_by_gone.clear()
+    return found
 
 
 def shared() -> Cluster:

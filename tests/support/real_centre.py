@@ -160,15 +160,19 @@ class RealCentre:
         assert approved.returncode in (0, 4), approved.stderr
 
     def let_a_day_pass(self) -> datetime.date:
-        """Put every sale a day further back, as the centre's clock cannot be moved; return yesterday.
-
-        Its night has matched all of them.
-        """
+        """Put every sale a day further back, as the centre's clock cannot be moved; return yesterday."""
         with writing(self._centre.engine) as connection:
-            connection.execute(text("UPDATE record SET night = 'matched'"))
             connection.execute(text("UPDATE record SET placed_at_ms = placed_at_ms - 86400000"))
         now = calendar.from_ms(self._centre.now_ms())
         return calendar.business_day(now) - datetime.timedelta(days=1)
+
+    def run_night(self, day: str, sources: str) -> dict[str, Any]:
+        """Run the night of a day with its command, over the files of `sources`, and return its report."""
+        (self.folder / "night.yaml").write_text(sources, encoding="utf-8")
+        (self.folder / "incoming").mkdir(exist_ok=True)
+        ran = self.command("night", "run", "--date", day, "--sources", "night.yaml")
+        assert ran.returncode in (0, 4), ran.stderr
+        return dict(json.loads(ran.stdout))
 
     def ask(self, path: str) -> dict[str, Any] | None:
         """Ask as an operator's program; None when there is no such thing."""

@@ -66,10 +66,12 @@ class WatchedLine:
         most_bytes: int = MOST_BYTES,
         tell: Callable[[Sighting], None] | None = None,
         host: CardHost | None = None,
+        callers: frozenset[str] = frozenset(),
         **times_ms: int,
     ) -> None:
         self.host = host or CardHost()
         self._own_host = host is None
+        self._callers = callers
         self._options = (understand, most_bytes, times_ms)
         self.sightings: list[Sighting] = []
         self._tell = tell or self.sightings.append
@@ -88,7 +90,9 @@ class WatchedLine:
             understand or reader.understand, self.profile.no_original_ms, clock, most_bytes
         )
         self._note_when_it_hangs_up()
-        self.forwarder = Forwarder(("127.0.0.1", 0), self.profile.acquirer, self.observer, clock)
+        self.forwarder = Forwarder(
+            ("127.0.0.1", 0), self.profile.acquirer, self.observer, clock, self._callers
+        )
         self.payment = WatchedTerminal(
             self.profile.clocks, self.profile.armed_for_s, self.observer, self.forwarder
         )
@@ -182,6 +186,7 @@ class WatchedShop(UnitShop):
             TERMINAL,
             self.real_journal,
             self.checkout.hold_is_over,
+            self.clock.wall_ms,
             lambda event, **told: self.logged.append((event, told)),
         )
 

@@ -61,6 +61,13 @@ def profile_text(**values: object) -> str:
     return text
 
 
+def only_platform_key(text: str, line: str) -> str:
+    """Return a profile with other lines in place of its one public key."""
+    text, found = re.subn(r"^  PUB_KEY_ID_[0-9A-Z]+: .+$", lambda _: line, text, flags=re.MULTILINE)
+    assert found == 1
+    return text
+
+
 _sales = itertools.count(1)
 
 
@@ -133,15 +140,13 @@ class EmulatedWechat:
                 "base_url": self.base_url,
                 "appid": self.ready["appid"],
                 "mchid": self.ready["mchid"],
-                "serial": self.ready["merchant_serial"],
+                "certificate": self.ready["merchant_certificate"],
                 "private_key": self.ready["merchant_key"],
                 **values,
             }
         )
         key_id, file = self.ready["platform_key_id"], self.ready["platform_key"]
-        text, found = re.subn(r"^  PUB_KEY_ID_0+: .+$", f'  {key_id}: "{file}"', text, flags=re.MULTILINE)
-        assert found == 1
-        return text
+        return only_platform_key(text, f'  {key_id}: "{file}"')
 
     def profile(self, **values: object) -> Profile:
         """Return that profile, read."""

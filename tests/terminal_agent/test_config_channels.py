@@ -55,7 +55,7 @@ def refused(path):
 def test_a_shop_takes_the_codes_of_the_channels_it_names(written, tmp_path):
     channel = read_config(written()).channels[Wallet.WECHAT]
     assert channel.base_url == "https://api.mch.weixin.qq.com"
-    assert channel.profile.private_key == tmp_path / "keys" / "apiclient_key.pem"
+    assert channel.profile.keys.private_key == tmp_path / "keys" / "apiclient_key.pem"
 
 
 def test_a_shop_that_names_none_takes_cards_only(written):

@@ -61,7 +61,8 @@ def read(raw: bytes, place: Place) -> FileRead:
 
 def called(line: Line) -> Called:
     """Return what the acquirer calls a row that was read here."""
-    return Called(*line.ref.split("/"))
+    terminal_no, batch, trace, rrn = line.ref.split("/")
+    return Called(terminal_no, batch, trace, rrn)
 
 
 def _line(text: str, number: int, place: Place) -> Line:

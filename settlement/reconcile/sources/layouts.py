@@ -15,8 +15,14 @@ LAYOUTS: dict[str, Callable[[bytes, Place], FileRead]] = {
 }
 """Each reader takes a file whole or raises FileError."""
 
-CALLED: dict[str, Callable[[Line], Called]] = {acquirer_csv.LAYOUT: acquirer_csv.called}
+CALLED: dict[str, Callable[[Line], Called | None]] = {
+    acquirer_csv.LAYOUT: acquirer_csv.called,
+    unionpay_zm.LAYOUT: unionpay_zm.called,
+}
 """The layouts whose rows may name no order, and what they call one. Channels name the order that we gave."""
+
+UNNAMED_BY_CARD_ONLY = frozenset({unionpay_zm.LAYOUT})
+"""Of these, the layouts whose QR payments always name the order: only a card payment may not."""
 
 MAY_SAY_NONE = frozenset({alipay_bill.LAYOUT, unionpay_zm.LAYOUT, wechat_bill.LAYOUT})
 """The layouts of senders that give no file for a day on which nothing moved."""

@@ -8,6 +8,10 @@ the merchant.
 
 UnionPay states no totals, so every line must be whole, and what the zip says of its members must hold. The
 account, names and free texts are left out of what is kept.
+
+An acquirer gives such files for its card terminals too, whose payments may name no order. A line is then
+known by its terminal and reference number (查询流水号), what gives back by that of its payment
+(原交易查询流水号), and a line of ZME by trace and time of the payment that it puts right.
 """
 
 import binascii
@@ -15,9 +19,12 @@ import datetime
 import re
 import zlib
 from base64 import b64decode
+from collections import defaultdict
 from collections.abc import Mapping
 
-from settlement.reconcile.lines import FileRead, Line, Moved, is_our_shape, payment_of
+from msgspec.structs import replace
+
+from settlement.reconcile.lines import Called, FileRead, Line, Moved, is_our_shape, payment_of
 from settlement.reconcile.sources.text import MOST_BYTES, MOST_LINES, Place, refuse_another_day
 from settlement.reconcile.sources.zip_members import members_of
 from subsidy import seal
@@ -54,17 +61,19 @@ ZME = {
 _KINDS = {"01": Moved.SALE, "99": Moved.VOID, "31": Moved.VOID, "04": Moved.REFUND}
 _NAME = re.compile(r"INN([0-9]{6})[0-9]{2}(ZME?)_([0-9A-Z]{15})", re.ASCII)
 _DAY_ENDS_H = 23
+_SHARED = "shared"
+"""Stands behind the name of a payment whose trace and time another one of the file has too."""
 _SHAPES = {
     "交易代码": re.compile(r"[A-Z][0-9]{2}", re.ASCII),
     "系统跟踪号": re.compile(r"[0-9]{6}", re.ASCII),
     "交易传输时间": re.compile(r"[0-9]{10}", re.ASCII),
     "交易金额": re.compile(r"[0-9]{12}", re.ASCII),
-    "查询流水号": re.compile(r"[0-9]{0,21}", re.ASCII),
+    "查询流水号": re.compile(r"[0-9A-Z]{0,21}", re.ASCII),
     "商户订单号": re.compile(r"[0-9A-Za-z]{0,32}", re.ASCII),
     "商户手续费": re.compile(r"[CD][0-9]{12}", re.ASCII),
     "结算金额": re.compile(r"[CD][0-9]{12}", re.ASCII),
     "交易类型": re.compile(r"[0-9]{2}", re.ASCII),
-    "原交易查询流水号": re.compile(r"[0-9]{0,21}", re.ASCII),
+    "原交易查询流水号": re.compile(r"[0-9A-Z]{0,21}", re.ASCII),
     "商户代码": re.compile(r"[0-9A-Z]{15}", re.ASCII),
     "终端号": re.compile(r"[0-9A-Z]{0,8}", re.ASCII),
     "优惠金额": re.compile(r"(?:[CD][0-9]{12})?", re.ASCII),
@@ -80,12 +89,15 @@ def read(raw: bytes, place: Place) -> FileRead:
     zm, zme = _members(_zip_of(raw, place), place)
     rows = _rows(zm, ZM_WIDTHS, ZM, place, before=0)
     found = [_line(row, number, place) for number, row in enumerate(rows, 1)]
-    # What is put right later names no order, only the trace and time of what it is about.
-    orders = {
-        (row["系统跟踪号"], row["交易传输时间"]): one.pay_ref
-        for row, one in zip(rows, found, strict=True)
-        if one.kind is Moved.SALE
-    }
+    # What is put right later names no order, only the trace and time of what it is about. Two terminals of a
+    # merchant can have come to the same trace within a second: then it is not known which.
+    paid: dict[tuple[str, str], set[tuple[str, str]]] = defaultdict(set)
+    for row, one in zip(rows, found, strict=True):
+        if one.kind is Moved.SALE:
+            paid[row["系统跟踪号"], row["交易传输时间"]].add((one.pay_ref, one.ref))
+    shared = {ref for names in paid.values() if len(names) > 1 for pay_ref, ref in names if not pay_ref}
+    found = [replace(one, ref=f"{one.ref}/{_SHARED}") if one.ref in shared else one for one in found]
+    orders = {at: next(iter(names))[0] for at, names in paid.items() if len(names) == 1}
     put_right = _rows(zme, ZME_WIDTHS, ZME, place, before=len(rows))
     found += [_adjusted(row, number, orders, place) for number, row in enumerate(put_right, len(rows) + 1)]
     refuse_another_day(place, [one.own_day for one in found])
@@ -102,6 +114,31 @@ def read(raw: bytes, place: Place) -> FileRead:
         backs=len(backs),
         back_fen=sum(backs),
     )
+
+
+def called(line: Line) -> Called | None:
+    """Return what a line that names no order is called; None when it says no terminal, as for an order's."""
+    told = line.ref.split("/")
+    match len(told):
+        case 6 | 7:
+            terminal_no, rrn, trace, at, _, original = told[:6]
+            by_time = "" if told[6:] else _at_time(line.merchant_no, trace, at)
+            names = (_at_terminal(terminal_no, rrn), by_time)
+            about = "" if line.kind is Moved.SALE else _at_terminal(terminal_no, original)
+            return Called(terminal_no, "", trace, rrn, tuple(one for one in names if one), about)
+        case 5:
+            _, trace, _, of_trace, of_time = told
+            return Called("", "", trace, "", about=_at_time(line.merchant_no, of_trace, of_time))
+    return None
+
+
+def _at_terminal(terminal_no: str, rrn: str) -> str:
+    """Return the name that a terminal and a reference number are together, none without a number."""
+    return f"{terminal_no}/{rrn}" if rrn else ""
+
+
+def _at_time(merchant_no: str, trace: str, at: str) -> str:
+    return f"{merchant_no}/{trace}/{at}"
 
 
 def _zip_of(raw: bytes, place: Place) -> bytes:
@@ -188,35 +225,53 @@ def _line(row: Row, number: int, place: Place) -> Line:
     if is_to_us is not (kind is Moved.SALE):
         raise place.wrong(number, "money on the other side than its kind says", column="结算金额")
     order_no = row["商户订单号"]
+    # Orders of other programs under the same merchant number are no business of ours.
+    pay_ref = payment_of(order_no) if is_our_shape(order_no) else ""
     return Line(
         source=place.source,
         day=place.day,
         line_no=number,
         kind=kind,
         fen=_fen(row["交易金额"], number, place),
-        # Orders of other programs under the same merchant number are no business of ours.
-        pay_ref=payment_of(order_no) if is_our_shape(order_no) else "",
+        pay_ref=pay_ref,
         refund_no=order_no if kind is not Moved.SALE and is_our_shape(order_no) else "",
         merchant_no=row["商户代码"],
-        ref=f"{row['查询流水号']}/{row['交易类型']}/{row['交易传输时间']}",
+        ref=_ref(row) if pay_ref or not row["终端号"] else _ref_at_terminal(row),
         own_day=_settled_on(row["交易传输时间"], number, place),
         raw=",".join(row.values()),
         offer_fen=int(row["优惠金额"][1:] or "0"),
     )
 
 
+def _ref(row: Row) -> str:
+    return f"{row['查询流水号']}/{row['交易类型']}/{row['交易传输时间']}"
+
+
+def _ref_at_terminal(row: Row) -> str:
+    """Return what a line that names no order of ours is called, its terminal first: rows are found by it."""
+    names = ("终端号", "查询流水号", "系统跟踪号", "交易传输时间", "交易类型", "原交易查询流水号")
+    return "/".join(row[name] for name in names)
+
+
+def _ref_put_right(row: Row) -> str:
+    """Return the same of a line of ZME, which says no terminal."""
+    names = ("系统跟踪号", "交易传输时间", "原始系统跟踪号", "原始交易日期时间")
+    return "/" + "/".join(row[name] for name in names)
+
+
 def _adjusted(row: Row, number: int, orders: Mapping[tuple[str, str], str], place: Place) -> Line:
-    original = (row["原始系统跟踪号"], row["原始交易日期时间"])
+    pay_ref = orders.get((row["原始系统跟踪号"], row["原始交易日期时间"]), "")
+    at = f"{row['交易代码']}/{row['系统跟踪号']}/{row['交易传输时间']}"
     return Line(
         source=place.source,
         day=place.day,
         line_no=number,
         kind=Moved.SALE if row["结算金额"][0] == "C" else Moved.REFUND,
         fen=_fen(row["交易金额"], number, place),
-        pay_ref=orders.get(original, ""),
+        pay_ref=pay_ref,
         refund_no="",
         merchant_no=row["商户代码"],
-        ref=f"{row['交易代码']}/{row['系统跟踪号']}/{row['交易传输时间']}",
+        ref=at if pay_ref else _ref_put_right(row),
         own_day=place.day,
         raw=",".join(row.values()),
     )

@@ -5,7 +5,6 @@ in the mark, again and again until the host says so. A yes is one only when its 
 remembered here may be lost at any moment: without it the driver only asks once more.
 """
 
-from collections.abc import Callable
 from enum import Enum, auto
 
 import msgspec
@@ -29,17 +28,22 @@ class _Void(Enum):
 
     READY = auto()
     SENT = auto()
+    PERHAPS = auto()  # its batch is closed, and nobody says any more whether it is in it
     OVER = auto()  # it certainly does not stand
     DONE = auto()
 
 
 class Settled(msgspec.Struct, frozen=True):
-    """A batch, what it came to by our journal, and by the host's books when it was closed."""
+    """A batch, what it came to by our journal, and by the host's books when it was closed.
+
+    `theirs` is None when the host does not say; `code` is what it said instead, empty when it was not asked.
+    """
 
     batch: str
     ours: Totals
     theirs: Totals | None
     balanced: bool
+    code: str = ""
 
 
 class DirectTerminal:
@@ -110,7 +114,8 @@ class DirectTerminal:
     def refund(self, ask: Ask, back: Back) -> Answer:
         """Give back `back.fen`: by a void while the batch is open, else by a refund. Moves money once.
 
-        A void without an answer is reversed before the refund goes out. The refund is an advice under one
+        A void without an answer is reversed before the refund goes out; when it is too late for that, the
+        host's own books say whether there is anything left to refund. The refund is an advice under one
         number, which the host does once however often it hears it.
         """
         original, mark = messages.read_sale_mark(ask.mark), messages.read_back_mark(back.mark)
@@ -119,7 +124,8 @@ class DirectTerminal:
         try:
             if not self._session.is_signed_in():
                 return UNCLEAR
-            if back.fen == ask.amount_fen:
+            # Marked in a later batch than its sale's, it was never voided.
+            if back.fen == ask.amount_fen and mark.batch == original.batch:
                 answer = self._void_first(ask, back, mark, original)
                 if answer is not None:
                     return answer
@@ -127,30 +133,38 @@ class DirectTerminal:
         except (NoLine, PinpadFault):
             return UNCLEAR
 
-    def settle(self, totals_of: Callable[[str], Totals], *, dry_run: bool = False) -> Settled | None:
-        """Close the open batch with our totals of it; with `dry_run` only count. None: the host is not there.
-
-        After it nothing of the batch can be voided or reversed any more. A difference is told, not mended.
-        """
+    def open_batch(self) -> str | None:
+        """Return which batch is open, None when the host is not there or a reversal waits for it."""
         try:
             if not self._session.is_there() or not self._are_reversals_confirmed():
                 return None
-            batch = self._session.batch
-            ours = totals_of(batch)
-            if dry_run:
-                return Settled(batch, ours, None, balanced=False)
+        except (NoLine, PinpadFault):
+            return None
+        return self._session.batch
+
+    def close(self, batch: str, ours: Totals) -> Settled | None:
+        """Close a batch with our totals of it, or ask what one came to that is closed. May be repeated.
+
+        None: no answer that can be believed. After it nothing of the batch can be voided or reversed any
+        more. A difference is told, not mended.
+        """
+        try:
             fields = messages.settlement(self._profile, self._pinpad.next_trace(), batch, ours)
             heard = self._session.ask_money("0500", fields, CardData({}))
         except (NoLine, PinpadFault):
             return None
-        if heard is None or not heard.verified or heard.code != "00":
+        if heard is None or self._profile.class_of(heard.code) is CodeClass.UNCLEAR:
             return None
-        self._session.forget()
-        found = messages.settled_totals(heard.message)
+        carries_mac = "64" in heard.message.fields
+        if not heard.verified and (heard.code == "00" or carries_mac):
+            return None
+        found = messages.settled_totals(heard.message) if heard.code == "00" else None
+        if heard.code == "00" and batch == self._session.batch:
+            self._session.forget()
         if found is None:
-            return None
+            return Settled(batch, ours, None, balanced=False, code=heard.code)
         theirs, balanced = found
-        return Settled(batch, ours, theirs, balanced=balanced and ours == theirs)
+        return Settled(batch, ours, theirs, balanced=balanced and ours == theirs, code=heard.code)
 
     def _are_reversals_confirmed(self) -> bool:
         return all(
@@ -179,7 +193,7 @@ class DirectTerminal:
         state, since_ms = self._voids.setdefault(trace, (_Void.SENT, now_ms))
         if state is _Void.DONE:
             return Answer(Say.APPROVED, approved_fen=back.fen, evidence=back.evidence)
-        if state is _Void.OVER:
+        if state in (_Void.OVER, _Void.PERHAPS):
             return None
         if state is _Void.READY:
             if original.batch != self._session.batch:
@@ -192,8 +206,9 @@ class DirectTerminal:
             return UNCLEAR
         said = self._judge_reversal(heard).say
         if said is Say.DECLINED:
-            # Its batch is closed with the void in it: the money is with the shopper.
-            return Answer(Say.APPROVED, approved_fen=back.fen, evidence=messages.evidence_of(heard.message))
+            # Too late is no proof that there is a void: some hosts look at the batch alone.
+            self._voids[trace] = (_Void.PERHAPS, since_ms)
+            return None
         waited_ms = self._clock.steady_ms() - since_ms
         over = said is Say.NOT_FOUND and waited_ms >= 2000 * self.clocks.host_timeout_s
         if said is not Say.APPROVED and not over:
@@ -228,7 +243,14 @@ class DirectTerminal:
         if heard.code in self._profile.repeated_refund or self._profile.class_of(heard.code) in _TAKEN:
             return self._approved(heard)
         evidence = messages.evidence_of(heard.message)
-        return Answer(Say.DECLINED if self._profile.refuses(heard.code) else Say.UNCLEAR, evidence=evidence)
+        state, _ = self._voids.get(mark.void_trace, (_Void.OVER, 0))
+        if state is not _Void.PERHAPS:
+            return Answer(
+                Say.DECLINED if self._profile.refuses(heard.code) else Say.UNCLEAR, evidence=evidence
+            )
+        if heard.code in self._profile.nothing_left:
+            return Answer(Say.APPROVED, approved_fen=back.fen, evidence=evidence)
+        return Answer(Say.UNCLEAR, evidence=evidence)
 
     def _judge(self, heard: Heard) -> Answer:
         """Say what the answer to a sale means."""

@@ -39,7 +39,7 @@ class CodeClass(StrEnum):
 
 
 _NAMED = [one for one in CodeClass if one is not CodeClass.DECLINED]
-_UNSURE_BACK, _REPEATED = "unsure_back", "repeated_refund"
+_UNSURE_BACK, _REPEATED, _NOTHING_LEFT = "unsure_back", "repeated_refund", "nothing_left"
 
 
 class Profile(msgspec.Struct, frozen=True):
@@ -61,6 +61,7 @@ class Profile(msgspec.Struct, frozen=True):
     codes: Mapping[str, CodeClass]
     unsure_back: frozenset[str]
     repeated_refund: frozenset[str]
+    nothing_left: frozenset[str]
 
     def class_of(self, code: str) -> CodeClass:
         """Return what `code` says. No code at all says nothing clear."""
@@ -81,7 +82,9 @@ def read_profile(text: str, file_name: str) -> Profile:
     terminal = root["terminal"].mapping(required=("number", "merchant"))
     pinpad = root["pinpad"].mapping(required=("kind", "memory", "card_wait_ms"))
     messages = root["messages"].mapping(required=("sign_in", "order_field"))
-    codes = root["codes"].mapping(required=[*(one.value for one in _NAMED), _UNSURE_BACK, _REPEATED])
+    codes = root["codes"].mapping(
+        required=[*(one.value for one in _NAMED), _UNSURE_BACK, _REPEATED, _NOTHING_LEFT]
+    )
     line = root["line"].mapping(
         required=("connect_ms", "status_wait_ms"),
         optional=("plaintext_private_line", "authorities", "server_name"),
@@ -105,6 +108,7 @@ def read_profile(text: str, file_name: str) -> Profile:
         codes=_read_codes(codes),
         unsure_back=_read_set(codes[_UNSURE_BACK]),
         repeated_refund=_read_set(codes[_REPEATED]),
+        nothing_left=_read_set(codes[_NOTHING_LEFT]),
     )
 
 

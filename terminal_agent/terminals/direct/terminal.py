@@ -5,6 +5,7 @@ from functools import partial
 from pathlib import Path
 
 import msgspec
+from msgspec.structs import replace
 
 from catalog_sync.packs import read_text
 from subsidy.strict.yaml_text import FileError
@@ -17,8 +18,12 @@ from terminal_agent.terminals.direct.profile import TRAINING, Profile, read_prof
 from terminal_agent.terminals.direct.session import Session
 from terminal_agent.terminals.direct.training_pinpad import TrainingPinpad
 from terminal_agent.terminals.terminal import Can, LostAnswer, PortRefused, Terminal
+from terminal_agent.traces.mask_frames import ISO8583, iso8583_mask
+from terminal_agent.traces.tcp_line import recorded_dial
+from terminal_agent.traces.write_trace import Recorder
 
 _MOST_PORT = 65_535
+_ONE_DES, _TRACK_KEY = "001", "004"
 
 
 class HostTerminal(msgspec.Struct, frozen=True):
@@ -30,6 +35,7 @@ class HostTerminal(msgspec.Struct, frozen=True):
     dialect: Dialect
     line: LineProfile
     memory: Path
+    recorder: Recorder | None = None
 
     @property
     def number(self) -> str:
@@ -48,7 +54,11 @@ class HostTerminal(msgspec.Struct, frozen=True):
 
     def payment(self, clock: Clock) -> Payment:
         """Return the way to take money at it."""
-        return self.payment_over(partial(dial, self.address, self.line), clock)
+        line: Dial = partial(dial, self.address, self.line)
+        if self.recorder is not None:
+            note = self.recorder(ISO8583, self.dialect.name, iso8583_mask(self.dialect))
+            line = recorded_dial(line, note, self.dialect)
+        return self.payment_over(line, clock)
 
     def payment_over(self, line: Dial, clock: Clock) -> Payment:
         """Return the same over a line that is opened in another way."""
@@ -56,12 +66,18 @@ class HostTerminal(msgspec.Struct, frozen=True):
         session = Session(self.profile, Codec(self.dialect), pinpad, line, clock)
         return DirectTerminal(self.profile, session, pinpad, clock)
 
+    def recorded(self, recorder: Recorder) -> Terminal:
+        """Return the same terminal, whose payments note what passes."""
+        return replace(self, recorder=recorder)
+
 
 def read(port: str, text: str, file_name: str) -> Terminal:
     """Return the terminal whose host is at `port`, with a profile. Raises FileError, PortRefused."""
     profile = read_profile(text, file_name)
     folder = Path(file_name).parent
     dialect_file = folder / profile.dialect
+    dialect = read_dialect(read_text(dialect_file), str(dialect_file))
+    _check_keys(profile, dialect, file_name)
     tls = None
     if profile.authorities:
         try:
@@ -73,10 +89,31 @@ def read(port: str, text: str, file_name: str) -> Terminal:
         port=port,
         address=_address(port),
         profile=profile,
-        dialect=read_dialect(read_text(dialect_file), str(dialect_file)),
+        dialect=dialect,
         line=LineProfile(profile.connect_s, tls, profile.server_name),
         memory=folder / profile.memory,
     )
+
+
+def _check_keys(profile: Profile, dialect: Dialect, file_name: str) -> None:
+    """Raise FileError when the keys of a sign-in are not what the dialect asks for."""
+    if profile.sign_in == _ONE_DES and dialect.mac != "cup":
+        raise FileError(
+            file_name,
+            1,
+            "sign_in",
+            f"{_ONE_DES} gives a MAC key of 8 bytes, and the MAC {dialect.mac} takes 16",
+            'Write "003" or "004", as the acquirer says',
+        )
+    track = dialect.fields.get(35)
+    if profile.sign_in == _TRACK_KEY and track is not None and track.kind != "h":
+        raise FileError(
+            file_name,
+            1,
+            "sign_in",
+            f"with {_TRACK_KEY} the pinpad enciphers the track, which field 35 there does not take",
+            'Write `"35": {is: h, ...}` in the dialect, or another sign-in',
+        )
 
 
 def _address(port: str) -> tuple[str, int]:

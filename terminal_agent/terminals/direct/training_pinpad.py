@@ -1,6 +1,7 @@
 """How does the pinpad for training behave, which stands in for a real one where no money moves?
 
-It holds a published test key and one made-up card, "reads" that at once, and is refused outside training. Its
+It holds a published test key and one made-up card, "reads" that at once, and is refused outside training. It
+takes the keys of each sign-in: DES, triple DES, and with a track key, under which the track then goes. Its
 counter is on disk like a real one's: a number given out is never given out again, not even after a power cut.
 """
 
@@ -10,6 +11,7 @@ from pathlib import Path
 
 from cryptography.hazmat.decrepit.ciphers.algorithms import TripleDES
 from cryptography.hazmat.primitives.ciphers import Cipher, modes
+from cryptography.hazmat.primitives.ciphers.algorithms import SM4
 
 from subsidy.strict.digits import read_count
 from terminal_agent.iso8583.mac import MACS
@@ -17,11 +19,14 @@ from terminal_agent.terminals.direct.pinpad import CardData, PinpadFault, Read, 
 
 _MASTER_KEY = bytes.fromhex("0123456789ABCDEFFEDCBA9876543210")
 _CARD = "6299998473651209384"
+_TRACK = f"{_CARD}D3012520100000000"
 _PIN = "246810"
 _LAST_TRACE = 999_999
 _STEP = 50  # so many numbers are set aside on disk at once
-_DOUBLE_BLOCK, _CHECK = 40, 4
-_SINGLE_DES = 8
+_CHECK = 4
+_SLOTS = {24: (8, 8), 40: (16, 16), 60: (16, 16, 16)}  # PIN key, MAC key and track key, by the block's size
+_MAC_KEYS = {"cup": 8, "cup_3des": 16, "cup_sm4": 16, "x919": 16}
+_ONE_DES, _TWO_DES = "0", "6"  # in field 53
 
 
 class TrainingPinpad:
@@ -32,6 +37,7 @@ class TrainingPinpad:
         self._mac = mac
         self._mak: bytes | None = None
         self._pik: bytes | None = None
+        self._tdk: bytes | None = None
         self._next = 0
         self._set_aside = 0
 
@@ -51,17 +57,25 @@ class TrainingPinpad:
         return f"{trace:06d}"
 
     def load_keys(self, block: bytes) -> bool:
-        """Take a PIN key of 16 bytes and a MAC key, each with its check value, from a block of 40."""
-        self._mak = self._pik = None
-        if len(block) != _DOUBLE_BLOCK:
+        """Take PIN key, MAC key and, from 60 bytes, track key, each with its check value after it."""
+        self._mak = self._pik = self._tdk = None
+        size = _MAC_KEYS[self._mac]
+        slots = _SLOTS.get(len(block), ())
+        if not slots or slots[1] < size:
             return False
-        half = _DOUBLE_BLOCK // 2
-        pik, mak = (_decipher(part[:-_CHECK]) for part in (block[:half], block[half:]))
-        mak = mak[:_SINGLE_DES] if self._mac == "cup" else mak
-        checks = (_encipher(key, bytes(8))[:_CHECK] for key in (pik, mak))
-        if tuple(checks) != (block[half - _CHECK : half], block[-_CHECK:]):
+        keys, checks, at = [], [], 0
+        for slot in slots:
+            keys.append(_decipher(block[at : at + slot]))
+            checks.append(block[at + slot : at + slot + _CHECK])
+            at += slot + _CHECK
+        keys[1] = keys[1][:size]
+        made = [_encipher(key, bytes(8)) for key in keys]
+        if self._mac == "cup_sm4":
+            made[1] = _sm4(keys[1], bytes(16))
+        if [one[:_CHECK] for one in made] != checks:
             return False
-        self._pik, self._mak = pik, mak
+        self._pik, self._mak, *more = keys
+        self._tdk = more[0] if more else None
         return True
 
     def seal(self, data: bytes) -> bytes:
@@ -80,15 +94,16 @@ class TrainingPinpad:
             return CardData({"2": _CARD, "14": "3012", "22": "021"})
         if self._pik is None:
             raise PinpadFault("The pinpad has no session keys. It must be signed in")
+        algorithm = _ONE_DES if len(self._pik) == _SLOTS[24][0] else _TWO_DES
         return CardData(
             {
                 "2": _CARD,
                 "14": "3012",
                 "22": "021",
                 "26": "12",
-                "35": f"{_CARD}D3012520100000000",
+                "35": _TRACK if self._tdk is None else _hidden_track(self._tdk),
                 "52": _encipher(self._pik, _pin_block()).hex().upper(),
-                "53": "2600000000000000",
+                "53": f"2{algorithm}{0 if self._tdk is None else 1}".ljust(16, "0"),
             }
         )
 
@@ -120,6 +135,17 @@ def _pin_block() -> bytes:
     pin = bytes.fromhex(f"0{len(_PIN)}{_PIN}".ljust(16, "F"))
     card = bytes.fromhex("0000" + _CARD[-13:-1])
     return bytes(one ^ other for one, other in zip(pin, card, strict=True))
+
+
+def _hidden_track(key: bytes) -> str:
+    """Return the track with the 16 digits before its last two under `key`."""
+    clear = bytes.fromhex(_TRACK[-18:-2])
+    return _TRACK[:-18] + _encipher(key, clear).hex().upper() + _TRACK[-2:]
+
+
+def _sm4(key: bytes, block: bytes) -> bytes:
+    step = Cipher(SM4(key), modes.ECB()).encryptor()  # noqa: S305
+    return step.update(block) + step.finalize()
 
 
 def _decipher(data: bytes) -> bytes:

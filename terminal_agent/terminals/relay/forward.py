@@ -1,7 +1,8 @@
 """How do bytes pass between a terminal and its acquirer, whatever else happens here?
 
-A TCP port on the shop's host for each terminal. Bytes are handed to the observer first and sent on at once,
-untouched; nothing here waits for it, asks it or depends on it. What ends on one side ends on the other.
+A TCP port on the shop's host for each terminal, and for nobody else. Bytes are handed to the observer first
+and sent on at once, untouched; nothing here waits for it, asks it or depends on it. What ends on one side
+ends on the other.
 """
 
 import socket
@@ -14,6 +15,7 @@ from terminal_agent.checkout.ports import Clock
 from terminal_agent.terminals.relay.observer import Log, Observer, Way
 
 MOST_CONNECTIONS = 32
+_MOST_NAMED = 64
 _MOST_AT_ONCE = 65_536
 CONNECT_S = 3.0
 _AGAIN_S = 1.0
@@ -25,13 +27,27 @@ Spawn = Callable[[str, Callable[[], None]], None]
 
 
 class Forwarder:
-    """Passes bytes on for one terminal. `run` is its thread; each connection has two more."""
+    """Passes bytes on for one terminal. `run` is its thread; each connection has two more.
 
-    def __init__(self, listen: Address, acquirer: Address, observer: Observer, clock: Clock) -> None:
+    `callers` are the addresses that may call, empty for whoever can.
+    """
+
+    def __init__(
+        self,
+        listen: Address,
+        acquirer: Address,
+        observer: Observer,
+        clock: Clock,
+        callers: frozenset[str] = frozenset(),
+    ) -> None:
         self._listen = listen
         self._acquirer = acquirer
         self._observer = observer
         self._clock = clock
+        self._callers = callers
+        self._sent_away: set[str] = set()
+        self.refused = 0
+        self.refused_from = ""
         self._lock = system.new_lock()
         self._connections = 0
         self._count = 0
@@ -45,16 +61,21 @@ class Forwarder:
                 with socket.create_server(self._listen, backlog=MOST_CONNECTIONS) as door:
                     self.port, self.problem = door.getsockname()[1], ""
                     log("relay.listening", address=f"{self._listen[0]}:{self.port}")
-                    self._welcome(door)
+                    self._welcome(door, log)
             except OSError as wrong:
                 self.port = None
                 self.problem = f"{self._listen[0]}:{self._listen[1]} cannot be used ({wrong.strerror})"
                 log("relay.not_listening", why=self.problem)
             self._clock.sleep(_AGAIN_S)
 
-    def _welcome(self, door: socket.socket) -> None:
+    def _welcome(self, door: socket.socket, log: Log) -> None:
         while True:
-            terminal, _ = door.accept()
+            terminal, address = door.accept()
+            if self._callers and address[0] not in self._callers:
+                # It breaks no view: whoever knocks at the port would keep the till from knowing "not paid".
+                terminal.close()
+                self._note_refused(address[0], log)
+                continue
             with self._lock:
                 self._count += 1
                 number = self._count
@@ -65,6 +86,12 @@ class Forwarder:
             else:
                 self._observer.not_connected()
                 terminal.close()
+
+    def _note_refused(self, address: str, log: Log) -> None:
+        self.refused, self.refused_from = self.refused + 1, address
+        if address not in self._sent_away and len(self._sent_away) < _MOST_NAMED:
+            self._sent_away.add(address)
+            log("relay.refused", address=address)
 
     def _serve(self, terminal: socket.socket, number: int) -> None:
         """Carry one connection from its beginning to its end."""

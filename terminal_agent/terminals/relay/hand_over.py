@@ -71,6 +71,7 @@ class HandOver:
         self._count = 0
         self._last: _Carried | None = None
         self.problem = "its serial line is not open yet"
+        self.refused, self.refused_from = 0, ""  # nobody else is on it
 
     def run(self, log: Log) -> None:
         """Serve until the process ends; a port that is away is tried again."""

@@ -22,6 +22,9 @@ class Line(Protocol):
 
     problem: str
     """Why the terminal does not find us, empty while it does."""
+    refused: int
+    """How many connections were sent away because of where they came from, and whence the last one."""
+    refused_from: str
 
     def run(self, log: Log) -> None:
         """Pass bytes on until the process ends."""
@@ -54,6 +57,8 @@ class WatchedTerminal:
             "frames_seen": self._observer.frames_seen,
             "frames_not_understood": self._observer.frames_not_understood,
             "breaks": self._observer.breaks,
+            "refused": self._line.refused,
+            "refused_from": self._line.refused_from,
         }
 
     def _problem(self) -> str:

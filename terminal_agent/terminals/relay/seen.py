@@ -33,7 +33,8 @@ class Seen(msgspec.Struct, frozen=True):
 
     `batch` and `trace` are the message's own in a sale and in the reversal of one, which repeats its
     original's; in a void or refund they are those of the sale that it undoes, and `own_trace` is its own.
-    An answer is matched to its request by `own_trace`.
+    An answer is matched to its request by `own_trace`. In a request that undoes a sale the evidence is what
+    it says of that sale: reference number, authorisation, card and day.
     """
 
     kind: Kind

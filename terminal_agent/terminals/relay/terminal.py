@@ -14,21 +14,25 @@ from terminal_agent.terminals.relay.observer import Observer
 from terminal_agent.terminals.relay.payment import WatchedTerminal
 from terminal_agent.terminals.relay.profile import Profile, address_of, read_profile
 from terminal_agent.terminals.relay.understand import Reader
-from terminal_agent.terminals.terminal import Can, LostAnswer, Terminal
+from terminal_agent.terminals.terminal import Can, LostAnswer, Reach, Terminal
 from terminal_agent.traces.mask_frames import ISO8583, iso8583_mask
 from terminal_agent.traces.write_trace import Recorder
+
+_THIS_HOST = ("127.0.0.1", "localhost")
 
 
 class RelayTerminal(msgspec.Struct, frozen=True):
     """A terminal that talks to its acquirer through us: `port` is where it finds us, as in "0.0.0.0:9101".
 
-    `listen` is None where it is a serial port, over which the terminal hands us its frames.
+    `listen` is None where it is a serial port, over which the terminal hands us its frames. `callers` are the
+    addresses that it calls from, empty where nobody else can.
     """
 
     port: str
     listen: tuple[str, int] | None
     profile: Profile
     recorder: Recorder | None = None
+    callers: frozenset[str] = frozenset()
 
     @property
     def can(self) -> Can:
@@ -45,13 +49,24 @@ class RelayTerminal(msgspec.Struct, frozen=True):
         observer = Observer(understand, profile.no_original_ms, clock, note=note)
         line: Forwarder | HandOver
         if self.listen is not None:
-            line = Forwarder(self.listen, profile.acquirer, observer, clock)
+            line = Forwarder(self.listen, profile.acquirer, observer, clock, self.callers)
         else:
             assert profile.line is not None
             open_link = partial(open_serial, self.port, profile.line)
             wait_s = profile.clocks.host_timeout_s
             line = HandOver(open_link, profile.acquirer, wait_s, observer, clock)
         return WatchedTerminal(profile.clocks, profile.armed_for_s, observer, line)
+
+    @property
+    def reach(self) -> Reach:
+        """Who can call where it calls."""
+        if self.listen is None:
+            return Reach.NOBODY
+        return Reach.THIS_HOST if self.listen[0] in _THIS_HOST else Reach.NETWORK
+
+    def called_from(self, addresses: frozenset[str]) -> Terminal:
+        """Return the same terminal, which calls from one of these addresses; others are sent away."""
+        return replace(self, callers=addresses)
 
     def recorded(self, recorder: Recorder) -> Terminal:
         """Return the same terminal, whose line is noted."""

@@ -57,6 +57,8 @@ class Reader:
         place = 61 if kind in _OF_THE_ORIGINAL else 60
         trace = message.part(61, "trace") if kind in _OF_THE_ORIGINAL else fields.get("11", "")
         batch = message.part(place, "batch")
+        undoes = kind in _OF_THE_ORIGINAL and not is_answer
+        day = _number(message.part(61, "date")) if undoes else fields.get("13", "")
         return Seen(
             kind=kind,
             is_answer=is_answer,
@@ -72,10 +74,15 @@ class Reader:
                 merchant_no=fields.get("42", ""),
                 batch=batch,
                 trace=trace,
-                rrn=fields.get("37", ""),
+                rrn=_number(fields.get("37", "")),
                 auth=fields.get("38", ""),
                 masked_pan=fields.get("2", ""),
-                host_date=fields.get("13", ""),
+                host_date=day,
                 host_time=fields.get("12", ""),
             ),
         )
+
+
+def _number(text: str) -> str:
+    """Return a number, or nothing for the noughts that a terminal writes where it has none."""
+    return text if text.strip("0 ") else ""

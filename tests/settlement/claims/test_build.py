@@ -173,6 +173,6 @@ def test_a_sale_matched_in_the_same_batch_is_claimed_with_it(books, device):
     record_id = promised(books.sell(device)).record_id
     books.clock.ahead_ms += 86_400_000
     books.take(device)
-    night = ApplyNight((Look(record_id, "BOOKED", MATCHED),))
+    night = ApplyNight((Look(record_id, "BOOKED", "", MATCHED),))
     _, built = books.write(night, BuildClaim("M001", DAY))
     assert built.lines == 1

@@ -4,7 +4,7 @@ import datetime
 
 import pytest
 from fake_device import promised
-from night import ACQUIRER, DAY, NEXT_DAY, NightDay, to_pay
+from night import ACQUIRER, DAY, NEXT_DAY, NightDay, changed, to_pay
 from sqlalchemy import select
 
 from settlement.claims.build import BuildClaim
@@ -130,8 +130,7 @@ def test_an_attempt_that_is_told_of_anew_is_looked_at_again(day):
             noted_ms=day.books.clock.now_ms(),
         )
     )
-    assert day.record(sealed).night == ""
-    assert why(day).startswith("not matched: no night has looked")
+    assert why(day) == "not matched: entry 2 has told of it anew; the next night looks"
     day.write_files(NEXT_DAY)
     day.pass_to(LATER)
     day.run(NEXT_DAY)
@@ -169,6 +168,26 @@ def test_a_match_that_a_replaced_file_takes_away_counts_no_more(day):
     day.run(replace_of=[ACQUIRER])
     assert day.record(sealed).blocks == ("night:missing_in_file",)
     assert day.books.denied(PayClaim(built.claim, "bank 1")) == "NOTHING_TO_PAY"
+
+
+def test_a_match_in_the_next_days_file_counts_no_more_when_that_file_is_replaced(day):
+    """UnionPay's day ends at 23:00: a sale of the evening stands in the file of the day after."""
+    sealed = day.sell()
+    day.card = [changed(one, at=f"{NEXT_DAY}T01:00:00+08:00") for one in day.card]
+    day.write_files()
+    day.write_files(NEXT_DAY)
+    day.pass_to(LATER)
+    for of_day in (DAY, NEXT_DAY):
+        day.run(of_day)
+    assert day.record(sealed).night == MATCHED
+    day.card.clear()
+    day.plain_sale()
+    day.write_files(NEXT_DAY)
+    tried = day.run(NEXT_DAY, replace_of=[ACQUIRER], dry_run=True)
+    night = day.run(NEXT_DAY, replace_of=[ACQUIRER])
+    assert tried.content == night.content
+    assert day.record(sealed).blocks == ("night:missing_in_file",)
+    assert why(day) == "blocked: night:missing_in_file"
 
 
 def test_the_night_of_a_day_does_not_look_at_what_was_sold_after_it(day):

@@ -10,6 +10,7 @@ from centre_shell import Shell
 from fake_device import promised
 
 from settlement.copies.rebuild import rebuild
+from settlement.copies.restored import SettleRestore
 from settlement.copies.sqlite_file import open_scratch
 from settlement.db.connection import reading
 from settlement.writer.rows import Difference, Qualification, Quota, Serial
@@ -97,6 +98,43 @@ def test_nothing_is_lost_and_nothing_doubled_when_the_shops_report_again(day, tm
     assert books.record(day.still_open).state == "PAYABLE"
     with reading(books.engine) as connection:
         assert rebuild(connection, open_scratch(tmp_path / "scratch")).faults == ()
+    books.close()
+
+
+def test_a_plain_upload_before_the_shops_report_again_frees_nothing(day):
+    """A running agent uploads at once, and states as closed what was acknowledged after the backup."""
+    books = day.restored()
+    books.take(day.device, still_open=open_now(day))
+    assert books.record(day.open_before).state == "HELD"
+    assert books.money() == {"held": GRANT_FEN, "payable": GRANT_FEN}
+    item = promised(day.open_before).item
+    assert "SERIAL_ALREADY_SUBSIDISED" in books.refusals(day.device, person=6, item=item)
+    books.take(day.device, *day.entries, still_open=open_now(day))
+    assert books.record(day.open_before).state == "PAYABLE"
+    assert books.differences(promised(day.open_before).record_id) == []
+    assert books.money() == {"payable": 3 * GRANT_FEN}
+    books.close()
+
+
+def test_statements_are_believed_again_when_the_restore_is_settled(day):
+    books = day.restored()
+    forgotten = books.hold(day.device, person=6)
+    books.take(day.device, *day.entries, still_open=())
+    assert books.record(forgotten).state == "HELD"
+    books.done(SettleRestore("minutes of the meeting"))
+    books.take(day.device, still_open=())
+    assert books.record(forgotten).state == "RELEASED"
+    books.close()
+
+
+def test_a_shop_that_had_not_reported_again_is_not_believed_once_its_chain_shows_it(day):
+    books = day.restored()
+    books.done(SettleRestore("too early"))
+    newest = day.device.chain(day.device.paid(day.still_open))
+    books.take(day.device, newest, still_open=())
+    assert books.record(day.open_before).state == "HELD"
+    books.take(day.device, *day.entries, still_open=())
+    assert books.record(day.open_before).state == "PAYABLE"
     books.close()
 
 

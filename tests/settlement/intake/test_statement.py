@@ -107,6 +107,17 @@ def test_a_statement_without_holds_or_entries_is_heard(books):
     assert (books.device(device).upload_no, books.device(device).stated_ms) == (1, books.clock.now_ms())
 
 
+def test_a_device_whose_chain_has_a_gap_frees_nothing_until_the_gap_is_filled(books):
+    device = books.enrol()
+    paid, forgotten = books.hold(device), books.hold(device)
+    missing = device.chain(device.paid(paid))
+    books.take(device, device.chain(device.paid(books.hold(device))), still_open=())
+    assert (books.record(paid).state, books.record(forgotten).state) == ("HELD", "HELD")
+    assert books.device(device).stated_hold_no == 3
+    books.take(device, missing, still_open=())
+    assert (books.record(paid).state, books.record(forgotten).state) == ("PAYABLE", "RELEASED")
+
+
 def test_refused_sales_are_counted_as_last_reported(books):
     device = books.enrol()
     for count in (3, 5):

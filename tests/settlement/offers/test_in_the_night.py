@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from night import DAY, NEXT_DAY, changed, pay_ref, to_pay, triples
 
 from settlement.claims.build import BuildClaim
+from settlement.claims.pay import PayClaim
 from settlement.ledger.accounts import Account
 from settlement.offers.bearers import BorneBy
 from settlement.offers.explain import ExplainOffer
@@ -20,6 +21,7 @@ from settlement.writer.rows import Difference, Offer, OfferExplanation
 from subsidy.policy.model import Tender
 from subsidy.records.payment import Evidence
 from subsidy.seal import Sealed
+from subsidy.wire import v1
 
 PHONE = Tender.QR_SCAN
 THIRD_DAY = "2026-03-03"
@@ -339,6 +341,45 @@ def test_what_people_said_before_the_record_came_goes_before_its_word(day, beare
     report(day, sealed, 500)
     assert owed(day) == then
     assert found(day) == []
+
+
+# Of a sale that was paid out before its shop reported.
+
+
+def paid_out(day: AlipayDay) -> Sealed:
+    """Let the files find a card sale paid, and the fund pay it out, while its shop is silent."""
+    sealed = day.hold(Tender.CARD)
+    day.charge(sealed)
+    for of_day in (DAY, NEXT_DAY):
+        day.write_files(of_day)
+    day.pass_to(THIRD_DAY)
+    day.run(DAY)
+    day.run(NEXT_DAY)
+    assert (day.record(sealed).state, day.record(sealed).recovered) == ("PAYABLE", True)
+    day.books.take(day.device)
+    built = day.books.done(BuildClaim(reference.MERCHANT, datetime.date.fromisoformat(DAY)))
+    assert day.books.done(PayClaim(built.claim, "bank 1")).lines == 1
+    assert day.record(sealed).state == "PAID_OUT"
+    return sealed
+
+
+def by_bank(day: AlipayDay, sealed: Sealed, no: int = 1) -> v1.Attempt:
+    return replace(day.attempt(sealed, no), evidence=Evidence(code="00", offer_fen=500))
+
+
+def test_what_a_bank_bore_is_booked_when_the_shops_record_comes_after_the_payout(day):
+    sealed = paid_out(day)
+    assert owed(day) == {}
+    day.report_paid(sealed, by_bank(day, sealed))
+    assert owed(day) == {"offer:bank": 500}
+    day.report(day.returning(sealed), day.returned(sealed))
+    assert owed(day) == {}
+
+
+def test_of_another_payment_than_was_paid_out_for_no_offer_is_booked(day):
+    sealed = paid_out(day)
+    day.report_paid(sealed, day.attempt(sealed, 1, "NOT_PAID"), by_bank(day, sealed, 2))
+    assert owed(day) == {}
 
 
 # What is refused.

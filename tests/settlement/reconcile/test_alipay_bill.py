@@ -19,7 +19,7 @@ from terminal_agent.emulators.alipay_bill import HEADER, trade_bill
 
 PLACE = Place(ALIPAY, DAY, f"alipay-{DAY}.csv.zip")
 FUZZED = int(os.environ.get("MUTATIONS", "1500"))
-"""So many mutated bills, packed and unpacked."""
+"""How many mutated bills are tried, packed and unpacked; more on demand."""
 
 
 @pytest.fixture(scope="module")

@@ -1,12 +1,15 @@
 """Is a proposal passed over when what it saw has changed before the writer came to it?"""
 
 import pytest
+from fake_device import promised
 from night import DAY, NEXT_DAY, NightDay, changed, pay_ref, to_pay, triples
 
+from settlement.funds.matched import MATCHED
 from settlement.reconcile import run
 from settlement.reconcile.apply_night import ApplyNight, EndHold, Find, Recover, Settle
 from settlement.reconcile.kinds import Kind
 from settlement.writer.rows import Difference
+from subsidy.wire import v1
 
 LONG_AGO = 1
 
@@ -90,6 +93,26 @@ def test_a_return_that_comes_meanwhile_is_looked_at_again(day):
     assert night.report.differences == ()
     record = day.record(sold)
     assert (record.state, record.blocks) == ("RETURNED", ())
+
+
+@pytest.mark.parametrize("looked_before", [False, True])
+def test_an_attempt_told_of_anew_meanwhile_is_not_covered_by_the_match_before_it(day, looked_before):
+    sold = day.sell()
+    day.write_files()
+    day.pass_to(NEXT_DAY)
+    if looked_before:
+        day.card_file().rename(day.folder / "late.csv")
+        day.run()
+        assert day.record(sold).night
+        (day.folder / "late.csv").rename(day.card_file())
+    anew = v1.Supplement(
+        v=1,
+        record_id=promised(sold).record_id,
+        attempt=day.attempt(sold, 2, "UNKNOWN"),
+        noted_ms=day.books.clock.now_ms(),
+    )
+    night_with(day, lambda: day.report(anew))
+    assert day.record(sold).night != MATCHED
 
 
 def test_a_proposal_about_a_record_at_another_stage_changes_nothing(day):

@@ -81,6 +81,16 @@ def test_a_number_takes_money_of_its_shops_only():
             "tenders: [qr_scan]\n    names_orders: false",
             "always names the order",
         ),
+        (
+            'wechat_bill\n    file: "wechat-{date}.csv"\n    tenders: [qr_scan, qr_show]',
+            'unionpay_zm\n    file: "wechat-{date}.csv"\n    tenders: [qr_scan]\n    names_orders: false',
+            "always names the order of a code",
+        ),
+        (
+            'wechat_bill\n    file: "wechat-{date}.csv"\n    tenders: [qr_scan, qr_show]',
+            'unionpay_zm\n    file: "wechat-{date}.csv"\n    tenders: [card]',
+            "names_orders is missing",
+        ),
         ("acquirer-{date}.csv", "acquirer.csv", "not a file name with {date}"),
         ("acquirer-{date}.csv", "{date}/{date}.csv", "not a file name with {date}"),
         ("acquirer-{date}.csv", "../{date}.csv", "not a file name with {date}"),
@@ -107,6 +117,11 @@ def test_only_an_acquirers_file_may_leave_orders_out():
         SOURCES.replace("names_orders: true", "names_orders: false"), FILE, True
     ).sources
     assert [one.name for one in sources.values() if not one.names_orders] == ["acquirer"]
+
+
+def test_unionpays_files_may_leave_orders_out_of_card_payments():
+    text = SOURCES.replace("acquirer_csv", "unionpay_zm").replace("names_orders: true", "names_orders: false")
+    assert read_night_config(text, FILE, True).may_be_unnamed("S0031")
 
 
 def test_no_source_at_all_is_refused():

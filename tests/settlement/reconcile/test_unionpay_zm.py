@@ -15,10 +15,12 @@ from night import DAY, NEXT_DAY, NightDay, changed, pay_ref, to_pay, triples
 
 from settlement.reconcile.kinds import Kind
 from settlement.reconcile.sources.text import Place
-from settlement.reconcile.sources.unionpay_zm import ZM_WIDTHS, ZME_WIDTHS, read
+from settlement.reconcile.sources.unionpay_zm import ZM_WIDTHS, ZME_WIDTHS, called, read
 from subsidy import ids
 from subsidy.policy.model import Tender
 from subsidy.strict.yaml_text import FileError
+from terminal_agent.emulators.acquirer_zm import zm_file
+from terminal_agent.emulators.books import Line as CardLine
 from terminal_agent.emulators.unionpay_books import Line
 from terminal_agent.emulators.unionpay_file import ZM, ZME, file_content, fixed, packed
 
@@ -221,6 +223,54 @@ def test_what_was_put_right_is_money_of_the_payment_it_names(raw):
     rows = fixed(values, ZME) + b"\r\n"
     line = read(packed({zm_name: found[zm_name], zme_name: rows}).encode(), PLACE).lines[-1]
     assert (line.kind, line.fen, line.pay_ref) == ("refund", 300, read(raw, PLACE).lines[0].pay_ref)
+
+
+def card_rows(*lines):
+    """Return the rows that are read of what an acquirer writes of its card terminals."""
+    return read(zm_file(lines, DAY, MER_ID).encode(), PLACE).lines
+
+
+def card(no, kind="sale", of=None, **changes):
+    line = CardLine(
+        no, kind, TERM_ID, MER_ID, "000001", f"{no:06d}", f"{no:012d}", "", 500, "", "",
+        f"{DAY}T10:00:00+08:00", 2, "00", "",
+    )  # fmt: skip
+    return changed(line, orig_trace="" if of is None else of.trace, **changes)
+
+
+def test_a_card_row_that_names_no_order_is_called_by_its_terminal_and_points_at_its_sale():
+    sale = card(1)
+    taken, void, refund = map(called, card_rows(sale, card(2, "void", sale), card(3, "refund", sale)))
+    assert (taken.terminal_no, taken.batch, taken.trace, taken.rrn) == (TERM_ID, "", "000001", f"{1:012d}")
+    assert taken.names == (f"{TERM_ID}/{1:012d}", f"{MER_ID}/000001/0301100000")
+    assert (taken.about, void.about, refund.about) == ("", taken.names[0], taken.names[0])
+
+
+def test_what_was_put_right_of_an_earlier_day_points_at_trace_and_time():
+    sale = card(1, at="2026-02-28T10:00:00+08:00")
+    (line,) = card_rows(sale, card(2, "refund", sale))
+    assert (line.kind, line.fen, line.pay_ref) == ("refund", 500, "")
+    said = called(line)
+    assert (said.terminal_no, said.about) == ("", f"{MER_ID}/000001/0228100000")
+
+
+def test_a_card_row_that_names_its_order_is_known_by_that():
+    order = ids.pay_ref(ids.record_id(1, bytes(10)), 1)
+    sale = card(1, pay_ref=order)
+    taken, refund = card_rows(sale, card(2, "refund", sale))
+    assert (taken.pay_ref, refund.pay_ref, refund.refund_no) == (order, order, ids.refund_no(order))
+
+
+def test_a_trace_and_time_that_two_terminals_share_is_the_name_of_neither():
+    """The same row twice is one payment still."""
+    first = card(1)
+    other = changed(first, tid="EMU00099", rrn="000000000099")
+    assert [len(called(one).names) for one in card_rows(first, other)] == [1, 1]
+    assert [len(called(one).names) for one in card_rows(first, first)] == [2, 2]
+
+
+def test_a_row_of_no_terminal_is_called_nothing(raw):
+    assert {called(one) for one in read(raw, PLACE).lines if one.pay_ref} == {None}
 
 
 def test_december_is_before_january():

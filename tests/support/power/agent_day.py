@@ -5,13 +5,14 @@ from pathlib import Path
 
 import small_pack
 from return_desk import WISH, ReturnDesk
-from unit_shop import BY_PHONE, SAID, TO_PAY_FEN, ack_of
+from unit_shop import BY_PHONE, SAID, TERMINAL, TO_PAY_FEN, ack_of
 
 from subsidy.policy.model import Tender
 from subsidy.policy.refusals import Refusal
 from subsidy.records.payment import Evidence
 from terminal_agent.checkout.cash import Place, Word
 from terminal_agent.checkout.goods_return import Goods, KeyedSlip, LateAnswer
+from terminal_agent.checkout.look_at_it import Odd
 from terminal_agent.checkout.ports import Answer, Say
 from terminal_agent.checkout.sale import Sale
 from terminal_agent.journal.open import open_journal
@@ -53,6 +54,11 @@ MOVES = [
     "sale_sent",
     "money_back",
     "say_cash",
+    "begin_closing",
+    "closing_told",
+    "look_at",
+    "beside_is_back",
+    "is_seen_to",
 ]
 
 
@@ -78,6 +84,7 @@ class AgentDay(ReturnDesk):
             self._take_goods_back,
             self._watch,
             self._take_cash,
+            self._close_batches,
         ):
             part()
             self.reopen()
@@ -158,6 +165,10 @@ class AgentDay(ReturnDesk):
         journal.sale_sent(open_one.attempts[0].pay_ref, SAID)
         journal.money_back(open_one.record_id, 1, SAID, keep_hold=False)
         journal.money_back(self._reported().record_id, 1, SAID, keep_hold=True)
+        for trace in ("000001", "000002"):
+            journal.look_at("EMU00001", Odd.CHARGED_BESIDE, open_one.record_id, 500, ("000001", trace))
+        journal.beside_is_back("EMU00001", 500, ("000001", "000001"))
+        journal.is_seen_to(journal.to_look_at()[0].no, "cashier-1")
 
     def _take_cash(self) -> None:
         """Let the cashier say where a sale's money is."""
@@ -169,6 +180,12 @@ class AgentDay(ReturnDesk):
         journal.mark_attempt(opened.record_id, 1, "cash 1")
         journal.say_cash(opened.record_id, Word(Place.IN_TILL, "cashier-1"), self.key())
         journal.paid(opened.record_id, 1, TO_PAY_FEN, Evidence())
+
+    def _close_batches(self) -> None:
+        """Close two batches of a terminal, the first of which is told."""
+        for batch in ("000001", "000002"):
+            self.real_journal.begin_closing(TERMINAL, batch)
+        self.real_journal.closing_told(TERMINAL, "000001")
 
     def _reported(self) -> Sale:
         sale = self.sell()

@@ -202,6 +202,22 @@ def cash_is_claimed_with_its_invoice(
             yield f"{record_id} went into a claim by event {event_no}"
 
 
+def claimed_in_cash(world: "World") -> int:
+    """Return how many lines of what was paid in cash have ever gone into a claim."""
+    in_cash = {record_id for record_id, _, _ in _paid_in_cash(world)}
+    claimed = in_books(world, "SELECT record_id FROM event WHERE kind = 'line_claimed'")
+    return sum(record_id in in_cash for (record_id,) in claimed)
+
+
+def waiting_for_rows(world: "World") -> list[tuple[str, str]]:
+    """Return record and the night's word of what has its invoice and yet waits for rows of a file."""
+    sql = (
+        "SELECT record_id, night FROM record JOIN invoice USING (record_id) "
+        "WHERE state = 'PAYABLE' AND night LIKE 'the files have%' ORDER BY 1"
+    )
+    return [(record_id, night) for record_id, night in in_books(world, sql)]
+
+
 CLAIMS: tuple[Claim, ...] = (drawers_hold_what_records_say, cash_is_claimed_with_its_invoice)
 
 _MISREPORTED = ("poison", "careless_shop")

@@ -171,12 +171,13 @@ class Clerk:
         """Return what a night would say of the records that wait for one."""
         standing = truth.standing(self._world)
         waiting = in_books(
-            self._world, f"SELECT record_id, to_pay_fen FROM record WHERE {tables.UNMATCHED} ORDER BY 1"
+            self._world,
+            f"SELECT record_id, night, to_pay_fen FROM record WHERE {tables.UNMATCHED} ORDER BY 1",
         )
         return ApplyNight(
             tuple(
-                Look(record_id, "BOOKED", MATCHED)
-                for record_id, fen in waiting
+                Look(record_id, "BOOKED", night, MATCHED)
+                for record_id, night, fen in waiting
                 if sum(standing.get(ids.pay_ref(record_id, no), 0) for no in range(1, 12)) == fen
             )
         )

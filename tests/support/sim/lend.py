@@ -27,6 +27,7 @@ import terminal_agent.channels.key_files
 import terminal_agent.channels.unionpay
 import terminal_agent.channels.unionpay_keys
 import terminal_agent.channels.wechat
+import terminal_agent.channels.wechat_keys
 import terminal_agent.checkout.cash
 import terminal_agent.checkout.supervisor
 import terminal_agent.emulators.alipay_books
@@ -141,11 +142,11 @@ def _public(file: Path) -> signatures.RsaPublic:
     return signatures.RsaPublic(_read_public(file))
 
 
-_of_unionpay: dict[tuple[str, bytes, datetime.date], signatures.RsaPublic | None] = {}
+_of_unionpay: dict[tuple[str, tuple[bytes, ...], datetime.date], signatures.RsaPublic | None] = {}
 
 
 def _key_of_once(keys: UnionPayKeys, pem: str, at: datetime.datetime) -> signatures.RsaPublic | None:
-    asked = (pem, keys.middle.fingerprint(SHA256()), at.date())
+    asked = (pem, tuple(one.fingerprint(SHA256()) for one in keys.middles), at.date())
     if asked not in _of_unionpay:
         found = _key_of(keys, pem, at)
         _of_unionpay[asked] = signatures.RsaPublic(found) if found else None
@@ -190,8 +191,8 @@ def lent() -> Iterator[None]:
         (settlement.keys, "Ed25519PrivateKey", signatures.Private),
         (terminal_agent.sync.device_key, "Ed25519PrivateKey", signatures.Private),
         (subsidy.seal, "Ed25519PublicKey", signatures.Public),
-        (terminal_agent.channels.key_files, "private_key", _private),
-        (terminal_agent.channels.key_files, "public_key", _public),
+        (terminal_agent.channels.wechat_keys, "private_key", _private),
+        (terminal_agent.channels.wechat_keys, "public_key", _public),
         (terminal_agent.channels.alipay_keys, "private_key", _private),
         (terminal_agent.channels.alipay_keys, "public_key", _public),
         (terminal_agent.channels.unionpay_keys, "private_key", _private),
@@ -204,6 +205,7 @@ def lent() -> Iterator[None]:
         (terminal_agent.emulators.unionpay_books, "time", threads.time),
         (terminal_agent.emulators.alipay_signing, "datetime", _datetime),
         (terminal_agent.emulators.unionpay_signing, "datetime", _datetime),
+        (terminal_agent.emulators.wechat_signing, "datetime", _datetime),
         (terminal_agent.emulators.wechat_signing, "time", threads.time),
         (terminal_agent.emulators.wechat_signing, "secrets", threads.secrets),
         (terminal_agent.journal.watch, "_triggers_on", _triggers_on),

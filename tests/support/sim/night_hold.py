@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from sim import truth
 from sim.cards.kinds import NAMELESS
-from sim.cash import CASH
+from sim.cash import CASH, waiting_for_rows
 from sim.rows import RecordNow, records_now
 from sim.watch import in_books
 from subsidy import ids
@@ -84,6 +84,19 @@ def what_was_taken_is_granted_or_listed(world: "World", records: dict[str, Recor
     return found
 
 
+def an_honest_shops_statement_ends_no_paid_hold(world: "World", _records: dict[str, RecordNow]) -> list[str]:
+    """I16 a hold that its shop's statement ended was not paid, unless the shop lies or has two histories."""
+    if not world.plan.on.isdisjoint(("liar", "false_statement")):
+        return []
+    doubtful = {world.template.devices[host.shop.shop] for host in world.hosts if host.is_doubtful}
+    sql = "SELECT record_id, device, why FROM record WHERE state = 'RELEASED' AND paid_fen > 0"
+    return [
+        f"{record_id} was paid, and ended by {why}"
+        for record_id, device, why in in_books(world, f"{sql} ORDER BY 1")
+        if why.startswith("statement") and device not in doubtful
+    ]
+
+
 def files_have_ended_every_hold(world: "World", records: dict[str, RecordNow]) -> list[str]:
     """I14 no hold is left when every file has come, unless somebody looks after it."""
     listed = {
@@ -126,12 +139,19 @@ def each_record_is_paid_once(world: "World", _records: dict[str, RecordNow]) -> 
     ]
 
 
+def cash_waits_for_no_file(world: "World", _records: dict[str, RecordNow]) -> list[str]:
+    """I27 what was paid in cash and has its invoice waits for no row of a file: none ever has it."""
+    return [f"{record_id} waits: {night}" for record_id, night in waiting_for_rows(world)]
+
+
 _CLAIMS = (
     what_may_be_claimed_was_paid,
     what_was_taken_is_granted_or_listed,
+    an_honest_shops_statement_ends_no_paid_hold,
     files_have_ended_every_hold,
     no_more_is_paid_than_was_given,
     each_record_is_paid_once,
+    cash_waits_for_no_file,
 )
 
 

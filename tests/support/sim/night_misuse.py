@@ -3,7 +3,7 @@
 import shutil
 from typing import TYPE_CHECKING, Any
 
-from settlement.copies.restored import NoteRestore
+from settlement.copies.restored import NoteRestore, SettleRestore
 from sim.disk import real_connect
 from sim.shop_host import ShopHost
 
@@ -19,6 +19,8 @@ class NightMisuse:
         self._chance = world.plan.chance("night misuse")
         self.broken: set[ShopHost] = set()
         self._backup: Any = None
+        self._of_restores = world.plan.chance("after a restore")
+        self._is_restored = False
         self._days = 0
 
     def of_the_day(self) -> None:
@@ -26,6 +28,7 @@ class NightMisuse:
         world, chance = self._world, self._chance
         self._days += 1
         self._let_the_broken_come_back()
+        self.settle()
         if "restored_centre" in world.plan.on:
             self._save()
         host = chance.choice(world.hosts)
@@ -42,6 +45,13 @@ class NightMisuse:
         """Lose the centre's books, and put back what was saved before the shops opened."""
         if self._world.hits("restored_centre", self._chance):
             self._restore()
+
+    def settle(self) -> None:
+        """Say that what a restore asks for is done, if every shop has been let report again."""
+        if self._is_restored and all(host.reports_again_after is None for host in self._world.hosts):
+            self._is_restored = False
+            self._world.trace.note("operations", "the restore is settled")
+            self._world.tell_centre(SettleRestore("every shop has reported again"))
 
     def end(self) -> None:
         """Let every host be there again."""
@@ -84,13 +94,18 @@ class NightMisuse:
     def _restore(self) -> None:
         world = self._world
         path, events, taken_ms = self._backup
-        world.trace.note("the world", "the centre's books are lost; yesterday's are put back")
+        world.trace.note("the world", "the centre's books are lost; older ones are put back")
         world.stop_centre()
         for beside in ("", "-wal", "-shm"):
             world.centre.books.with_name(world.centre.books.name + beside).unlink(missing_ok=True)
         shutil.copyfile(path, world.centre.books)
         world.start_centre(NoteRestore(events, "0" * 64, taken_ms))
+        self._is_restored = True
+        if self._of_restores.random() < 0.5:
+            # Programs at the shops go on, and people take their time to come to them.
+            world.let_shops_report()
         # People let the shops report again what they have reported since.
         for host in world.hosts:
             host.reports_again_after = 0
         world.let_shops_report()
+        self.settle()

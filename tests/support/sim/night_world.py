@@ -65,6 +65,7 @@ class NightWorld(World):
         for _ in range(2):
             self._night()
         self._open()
+        self.misuse.settle()
         self._come_to_rest()
         self._do(self.office.people)
 
@@ -141,10 +142,14 @@ class NightWorld(World):
         """Start the centre again, and let it do something first."""
         self.centre.is_off = False
         self._boot(self.centre)
+        self.tell_centre(first)
+
+    def tell_centre(self, command: object) -> None:
+        """Let operations give the centre a command, until it has it."""
         done: list[bool] = []
 
         def ask() -> None:
-            while not self.centre.ask(first):
+            while not self.centre.ask(command):
                 Here.scheduler.sleep(5)
             done.append(True)
 

@@ -44,7 +44,7 @@ class Cashier:
         self._of_combined = world.plan.chance(f"{self.name}, faults that come together")
         self._of_silence = world.plan.chance(f"{self.name}, a long silence")
         self._of_returns = world.plan.chance(f"{self.name}, goods that come back")
-        self._keys = 0
+        self._keys, self._came_ms = 0, Here.scheduler.now_ms
         self.sale_of: dict[str, str] = {}
         """Which sale it was told of under each of its keys."""
         self._last: Buyer | None = None
@@ -70,7 +70,7 @@ class Cashier:
 
     def _key(self) -> str:
         self._keys += 1
-        return f"{self.name.replace(' ', '-').replace('/', '-')}-{self._keys:08d}"
+        return f"{self.name.replace(' ', '-').replace('/', '-')}-{self._came_ms}-{self._keys:08d}"
 
     def _prepare(self) -> None:
         """Let something be wrong with the terminal for the next one."""

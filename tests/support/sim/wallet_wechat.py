@@ -75,7 +75,7 @@ class WechatInHere(Wallet):
             "base_url": cls.url,
             "appid": APPID,
             "mchid": MCHID,
-            "merchant_serial": keys.serial,
+            "merchant_certificate": str(keys.certificate_file),
             "merchant_key": str(keys.merchant_file),
             "platform_key_id": keys.platform_id,
             "platform_key": str(keys.platform_file),

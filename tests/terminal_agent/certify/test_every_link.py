@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from functools import cache
 
 import pytest
-from links_to_certify import KINDS, to_certify
+from links_to_certify import DIRECT_VARIANTS, KINDS, to_certify
 from wechat import RealClock
 
 from terminal_agent.certify import counterparts, scenarios
@@ -34,12 +34,29 @@ ROWS = {
     "unionpay": counterparts.UNIONPAY,
     "unionpay/shown": counterparts.UNIONPAY_SHOWN,
 }
+ROWS |= dict.fromkeys(DIRECT_VARIANTS, counterparts.DIRECT)
+OF_VARIANTS = (
+    "paying: nothing goes wrong",
+    "paying: the answer is lost",
+    "paying: the answer's signature is wrong",
+    "undoing: its answer is broken",
+    "giving back, same day: its answer is lost",
+    "giving back, day ended: nothing goes wrong",
+)
+"""Where keys and MACs matter."""
+
 BY_EMULATOR = Means(our_end=False, control=True)
 CASES = [
     pytest.param(kind, trial, id=f"{kind}: {trial.name}")
     for kind in KINDS
     for trial in trials_of(ROWS[kind], BY_EMULATOR)
     if not trial.does_not_apply
+]
+CASES += [
+    pytest.param(kind, trial, id=f"{kind}: {trial.name}")
+    for kind in DIRECT_VARIANTS
+    for trial in trials_of(ROWS[kind], BY_EMULATOR)
+    if trial.name in OF_VARIANTS
 ]
 
 
@@ -87,6 +104,10 @@ def test_a_link_keeps_its_promise(kind, trial, link_of):
     trial.run(side)
 
     assert side.seen
+
+
+def test_what_variants_are_tried_in_is_there():
+    assert set(OF_VARIANTS) <= {one.name for one in trials_of(counterparts.DIRECT, BY_EMULATOR)}
 
 
 def test_everything_that_an_emulator_can_be_told_is_tried_or_said_not_to_apply():

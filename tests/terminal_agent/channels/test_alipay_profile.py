@@ -1,17 +1,29 @@
 """Is an application's profile read strictly, and are its keys and certificates those that belong together?"""
 
+import datetime
 import re
 import shutil
+from base64 import b64encode
 from pathlib import Path
 
+import msgspec
 import pytest
 from alipay import PROFILE_FILE, EmulatedAlipay, profile_text
 from broken_certificates import of_no_known_version, with_a_broken_name
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 
 from subsidy.strict.yaml_text import FileError
-from terminal_agent.channels.alipay_keys import ByCertificate, ByPublicKey
+from terminal_agent.channels.alipay_client import Believed, believed
+from terminal_agent.channels.alipay_keys import ByCertificate, ByPublicKey, serial_of
 from terminal_agent.channels.alipay_profile import read_profile
+from terminal_agent.channels.certificates import ends_of
 from terminal_agent.channels.key_files import KeyTrouble
+from terminal_agent.channels.wallets import AlipayChannel
 from terminal_agent.checkout.ports import Clocks
 
 SHIPPED = PROFILE_FILE.read_text(encoding="utf-8")
@@ -190,3 +202,40 @@ def test_a_chain_of_certificates_is_followed_to_the_root(made, tmp_path):
     )
     with pytest.raises(KeyTrouble, match="was not issued"):
         ByCertificate(**files).reread().current()
+
+
+def test_an_old_certificate_of_alipays_stands_in_the_file_of_the_new_one(tmp_path):
+    """While both are in use an answer under either is believed; the last to end is the one that ends."""
+    root, app, *platform = (generate_private_key(65_537, 2048) for _ in range(4))
+    at = datetime.datetime.now(datetime.UTC)
+
+    def issued(key, of, days, *, may_issue=False):
+        names = [x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, one)]) for one in ("EMU Root", of)]
+        made = x509.CertificateBuilder(names[0], names[1], key.public_key(), x509.random_serial_number())
+        made = made.add_extension(x509.BasicConstraints(ca=may_issue, path_length=None), critical=True)
+        made = made.not_valid_before(at - datetime.timedelta(days=400))
+        return made.not_valid_after(at + datetime.timedelta(days=days)).sign(root, SHA256())
+
+    files = {name: tmp_path / name for name in ByCertificate.__struct_fields__}
+    files["private_key"].write_bytes(app.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    above = issued(root, "EMU Root", 4000, may_issue=True)
+    old, new = (issued(key, "EMU Alipay", days) for key, days in zip(platform, (-1, 300), strict=True))
+    pem = {one: one.public_bytes(Encoding.PEM) for one in (above, old, new)}
+    files["root_certificates"].write_bytes(pem[above])
+    files["app_certificate"].write_bytes(issued(app, "EMU App", 500).public_bytes(Encoding.PEM))
+    files["alipay_certificate"].write_bytes(pem[old] + pem[above])
+    reread = ByCertificate(**files).reread()
+    assert list(reread.current().platform) == [serial_of(old)]
+    files["alipay_certificate"].write_bytes(pem[new] + pem[above] + pem[old])
+    platform_keys = reread.current().platform
+    assert list(platform_keys) == [serial_of(new), serial_of(old)]
+    for key, one in zip(platform, (old, new), strict=True):
+        content = b'{"code":"10000"}'
+        sign = b64encode(key.sign(content, PKCS1v15(), SHA256())).decode()
+        body = f'{{"alipay_trade_query_response":{content.decode()},"alipay_cert_sn":"{serial_of(one)}"'
+        heard = believed(f'{body},"sign":"{sign}"}}'.encode(), "alipay.trade.query", platform_keys)
+        assert heard == Believed(content)
+    profile = msgspec.structs.replace(read(SHIPPED), keys=ByCertificate(**files))
+    (first, second) = ends_of(AlipayChannel(profile).certificates)
+    assert (first.name, second.name) == ("alipay_certificate", "app_certificate")
+    assert first.ends_ms == round(new.not_valid_after_utc.timestamp() * 1000)

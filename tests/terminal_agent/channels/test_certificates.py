@@ -1,6 +1,7 @@
 """A certificate that runs out is told of before, and stops new payments after; what is under way goes on."""
 
 import datetime
+import secrets
 from pathlib import Path
 
 import pytest
@@ -12,13 +13,17 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.x509.oid import NameOID
 from msgspec.structs import replace
 from unionpay import EmulatedUnionPay
+from wechat import EmulatedWechat, RealClock, new_ask, only_platform_key
 
+from subsidy import ids
 from subsidy.records.payment import Evidence
 from terminal_agent import doctor
-from terminal_agent.channels.certificates import RAN_OUT, WhileValid, ends_of
+from terminal_agent.channels.certificates import RAN_OUT, Certificates, WhileValid, ends_of
 from terminal_agent.channels.codes import Wallet
 from terminal_agent.channels.key_files import KeyTrouble, public_key
-from terminal_agent.channels.wallets import UnionPayChannel
+from terminal_agent.channels.profile import read_profile
+from terminal_agent.channels.wallets import UnionPayChannel, WechatChannel
+from terminal_agent.channels.wechat import open_wechat
 from terminal_agent.checkout.ports import Answer, Ask, Back, Clocks, Say, Secret
 
 NOW_MS = 1_772_337_600_000  # 2026-03-01 12:00 in Shanghai
@@ -91,6 +96,12 @@ def certificate(file: Path, days: float, *, key=KEY) -> Path:
     return file
 
 
+def public_pem(key) -> bytes:
+    return key.public_key().public_bytes(
+        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+
+
 @pytest.mark.parametrize(
     ("days", "left", "said"),
     [
@@ -100,7 +111,7 @@ def certificate(file: Path, days: float, *, key=KEY) -> Path:
     ],
 )
 def test_it_is_said_when_it_ends(tmp_path, days, left, said):
-    (ends,) = ends_of({"app_certificate": certificate(tmp_path / "app.crt", days)})
+    (ends,) = ends_of(Certificates({"app_certificate": certificate(tmp_path / "app.crt", days)}))
     assert ends.days_left(NOW_MS) == left
     assert ends.words(NOW_MS) == f"app_certificate ({tmp_path / 'app.crt'}) {said}"
 
@@ -110,13 +121,33 @@ def test_of_a_chain_the_first_to_end_counts_and_a_bare_key_has_no_end(tmp_path):
     chain = tmp_path / "chain"
     chain.write_bytes(first.read_bytes() + second.read_bytes())
     bare = tmp_path / "bare"
-    bare.write_bytes(
-        KEY.public_key().public_bytes(
-            serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
-        )
-    )
-    (ends,) = ends_of({"chain": chain, "bare": bare})
+    bare.write_bytes(public_pem(KEY))
+    (ends,) = ends_of(Certificates({"chain": chain, "bare": bare}))
     assert (ends.name, ends.days_left(NOW_MS)) == ("chain", 20)
+
+
+@pytest.mark.parametrize(
+    ("days", "ends"),
+    [
+        ((20, 90), [90]),  # the new one stands below or above the old one
+        ((90, -3), [90]),
+        ((-3,), [-3]),
+        ((-3, -9), [-3]),
+    ],
+)
+def test_of_those_that_stand_beside_each_other_the_last_to_end_counts(tmp_path, days, ends):
+    one_file = tmp_path / "both"
+    one_file.write_bytes(b"".join(certificate(tmp_path / "x", one).read_bytes() for one in days))
+    apart = {f"platform key {one}": certificate(tmp_path / str(one), one) for one in days}
+    for files in ({"platform key": one_file}, apart):
+        assert [one.days_left(NOW_MS) for one in ends_of(Certificates(one_of=(files,)))] == ends
+
+
+def test_beside_a_bare_key_no_certificate_is_needed(tmp_path):
+    bare = tmp_path / "bare"
+    bare.write_bytes(public_pem(KEY))
+    files = {"platform key A1": certificate(tmp_path / "old", -3), "platform key PUB_KEY_ID_1": bare}
+    assert ends_of(Certificates(one_of=(files,))) == ()
 
 
 @pytest.mark.parametrize("content", [b"", b"\x00\xff", b"-----BEGIN CERTIFICATE-----\nAAAA\n"])
@@ -124,22 +155,22 @@ def test_what_is_no_certificate_is_said_to_be_none(tmp_path, content):
     file = tmp_path / "app.crt"
     file.write_bytes(content)
     with pytest.raises(KeyTrouble, match="is no PEM certificate"):
-        ends_of({"app_certificate": file})
+        ends_of(Certificates({"app_certificate": file}))
 
 
 def test_an_impossible_certificate_is_said_to_be_none(tmp_path):
     file = certificate(tmp_path / "app.crt", 90)
     file.write_text(of_no_known_version(file.read_text()))
     with pytest.raises(KeyTrouble, match="is no PEM certificate"):
-        ends_of({"app_certificate": file})
-    with pytest.raises(KeyTrouble, match="is no PEM public key"):
+        ends_of(Certificates({"app_certificate": file}))
+    with pytest.raises(KeyTrouble, match="is no PEM certificate"):
         public_key(file)
 
 
 def test_after_its_end_nothing_is_taken_and_all_else_goes_on(tmp_path):
     link, clock = Link(), At()
     files = {"certificate": certificate(tmp_path / "own.cer", 1)}
-    payment = WhileValid(link, files, clock)
+    payment = WhileValid(link, lambda: Certificates(files), clock)
     assert payment.take(ASK).say is Say.APPROVED
     clock.ms += DAY_MS + 1000
     link.asked.clear()
@@ -154,14 +185,14 @@ def test_after_its_end_nothing_is_taken_and_all_else_goes_on(tmp_path):
 
 def test_a_new_one_in_its_place_counts_at_once(tmp_path):
     files = {"certificate": certificate(tmp_path / "own.cer", -1)}
-    payment = WhileValid(Link(), files, At())
+    payment = WhileValid(Link(), lambda: Certificates(files), At())
     assert payment.take(ASK) == RAN_OUT
     certificate(tmp_path / "own.cer", 365)
     assert payment.take(ASK).say is Say.APPROVED
 
 
 def test_a_file_that_is_gone_is_the_links_to_tell(tmp_path):
-    payment = WhileValid(Link(), {"certificate": tmp_path / "none"}, At())
+    payment = WhileValid(Link(), lambda: Certificates({"certificate": tmp_path / "none"}), At())
     assert payment.take(ASK).say is Say.APPROVED
 
 
@@ -173,7 +204,7 @@ class Shop:
     """A configuration with one channel, as far as its certificates are looked at."""
 
     def __init__(self, files: dict[str, Path]) -> None:
-        channel = type("Channel", (), {"certificates": files})()
+        channel = type("Channel", (), {"certificates": Certificates(files)})()
         self.channels = {Wallet.UNIONPAY: channel}
 
 
@@ -198,3 +229,33 @@ def test_every_channel_whose_certificates_are_here_is_stopped_by_them(tmp_path):
         payment = channel.payment(At(max(one.ends_ms for one in ends) + DAY_MS), lambda count: bytes(count))
         assert payment.take(replace(ASK, pay_code=Secret("6212345678901234567"))) == RAN_OUT
         assert emulated.moved(ASK.pay_ref) == []
+
+
+def test_wechat_pays_only_certificate_stops_new_payments_and_nothing_else(tmp_path):
+    with EmulatedWechat.start(tmp_path) as emulated:
+        first = WechatChannel(emulated.profile()).payment(RealClock(), secrets.token_bytes)
+        paid, gone = new_ask(), new_ask()
+        assert first.take(paid).say is Say.APPROVED
+        assert first.take(gone).say is Say.APPROVED
+        new = emulated.call("POST", "/renew", {"what": "platform_certificate", "keep_old": False})
+        old = tmp_path / "old.pem"
+        old.write_bytes(Path(new["file"]).read_bytes())
+        text = only_platform_key(emulated.profile_text(), f'  AAAAAAA1: "{old}"')
+        channel = WechatChannel(read_profile(text, "wechat.yaml", Path("/"), training=True))
+        (ends,) = (one for one in ends_of(channel.certificates) if one.name == "platform key AAAAAAA1")
+        assert f"platform key AAAAAAA1 ({old}) runs out" in ends.words(ends.ends_ms - DAY_MS)
+        # The end of the certificate at WeChat Pay, which the emulator lets stand: it answers as before.
+        payment = channel.payment(At(ends.ends_ms + DAY_MS), secrets.token_bytes)
+        for late in (payment, channel.showing(At(ends.ends_ms + DAY_MS), secrets.token_bytes)):
+            assert late.take(new_ask()) == RAN_OUT
+        still = WhileValid(
+            open_wechat(channel.profile, RealClock(), secrets.token_bytes),
+            lambda: channel.certificates,
+            At(ends.ends_ms + DAY_MS),
+        )
+        assert still.take(asked := new_ask()) == RAN_OUT
+        assert emulated.moved(asked.pay_ref) == []
+        assert still.query(paid).say is Say.APPROVED
+        assert still.reverse(gone, Evidence()).say is Say.APPROVED
+        back = Back(ids.refund_no(paid.pay_ref), paid.amount_fen, Evidence())
+        assert still.refund(paid, back).say is Say.APPROVED

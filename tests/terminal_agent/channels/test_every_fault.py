@@ -225,9 +225,9 @@ def test_keys_are_changed_while_the_till_goes_on(tmp_path):
     with EmulatedWechat.start(tmp_path / "one") as one, EmulatedWechat.start(tmp_path / "two") as two:
         # The shop's files hold the second merchant's keys; then the first one's are put in their place.
         profile = one.profile()
-        files = [profile.private_key, *profile.platform_keys.values()]
+        files = profile.keys.files
         right = [file.read_bytes() for file in files]
-        foreign = [two.profile().private_key, *two.profile().platform_keys.values()]
+        foreign = two.profile().keys.files
         for file, other in zip(files, foreign, strict=True):
             file.write_bytes(other.read_bytes())
         channel = open_wechat(profile, RealClock(), secrets.token_bytes)

@@ -1,9 +1,12 @@
+import datetime
 import os
 
 import pytest
+from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1
 from cryptography.hazmat.primitives.asymmetric.ec import generate_private_key as ec_key
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
+from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import (
     BestAvailableEncryption,
     Encoding,
@@ -11,8 +14,10 @@ from cryptography.hazmat.primitives.serialization import (
     PrivateFormat,
     PublicFormat,
 )
+from cryptography.x509.oid import NameOID
 
-from terminal_agent.channels.key_files import KeyFiles, KeyTrouble
+from terminal_agent.channels.key_files import KeyTrouble, Reread
+from terminal_agent.channels.wechat_keys import KeyFiles, KeyPlaces
 
 
 @pytest.fixture(scope="module")
@@ -31,14 +36,24 @@ def public_pem(key):
 
 @pytest.fixture
 def files(tmp_path, keys):
-    private, public = tmp_path / "private.pem", tmp_path / "public.pem"
+    private, public, own = (tmp_path / f"{name}.pem" for name in ("private", "public", "own"))
     private.write_bytes(private_pem(keys[0]))
     public.write_bytes(public_pem(keys[0]))
-    return private, public
+    own.write_bytes(certificate_pem(keys[0], 0xABCDEF01))
+    return private, public, own
+
+
+def certificate_pem(key, serial):
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "EMU")])
+    at = datetime.datetime.now(datetime.UTC)
+    made = x509.CertificateBuilder(name, name, key.public_key(), serial)
+    made = made.not_valid_before(at).not_valid_after(at + datetime.timedelta(days=1)).sign(key, SHA256())
+    return made.public_bytes(Encoding.PEM)
 
 
 def opened(files):
-    return KeyFiles("ABCDEF01", files[0], {"PUB_KEY_ID_1": files[1]})
+    places = KeyPlaces(files[0], files[2], {"PUB_KEY_ID_1": files[1]})
+    return KeyFiles(Reread(lambda: 0, lambda: places))
 
 
 def put(file, content):
@@ -52,6 +67,8 @@ def test_a_changed_file_is_read_again_and_an_unchanged_one_is_not(files, keys):
     first = own.current()
     assert own.current() is first
     put(files[0], private_pem(keys[1]))
+    put(files[2], certificate_pem(keys[1], 0xABCDEF02))
+    assert own.current().serial == "ABCDEF02"
     assert own.current().private.private_numbers() == keys[1].private_numbers()
     put(files[1], public_pem(keys[1]))
     assert own.current().platform["PUB_KEY_ID_1"].public_numbers() == keys[1].public_key().public_numbers()
@@ -66,6 +83,7 @@ def test_the_old_keys_go_on_while_a_new_one_cannot_be_read(files, keys):
     files[0].unlink()
     assert own.current() is first
     put(files[0], private_pem(keys[1]))
+    put(files[2], certificate_pem(keys[1], 0xABCDEF02))
     assert own.current() is not first
     assert own.problem is None
 

@@ -25,8 +25,11 @@ def test_the_shipped_profile_has_the_waits_of_wechat_pay():
     profile = read(SHIPPED)
     assert profile.clocks == Clocks(10, 15, 30, 5, 45, 15, 60)
     assert (profile.limits.connect_s, profile.limits.read_s, profile.limits.whole_s) == (3, 10, 15)
-    assert profile.private_key == FOLDER / "keys/apiclient_key.pem"
-    assert list(profile.platform_keys.values()) == [FOLDER / "keys/wechatpay_public_key.pem"]
+    assert [file.relative_to(FOLDER / "keys").name for file in profile.keys.files] == [
+        "apiclient_key.pem",
+        "apiclient_cert.pem",
+        "wechatpay_public_key.pem",
+    ]
 
 
 def test_nothing_that_may_still_be_paid_is_a_no():
@@ -82,6 +85,8 @@ def test_plain_http_is_for_an_emulator_on_this_host_only():
         ('device_ip: "192.0.2.10"', 'device_ip: "shop"', "no IP address"),
         ('id: "0001"', 'id: "00/01"', "not a store's number"),
         ("  PUB_KEY_ID_0000", "  KEY_0000", "no key id"),
+        ("  certificate: keys/apiclient_cert.pem\n", "", "certificate"),
+        ("certificate: keys/apiclient_cert.pem", 'serial: "12-34"', "certificate"),
         ("answer_cap_ms: 15000", "answer_cap_ms: 9000", "shorter than answer_wait_ms"),
         ("resolver_ms: 60000", "resolver_ms: 0", "below 1"),
         ("[NOTPAY, CLOSED", "[SUCCESS, CLOSED", "two meanings"),

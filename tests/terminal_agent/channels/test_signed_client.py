@@ -29,7 +29,7 @@ from hypothesis import strategies as st
 from requests.structures import CaseInsensitiveDict
 
 from terminal_agent.bounded_http import BoundedSession
-from terminal_agent.channels.key_files import Keys, KeyTrouble
+from terminal_agent.channels.key_files import KeyTrouble
 from terminal_agent.channels.one_exchange import MOST_BYTES, Limits, Silence
 from terminal_agent.channels.signed_client import (
     SCHEME,
@@ -40,6 +40,7 @@ from terminal_agent.channels.signed_client import (
     doubt_of,
     request_text,
 )
+from terminal_agent.channels.wechat_keys import Keys
 
 NOW_S = 1_795_000_000
 OURS, THEIRS, STRANGER = (generate_private_key(65_537, 2048) for _ in range(3))

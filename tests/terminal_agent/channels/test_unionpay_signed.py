@@ -11,6 +11,9 @@ import pytest
 from broken_certificates import der_of, of_no_known_version, pem_of, with_a_broken_name
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.x509.oid import NameOID
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from unionpay import (
@@ -139,6 +142,37 @@ def test_a_certificate_counts_between_its_dates_under_the_root_and_in_its_name_o
         assert keys.key_of((unionpay.profile().files["root"].parent / other).read_text(), now) is None
     for broken in ("", "x", pem[:100], pem.replace("M", "N"), pem + "é", "-" * 100_000):
         assert keys.key_of(broken, now) is None
+
+
+def test_a_new_middle_certificate_stands_in_the_file_of_the_old_one(own):
+    """Answers under the one and under the other are believed, in the middle of a sale."""
+    channel, profile = own.channel(), own.profile()
+    ask = prepared(channel)
+    assert channel.take(ask).say is P
+    folder, file = profile.files["root"].parent, profile.files["middle"]
+    old = file.read_bytes()
+    above = x509.load_pem_x509_certificate(profile.files["root"].read_bytes())
+    root_key = serialization.load_pem_private_key((folder / "root_key.pem").read_bytes(), None)
+    key, at = generate_private_key(65_537, 2048), datetime.datetime.now(datetime.UTC)
+
+    def issued(of, name, issuer, by, *, may_issue):
+        made = x509.CertificateBuilder(issuer, name, of.public_key(), x509.random_serial_number())
+        made = made.add_extension(x509.BasicConstraints(ca=may_issue, path_length=None), critical=True)
+        made = made.not_valid_before(at - datetime.timedelta(days=1))
+        return made.not_valid_after(at + datetime.timedelta(days=9)).sign(by, SHA256())
+
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "EMU new middle")])
+    middle = issued(key, name, above.subject, root_key, may_issue=True)
+    theirs = x509.load_pem_x509_certificate(platform_pem(own).encode())
+    end = issued(generate_private_key(65_537, 2048), theirs.subject, name, key, may_issue=False)
+    pem = end.public_bytes(serialization.Encoding.PEM).decode()
+    assert keys_of(own).key_of(pem, at) is None
+    file.write_bytes(middle.public_bytes(serialization.Encoding.PEM) + old)
+    assert channel.query(ask).say in (Say.APPROVED, P)
+    assert channel.take(prepared(channel)).say is P
+    assert keys_of(own).key_of(pem, at) == end.public_key()
+    assert keys_of(own).key_of(pem, at + datetime.timedelta(days=10)) is None
+    file.write_bytes(old)
 
 
 def test_the_serial_number_in_a_request_is_the_certificates_in_decimal(unionpay):

@@ -332,7 +332,8 @@ def test_without_a_code_nothing_is_sent():
 
 
 def test_without_keys_there_is_no_payment_to_begin(tmp_path):
-    profile = msgspec.structs.replace(PROFILE, private_key=tmp_path / "none.pem")
+    keys = msgspec.structs.replace(PROFILE.keys, private_key=tmp_path / "none.pem")
+    profile = msgspec.structs.replace(PROFILE, keys=keys)
     channel = open_wechat(profile, RealClock(), bytes)
     assert channel.prepare(ASK) is None
     assert channel.take(ASK).say is Say.DECLINED

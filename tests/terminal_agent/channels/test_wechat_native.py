@@ -144,9 +144,9 @@ def test_a_code_whose_time_is_over_is_not_paid_any_more(wechat, showing):
 def test_the_keys_change_while_codes_are_shown(tmp_path):
     with EmulatedWechat.start(tmp_path / "one") as one, EmulatedWechat.start(tmp_path / "two") as two:
         profile = one.profile()
-        files = [profile.private_key, *profile.platform_keys.values()]
+        files = profile.keys.files
         right = [file.read_bytes() for file in files]
-        foreign = [two.profile().private_key, *two.profile().platform_keys.values()]
+        foreign = two.profile().keys.files
         for file, other in zip(files, foreign, strict=True):
             file.write_bytes(other.read_bytes())
         showing = WechatChannel(profile).showing(RealClock(), secrets.token_bytes)

@@ -7,7 +7,7 @@ import threading
 
 import msgspec
 import pytest
-from card_host import Next
+from card_host import Booked, Next
 from return_desk import WISH
 from scanner import Scanner, Secret, looks_personal
 from unit_shop import TO_PAY_FEN
@@ -15,9 +15,11 @@ from watched_line import TERMINAL, WatchedShop, eventually
 
 from subsidy.policy.next_action import NextAction
 from subsidy.records.payment import Evidence
+from terminal_agent.checkout.look_at_it import Odd
 from terminal_agent.checkout.sighting import Sight, Sighting
 from terminal_agent.checkout.states import AttemptState, ReturnState, SaleState
 from terminal_agent.emulators.answers import MADE_UP_CARD, MADE_UP_TRACK
+from terminal_agent.emulators.line_terminal import Slip
 from terminal_agent.till import documents
 
 S, A = SaleState, AttemptState
@@ -118,6 +120,7 @@ def test_a_cashier_who_stops_disarms(shop):
     shop.line.settle()
     assert shop.now(sale).attempts[0].state is A.NOT_PAID
     assert [event for event, _ in shop.logged] == ["relay.look_at_it"]
+    assert looks(shop) == [(Odd.CHARGED_BESIDE, sale.record_id, TO_PAY_FEN, "000001")]
 
 
 def test_money_taken_while_the_cashier_stops_must_be_voided_at_the_terminal(shop):
@@ -196,10 +199,160 @@ def test_a_void_of_somebody_elses_sale_changes_nothing(shop):
     agree(shop, shop.now(sale))
 
 
+def looks(shop):
+    """What somebody has to look at."""
+    return [(one.what, one.record_id, one.fen, one.trace) for one in shop.real_journal.to_look_at()]
+
+
+def document(shop, sale):
+    """What the till reads of a sale."""
+    now = shop.now(sale)
+    return documents.with_looks(documents.sale_document(now), shop.real_journal.to_look_at(sale.record_id))
+
+
+@pytest.fixture
+def keyed_again(shop):
+    """A sale whose card was declined, and whose amount was then charged by hand once more."""
+    shop.host.nexts.append(Next(code="51"))
+    sale, _ = sold(shop)
+    assert document(shop, sale)["next_action"] is NextAction.PAY_AGAIN_OR_STOP
+    assert shop.terminal.sell(TO_PAY_FEN).trace == "000002"
+    eventually(lambda: looks(shop))
+    return sale
+
+
+def test_a_charge_after_the_decline_is_told_at_the_till_until_it_is_voided(shop, keyed_again):
+    assert looks(shop) == [(Odd.CHARGED_BESIDE, keyed_again.record_id, TO_PAY_FEN, "000002")]
+    told = document(shop, keyed_again)
+    assert (told["state"], told["next_action"]) == ("not_paid", NextAction.VOID_THE_OTHER_CHARGE)
+    assert told["next_action_text"]["zh"] == NextAction.VOID_THE_OTHER_CHARGE.zh
+    assert told["look_at"][0]["trace"] == "000002"
+
+    assert shop.terminal.void("000002").approved
+    eventually(lambda: not looks(shop))
+    assert document(shop, keyed_again)["next_action"] is NextAction.PAY_AGAIN_OR_STOP
+    shop.pay_again(keyed_again)
+    worker = shop.begin(keyed_again)
+    shop.terminal.sell(TO_PAY_FEN)
+    worker.join(30)
+    assert shop.now(keyed_again).state is S.PAID
+    agree(shop, shop.now(keyed_again))
+
+
+def test_it_outlives_a_restart_and_the_end_of_the_sale(shop, keyed_again):
+    shop.checkout.stop(keyed_again.record_id, shop.key())
+    shop.restart()
+    assert shop.now(keyed_again).state is S.CLOSING
+    assert [one.record_id for one in shop.real_journal.sales_of_till("01")] == [keyed_again.record_id]
+    assert document(shop, keyed_again)["next_action"] is NextAction.VOID_THE_OTHER_CHARGE
+    shop.terminal.void("000002")
+    eventually(lambda: not looks(shop))
+    assert shop.real_journal.sales_of_till("01") == []
+
+
+def test_a_part_of_it_that_goes_back_does_not_end_it(shop, keyed_again):
+    shop.terminal.refund("000002", 100)
+    shop.line.settle()
+    assert len(looks(shop)) == 1
+    assert shop.terminal.refund("000002", TO_PAY_FEN - 100).approved
+
+
+def test_it_ends_when_somebody_says_that_it_is_seen_to(shop, keyed_again):
+    (one,) = shop.real_journal.to_look_at()
+    assert not shop.real_journal.is_seen_to(one.no + 1, "cashier-1")
+    assert shop.real_journal.is_seen_to(one.no, "cashier-1")
+    assert shop.real_journal.is_seen_to(one.no, "cashier-2")
+    assert looks(shop) == []
+    assert shop.rows("SELECT ended_by FROM look") == [("cashier-1",)]
+
+
+def test_a_charge_of_the_amount_long_afterwards_is_an_ordinary_one(shop, monkeypatch):
+    monkeypatch.setattr("terminal_agent.terminals.relay.watch._SHORTLY_MS", -10_000)
+    shop.host.nexts.append(Next(code="51"))
+    sold(shop)
+    assert shop.terminal.sell(TO_PAY_FEN).approved
+    shop.line.settle()
+    assert looks(shop) == []
+
+
+def test_money_back_that_fits_no_sale_is_told_with_the_sale_of_that_number(shop):
+    sale, _ = sold(shop)
+    replaced(shop)
+    shop.restart()
+    shop.terminal.slips = [Slip("sale", "000001", "000001", TO_PAY_FEN, rrn="800000000001")]
+    shop.host.books.append(Booked("sale", "000001", "000001", TO_PAY_FEN))
+    assert shop.terminal.refund("000001").approved
+    eventually(lambda: looks(shop) == [(Odd.WHICH_SALE, sale.record_id, TO_PAY_FEN, "000001")])
+    assert document(shop, sale)["next_action"] is NextAction.HAND_OVER
+
+
+def test_a_void_that_is_reversed_is_told(shop):
+    sale, _ = sold(shop)
+    shop.terminal.void("000001")
+    eventually(lambda: shop.now(sale).state is S.RETURNED)
+    shop.terminal.reverse("000002")
+    eventually(lambda: looks(shop) == [(Odd.VOID_UNDONE, sale.record_id, TO_PAY_FEN, "000001")])
+
+
+def replaced(shop):
+    """Put another terminal there under the same number: its counters begin again."""
+    shop.terminal.slips, shop.terminal._trace = [], 0
+    shop.host.books.clear()
+    shop.host.rrn_begins = "8"
+
+
+@pytest.mark.parametrize(
+    ("undo", "restarted", "fen"),
+    [
+        ("void", False, 500),
+        ("void", True, 500),
+        ("void", False, TO_PAY_FEN),
+        ("void", True, TO_PAY_FEN),
+        ("refund", False, TO_PAY_FEN),
+        ("refund", True, TO_PAY_FEN),
+        ("reverse", False, 500),
+        ("reverse", True, 500),
+        ("reverse", False, TO_PAY_FEN),  # after a restart only its card and its age would tell it apart
+    ],
+)
+def test_a_plain_sale_undone_at_a_terminal_that_counts_anew_leaves_the_old_sale_paid(
+    shop, undo, restarted, fen
+):
+    sale, _ = sold(shop)
+    replaced(shop)
+    if restarted:
+        shop.restart()
+    assert shop.terminal.sell(fen).trace == "000001"
+    assert getattr(shop.terminal, undo)("000001").approved
+    shop.line.settle()
+    assert shop.now(sale).state is S.PAID
+    assert kinds(shop, sale) == ["paid"]
+
+
+def test_the_old_sale_is_still_returned_by_a_refund_that_names_it(shop):
+    sale, slip = sold(shop)
+    replaced(shop)
+    shop.terminal.sell(TO_PAY_FEN)
+    shop.host.books.append(Booked("sale", slip.trace, slip.batch, TO_PAY_FEN))
+    shop.terminal.slips = [slip]
+    assert shop.terminal.refund(slip.trace).approved
+    eventually(lambda: shop.now(sale).state is S.RETURNED)
+
+
+def test_an_armed_sale_at_a_terminal_that_counts_anew_is_its_own(shop):
+    first, _ = sold(shop)
+    replaced(shop)
+    second, _ = sold(shop)
+    assert [shop.now(one).state for one in (first, second)] == [S.PAID, S.PAID]
+    assert shop.terminal.void("000001").approved
+    eventually(lambda: shop.now(second).state is S.RETURNED)
+    assert shop.now(first).state is S.PAID
+
+
 def test_a_part_that_goes_back_is_logged_and_the_sale_stays_paid(shop):
     sale, _ = sold(shop)
     shop.terminal.refund("000001", 100)
-    eventually(lambda: [event for event, _ in shop.logged] == ["relay.part_of_money_back"])
+    eventually(lambda: looks(shop) == [(Odd.PART_WENT_BACK, sale.record_id, 100, "000001")])
     assert shop.now(sale).state is S.PAID
 
 

@@ -1,12 +1,18 @@
 """How does the emulated acquirer host behave, by itself and at its address?"""
 
+import base64
 import csv
+import datetime
+import io
 import json
 import socket
 import subprocess
 import sys
 import urllib.error
+import zipfile
+import zlib
 from contextlib import suppress
+from functools import partial
 
 import pytest
 from acquirer import REPO, EmulatedAcquirer
@@ -14,7 +20,8 @@ from iso8583_messages import PUBLISHED, PUBLISHED_KEY
 from typer.testing import CliRunner
 
 from terminal_agent.emulators.cli import app
-from terminal_agent.emulators.host_wire import Unreadable, encipher, join, mac, split, wrap
+from terminal_agent.emulators.host_keys import encipher, mac
+from terminal_agent.emulators.host_wire import Unreadable, join, split, wrap
 
 MASTER = bytes.fromhex("0123456789ABCDEFFEDCBA9876543210")
 AROUND = bytes.fromhex("6000030000603100310001")
@@ -34,7 +41,8 @@ class Terminal:
     def ask(self, mti, values=None, *, around=AROUND, mak=...):
         self._trace += 1
         own = {11: f"{self._trace:06d}", 41: self._number, 42: MERCHANT}
-        body = join(mti, {**own, **(values or {})}, self.mak if mak is ... else mak)
+        key = self.mak if mak is ... else mak
+        body = join(mti, {**own, **(values or {})}, partial(mac, key) if key else None)
         host, _, port = self._host.address.rpartition(":")
         with socket.create_connection((host, int(port)), timeout=5) as line:
             line.sendall(wrap(around, body))
@@ -304,3 +312,20 @@ def test_settle_wants_a_terminal(body, host):
         host.call("POST", "/settle", body)
     assert refused.value.code == 400
     assert "EMU00001" in json.load(refused.value)["error"]
+
+
+def test_it_gives_its_day_as_unionpays_files_too(host, terminal):
+    told = terminal.sale(12_000)
+    booked = next(one for one in host.books() if one["rrn"] == told[37])
+    at = datetime.datetime.fromisoformat(booked["at"])
+    day = (at + datetime.timedelta(hours=1)).date().isoformat()  # a settlement day ends at 23:00
+    packed = zlib.decompress(base64.b64decode(host.zm(day, MERCHANT)))
+    with zipfile.ZipFile(io.BytesIO(packed)) as opened:
+        (zm,) = (opened.read(one) for one in opened.namelist() if "ZM_" in one)
+    assert [row for row in zm.decode("gbk").splitlines() if told[37] in row and "000000012000" in row]
+    assert host.zm("2020-01-01", MERCHANT) == ""
+    for wrong in ("", "?date=2026-01-31", f"?merchant_no={MERCHANT}", f"?date=today&merchant_no={MERCHANT}"):
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            host.call("GET", f"/zm{wrong}")
+        assert refused.value.code == 400
+        refused.value.close()

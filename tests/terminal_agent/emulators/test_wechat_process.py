@@ -13,8 +13,9 @@ from typer.testing import CliRunner
 from wechat import REPO, EmulatedWechat, new_ask
 
 from subsidy.records.payment import Evidence
-from terminal_agent.channels.key_files import KeyFiles
+from terminal_agent.channels.profile import key_places
 from terminal_agent.channels.signed_client import doubt_of
+from terminal_agent.channels.wechat_keys import KeyFiles
 from terminal_agent.checkout.ports import Say
 from terminal_agent.emulators.cli import app
 from terminal_agent.emulators.faults import FaultRefused, Faults
@@ -54,11 +55,7 @@ def test_a_request_that_is_not_signed_is_refused_with_a_signed_answer(wechat, he
         wechat, "GET", "/v3/pay/transactions/out-trade-no/X?mchid=1", Authorization=header
     )
     assert (status, json.loads(body)["code"]) == (401, "SIGN_ERROR")
-    keys = KeyFiles(
-        "00",
-        Path(wechat.ready["merchant_key"]),
-        {wechat.ready["platform_key_id"]: Path(wechat.ready["platform_key"])},
-    ).current()
+    keys = KeyFiles(key_places(wechat.profile())).current()
     at_ms = int(headers["Wechatpay-Timestamp"]) * 1000
     assert doubt_of(headers, body, keys.platform, at_ms) is None
     assert doubt_of(headers, body + b" ", keys.platform, at_ms) is not None

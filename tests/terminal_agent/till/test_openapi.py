@@ -16,6 +16,7 @@ ADDRESSES = {
     ("post", "/v1/sales/{record_id}/reprint"),
     ("post", "/v1/sales/{record_id}/slip"),
     ("post", "/v1/sales/{record_id}/cash"),
+    ("post", "/v1/look-at/{no}/done"),
     ("get", "/v1/status"),
     ("get", "/v1/outbox"),
 }

@@ -63,6 +63,16 @@ def test_chip_data_keeps_only_what_may_be_shown():
     assert READER.understand(masked).kind == "SALE"
 
 
+@pytest.mark.parametrize(("field", "text"), [(14, "3012"), (44, "01020000   01030000   ")])
+def test_a_field_whose_zeros_would_be_no_field_hides_only_itself(field, text):
+    """An expiry of zeros has no month: of every sale that carried one, only the size was kept."""
+    real = frame({field: text})
+    assert READER.understand(real) is not None
+    assert READER.understand(MASK(real)).fen == 85_000
+    assert text.encode().hex() not in MASK(real).hex()
+    assert field != 14 or "3012" not in MASK(real).hex()
+
+
 def test_what_cannot_be_read_is_not_kept():
     assert MASK(frame()[:-1]) is None
     assert MASK(b"\x60" * 40) is None

@@ -98,12 +98,12 @@ CAUGHT_BY: dict[str, int] = {
     "stored_answer_replayed": 10,
     "time_out_is_declined": 10,
     "told_paid_too_early": 1,
-    "unconfirmed_reversal_counts": 19,
+    "unconfirmed_reversal_counts": 8,
 }
 """A seed that catches each, the first one that was found."""
 
 CAUGHT_AT_NIGHT: dict[str, int] = {
-    "absence_without_number_ends_a_hold": 55,
+    "absence_without_number_ends_a_hold": 1,
     "claim_does_not_wait_for_the_night": 1,
     "found_paid_stays_granted": 15,
     "late_file_posts_twice": 23,

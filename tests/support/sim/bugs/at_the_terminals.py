@@ -45,8 +45,8 @@ def unconfirmed_reversal_counts() -> list[Patch]:
 def amount_that_passes_not_read() -> list[Patch]:
     answered = Watch._sale_answered
 
-    def as_asked(self: Any, request: Seen, answer: Seen) -> None:
-        answered(self, request, replace(answer, fen=request.fen))
+    def as_asked(self: Any, request: Seen, answer: Seen, connection: int, sent_ms: int) -> None:
+        answered(self, request, replace(answer, fen=request.fen), connection, sent_ms)
 
     return [(Watch, "_sale_answered", as_asked)]
 

@@ -17,7 +17,8 @@ from sim.truth import ms_of
 from terminal_agent.emulators.faults import Struck
 from terminal_agent.emulators.host import Host, Reply
 from terminal_agent.emulators.host_books import HostLine
-from terminal_agent.emulators.host_wire import Values, mac
+from terminal_agent.emulators.host_keys import Keys
+from terminal_agent.emulators.host_wire import Values
 from terminal_agent.emulators.line_terminal import LineTerminal, Slip
 
 _WAIT_S = 60.0
@@ -31,8 +32,8 @@ class _Unchecked(Host):
     """A host that takes the made-up MACs of terminals that call it themselves."""
 
     def reply(self, mti: str, values: Values, signed: bytes, struck: Struck) -> Reply:
-        mak = self._maks.setdefault(values.get(41, ""), bytes(8))
-        return super().reply(mti, {**values, 64: mac(mak, signed).hex()}, signed, struck)
+        keys = self._keys.setdefault(values.get(41, ""), Keys("cup", bytes(8)))
+        return super().reply(mti, {**values, 64: keys.mac(signed).hex()}, signed, struck)
 
 
 class Relayed(WithHost):

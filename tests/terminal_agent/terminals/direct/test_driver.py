@@ -367,21 +367,17 @@ def test_a_batch_is_closed_with_our_totals_and_the_next_sale_is_in_another(
     ask, paid = sell(300, at=tapped)
     tapped.refund(ask, begin_return(ask, paid, at=tapped))
     ours = Totals(12_300, 2, 300, 1)
-    asked = []
-    counted = tapped.settle(lambda batch: asked.append(batch) or ours, dry_run=True)
-    assert (counted.ours, counted.theirs) == (ours, None)
-    assert tap.said("0500") == []
-    settled = tapped.settle(lambda batch: ours)
-    assert settled == Settled(asked[0], ours, ours, balanced=True)
+    batch = tapped.open_batch()
+    assert tapped.close(batch, ours) == Settled(batch, ours, ours, balanced=True, code="00")
     (request,) = tap.said("0500")
     assert request["48"] == "0000000123000020000000003000010" + "0" * 31
     later, _ = sell(at=tapped)
-    assert int(read_sale_mark(later.mark).batch) == int(asked[0]) + 1
+    assert int(read_sale_mark(later.mark).batch) == int(batch) + 1
 
 
 def test_other_totals_at_the_host_are_told(tapped, sell):
     sell(12_000, at=tapped)
-    settled = tapped.settle(lambda batch: Totals(12_001, 1, 0, 0))
+    settled = tapped.close(tapped.open_batch(), Totals(12_001, 1, 0, 0))
     assert (settled.balanced, settled.theirs) == (False, Totals(12_000, 1, 0, 0))
 
 
@@ -389,7 +385,7 @@ def test_other_totals_at_the_host_are_told(tapped, sell):
 def test_a_settlement_that_is_not_confirmed_says_so(fault, acquirer, driver, sell):
     sell()
     acquirer.fault(fault, on="settle")
-    assert driver.settle(lambda batch: Totals(12_000, 1, 0, 0)) is None
+    assert driver.close(driver.open_batch(), Totals(12_000, 1, 0, 0)) is None
 
 
 def test_the_host_cannot_be_asked(driver, sell):

@@ -5,6 +5,7 @@ Real sockets throughout. The host's books are the truth.
 
 import socket
 import threading
+from contextlib import suppress
 
 import pytest
 from card_host import CardHost, Next
@@ -507,3 +508,106 @@ def test_a_port_that_is_taken_is_told_and_tried_again(line):
     second = Forwarder(("127.0.0.1", line.forwarder.port), ("127.0.0.1", 1), line.observer, SystemClock())
     threading.Thread(target=second.run, args=(lambda *_a, **_k: None,), daemon=True).start()
     assert str(line.forwarder.port) in eventually(lambda: "used" in second.problem and second.problem)
+
+
+# Somebody else on the line.
+
+
+def numbered(line, trace):
+    """Return another terminal with the same number, whose next sale has this trace."""
+    terminal = line.new_terminal()
+    terminal._trace = trace - 1
+    return terminal
+
+
+def in_the_background(do, *args):
+    worker = threading.Thread(target=do, args=args)
+    worker.start()
+    return worker
+
+
+@pytest.mark.parametrize("trace", [900, 1])  # 1: it has guessed the trace of the sale to come
+def test_the_refusal_of_anothers_frame_does_not_end_the_sale_that_still_runs(line, trace):
+    refused, goes_on = threading.Event(), threading.Event()
+    line.host.nexts.extend([Next(code="05", before=refused), Next(before=goes_on)])
+    ask = line.arm(FEN)
+    stranger = in_the_background(numbered(line, trace).sell, FEN)
+    eventually(lambda: len(line.host.received) == 1)
+    seller = in_the_background(line.terminal.sell, FEN)
+    eventually(lambda: len(line.host.received) == 2)
+    refused.set()
+    stranger.join()
+    line.settle()
+    assert line.payment.query(ask).say is Say.PENDING
+    goes_on.set()
+    seller.join()
+    assert line.until(ask, Say.APPROVED).evidence.trace == "000001"
+    assert line.sightings[-1].evidence.trace == "000001"  # it can be found again after a restart
+
+
+def test_when_all_that_ran_were_refused_nothing_was_paid(line):
+    goes_on = threading.Event()
+    line.host.nexts.extend([Next(code="05", before=goes_on), Next(code="51", before=goes_on)])
+    ask = line.arm(FEN)
+    both = [in_the_background(numbered(line, no).sell, FEN) for no in (1, 2)]
+    eventually(lambda: len(line.host.received) == 2)
+    assert line.payment.query(ask).say is Say.PENDING
+    goes_on.set()
+    for one in both:
+        one.join()
+    assert line.until(ask, Say.DECLINED).evidence.code in ("05", "51")
+
+
+def test_of_two_that_ran_and_were_paid_one_is_the_attempt_and_the_other_is_told(line):
+    goes_on = threading.Event()
+    line.host.nexts.extend([Next(before=goes_on), Next(before=goes_on)])
+    ask = line.arm(FEN)
+    both = [in_the_background(numbered(line, no).sell, FEN) for no in (1, 2)]
+    eventually(lambda: len(line.host.received) == 2)
+    goes_on.set()
+    for one in both:
+        one.join()
+    paid = line.until(ask, Say.APPROVED).evidence.trace
+    line.settle()
+    beside = [one.evidence.trace for one in line.sightings if one.sight is Sight.SALE_NOT_OURS]
+    assert sorted([paid, *beside]) == ["000001", "000002"]
+    line.terminal.slips.append(both_slip := _slip(paid))
+    assert line.terminal.void(both_slip.trace).approved
+    assert line.until(ask, Say.DECLINED).evidence.code == "VOIDED"
+
+
+def test_a_sale_after_the_refusal_is_not_the_attempt_and_is_told(line):
+    line.host.nexts.append(Next(code="51"))
+    ask = line.arm(FEN)
+    line.terminal.sell(FEN)
+    line.until(ask, Say.DECLINED)
+    assert line.terminal.sell(FEN).approved
+    line.settle()
+    assert line.payment.query(ask).say is Say.DECLINED
+    assert line.sightings[-1].sight is Sight.SALE_NOT_OURS
+
+
+@pytest.fixture
+def guarded():
+    with WatchedLine(callers=frozenset({"127.0.0.1"})) as one:
+        yield one
+
+
+def test_who_calls_from_elsewhere_is_sent_away_and_counted_and_changes_nothing(guarded):
+    ask = guarded.arm(FEN)
+    for _ in range(3):
+        stranger = socket.create_connection(
+            ("127.0.0.1", guarded.forwarder.port), source_address=("127.0.0.66", 0)
+        )
+        with suppress(OSError):
+            stranger.sendall(frame_of(guarded))
+        with suppress(OSError):
+            assert stranger.recv(1) == b""
+        stranger.close()
+    eventually(lambda: guarded.payment.state()["refused"] == 3)
+    assert guarded.payment.state()["refused_from"] == "127.0.0.66"
+    assert guarded.payment.state()["problem"] == ""
+    assert guarded.logged.count(("relay.refused", {"address": "127.0.0.66"})) == 1
+    assert guarded.host.received == []
+    guarded.terminal.sell(FEN)
+    assert guarded.until(ask, Say.APPROVED).approved_fen == FEN

@@ -1,0 +1,80 @@
+"""How is a terminal's batch closed, and what becomes of a closing whose answer was lost?
+
+That a batch is being closed is on disk before its host is asked. While nobody has heard how that ended, the
+next closing asks about it first: the host may have closed it, and counted otherwise than we.
+"""
+
+from typing import Protocol
+
+from terminal_agent.terminals.direct.driver import DirectTerminal, Settled
+from terminal_agent.terminals.direct.messages import Totals
+
+
+class NotConfirmed(Exception):
+    """The host is not there, gave no answer that can be believed, or refuses. Says what to do."""
+
+
+class BatchBooks(Protocol):
+    """What is kept of batches, durably."""
+
+    def moved_in_batch(self, terminal_no: str, batch: str) -> tuple[int, int, int, int]:
+        """Return (fen, count) of the sales of a batch, and (fen, count) of what went back."""
+
+    def untold_closings(self, terminal_no: str) -> tuple[str, ...]:
+        """Return the batches whose closing was begun and not told, the oldest first."""
+
+    def begin_closing(self, terminal_no: str, batch: str) -> None:
+        """Keep that a batch is being closed."""
+
+
+def close_batches(
+    terminal_no: str, payment: DirectTerminal, books: BatchBooks, *, dry_run: bool = False
+) -> tuple[Settled, ...]:
+    """Close the open batch, and return how every closing that nobody has heard of ended; its own comes last.
+
+    With `dry_run` only count. Whoever has told a person says so with `closing_told`. Raises NotConfirmed, and
+    then nothing counts as told.
+    """
+    is_open = payment.open_batch()
+    if is_open is None:
+        raise NotConfirmed(f"The host of {terminal_no} is not there. Try again")
+    earlier = [one for one in books.untold_closings(terminal_no) if one != is_open]
+    found = []
+    for batch in (*earlier, is_open):
+        ours = Totals(*books.moved_in_batch(terminal_no, batch))
+        if dry_run:
+            found.append(Settled(batch, ours, None, balanced=False))
+            continue
+        books.begin_closing(terminal_no, batch)
+        settled = payment.close(batch, ours)
+        if settled is None:
+            raise NotConfirmed(f"The host of {terminal_no} did not confirm batch {batch}. Try again")
+        if batch == is_open and settled.code != "00":
+            raise NotConfirmed(
+                f"The host of {terminal_no} refuses to close batch {batch} (code {settled.code}). Try again, "
+                "or ask the acquirer"
+            )
+        found.append(settled)
+    return tuple(found)
+
+
+def words_on(settled: Settled) -> str:
+    """Return a line on a batch for the person at the command line."""
+    ours, theirs = settled.ours, settled.theirs
+    text = (
+        f"batch {settled.batch}: {ours.sales} sales of {ours.sold_fen} fen, "
+        f"{ours.backs} given back of {ours.back_fen} fen"
+    )
+    if settled.code == "":
+        return text
+    if theirs is None:
+        return (
+            f"{text}; the host does not say what it came to there (code {settled.code}): compare it with the "
+            "acquirer's file of that day"
+        )
+    if settled.balanced:
+        return f"{text}, closed"
+    return (
+        f"{text}, closed; the host has {theirs.sales} sales of {theirs.sold_fen} fen, {theirs.backs} given "
+        f"back of {theirs.back_fen} fen: the night says which"
+    )
