@@ -22,6 +22,7 @@ from settlement.cli_offers import offers
 from settlement.cli_people import users
 from settlement.cli_proposals import approve, proposals, propose
 from settlement.cli_rebuild import rebuild
+from settlement.cli_records import records
 from settlement.cli_registers import registers
 from settlement.cli_returns import returns
 from settlement.cli_tokens import audit_log, tokens
@@ -72,6 +73,7 @@ app.add_typer(devices, name="devices")
 app.add_typer(returns, name="returns")
 app.add_typer(invoices, name="invoices")
 app.add_typer(offers, name="offers")
+app.add_typer(records, name="records")
 app.add_typer(freeze, name="freeze")
 app.command("alarms")(alarms)
 for command in (backup, restore, restored, drill, move):

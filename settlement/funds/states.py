@@ -25,6 +25,8 @@ MOVES = frozenset(
         (State.RELEASED, State.PAYABLE),  # a late grant that enters, and nothing else
         (State.PAYABLE, State.BLOCKED),
         (State.BLOCKED, State.PAYABLE),
+        (State.BLOCKED, State.AVAILABLE_AGAIN),
+        (State.KEPT, State.AVAILABLE_AGAIN),
         (State.PAYABLE, State.IN_CLAIM),
         (State.IN_CLAIM, State.PAID_OUT),
         (State.IN_CLAIM, State.PAYABLE),

@@ -109,7 +109,7 @@ def _merge(
         why = "another payment of the record is in the channel's file"
     owner = setting.owner(at_ms)
     emit(RecoveryMerged(record_id=record.record_id, pay_ref=pay_ref, why=why, owner=owner, at_ms=at_ms))
-    if not why:
+    if not why and record.state != "AVAILABLE_AGAIN":
         _look_again(rows, record, taken, entry, setting, at_ms, emit)
 
 

@@ -36,6 +36,9 @@ class Happening(StrEnum):
     RETURNED_AFTER_PAYOUT = "returned_after_payout"
     MERCHANT_REPAID = "merchant_repaid"
     MERCHANT_REPAID_YEAR_CLOSED = "merchant_repaid_year_closed"
+    BLOCKED_REJECTED = "blocked_rejected"
+    KEPT_REJECTED = "kept_rejected"
+    SUSPENSE_REJECTED = "suspense_rejected"
     BANK_OFFER_TAKEN = "bank_offer_taken"
     BANK_OFFER_WENT_BACK = "bank_offer_went_back"
 
@@ -118,6 +121,9 @@ _MOVES: dict[Happening, tuple[tuple[Account, Account], ...]] = {
         (Account.PAID, Account.APPROPRIATED),
         (Account.DUE_TO_TREASURY, Account.BANK),
     ),
+    Happening.BLOCKED_REJECTED: ((Account.PAYABLE, Account.AVAILABLE),),
+    Happening.KEPT_REJECTED: ((Account.HELD, Account.AVAILABLE),),
+    Happening.SUSPENSE_REJECTED: ((Account.SUSPENSE, Account.AVAILABLE),),
     Happening.BANK_OFFER_TAKEN: ((Account.BANK_OFFER_DUE, Account.BANK_OFFER_RECEIVABLE),),
     Happening.BANK_OFFER_WENT_BACK: ((Account.BANK_OFFER_RECEIVABLE, Account.BANK_OFFER_DUE),),
 }

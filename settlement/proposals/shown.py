@@ -14,6 +14,7 @@ from settlement.claims.enter_late import EnterLate
 from settlement.claims.pay import PayClaim
 from settlement.claims.repaid import Repay
 from settlement.claims.send_back import SendBack
+from settlement.claims.settle_record import AcceptDifference, RejectRecord
 from settlement.devices.by_people import ReplaceDevice, UnfreezeDevice
 from settlement.funds.close_year import CloseYear
 from settlement.funds.freezings import LiftFreeze, name_shown
@@ -130,6 +131,14 @@ def _says(command: NeedsTwo, answer: Answer) -> str:
             return f"book that {command.reference} has repaid the grant of {command.record_id}"
         case EnterLate():
             return f"let the late grant of {command.record_id} enter the pool, by {command.reference}"
+        case RejectRecord():
+            goods = "free" if command.frees_goods else "not free"
+            return (
+                f"reject {command.record_id} for good, its person and serial number are {goods}: "
+                f"{command.reason}"
+            )
+        case AcceptDifference():
+            return f"lift {command.difference} from the line of {command.record_id}: {command.reason}"
         case ReleaseHold():
             return f"end the hold of {command.record_id} unpaid: {command.reason}"
         case FreeGoods():

@@ -14,6 +14,7 @@ from settlement.claims.enter_late import EnterLate
 from settlement.claims.pay import PayClaim
 from settlement.claims.repaid import Repay
 from settlement.claims.send_back import SendBack
+from settlement.claims.settle_record import AcceptDifference, RejectRecord
 from settlement.devices.by_people import ReplaceDevice, UnfreezeDevice
 from settlement.funds.close_year import CloseYear
 from settlement.funds.freezings import LiftFreeze
@@ -32,6 +33,8 @@ NeedsTwo = (
     | SendBack
     | Repay
     | EnterLate
+    | RejectRecord
+    | AcceptDifference
     | CloseYear
     | ReleaseHold
     | FreeGoods

@@ -62,7 +62,8 @@ class GoodsFreed(Event, frozen=True, kw_only=True, tag="goods_freed"):
         known, record = rows.want(GoodsReturn, self.record_id), rows.want(Record, self.record_id)
         assert known.state == "REFUNDED"
         assert not known.freed
-        holds.give_back(rows, record, self.restores_quota)
+        if not record.goods_freed:  # people freed them when they rejected the record
+            holds.give_back(rows, record, self.restores_quota)
         rows.put(replace(known, freed=True, money=record.money or ""))
 
 

@@ -21,6 +21,7 @@ from settlement.web import (
     proposals,
     quick_hold,
     served_returns,
+    settled_records,
     ways_out,
 )
 from settlement.web.audited import Audited
@@ -44,6 +45,7 @@ _ROUTES: tuple[Any, ...] = (
     night.show_night,
     *proposals.ROUTES,
     *served_returns.ROUTES,
+    *settled_records.ROUTES,
     *invoices.ROUTES,
     *offers.ROUTES,
     *ways_out.ROUTES,

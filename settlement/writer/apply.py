@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 
-from settlement.claims import build, enter_late, pay, repaid, send_back
+from settlement.claims import build, enter_late, pay, repaid, send_back, settle_record
 from settlement.copies import restored
 from settlement.devices import by_people, enrol
 from settlement.funds import close_year, freezings, move_authority, place_hold, release_hold, top_up
@@ -71,6 +71,8 @@ def _keys(command: Command, rows: Rows, setting: Setting) -> list[Wanted]:
             return repaid.keys(command, rows)
         case enter_late.EnterLate():
             return enter_late.keys(command, rows)
+        case settle_record.RejectRecord() | settle_record.AcceptDifference():
+            return settle_record.keys(command, rows)
         case close_year.CloseYear():
             return close_year.keys(command, rows)
         case move_authority.MoveAuthority():
@@ -139,6 +141,8 @@ def run(
             return repaid.decide(rows, command, setting, at_ms, emit)
         case enter_late.EnterLate():
             return enter_late.decide(rows, command, setting, at_ms, emit)
+        case settle_record.RejectRecord() | settle_record.AcceptDifference():
+            return settle_record.decide(rows, command, setting, at_ms, emit)
         case close_year.CloseYear():
             return close_year.decide(rows, command, setting, at_ms, emit)
         case move_authority.MoveAuthority():

@@ -179,7 +179,8 @@ class Record(Row, frozen=True):
     `money` is the account that holds its parts now; `why` says why it is blocked, kept or ended.
     `blocks` are the reasons why its line may not be paid (`funds/blocks.py`), `pay_ref` the payment that
     counts, and `recovered` says that it was booked from a channel's file before the shop reported it.
-    `goods_freed` says that people have given back person and serial number while the money is still held.
+    `goods_freed` says that people have given back person and serial number while the money is still held,
+    or with the rejection of the record.
     `night` is the night's last word on its payment (`funds/matched.py`), empty when none has looked since it
     was last heard of.
     """

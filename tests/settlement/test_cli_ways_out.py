@@ -188,6 +188,23 @@ def test_a_hold_is_released_by_decision_once(books, shell, device):
     assert shell.json("holds", "explain", record_id)["proofs"] == []
 
 
+def test_a_kept_record_is_rejected_and_only_one_of_two_ways_is_taken(books, shell, device):
+    held = books.hold(device, person=0, item=ITEM)
+    books.take(device, device.chain(device.paid(held, paid_fen=1)))
+    record_id = promised(held).record_id
+    settle = ("records", "settle", record_id, "--reason", "no such sale")
+    token = shell.proposer
+    for wrong in (
+        (),
+        ("--reject", "--accept", "decision_differs"),
+        ("--accept", "x", "--free-person-and-serial"),
+    ):
+        changed_nothing(books, shell, *settle, *wrong, exit_code=2, token=token)
+    changed_nothing(books, shell, *settle, "--accept", "decision_differs", exit_code=6, token=token)
+    shell.agree(*settle, "--reject", "--free-person-and-serial")
+    assert (books.record(held).state, books.money()) == ("AVAILABLE_AGAIN", {})
+
+
 def test_person_and_serial_number_are_released_before_the_money(books, shell, device):
     record_id = promised(books.hold(device, person=0, item=ITEM)).record_id
     words = ("holds", "release", record_id, "--only-person-and-serial", "--reason", "the shopper waits")

@@ -65,6 +65,8 @@ EXPECTED = {
     "POST /v1/records/{record_id}/return": "OP",
     "POST /v1/records/{record_id}/return/end": "O",
     "POST /v1/records/{record_id}/invoice": "O",
+    "POST /v1/records/{record_id}/reject": "O",
+    "POST /v1/records/{record_id}/accept": "O",
     "POST /v1/payments/{pay_ref}/offer": "O",
     "GET /v1/proposals": "OPU",
     "GET /v1/proposals/{proposal}": "OPU",

@@ -3,6 +3,7 @@
 import msgspec
 import pytest
 import reference_data as reference
+from books import changed_rule
 from centre import APPROVER, PROPOSER, add_person
 from fake_device import promised
 from sqlalchemy import text
@@ -12,6 +13,7 @@ from settlement.claims.enter_late import EnterLate
 from settlement.claims.pay import PayClaim
 from settlement.claims.repaid import Repay
 from settlement.claims.send_back import SendBack
+from settlement.claims.settle_record import AcceptDifference, RejectRecord
 from settlement.db.connection import reading, writing
 from settlement.devices.by_people import FreezeDevice, ReplaceDevice, UnfreezeDevice
 from settlement.funds.close_year import CloseYear
@@ -268,7 +270,27 @@ def of_every_kind(books, device):
     books.take(third, third.chain(third.paid(cash, attempts=attempts)))
     yield TakeInvoice(promised(cash).record_id, "25322000000012345678", 290_000, "query 17")
     yield explanation(books, third)
+    yield from of_lines_held_back(books, third)
     yield CloseYear(2026)
+
+
+def of_lines_held_back(books, device):
+    """Yield what people may decide of lines that the centre would not grant now."""
+    pack, sales = books.pack, [books.hold(device, person=person) for person in (4, 5)]
+    books.pack = changed_rule(pack, "FRIDGE", low_cap)
+    for sealed in sales:
+        books.take(device, device.chain(device.paid(sealed)))
+    books.pack = pack
+    first, second = (promised(sealed).record_id for sealed in sales)
+    yield AcceptDifference(first, "decision_differs", "the price was right")
+    yield RejectRecord(second, frees_goods=True, reason="no such sale")
+
+
+def low_cap(rule):
+    """Return the rule with a cap that the grant is above."""
+    (row,) = rule.cap.rows
+    lower = msgspec.structs.replace(row, value=10_000)
+    return msgspec.structs.replace(rule, cap=msgspec.structs.replace(rule.cap, rows=(lower,)))
 
 
 def explanation(books, device):
