@@ -69,7 +69,8 @@ def a_serial_number_is_subsidised_once(
     for one in records.values():
         if one.is_live and one.serial_no and taken.get((one.brand, one.serial_no)) is None:
             yield f"{one.record_id} is {one.state} and {one.serial_no} is free"
-    live = Counter((one.brand, one.serial_no) for one in records.values() if one.is_live)
+    counted = (one for one in records.values() if one.is_live and not one.waits_for_people)
+    live = Counter((one.brand, one.serial_no) for one in counted)
     for (brand, serial_no), count in live.items():
         if count > 1 and serial_no is not None:
             yield f"{brand} {serial_no}: {count} records"

@@ -48,7 +48,14 @@ class RecordNow(NamedTuple):
     serial_no: str | None
     parts: str
     why: str
+    recovered: int
+    blocks: str
     back: str | None
+
+    @property
+    def waits_for_people(self) -> bool:
+        """Whether people have to say first that its grant still fits what others were given meanwhile."""
+        return self.state == "BLOCKED" and "decision_differs" in self.blocks
 
     @property
     def is_live(self) -> bool:
