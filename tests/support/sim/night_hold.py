@@ -3,9 +3,11 @@
 The acquirer's and WeChat's own books are the truth here, for shops that lie and hosts with two histories too.
 """
 
+import json
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from settlement.reconcile.kinds import Wait
 from sim import truth
 from sim.cards.kinds import NAMELESS
 from sim.cash import CASH, waiting_for_rows
@@ -36,11 +38,14 @@ def what_may_be_claimed_was_paid(world: "World", records: dict[str, RecordNow]) 
     differing = {
         row[0][:26] for row in in_books(world, "SELECT pay_ref FROM difference WHERE closed_ms IS NULL")
     }
+    waiting, going_back = _waiting_for_files(world), _returns_after_payout(world)
     found = []
     for one in records.values():
         if one.state not in _MAY_BE_CLAIMED or one.record_id in blocked:
             continue
         if one.state == "PAID_OUT" and ids.pay_ref(one.record_id, 1)[:26] in differing:
+            continue
+        if one.record_id in waiting or (one.record_id in going_back and _was_taken(world, one)):
             continue
         fen = sum(standing.get(ref, 0) for ref in _refs(one.record_id))
         if fen != one.to_pay_fen:
@@ -153,6 +158,29 @@ _CLAIMS = (
     each_record_is_paid_once,
     cash_waits_for_no_file,
 )
+
+
+def _waiting_for_files(world: "World") -> set[str]:
+    """Return what people entered late and no claim takes yet: a file that should have it has not come.
+
+    The office writes no file of a day between on which nothing was sold.
+    """
+    to_come = Wait.FILE_TO_COME.en.rstrip(".")
+    sql = "SELECT record_id, night FROM record WHERE state = 'PAYABLE' AND why LIKE 'entered late: %'"
+    return {record_id for record_id, night in in_books(world, sql) if night.startswith(to_come)}
+
+
+def _returns_after_payout(world: "World") -> set[str]:
+    """Return what is paid out and coming back, as the centre has heard and its last night lists."""
+    last = in_books(world, "SELECT content FROM night_report ORDER BY day DESC, version DESC LIMIT 1")
+    listed = {one["record_id"] for (content,) in last for one in json.loads(content)["returns_open"]}
+    sql = "SELECT record_id FROM record JOIN goods_return USING (record_id)"
+    rows = in_books(world, f"{sql} WHERE record.state = 'PAID_OUT' AND goods_return.state = 'RETURNING'")
+    return listed & {row[0] for row in rows}
+
+
+def _was_taken(world: "World", one: RecordNow) -> bool:
+    return sum(truth.taken(world, _refs(one.record_id)).values()) == one.to_pay_fen
 
 
 def _refs(record_id: str) -> list[str]:
