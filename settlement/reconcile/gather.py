@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from msgspec.structs import replace
-from sqlalchemy import Connection, case, func, select
+from sqlalchemy import Connection, case, exists, func, select
 
 from settlement.db import tables
 from settlement.db.sums import total
@@ -150,10 +150,22 @@ def _totals(connection: Connection, day: str, tried: dict[tuple[str, str], FileR
     promised = posted.where(
         posting.happening == Happening.HOLD_PLACED.value, posting.account == Account.HELD.value
     )
+    # Books that were put back may never have had the hold of a late grant.
+    of_it, of_hold = tables.event.alias().c, tables.posting.alias().c
+    has_hold = exists().where(
+        of_it.record_id == record.record_id,
+        of_hold.event_no == of_it.event_no,
+        of_hold.happening == Happening.HOLD_PLACED.value,
+    )
+    late = posted.where(
+        posting.happening == Happening.LATE_RECORD.value,
+        posting.account == Account.LATE_GRANTS_CLAIMED.value,
+        ~has_hold,
+    )
     return Totals(
         stated_fen=stated,
         stored_fen=stored,
-        promised_fen=connection.execute(promised).scalar_one(),
+        promised_fen=connection.execute(promised).scalar_one() + connection.execute(late).scalar_one(),
         still_out_fen=connection.execute(posted.where(posting.account.in_(_OUT))).scalar_one(),
     )
 

@@ -67,7 +67,8 @@ def granted(promised_fen: int, still_out_fen: int, records: Iterable[tuple[Recor
     """Return the second line of the proof.
 
     Args:
-        promised_fen: what the day's holds took from the pool, by postings.
+        promised_fen: what the day's holds took from the pool, by postings, and what is claimed beside it for
+            holds that these books never had.
         still_out_fen: what of it the pool bears now, by postings.
         records: the records of the holds that were placed on the day, with what was found about each.
     """

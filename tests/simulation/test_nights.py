@@ -37,6 +37,11 @@ def test_what_is_paid_in_cash_is_claimed_after_its_night_with_its_invoice():
     assert sum(claimed) >= 3, claimed
 
 
+def test_a_late_grant_whose_hold_a_restored_centre_never_had_is_in_the_nights_proof():
+    outcome = run_night_seed(257)
+    assert outcome.violations == []
+
+
 def test_the_same_seed_is_the_same_nights():
     assert run_night_seed(5).hash == run_night_seed(5).hash
 
