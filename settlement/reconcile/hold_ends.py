@@ -95,11 +95,11 @@ def proved(
     why = f"files {days[0]} to {days[-1]}"
     if not all_straight:
         return None  # each of its rows is a difference already
-    if not paid and config.may_be_cash(story.day):
-        return None  # cash leaves no row: where it may be taken, none proves nothing
     may_be = None if paid else may_be_paid(story, free, config)
     if may_be is not None:
         return may_be
+    if not paid and config.may_be_cash(story.day):
+        return None  # cash leaves no row: where it may be taken, none proves nothing
     if not paid:
         return NotPaid(record.record_id, over_ms, why)
     pay_ref = sorted(paid)[-1]

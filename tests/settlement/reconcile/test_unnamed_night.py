@@ -12,6 +12,7 @@ from unnamed_day import CSV, THIRD_DAY, ZM, UnnamedDay
 
 from settlement.reconcile.kinds import Kind
 from settlement.reconcile.match import NOT_OURS
+from subsidy.policy.model import Tender
 from subsidy.records.payment import Evidence
 from terminal_agent.checkout.entries import KEYED_SLIP
 
@@ -115,7 +116,11 @@ def test_no_row_of_its_amount_ends_a_hold(day):
     assert day.record(held).state == "RELEASED"
 
 
-def test_a_row_of_its_amount_that_is_nobodys_keeps_the_hold_until_its_shop_has_told(day):
+@pytest.mark.parametrize("cash_too", [False, True])
+def test_a_row_of_its_amount_that_is_nobodys_keeps_the_hold_until_its_shop_has_told(day, cash_too):
+    """Also where the hold may have been paid in cash: somebody has to look at the row."""
+    if cash_too:
+        day.books.pack = books.changed_pack(day.books.pack, tenders=tuple(Tender))
     held = day.hold()
     day.charge(held)
     report = day.nights().report

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from sim import books_hold, cash, neighbour, truth
-from sim.rows import Claim, RecordNow, SaleNow, records_now, sales_now
+from sim.rows import LISTED, Claim, RecordNow, SaleNow, records_now, sales_now
 from sim.watch import in_books, in_journal
 from subsidy import ids
 
@@ -68,9 +68,7 @@ def nobody_is_charged_twice(
     """I8 nobody is charged twice for one sale, and no order number twice."""
     for sale in sales:
         standing = truth.standing(world, sale.refs)
-        listed = {
-            ref for ref, state, _, _ in sale.attempts if state in ("UNKNOWN", "REVERSING", "GIVING_BACK")
-        }
+        listed = {ref for ref, state, _, _ in sale.attempts if state in LISTED}
         if len(standing.keys() - listed) > 1:
             yield f"{sale.record_id} {standing}"
     for ref, times in truth.times_charged(world).items():
@@ -92,7 +90,7 @@ def what_is_charged_is_written_down(
                 yield f"{ref} of {fen} fen is in no journal"
             continue
         sale, state, amount_fen = known[ref]
-        if state in ("UNKNOWN", "REVERSING", "GIVING_BACK"):
+        if state in LISTED:
             continue
         if state != "PAID" or amount_fen != fen or sale.state not in ("PAID", "RETURNING"):
             yield f"{ref} stands with {fen} of {amount_fen} fen; it is {state}, its sale {sale.state}"

@@ -11,7 +11,7 @@ from settlement.reconcile.kinds import Wait
 from sim import truth
 from sim.cards.kinds import NAMELESS
 from sim.cash import CASH, waiting_for_rows
-from sim.rows import RecordNow, records_now
+from sim.rows import LISTED, RecordNow, records_now, sales_now
 from sim.watch import in_books
 from subsidy import ids
 
@@ -39,6 +39,7 @@ def what_may_be_claimed_was_paid(world: "World", records: dict[str, RecordNow]) 
         row[0][:26] for row in in_books(world, "SELECT pay_ref FROM difference WHERE closed_ms IS NULL")
     }
     waiting, going_back = _waiting_for_files(world), _returns_after_payout(world)
+    undone = _still_to_be_undone(world)
     found = []
     for one in records.values():
         if one.state not in _MAY_BE_CLAIMED or one.record_id in blocked:
@@ -47,7 +48,7 @@ def what_may_be_claimed_was_paid(world: "World", records: dict[str, RecordNow]) 
             continue
         if one.record_id in waiting or (one.record_id in going_back and _was_taken(world, one)):
             continue
-        fen = sum(standing.get(ref, 0) for ref in _refs(one.record_id))
+        fen = sum(standing.get(ref, 0) for ref in _refs(one.record_id) if ref not in undone)
         if fen != one.to_pay_fen:
             found.append(f"{one.record_id} is {one.state} at {one.to_pay_fen} fen, of which {fen} stand")
     return found
@@ -168,6 +169,20 @@ def _waiting_for_files(world: "World") -> set[str]:
     to_come = Wait.FILE_TO_COME.en.rstrip(".")
     sql = "SELECT record_id, night FROM record WHERE state = 'PAYABLE' AND why LIKE 'entered late: %'"
     return {record_id for record_id, night in in_books(world, sql) if night.startswith(to_come)}
+
+
+def _still_to_be_undone(world: "World") -> set[str]:
+    """Return tries that their shop lists as open, of sales that nights wait for: no claim takes those yet."""
+    still_open = Wait.ATTEMPT_OPEN.en.rstrip(".")
+    rows = in_books(world, "SELECT record_id, night FROM record WHERE state = 'PAYABLE'")
+    waiting = {record_id for record_id, night in rows if night.startswith(still_open)}
+    return {
+        ref
+        for sale in sales_now(world)
+        if sale.record_id in waiting
+        for ref, state, _, _ in sale.attempts
+        if state in LISTED
+    }
 
 
 def _returns_after_payout(world: "World") -> set[str]:

@@ -13,6 +13,10 @@ LIVE = ("HELD", "PAYABLE", "BLOCKED", "IN_CLAIM", "PAID_OUT", "KEPT", "AVAILABLE
 """Where a record is one that counts."""
 
 
+LISTED = ("UNKNOWN", "REVERSING", "GIVING_BACK")
+"""Where an attempt is one that its shop lists: its money may still move."""
+
+
 class SaleNow(NamedTuple):
     """A sale as its journal has it, with its attempts: (pay_ref, state, amount_fen, approved_fen)."""
 
@@ -29,7 +33,7 @@ class SaleNow(NamedTuple):
     @property
     def has_open(self) -> bool:
         """Whether an attempt is listed as one that money may still move for."""
-        return any(one[1] in ("INTENDED", "UNKNOWN", "REVERSING", "GIVING_BACK") for one in self.attempts)
+        return any(one[1] in ("INTENDED", *LISTED) for one in self.attempts)
 
 
 class RecordNow(NamedTuple):
