@@ -1,8 +1,12 @@
 """Bytes that were right and are not any more."""
 
+import itertools
 import random
 import re
+import time
+from collections.abc import Callable, Iterable
 
+MOST_CPU_S = 0.1
 CARD = b"6299998473651209384"
 _LIKELY = (
     b"\x02",
@@ -46,3 +50,28 @@ def mutate(chance: random.Random, right: bytes) -> bytes:
             case _:
                 changed[at : at + chance.randint(1, 8)] = chance.randbytes(chance.randint(1, 8))
     return bytes(changed)
+
+
+def understood_of(
+    what: str, right: Iterable[tuple[bytes, Callable[[bytes], tuple[bool, str]]]], count: int
+) -> int:
+    """Read `count` mutated messages, each of the right ones in turn, and return how many were understood.
+
+    Each costs little, and what is said of it shows no card.
+
+    Args:
+        what: seeds the chance.
+        right: a message, and what reads it: whether it was understood, and what was said or shown of it.
+        count: how many.
+    """
+    chance, longest_s, understood = random.Random(what), 0.0, 0
+    for content, read in itertools.islice(itertools.cycle(list(right)), count):
+        mutated = mutate(chance, content)
+        began = time.process_time()
+        said, shown = read(mutated)
+        longest_s = max(longest_s, time.process_time() - began)
+        understood += said
+        assert not shows_the_card(shown), mutated
+    print(f"{what}: {count} tried, {understood} understood, {longest_s * 1000:.1f} ms the slowest")
+    assert longest_s < MOST_CPU_S
+    return understood
