@@ -16,6 +16,7 @@ from catalog_sync.data_file import DataFileError
 from catalog_sync.decide_file import decide_file
 from catalog_sync.packs import read_folder
 from catalog_sync.replay_file import Differing, replay_file
+from subsidy import __version__
 from subsidy.money import yuan
 from subsidy.policy.decide import Granted
 from subsidy.strict.yaml_text import FileError
@@ -46,8 +47,19 @@ def main() -> None:
     app()
 
 
+def _say_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"catalog-sync {__version__}")
+        raise typer.Exit
+
+
 @app.callback()
-def _commands() -> None:
+def _commands(
+    _version: Annotated[
+        bool,
+        typer.Option("--version", callback=_say_version, is_eager=True, help="Print the version, and stop."),
+    ] = False,
+) -> None:
     """Keep what shops must know fresh."""
 
 

@@ -41,7 +41,7 @@ from settlement.people.first import first_token
 from settlement.people.roles import Permission
 from settlement.system import random_bytes
 from settlement.web.serve import bind, run_until_stopped
-from subsidy import calendar
+from subsidy import __version__, calendar
 from subsidy.money import yuan
 
 app = typer.Typer(
@@ -79,6 +79,22 @@ app.command("alarms")(alarms)
 for command in (backup, restore, restored, drill, move):
     app.command(command.__name__)(command)
 ledger.command("rebuild")(rebuild)
+
+
+def _say_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"settlement {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _commands(
+    _version: Annotated[
+        bool,
+        typer.Option("--version", callback=_say_version, is_eager=True, help="Print the version, and stop."),
+    ] = False,
+) -> None:
+    """The centre: the fund's promises, its books, and everything the shops report."""
 
 
 @app.command("init")

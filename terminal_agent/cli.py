@@ -7,13 +7,13 @@ something to look at, 5 something needed is down, 6 refused by a rule or a lock.
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, NoReturn
 
 import msgspec
 import typer
 
+from subsidy import __version__
 from subsidy.strict.yaml_text import FileError
 from terminal_agent import doctor as doctor_checks
 from terminal_agent import system
@@ -50,6 +50,22 @@ app.command()(certify)
 ConfigOption = Annotated[Path, typer.Option("--config", help="The agent's YAML file.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 _DEFAULT = Path("agent.yaml")
+
+
+def _say_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"terminal-agent {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _commands(
+    _version: Annotated[
+        bool,
+        typer.Option("--version", callback=_say_version, is_eager=True, help="Print the version, and stop."),
+    ] = False,
+) -> None:
+    """The shop's agent."""
 
 
 def main() -> None:
@@ -148,7 +164,7 @@ def enrol(
             code.strip(),
             key,
             system.host_name(),
-            version("tradein-subsidy"),
+            __version__,
             SystemClock(),
         )
         _check_training(settings, training=device.training)
