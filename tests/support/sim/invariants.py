@@ -127,12 +127,12 @@ def a_paid_sale_is_granted_once(
         if sale.state == "PAID":
             if record is None:
                 yield f"{sale.record_id} is PAID and has no record"
-            elif record.state == "RELEASED" and _was_released_by_people(world, sale.record_id):
-                continue  # a late grant, beside the pool
+            elif record.state == "RELEASED" and _is_a_late_grant(world, sale.record_id):
+                continue
             elif record.state not in (*_GRANTED, "KEPT", "AVAILABLE_AGAIN"):
                 yield f"{sale.record_id} is PAID and its record {record.state}"
         elif sale.state == "RETURNED" and record is not None and record.state not in _AFTER_A_RETURN:
-            if record.state == "RELEASED" and _was_released_by_people(world, sale.record_id):
+            if record.state == "RELEASED" and _is_a_late_grant(world, sale.record_id):
                 continue
             yield f"{sale.record_id} is RETURNED and its record {record.state}"
         elif sale.state in ("CLOSED", "REFUSED") and record is not None and record.state != "RELEASED":
@@ -273,12 +273,13 @@ CLAIMS: tuple[Claim, ...] = (
 )
 
 
-def _was_released_by_people(world: "World", record_id: str) -> bool:
-    """Whether people ended a hold whose sale was paid all the same, and that is on a worklist."""
-    sql = "SELECT body FROM event WHERE kind = 'hold_ended' AND record_id = ?"
+def _is_a_late_grant(world: "World", record_id: str) -> bool:
+    """Whether people ended its hold or restored books had lost it, and it was paid, which is listed."""
+    sql = "SELECT body FROM event WHERE kind IN ('hold_ended', 'buried') AND record_id = ?"
     ended = [msgspec.json.decode(row[0]) for row in in_books(world, sql, record_id)]
     noted = in_books(world, "SELECT 1 FROM difference WHERE subject = ?", record_id)
-    return bool(noted) and any(one["by"] or "nobody answers" in one["why"] for one in ended)
+    said = ("nobody answers", "its hold is not in the books")
+    return bool(noted) and any(one.get("by") or any(why in one["why"] for why in said) for one in ended)
 
 
 def _doubtful_devices(world: "World") -> set[str]:
