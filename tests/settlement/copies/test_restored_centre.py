@@ -13,6 +13,7 @@ from settlement.copies.rebuild import rebuild
 from settlement.copies.restored import SettleRestore
 from settlement.copies.sqlite_file import open_scratch
 from settlement.db.connection import reading
+from settlement.devices.read_devices import gaps
 from settlement.writer.rows import Difference, Qualification, Quota, Serial
 from subsidy.wire import v1
 
@@ -135,6 +136,30 @@ def test_a_shop_that_had_not_reported_again_is_not_believed_once_its_chain_shows
     assert books.record(day.open_before).state == "HELD"
     books.take(day.device, *day.entries, still_open=())
     assert books.record(day.open_before).state == "PAYABLE"
+    books.close()
+
+
+def test_a_return_that_ends_before_its_sale_is_reported_again_is_taken_once_the_sale_is(day, tmp_path):
+    """Night seed 529: the refund's answer came while the restored books knew nothing of the sale."""
+    sold = day.sell(8)
+    day.report(day.device.returning(promised(sold)))
+    books = day.restored()
+    ended = day.device.chain(day.device.returned(promised(sold)))
+    subject = f"{day.device.name}/1/{day.device.seq}"
+    assert books.take(day.device, ended, still_open=open_now(day)) == ["quarantined"]
+    assert books.differences(subject) == ["entry_quarantined"]
+    with reading(books.engine) as connection:
+        assert gaps(connection, day.device.name).quarantined == (day.device.seq,)
+    # The shop reports again, the entry too; then once more, where it is a repeat.
+    acks = books.take(day.device, *day.entries, ended, still_open=open_now(day))
+    assert acks[-1] == "accepted"
+    assert books.take(day.device, ended, still_open=open_now(day)) == ["repeat"]
+    assert books.record(sold).state == "RETURNED"
+    assert books.money() == {"payable": 3 * GRANT_FEN}
+    assert books.differences(subject) == []
+    with reading(books.engine) as connection:
+        assert gaps(connection, day.device.name).quarantined == ()
+        assert rebuild(connection, open_scratch(tmp_path / "scratch")).faults == ()
     books.close()
 
 
