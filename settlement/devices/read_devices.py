@@ -75,6 +75,8 @@ def gaps(connection: Connection, name: str) -> Gaps | None:
         if seq > expected:
             missing.append((expected, seq - 1))
         expected = seq + 1
+    if found.missing_entries and expected <= found.last_seq:
+        missing.append((expected, found.last_seq))
 
     def answered(answer: str) -> tuple[int, ...]:
         mine = (entry.device == name, entry.epoch == found.epoch, entry.answer == answer, still_aside())

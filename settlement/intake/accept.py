@@ -289,7 +289,11 @@ def _take_statement(rows: Rows, command: TakeUpload, stated: Stated, at_ms: int,
     if upto < device.stated_hold_no:
         # Fewer holds than it has stated before: a restored backup. Nothing may be freed on its word.
         return freeze(device, f"it stated {device.stated_hold_no} holds, and now {upto}", at_ms, emit)
-    if _knows_all_reports(rows, device):
+    ends = stated.statement.last_seq
+    if ends is None and restored.has_been(rows):
+        # What these books have lost of its chain it does not say, and nothing else would show it.
+        return None
+    if _knows_all_reports(rows, device, ends or 0):
         still_open = {one.record_id for one in stated.statement.open}
         for record in rows.held_by(command.device, command.epoch):
             if record.hold_no <= upto and record.record_id not in still_open:
@@ -301,15 +305,16 @@ def _take_statement(rows: Rows, command: TakeUpload, stated: Stated, at_ms: int,
             stated_hold_no=upto,
             refused=stated.refused,
             at_ms=at_ms,
+            last_seq=ends or 0,
         )
     )
     return None
 
 
-def _knows_all_reports(rows: Rows, device: Device) -> bool:
-    """Whether every entry that a device may have had acknowledged is here.
+def _knows_all_reports(rows: Rows, device: Device, last_seq: int) -> bool:
+    """Whether every entry that a device may have had acknowledged is here; it says its last is `last_seq`.
 
     A sale that is not open any more was reported; it was not paid only when its report is not one of those
     that these books have lost.
     """
-    return device.entries == device.last_seq and not restored.is_unsettled(rows)
+    return device.entries == max(device.last_seq, last_seq) and not restored.is_unsettled(rows)

@@ -242,13 +242,14 @@ class DifferenceOpened(Event, frozen=True, kw_only=True, tag="difference_opened"
 
 
 class UploadTaken(Event, frozen=True, kw_only=True, tag="upload_taken"):
-    """A newer upload's statement and counts were taken."""
+    """A newer upload's statement and counts were taken. `last_seq` is its chain's end, 0 if unsaid."""
 
     device: str
     upload_no: int
     stated_hold_no: int
     refused: tuple[v1.RefusedCount, ...]
     at_ms: int
+    last_seq: int = 0
 
     def fold(self, rows: Rows) -> None:
         """Note how far the device has stated."""
@@ -259,6 +260,7 @@ class UploadTaken(Event, frozen=True, kw_only=True, tag="upload_taken"):
                 upload_no=self.upload_no,
                 stated_hold_no=self.stated_hold_no,
                 stated_ms=self.at_ms,
+                last_seq=max(device.last_seq, self.last_seq),
             )
         )
         for one in self.refused:
