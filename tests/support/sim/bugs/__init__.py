@@ -39,14 +39,14 @@ CAUGHT_BY: dict[str, int] = {
     "approved_amount_not_compared": 2,
     "approved_amount_of_nexo_not_read": 1,
     "asks_until_it_counts_no_more": 786,
-    "batch_partly_applied": 20,
+    "batch_partly_applied": 21,
     "cash_goes_back_by_itself": 101,
     "cash_is_claimed_at_once": 101,
     "cash_is_paid_when_asked_for": 22,
     "claim_of_an_unstated_device": 46,
     "cloned_key_accepted": 18,
     "code_not_closed": 43,
-    "code_shown_by_the_shops_clock": 33,
+    "code_shown_by_the_shops_clock": 6,
     "fence_not_looked_at": 35,
     "fork_accepted": 56,
     "fund_overdraft": 7,
@@ -60,7 +60,7 @@ CAUGHT_BY: dict[str, int] = {
     "last_transaction_of_another_sale_taken": 40,
     "late_yes_after_stop_taken": 39,
     "new_order_number_on_time_out": 1,
-    "no_durable_intent": 12,
+    "no_durable_intent": 15,
     "no_original_closes_a_reversal": 32,
     "no_tombstone": 27,
     "not_found_trusted": 9,
@@ -76,9 +76,9 @@ CAUGHT_BY: dict[str, int] = {
     "record_in_two_claims": 37,
     "record_not_idempotent": 10,
     "refund_above_the_original": 108,
-    "refund_twice": 165,
+    "refund_twice": 4,
     "refused_refund_is_over_at_once": 99,
-    "refused_return_frees_the_serial_number": 15,
+    "refused_return_frees_the_serial_number": 22,
     "refused_reversal_ignored": 2,
     "repeat_of_what_waits_for_people": 237,
     "restored_statement_trusted": 271,
@@ -106,10 +106,11 @@ CAUGHT_AT_NIGHT: dict[str, int] = {
     "absence_without_number_ends_a_hold": 1,
     "claim_does_not_wait_for_the_night": 1,
     "late_file_posts_twice": 1,
+    "restored_books_believe_statements": 172,
 }
 """The same, of a world with nights."""
 
-NOT_CAUGHT_YET: frozenset[str] = frozenset({"found_paid_stays_granted", "restored_books_believe_statements"})
+NOT_CAUGHT_YET: frozenset[str] = frozenset({"end_of_a_chain_not_heard", "found_paid_stays_granted"})
 """Holes in the simulator that are still to be closed."""
 
 
