@@ -80,13 +80,13 @@ CAUGHT_BY: dict[str, int] = {
     "refused_refund_is_over_at_once": 99,
     "refused_return_frees_the_serial_number": 22,
     "refused_reversal_ignored": 2,
-    "repeat_of_what_waits_for_people": 237,
-    "restored_statement_trusted": 271,
+    "repeat_of_what_waits_for_people": 133,
+    "restored_statement_trusted": 280,
     "return_after_payout_credits_the_pool": 37,
     "return_frees_before_refunded": 3,
     "reversal_not_one_way": 67,
     "sale_cut_off_by_a_full_disk_stays": 42,
-    "serial_number_not_looked_at": 78,
+    "serial_number_not_looked_at": 17,
     "shares_of_the_day_it_comes": 173,
     "signature_not_looked_at": 58,
     "silence_is_no": 22,
@@ -110,7 +110,7 @@ CAUGHT_AT_NIGHT: dict[str, int] = {
 }
 """The same, of a world with nights."""
 
-NOT_CAUGHT_YET: frozenset[str] = frozenset({"end_of_a_chain_not_heard", "found_paid_stays_granted"})
+NOT_CAUGHT_YET: frozenset[str] = frozenset({"found_paid_stays_granted"})
 """Holes in the simulator that are still to be closed."""
 
 

@@ -308,17 +308,6 @@ def restored_books_believe_statements() -> list[Patch]:
     return [(accept, "_knows_all_reports", lambda *_: True)]
 
 
-@bug("a device's word how far its chain goes is not heard: only a later entry shows a gap")
-def end_of_a_chain_not_heard() -> list[Patch]:
-    take_statement = accept._take_statement
-
-    def unheard(rows: Any, command: Any, stated: Any, at_ms: int, emit: Any) -> Any:
-        stated = replace(stated, statement=replace(stated.statement, last_seq=0))
-        return take_statement(rows, command, stated, at_ms, emit)
-
-    return [(accept, "_take_statement", unheard)]
-
-
 @bug("an entry with the number of another one is taken in beside it")
 def fork_accepted() -> list[Patch]:
     take = accept._take
