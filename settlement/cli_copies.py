@@ -120,6 +120,10 @@ def restore(
 def restored(
     config: Config,
     reference: Annotated[str, typer.Option("--reference", help="Who says so: the document it rests on.")],
+    gone: Annotated[
+        list[str] | None,
+        typer.Option("--gone", help="A device that will never report again; for each."),
+    ] = None,
     token_file: TokenFile = None,
     set_: Set = None,
     json: Json = False,
@@ -127,13 +131,16 @@ def restored(
 ) -> None:
     """Note that everything that a restore asks for is done; its item is closed.
 
+    Refused, with their names, while devices have not reported again and are not named as gone.
+
     Example:
 
         settlement restored --reference "minutes of 3 March" --config settlement.yaml
     """
 
     def work(centre: Centre) -> Shown:
-        (answer,) = centre.writer(_raise).write_now([SettleRestore(reference)], dry_run)
+        command = SettleRestore(reference, tuple(gone or ()))
+        (answer,) = centre.writer(_raise).write_now([command], dry_run)
         if isinstance(answer, Denied):
             raise Refused(answer.detail, 6)
         words = f"{'would be settled' if dry_run else 'settled'} by {reference}"

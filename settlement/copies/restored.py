@@ -2,13 +2,14 @@
 
 What it has heard and promised since the backup is gone: an event says so in the log, and an item tells its
 owner what to do until somebody has done it. Until then no device is believed that a hold is over: it says so
-of sales that it has reported, and these books may have lost the report.
+of sales that it has reported, and these books may have lost the report. A device has reported again when it
+has said since how far its chain goes, and all of that is here.
 """
 
 import msgspec
 from msgspec.structs import replace
 
-from settlement.writer.batch import Rows, Wanted
+from settlement.writer.batch import InUse, Rows, Wanted
 from settlement.writer.rows import Difference
 from settlement.writer.step import Answer, Denied, Done, Emit, Event, Setting
 from subsidy import calendar
@@ -19,6 +20,12 @@ NEXT_STEP = (
     "Do again what people did since the backup: imports, enrolments, top-ups, transfers, claims, payments, "
     "year ends. Let the shops report again, and run every night since. "
     "Then `settlement restored --reference TEXT`. docs/for-operations.md has the list under Copies."
+)
+_MOST_SHOWN = 20
+_REPORT_FIRST = (
+    "{}. What they sold since the backup is not in these books, and their holds stay until they report. "
+    "Let them report again (`terminal-agent outbox again`), have those that are lost replaced, or name each "
+    "that never will with --gone: what it held then waits for it, for the files, or for two people"
 )
 
 
@@ -31,9 +38,13 @@ class NoteRestore(msgspec.Struct, frozen=True):
 
 
 class SettleRestore(msgspec.Struct, frozen=True):
-    """What a restore asks for is done; `reference` names who says so."""
+    """What a restore asks for is done; `reference` names who says so.
+
+    `gone` are the devices that will not report again: all those that have not, or it is refused.
+    """
 
     reference: str
+    gone: tuple[str, ...] = ()
 
 
 class Restored(Event, frozen=True, kw_only=True, tag="restored"):
@@ -49,19 +60,25 @@ class Restored(Event, frozen=True, kw_only=True, tag="restored"):
         """Open the item."""
         taken = calendar.from_ms(self.taken_ms).isoformat(timespec="seconds")
         detail = f"restored from the backup of {taken}: what came after event {self.event_no} is lost"
-        rows.put(Difference(SUBJECT, KIND, self.owner, detail, self.at_ms, next_step=NEXT_STEP))
+        # A clock that was behind must not let what a backup has heard count as heard since.
+        opened_ms = max(self.at_ms, self.taken_ms)
+        rows.put(Difference(SUBJECT, KIND, self.owner, detail, opened_ms, next_step=NEXT_STEP))
 
 
 class RestoreSettled(Event, frozen=True, kw_only=True, tag="restore_settled"):
-    """What a restore asked for is done."""
+    """What a restore asked for is done, but for what the devices in `gone` never reported again."""
 
     reference: str
     at_ms: int
+    gone: tuple[str, ...] = ()
 
     def fold(self, rows: Rows) -> None:
         """Close the item."""
         found = rows.want(Difference, SUBJECT, KIND)
-        rows.put(replace(found, closed_ms=self.at_ms, detail=f"{found.detail}; settled: {self.reference}"))
+        detail = f"{found.detail}; settled: {self.reference}"
+        if self.gone:
+            detail += f"; never reported again: {', '.join(self.gone)}"
+        rows.put(replace(found, closed_ms=self.at_ms, detail=detail))
 
 
 def item() -> Wanted:
@@ -75,9 +92,14 @@ def is_unsettled(rows: Rows) -> bool:
     return found is not None and found.closed_ms is None
 
 
-def keys(_command: NoteRestore | SettleRestore) -> list[Wanted]:
-    """Ask for the item."""
-    return [item()]
+def has_been(rows: Rows) -> bool:
+    """Whether these books come from a backup, be it settled or not."""
+    return rows.get(Difference, SUBJECT, KIND) is not None
+
+
+def keys(command: NoteRestore | SettleRestore) -> list[Wanted]:
+    """Ask for the item, and to settle it for the devices."""
+    return [item()] if isinstance(command, NoteRestore) else [item(), InUse()]
 
 
 def decide(
@@ -97,5 +119,30 @@ def decide(
         return Done()
     if not is_unsettled(rows):
         return Denied(409, "NOTHING_RESTORED", "no restore waits to be settled. Nothing is to be done")
-    emit(RestoreSettled(reference=command.reference, at_ms=at_ms))
+    silent = _silent(rows)
+    if surplus := sorted(set(command.gone) - silent.keys()):
+        detail = f"{', '.join(surplus)}: not a device here that has still to report again. Leave it out"
+        return Denied(409, "NOT_SILENT", detail)
+    if left := [why for name, why in silent.items() if name not in command.gone]:
+        shown = "; ".join(left[:_MOST_SHOWN])
+        more = f"; and {len(left) - _MOST_SHOWN} more" if len(left) > _MOST_SHOWN else ""
+        return Denied(409, "HAS_NOT_REPORTED", _REPORT_FIRST.format(shown + more))
+    emit(RestoreSettled(reference=command.reference, at_ms=at_ms, gone=tuple(sorted(silent))))
     return Done()
+
+
+def _silent(rows: Rows) -> dict[str, str]:
+    """Return the devices that have not reported again, each with what is known of it."""
+    since_ms = rows.want(Difference, SUBJECT, KIND).opened_ms
+    found = {}
+    for one in rows.every(InUse()):
+        if one.enrolled_ms > since_ms:
+            continue  # these books have lost nothing of it
+        if one.stated_ms <= since_ms:
+            found[one.device] = f"{one.device} of {one.shop} has not been heard since" + (
+                ", it is frozen" if one.frozen is not None else ""
+            )
+        elif one.entries < one.last_seq:
+            missing = one.last_seq - one.entries
+            found[one.device] = f"{one.device} of {one.shop} has not sent {missing} of its entries again"
+    return found

@@ -6,7 +6,7 @@ Texts that devices have written are shown through `scrub`; host names are left o
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Select, func, select
+from sqlalchemy import ColumnElement, Connection, Select, and_, exists, func, select
 
 from settlement.db import tables
 from subsidy.masking import scrub
@@ -75,9 +75,11 @@ def gaps(connection: Connection, name: str) -> Gaps | None:
         if seq > expected:
             missing.append((expected, seq - 1))
         expected = seq + 1
+    if found.missing_entries and expected <= found.last_seq:
+        missing.append((expected, found.last_seq))
 
     def answered(answer: str) -> tuple[int, ...]:
-        mine = (entry.device == name, entry.epoch == found.epoch, entry.answer == answer)
+        mine = (entry.device == name, entry.epoch == found.epoch, entry.answer == answer, still_aside())
         return tuple(connection.execute(select(entry.seq).where(*mine).order_by(entry.seq)).scalars())
 
     return Gaps(
@@ -89,6 +91,13 @@ def gaps(connection: Connection, name: str) -> Gaps | None:
         forked=answered("forked"),
         quarantined=answered("quarantined"),
     )
+
+
+def still_aside() -> ColumnElement[bool]:
+    """Say of an entry that could not be taken that it has not been since, when it came again."""
+    at, entry = tables.entry_at.c, tables.entry_row.c
+    place = and_(at.device == entry.device, at.epoch == entry.epoch, at.seq == entry.seq)
+    return ~exists().where(place, at.hash == entry.hash, at.answer == "accepted")
 
 
 def _shown(connection: Connection, query: Select[Any]) -> list[DeviceShown]:

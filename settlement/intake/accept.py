@@ -12,9 +12,11 @@ from settlement.devices.freeze import denied, freeze
 from settlement.funds import holds
 from settlement.intake import rebuild
 from settlement.intake.events import (
+    QUARANTINED,
     DifferenceOpened,
     EntryForked,
     EntryTaken,
+    EntryTakenAfterAll,
     RecordPoisoned,
     UploadTaken,
 )
@@ -27,7 +29,7 @@ from settlement.returns import hear
 from settlement.returns.events import ReturnHeard
 from settlement.returns.follow import follow
 from settlement.writer.batch import HeldBy, Rows, Wanted
-from settlement.writer.rows import Device, EntryAt, EntryRow, GoodsReturn, HoldNumber, Record
+from settlement.writer.rows import Device, Difference, EntryAt, EntryRow, GoodsReturn, HoldNumber, Record
 from settlement.writer.step import Acks, Answer, Denied, Emit, Setting, Signed
 from subsidy.wire import v1
 from subsidy.wire.chain import GENESIS
@@ -64,6 +66,8 @@ def keys(command: TakeUpload, rows: Rows, setting: Setting) -> list[Wanted]:
             for seq in (taken.seq - 1, taken.seq, taken.seq + 1)
         ]
         wanted.append((EntryRow, (command.device, command.epoch, taken.seq, taken.hash)))
+        if taken.kind in _BESIDE:
+            wanted.append((Difference, (_subject(command, taken), QUARANTINED)))
         if taken.record_id is None:
             continue
         wanted += [(Record, (taken.record_id,)), (GoodsReturn, (taken.record_id,))]
@@ -119,8 +123,9 @@ def _take(
     device = rows.want(Device, command.device)
     known = rows.get(EntryAt, device.device, command.epoch, taken.seq)
     if known is not None and known.hash == taken.hash:
-        # A shop whose first ack was lost would take a repeat for a yes, and give the money back.
-        return "quarantined" if known.answer == "quarantined" else "repeat"
+        if known.answer != "quarantined":
+            return "repeat"
+        return _look_again(rows, command, taken, setting, at_ms, emit)
     if known is not None or _breaks_chain(rows, command, taken):
         return _fork(rows, command, taken, f"entry {taken.seq} of its chain has two contents", at_ms, emit)
     if _is_anothers_number(rows, command, taken):
@@ -130,11 +135,43 @@ def _take(
     if problem:
         _quarantine(rows, command, taken, problem, setting, at_ms, emit)
     answer = "quarantined" if problem else "accepted"
-    heard = (
-        f"entry {taken.seq} has told of it anew; the next night looks" if taken.kind == "supplement" else ""
-    )
-    emit(EntryTaken(entry=_row(command, taken, answer, problem, at_ms), heard=heard))
+    emit(EntryTaken(entry=_row(command, taken, answer, problem, at_ms), heard=_heard(taken)))
     return answer
+
+
+def _look_again(
+    rows: Rows, command: TakeUpload, taken: TakenEntry, setting: Setting, at_ms: int, emit: Emit
+) -> str:
+    """Take an entry that waits for people, now that what it goes with is here.
+
+    Restored books may hear of a sale's return before the shop has reported the sale again. One that still
+    cannot be taken is no repeat: a shop whose first ack was lost would take that for a yes.
+    """
+    if taken.problem or taken.kind not in _BESIDE or _apply(rows, command, taken, setting, at_ms, emit):
+        return "quarantined"
+    assert taken.record_id is not None
+    emit(
+        EntryTakenAfterAll(
+            subject=_subject(command, taken),
+            device=command.device,
+            epoch=command.epoch,
+            seq=taken.seq,
+            record_id=taken.record_id,
+            heard=_heard(taken),
+            at_ms=at_ms,
+        )
+    )
+    return "accepted"
+
+
+def _heard(taken: TakenEntry) -> str:
+    if taken.kind != "supplement":
+        return ""
+    return f"entry {taken.seq} has told of it anew; the next night looks"
+
+
+def _subject(command: TakeUpload, taken: TakenEntry) -> str:
+    return f"{command.device}/{command.epoch}/{taken.seq}"
 
 
 def _fork(rows: Rows, command: TakeUpload, taken: TakenEntry, why: str, at_ms: int, emit: Emit) -> Denied:
@@ -240,10 +277,8 @@ def _quarantine(
             )
         )
         return
-    subject = f"{command.device}/{command.epoch}/{taken.seq}"
-    emit(
-        DifferenceOpened(subject=subject, kind="entry_quarantined", owner=owner, detail=problem, at_ms=at_ms)
-    )
+    subject = _subject(command, taken)
+    emit(DifferenceOpened(subject=subject, kind=QUARANTINED, owner=owner, detail=problem, at_ms=at_ms))
 
 
 def _take_statement(rows: Rows, command: TakeUpload, stated: Stated, at_ms: int, emit: Emit) -> Denied | None:
@@ -254,7 +289,11 @@ def _take_statement(rows: Rows, command: TakeUpload, stated: Stated, at_ms: int,
     if upto < device.stated_hold_no:
         # Fewer holds than it has stated before: a restored backup. Nothing may be freed on its word.
         return freeze(device, f"it stated {device.stated_hold_no} holds, and now {upto}", at_ms, emit)
-    if _knows_all_reports(rows, device):
+    ends = stated.statement.last_seq
+    if ends is None and restored.has_been(rows):
+        # What these books have lost of its chain it does not say, and nothing else would show it.
+        return None
+    if _knows_all_reports(rows, device, ends or 0):
         still_open = {one.record_id for one in stated.statement.open}
         for record in rows.held_by(command.device, command.epoch):
             if record.hold_no <= upto and record.record_id not in still_open:
@@ -266,15 +305,16 @@ def _take_statement(rows: Rows, command: TakeUpload, stated: Stated, at_ms: int,
             stated_hold_no=upto,
             refused=stated.refused,
             at_ms=at_ms,
+            last_seq=ends or 0,
         )
     )
     return None
 
 
-def _knows_all_reports(rows: Rows, device: Device) -> bool:
-    """Whether every entry that a device may have had acknowledged is here.
+def _knows_all_reports(rows: Rows, device: Device, last_seq: int) -> bool:
+    """Whether every entry that a device may have had acknowledged is here; it says its last is `last_seq`.
 
     A sale that is not open any more was reported; it was not paid only when its report is not one of those
     that these books have lost.
     """
-    return device.entries == device.last_seq and not restored.is_unsettled(rows)
+    return device.entries == max(device.last_seq, last_seq) and not restored.is_unsettled(rows)

@@ -12,6 +12,8 @@ from settlement.writer.step import Event, MoneyEvent
 from subsidy.policy.split import Part
 from subsidy.wire import v1
 
+QUARANTINED = "entry_quarantined"
+
 
 class EntryTaken(Event, frozen=True, kw_only=True, tag="entry_taken"):
     """An entry has been stored, with the answer that its first ack gives.
@@ -38,6 +40,26 @@ class EntryTaken(Event, frozen=True, kw_only=True, tag="entry_taken"):
     def about(self) -> str | None:
         """The record that the entry names."""
         return self.entry.record_id
+
+
+class EntryTakenAfterAll(Event, frozen=True, kw_only=True, tag="entry_taken_after_all"):
+    """An entry that waited for people could be taken when it came again; what its first ack said is kept."""
+
+    subject: str
+    device: str
+    epoch: int
+    seq: int
+    record_id: str
+    heard: str
+    at_ms: int
+
+    def fold(self, rows: Rows) -> None:
+        """It waits for nobody any more."""
+        at = rows.want(EntryAt, self.device, self.epoch, self.seq)
+        rows.put(replace(at, answer="accepted"))
+        rows.put(replace(rows.want(Difference, self.subject, QUARANTINED), closed_ms=self.at_ms))
+        if self.heard:
+            rows.put(replace(rows.want(Record, self.record_id), night=self.heard))
 
 
 class EntryForked(Event, frozen=True, kw_only=True, tag="entry_forked"):
@@ -220,13 +242,14 @@ class DifferenceOpened(Event, frozen=True, kw_only=True, tag="difference_opened"
 
 
 class UploadTaken(Event, frozen=True, kw_only=True, tag="upload_taken"):
-    """A newer upload's statement and counts were taken."""
+    """A newer upload's statement and counts were taken. `last_seq` is its chain's end, 0 if unsaid."""
 
     device: str
     upload_no: int
     stated_hold_no: int
     refused: tuple[v1.RefusedCount, ...]
     at_ms: int
+    last_seq: int = 0
 
     def fold(self, rows: Rows) -> None:
         """Note how far the device has stated."""
@@ -237,6 +260,7 @@ class UploadTaken(Event, frozen=True, kw_only=True, tag="upload_taken"):
                 upload_no=self.upload_no,
                 stated_hold_no=self.stated_hold_no,
                 stated_ms=self.at_ms,
+                last_seq=max(device.last_seq, self.last_seq),
             )
         )
         for one in self.refused:

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, func, select
 from settlement.alarms.kinds import AlarmCode
 from settlement.db import tables
 from settlement.db.connection import reading
+from settlement.devices.read_devices import still_aside
 from settlement.ledger import post, read_books
 from settlement.ledger.accounts import Account
 from settlement.reconcile.due import OVERDUE_AFTER, due, last_complete
@@ -74,7 +75,7 @@ def _figures(connection: Connection) -> Iterator[Metric]:
         (
             "settlement_quarantined_entries",
             "Entries that could not be taken.",
-            select(func.count()).where(entry.answer.in_(("quarantined", "forked"))),
+            select(func.count()).where(entry.answer.in_(("quarantined", "forked")), still_aside()),
         ),
         (
             "settlement_register_waiting",

@@ -13,6 +13,7 @@ from settlement.writer.rows import (
     Balance,
     Claim,
     ClaimLine,
+    Device,
     EntryRow,
     Freed,
     GoodsReturn,
@@ -114,6 +115,16 @@ class BalancesOfYear(Every, frozen=True):
     def meets(self, row: Any) -> bool:
         """Of the year."""
         return bool(row.year == self.year)
+
+
+class InUse(Every, frozen=True):
+    """Every device whose place no other host has taken."""
+
+    kind = Device
+
+    def meets(self, row: Any) -> bool:
+        """Not replaced."""
+        return not row.replaced
 
 
 Wanted = Key | Every

@@ -21,6 +21,7 @@ from settlement.writer.batch import (
     ClaimsOf,
     Every,
     HeldBy,
+    InUse,
     LinesOf,
     UnclaimedOf,
 )
@@ -140,6 +141,7 @@ _CONDITIONS: dict[type[Every], str] = {
     LinesOf: "claim = {}",
     BalancesOf: "funder = {} AND year = {} AND pool = {}",
     BalancesOfYear: "year = {}",
+    InUse: "replaced = 0",
 }
 """What `meets` says as the database is asked it, with places for the fields in their order."""
 

@@ -291,11 +291,15 @@ class OpenHold(Message, frozen=True):
     hold_no: Count
 
 
-class Statement(Message, frozen=True):
-    """ "Of my holds up to number `upto_hold_no`, only these are open." """
+class Statement(Message, frozen=True, omit_defaults=True):
+    """ "Of my holds up to number `upto_hold_no`, only these are open; my chain ends with `last_seq`."
+
+    `last_seq` is the number of the newest entry, sent or not, and 0 when there is none. Older agents omit it.
+    """
 
     upto_hold_no: Annotated[int, Meta(ge=0, le=2**53)]
     open: tuple[OpenHold, ...]
+    last_seq: Annotated[int, Meta(ge=0, le=2**53)] | None = None
 
 
 class RefusedCount(Message, frozen=True):

@@ -180,6 +180,7 @@ def _statement(connection: sqlite.Connection, upload_no: int) -> v1.Statement:
     return v1.Statement(
         upto_hold_no=upto,
         open=tuple(v1.OpenHold(record_id=row[0], hold_no=row[1]) for row in still_open if row[1] <= upto),
+        last_seq=last_seq(connection),
     )
 
 

@@ -177,7 +177,7 @@ class FakeDevice:
             "entries": tuple(one.wire for one in entries),
             "head_seq": entries[-1].seq if entries else self.seq,
             "head_hash": entries[-1].hash if entries else self.head,
-            "statement": v1.Statement(upto_hold_no=self.hold_no, open=tuple(still_open)),
+            "statement": v1.Statement(upto_hold_no=self.hold_no, open=tuple(still_open), last_seq=self.seq),
             "refused": (),
         }
         return v1.Upload(**(fields | changes))

@@ -10,9 +10,10 @@ from centre_shell import Shell
 from fake_device import promised
 
 from settlement.copies.rebuild import rebuild
-from settlement.copies.restored import SettleRestore
+from settlement.copies.restored import NoteRestore, SettleRestore
 from settlement.copies.sqlite_file import open_scratch
 from settlement.db.connection import reading
+from settlement.devices.read_devices import gaps
 from settlement.writer.rows import Difference, Qualification, Quota, Serial
 from subsidy.wire import v1
 
@@ -60,6 +61,9 @@ class Day:
             lost.unlink()
         self.shell.json("restore", self.backup, "--into", str(self.folder / "centre.sqlite3"), exit_code=4)
         again = Books.reopen(self.folder, self.books)
+        # The command goes by the machine's clock: noted once more by that of these books.
+        again.done(NoteRestore(1, "0" * 64, again.clock.now_ms()))
+        again.clock.ahead_ms += 1_000
         again.check()
         return again
 
@@ -127,14 +131,79 @@ def test_statements_are_believed_again_when_the_restore_is_settled(day):
     books.close()
 
 
-def test_a_shop_that_had_not_reported_again_is_not_believed_once_its_chain_shows_it(day):
+def why_not(books, command):
+    """Return why a command is refused."""
+    (answer,) = books.write(command)
+    return answer.detail
+
+
+def test_a_restore_is_not_settled_before_every_shop_has_reported_again(day):
     books = day.restored()
-    books.done(SettleRestore("too early"))
-    newest = day.device.chain(day.device.paid(day.still_open))
-    books.take(day.device, newest, still_open=())
+    settle = SettleRestore("too early")
+    assert f"{day.device.name} of S0031 has not been heard since" in why_not(books, settle)
+    # It is heard, and says how far its chain goes, of which these books have one entry.
+    books.take(day.device, still_open=open_now(day))
+    missing = len(day.entries) - 1
+    assert f"{day.device.name} of S0031 has not sent {missing} of its entries again" in why_not(books, settle)
+    books.take(day.device, *day.entries, still_open=open_now(day))
+    books.done(settle)
+    books.close()
+
+
+def test_a_restore_is_settled_without_those_who_are_named_as_gone_and_replaced_ones_need_no_name(day):
+    books = day.restored()
+    named = SettleRestore("minutes", gone=(day.device.name,))
+    unknown = SettleRestore("minutes", gone=("nobody", day.device.name))
+    assert why_not(books, unknown).startswith("nobody: not a device here")
+    books.done(named)
+    item = books.row(Difference, "the books", "restored")
+    assert item.detail.endswith(f"settled: minutes; never reported again: {day.device.name}")
+    assert books.denied(named) == "NOTHING_RESTORED"
+    # Restored once more; its place has been taken by another host meanwhile.
+    books.done(NoteRestore(1, "0" * 64, books.clock.now_ms()))
+    books.sql(f"UPDATE device SET replaced = 1, frozen = 'lost' WHERE device = '{day.device.name}'")
+    books.done(SettleRestore("minutes"))
+    books.close()
+
+
+def test_a_device_that_was_named_as_gone_frees_nothing_by_a_plain_statement_until_it_reports(day):
+    books = day.restored()
+    books.done(SettleRestore("the host was stolen", gone=(day.device.name,)))
+    # An older agent does not say how far its chain goes: no later entry would ever show what is missing.
+    upto = day.device.hold_no
+    books.take(day.device, statement=v1.Statement(upto_hold_no=upto, open=()))
     assert books.record(day.open_before).state == "HELD"
+    books.take(day.device, still_open=())
+    assert books.record(day.open_before).state == "HELD"
+    with reading(books.engine) as connection:
+        found = gaps(connection, day.device.name)
+    assert (found.whole_to, found.missing) == (1, ((2, len(day.entries)),))
     books.take(day.device, *day.entries, still_open=())
     assert books.record(day.open_before).state == "PAYABLE"
+    books.close()
+
+
+def test_a_return_that_ends_before_its_sale_is_reported_again_is_taken_once_the_sale_is(day, tmp_path):
+    """Night seed 529: the refund's answer came while the restored books knew nothing of the sale."""
+    sold = day.sell(8)
+    day.report(day.device.returning(promised(sold)))
+    books = day.restored()
+    ended = day.device.chain(day.device.returned(promised(sold)))
+    subject = f"{day.device.name}/1/{day.device.seq}"
+    assert books.take(day.device, ended, still_open=open_now(day)) == ["quarantined"]
+    assert books.differences(subject) == ["entry_quarantined"]
+    with reading(books.engine) as connection:
+        assert gaps(connection, day.device.name).quarantined == (day.device.seq,)
+    # The shop reports again, the entry too; then once more, where it is a repeat.
+    acks = books.take(day.device, *day.entries, ended, still_open=open_now(day))
+    assert acks[-1] == "accepted"
+    assert books.take(day.device, ended, still_open=open_now(day)) == ["repeat"]
+    assert books.record(sold).state == "RETURNED"
+    assert books.money() == {"payable": 3 * GRANT_FEN}
+    assert books.differences(subject) == []
+    with reading(books.engine) as connection:
+        assert gaps(connection, day.device.name).quarantined == ()
+        assert rebuild(connection, open_scratch(tmp_path / "scratch")).faults == ()
     books.close()
 
 
@@ -184,7 +253,9 @@ def test_the_centre_says_that_it_was_restored_until_somebody_settles_it(day):
     assert int(marks["restored_from_event_no"]) == last
     assert int(marks["restored_at_ms"]) > 0
     assert item.detail in started(day)
-    day.shell.json("restored", "--reference", "minutes of the meeting")
+    day.shell.run("restored", "--reference", "minutes", "--dry-run", exit_code=6)
+    assert f"{day.device.name} of S0031 has not been heard since" in day.shell.stderr
+    day.shell.json("restored", "--reference", "minutes of the meeting", "--gone", day.device.name)
     assert books.differences("the books") == []
     assert item.detail not in started(day)
     books.close()

@@ -6,9 +6,19 @@ from typing import TYPE_CHECKING, Any
 from settlement.copies.restored import NoteRestore, SettleRestore
 from sim.disk import real_connect
 from sim.shop_host import ShopHost
+from sim.watch import in_books
 
 if TYPE_CHECKING:
     from sim.night_world import NightWorld
+
+
+_GIVES_UP = 0.4
+_UNSETTLED = "SELECT opened_ms FROM difference WHERE kind = 'restored' AND closed_ms IS NULL"
+_SILENT = (
+    "SELECT device, frozen FROM device WHERE replaced = 0 "
+    f"AND (entries < last_seq OR stated_ms <= ({_UNSETTLED})) ORDER BY 1"
+)
+"""Which devices have not reported again since a restore, and whether they are frozen."""
 
 
 class NightMisuse:
@@ -19,8 +29,10 @@ class NightMisuse:
         self._chance = world.plan.chance("night misuse")
         self.broken: set[ShopHost] = set()
         self._backup: Any = None
+        self._of_backups = world.plan.chance("backups of the books")
         self._of_restores = world.plan.chance("after a restore")
         self._is_restored = False
+        self._given_up: list[ShopHost] = []
         self._days = 0
 
     def of_the_day(self) -> None:
@@ -30,7 +42,9 @@ class NightMisuse:
         self._let_the_broken_come_back()
         self.settle()
         if "restored_centre" in world.plan.on:
+            # As every hour: before the shops open, and at some moment while they sell.
             self._save()
+            world.later(self._of_backups.uniform(20, 400), self._save)
         host = chance.choice(world.hosts)
         if world.hits("silent_shop", chance) and not self.broken:
             world.later(chance.uniform(20, 300), lambda: self._break(host))
@@ -42,20 +56,35 @@ class NightMisuse:
             world.later(chance.uniform(100, 400), lambda: self._replace_program(host))
 
     def of_the_evening(self) -> None:
-        """Lose the centre's books, and put back what was saved before the shops opened."""
+        """Lose the centre's books, and put back what was saved last."""
         if self._world.hits("restored_centre", self._chance):
             self._restore()
 
     def settle(self) -> None:
-        """Say that what a restore asks for is done, if every shop has been let report again."""
-        if self._is_restored and all(host.reports_again_after is None for host in self._world.hosts):
-            self._is_restored = False
-            self._world.trace.note("operations", "the restore is settled")
-            self._world.tell_centre(SettleRestore("every shop has reported again"))
+        """Say that what a restore asks for is done; the centre refuses while a shop has not reported again.
+
+        At times people do not wait for those: they name them as gone, and nobody lets them report again
+        before the end, though they may be there, and sell, the day after.
+        """
+        if not self._is_restored:
+            return
+        world, silent = self._world, dict(in_books(self._world, _SILENT))
+        frozen = {device for device, frozen in silent.items() if frozen is not None}
+        gives_up = world.healed or self._of_restores.random() < _GIVES_UP
+        gone = set(silent) if gives_up else frozen
+        for host in world.hosts:
+            if world.device_of(host.shop.shop) in gone - frozen:
+                host.reports_again_after = None
+                self._given_up.append(host)
+        world.trace.note("operations", f"settle the restore without {len(gone)} of {len(silent)}")
+        world.tell_centre(SettleRestore("all but who is gone has reported again", tuple(sorted(gone))))
+        self._is_restored = bool(in_books(world, _UNSETTLED))
 
     def end(self) -> None:
-        """Let every host be there again."""
+        """Let every host be there again, and report what nobody let it report."""
         self.broken.clear()
+        for host in self._given_up:
+            host.reports_again_after = 0
         for host in self._world.hosts:
             host.is_off = False
             self._world.boot(host)
@@ -83,6 +112,8 @@ class NightMisuse:
         self._world.scheduler.kill(host.process)
 
     def _save(self) -> None:
+        if self._world.healed:
+            return
         path = self._world.folder / "backup of the books"
         path.unlink(missing_ok=True)
         copy = real_connect(str(path))

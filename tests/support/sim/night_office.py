@@ -99,7 +99,9 @@ class Office:
         today = calendar.business_day(calendar.from_ms(self._world.scheduler.now_ms))
         count = (today - first).days
         days = [first + datetime.timedelta(days=no) for no in range(count)]
-        sold = {first + datetime.timedelta(days=no + more) for no in self._world.plan.days for more in (0, 1)}
+        planned = {first + datetime.timedelta(days=no) for no in self._world.plan.days}
+        traded = planned | self._world.traded_on
+        sold = {day + datetime.timedelta(days=more) for day in traded for more in (0, 1)}
         return [day.isoformat() for day in days if day in sold or day == days[-1]]
 
     # Files.

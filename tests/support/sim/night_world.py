@@ -3,6 +3,7 @@
 Shops are switched off when they close, as many are; the time between costs nothing then.
 """
 
+import datetime
 from collections.abc import Callable, Collection
 
 import msgspec
@@ -19,6 +20,7 @@ from sim.shop_host import ShopHost
 from sim.threads import Here
 from sim.watch import in_books
 from sim.world import World
+from subsidy import calendar
 
 DAY_MS = 86_400_000
 _LONGEST_WORK_MS = 6 * 3_600_000
@@ -33,9 +35,10 @@ class NightWorld(World):
 
     office: Office
     misuse: NightMisuse
+    traded_on: set[datetime.date]
 
     def _trade(self) -> None:
-        self.office, self.misuse = Office(self), NightMisuse(self)
+        self.office, self.misuse, self.traded_on = Office(self), NightMisuse(self), set()
         self.watched.append(night_hold.check_at_rest)
         for host in self.hosts:
             deceive(self, host)
@@ -44,6 +47,8 @@ class NightWorld(World):
         for no, day in enumerate(self.plan.days):
             opened_ms = self.plan.began_ms + day * DAY_MS
             self._pass_to(opened_ms)
+            # Where work of the day before took long they open later, maybe on the next day.
+            self.traded_on.add(calendar.business_day(calendar.from_ms(self.scheduler.now_ms)))
             self._open()
             self._stand_at_tills()
             self.misuse.of_the_day()

@@ -67,7 +67,7 @@ NIGHT_CLASSES = {
     "silent_shop": "a shop's host fails in the middle of a sale and is not back for days, or a month",
     "long_cut": "a shop's line is cut for days",
     "long_queue": "what a shop has to report does not get through for days, and its program is replaced",
-    "restored_centre": "the centre's books are lost, and yesterday's are put back",
+    "restored_centre": "the centre's books are lost, and older ones are put back",
     "liar": "a shop's own program reports payments that never were, and other amounts",
     "false_statement": "a shop's own program states that none of its holds is open",
     "people_decide": "people end holds before the files do",

@@ -220,7 +220,7 @@ def test_an_empty_batch_still_states_what_is_open(unit_shop):
     batch = unit_shop.real_journal.cut_batch(10)
     assert (batch.entries, batch.head_seq, batch.head_hash) == ((), 0, GENESIS)
     assert batch.statement == v1.Statement(
-        upto_hold_no=1, open=(v1.OpenHold(record_id=sale.record_id, hold_no=1),)
+        upto_hold_no=1, open=(v1.OpenHold(record_id=sale.record_id, hold_no=1),), last_seq=0
     )
 
 

@@ -303,6 +303,11 @@ def restored_statement_trusted() -> list[Patch]:
     return [(accept, "_take_statement", trusted)]
 
 
+@bug("books that were restored believe at once what a shop states, and where entries of it are missing too")
+def restored_books_believe_statements() -> list[Patch]:
+    return [(accept, "_knows_all_reports", lambda *_: True)]
+
+
 @bug("an entry with the number of another one is taken in beside it")
 def fork_accepted() -> list[Patch]:
     take = accept._take
