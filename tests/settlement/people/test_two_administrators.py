@@ -8,6 +8,8 @@ from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
 from settlement.copies.move import move
+from settlement.copies.rebuild import rebuild
+from settlement.copies.sqlite_file import open_scratch
 from settlement.db.connection import engine_on, reading, writing
 from settlement.db.place import Sqlite
 from settlement.people import permits, sessions, standing, users
@@ -356,6 +358,8 @@ def test_people_who_were_agreed_on_move_with_the_books(centre, tmp_path):
     engine = engine_on(target)
     with reading(engine) as connection:
         assert users.find(connection, "sun").grants == (Grant(Role.AUDITOR),)
+        # The books follow from their events, of which those about people change nothing.
+        assert rebuild(connection, open_scratch(tmp_path / "scratch")).faults == ()
     engine.dispose()
 
 
