@@ -19,6 +19,7 @@ from settlement.cli_imports import imports
 from settlement.cli_invoices import invoices
 from settlement.cli_night import night
 from settlement.cli_offers import offers
+from settlement.cli_passwords import password
 from settlement.cli_people import users
 from settlement.cli_proposals import approve, proposals, propose
 from settlement.cli_rebuild import rebuild
@@ -63,6 +64,7 @@ app.add_typer(registers, name="register")
 app.command("top-up")(top_up)
 app.command("transfer")(transfer)
 app.add_typer(users, name="users")
+users.command("password")(password)
 app.add_typer(tokens, name="token")
 app.add_typer(proposals, name="proposals")
 app.add_typer(audit_log, name="audit")

@@ -1,4 +1,8 @@
-"""Which commands make users, and say what each may do?"""
+"""Which commands make users, and say what each may do?
+
+What gives power or takes it from an administrator is proposed by one administrator and approved by another;
+`people/standing.py` says when one is enough.
+"""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -8,12 +12,21 @@ import typer
 from sqlalchemy import Connection
 
 from settlement.app import Centre, open_centre
+from settlement.cli_agreed import (
+    is_administrator,
+    propose_to_administrators,
+    refuse_administrator,
+    refuse_unless_needed,
+    refuse_unless_set_up,
+    takes_two,
+)
 from settlement.config import read_settings
 from settlement.console import Config, DryRun, Json, Refused, Set, Shown, TokenFile, run
 from settlement.db.connection import reading, writing
-from settlement.people import audit, totp
+from settlement.people import audit, permits, standing, totp
 from settlement.people import users as known
 from settlement.people.acting import Task
+from settlement.people.agreed import AddUser, ChangeRoles, DisableUser
 from settlement.people.credentials import name_of_account, token_given
 from settlement.people.roles import Grant, Permission, Role, read_grant
 from settlement.people.users import UserRefused
@@ -37,14 +50,17 @@ def add(
         bool, typer.Option("--service", help="A program: tokens only, and it never approves.")
     ] = False,
     first: Annotated[
-        bool, typer.Option("--first", help="The first person, an administrator; on the server, once.")
+        bool, typer.Option("--first", help="An administrator, on the server, while there are not two.")
     ] = False,
     token_file: TokenFile = None,
     set_: Set = None,
     json: Json = False,
     dry_run: DryRun = False,
 ) -> None:
-    """Add a user. A person types a password, or it is piped in; the second factor is shown once.
+    """Propose a new user, or add one where nobody else could agree: on the server, and while one sets up.
+
+    Another administrator approves, then lets the person in with `settlement users password --proposal`. Who
+    is added at once types a password, or it is piped in; the second factor is shown once.
 
     Example:
 
@@ -54,6 +70,14 @@ def add(
     def work() -> Shown:
         centre = _open(config, set_)
         given = _grants(role)
+        if not first and takes_two(centre, token_file):
+            code = "" if service else permits.new_code(random_bytes)
+            code_hash = permits.hash_of_code(code) if code else ""
+            command = AddUser(name, tuple(map(str, given)), service, code_hash)
+            roles = " ".join(command.roles)
+            return propose_to_administrators(
+                centre, command, "users add", token_file, dry_run, code, subject=roles
+            )
         (password,) = ("",) if service else typed("Password", confirm=True)
 
         def make(connection: Connection, by: str) -> bytes:
@@ -71,6 +95,7 @@ def add(
         else:
             task = Task(Permission.MANAGE_PEOPLE, "users add", " ".join([name, *map(str, given)]), dry_run)
             with centre.acting(task, token_file) as actor, writing(centre.engine) as connection:
+                refuse_unless_set_up(connection)
                 secret = make(connection, actor.name)
                 if dry_run:
                     connection.rollback()
@@ -81,7 +106,7 @@ def add(
             "roles": [str(one) for one in given] or ([Role.ADMINISTRATOR.value] if first else []),
             "second_factor": shown,
         }
-        return Shown(document, [*said(f"{name} is added", dry_run), *_factor(shown)])
+        return Shown(document, [*said(f"{name} is added", dry_run), *factor_lines(shown)])
 
     run(work, json)
 
@@ -97,6 +122,9 @@ def disable(
 ) -> None:
     """Let a user do nothing from now on, sessions and tokens included. It is for good.
 
+    That an administrator is disabled is proposed to another one; on the server, without a token, it is done
+    where no two others could agree.
+
     Example:
 
         settlement users disable wang --config settlement.yaml --token-file my.token
@@ -104,8 +132,17 @@ def disable(
 
     def work() -> Shown:
         centre = _open(config, set_)
-        task = Task(Permission.MANAGE_PEOPLE, "users disable", name, dry_run)
+        under_token, weighty = token_given(token_file) is not None, is_administrator(centre, name)
+        if under_token and weighty:
+            command = DisableUser(name)
+            return propose_to_administrators(centre, command, "users disable", token_file, dry_run)
+        permission = Permission.RUN if weighty else Permission.MANAGE_PEOPLE
+        task = Task(permission, "users disable", name, dry_run)
         with centre.acting(task, token_file) as actor, writing(centre.engine) as connection:
+            if under_token:
+                refuse_administrator(connection, name)
+            else:
+                refuse_unless_needed(connection, name)
             known.disable(connection, name, actor.name, centre.now_ms())
             if dry_run:
                 connection.rollback()
@@ -127,6 +164,8 @@ def roles(
 ) -> None:
     """Give and take a user's roles; without either, show them.
 
+    Roles other than administrator are taken at once; everything else another administrator approves.
+
     Example:
 
         settlement users roles li --give approver --config settlement.yaml --token-file my.token
@@ -135,9 +174,17 @@ def roles(
     def work() -> Shown:
         centre = _open(config, set_)
         giving, taking = _grants(give), _grants(take)
+        weighty = bool(giving) or any(one.role is Role.ADMINISTRATOR for one in taking)
         changes = " ".join([*(f"+{one}" for one in giving), *(f"-{one}" for one in taking)])
+        if weighty and takes_two(centre, token_file):
+            command = ChangeRoles(name, tuple(map(str, giving)), tuple(map(str, taking)))
+            return propose_to_administrators(
+                centre, command, "users roles", token_file, dry_run, subject=changes
+            )
         task = Task(Permission.MANAGE_PEOPLE, "users roles", f"{name} {changes}".strip(), dry_run)
         with centre.acting(task, token_file) as actor, writing(centre.engine) as connection:
+            if weighty:
+                refuse_unless_set_up(connection)
             if giving or taking:
                 known.change_roles(connection, name, giving, taking, actor.name, centre.now_ms())
             user = known.find(connection, name)
@@ -171,57 +218,22 @@ def list_users(config: Config, token_file: TokenFile = None, set_: Set = None, j
     run(work, json)
 
 
-@users.command("password")
-def password(
-    name: User,
-    config: Config,
-    token_file: TokenFile = None,
-    set_: Set = None,
-    json: Json = False,
-    dry_run: DryRun = False,
-) -> None:
-    """Give a person a new password and second factor; every session of theirs ends.
-
-    Under a token, an administrator for anybody. Without one, on the server, for administrators only: so
-    that a lost phone does not lock everybody out.
-
-    Example:
-
-        settlement users password wang --config settlement.yaml
-    """
-
-    def work() -> Shown:
-        centre = _open(config, set_)
-        (secret_typed,) = typed("Password", confirm=True)
-        is_rescue = token_given(token_file) is None
-        # Rescue needs no more than the account has; it is held to administrators below.
-        permission = Permission.RUN if is_rescue else Permission.MANAGE_PEOPLE
-        task = Task(permission, "users password", name, dry_run)
-        with centre.acting(task, token_file), writing(centre.engine) as connection:
-            user = known.find(connection, name)
-            if is_rescue and user is not None and Grant(Role.ADMINISTRATOR) not in user.grants:
-                raise UserRefused(f"{name} is no administrator: an administrator does it, under a token")
-            secret = known.set_password(connection, name, secret_typed, centre.keys, random_bytes)
-            if dry_run:
-                connection.rollback()
-        shown = None if dry_run else totp.address(secret, name, centre.pack.programme)
-        document = {"name": name, "dry_run": dry_run, "second_factor": shown}
-        return Shown(document, [*said(f"{name} has a new password", dry_run), *_factor(shown)])
-
-    run(work, json)
-
-
 def said(done: str, dry_run: bool) -> list[str]:
     """Return the line that says what was done, or would be."""
     return [f"dry run, nothing was changed; it would be: {done}" if dry_run else done]
 
 
 def typed(*what: str, confirm: bool = False) -> list[str]:
-    """Return what somebody types without its being shown, or pipes in, a line each."""
+    """Return what somebody types without its being shown, or pipes in, a line each.
+
+    With `confirm` the last one is typed twice.
+    """
     piped = typer.get_text_stream("stdin")
     if piped.isatty():
+        twice = {what[-1]} if confirm else set()
         return [
-            str(typer.prompt(one, hide_input=True, confirmation_prompt=confirm, err=True)) for one in what
+            str(typer.prompt(one, hide_input=True, confirmation_prompt=one in twice, err=True))
+            for one in what
         ]
     return [piped.readline().rstrip("\r\n") for _ in what]
 
@@ -233,13 +245,13 @@ def _add_first(
     given: list[Grant],
     dry_run: bool,
 ) -> bytes:
-    """Add the first person, as an administrator, under the account that owns the database."""
+    """Add an administrator, under the account that owns the database, while there are not two."""
     if given:
-        raise Refused("the first person is the administrator. Give others the other roles", 2)
+        raise Refused("the first people are administrators. They give others the other roles", 2)
     account = name_of_account()
     with writing(centre.engine) as connection:
-        if known.has_human(connection):
-            raise UserRefused("there are people here already: an administrator adds others, under a token")
+        if standing.two_can_agree(connection, name):
+            raise UserRefused("there are two administrators already: they add others, under their tokens")
         secret = make(connection, account)
         first = [Grant(Role.ADMINISTRATOR)]
         known.change_roles(connection, name, first, [], account, centre.now_ms())
@@ -276,7 +288,8 @@ def _line(user: known.User) -> str:
     return f"{user.name:<16}{user.kind:<9}{roles}" + ("" if user.disabled_ms is None else "  (disabled)")
 
 
-def _factor(shown: str | None) -> list[str]:
+def factor_lines(shown: str | None) -> list[str]:
+    """Return the line that shows a second factor."""
     return [] if shown is None else [f"second factor, shown this once: {shown}"]
 
 

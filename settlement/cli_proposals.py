@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import msgspec
 import typer
+from msgspec.structs import replace
 
 from settlement.app import Centre, open_centre
 from settlement.config import read_settings
@@ -19,7 +20,7 @@ from settlement.proposals.approve import Approve, unknown
 from settlement.proposals.make import Desk
 from settlement.proposals.read_proposals import ProposalShown
 from settlement.proposals.turn_down import Decline, Withdraw
-from settlement.proposals.two_people import NeedsTwo, kind_of
+from settlement.proposals.two_people import NeedsTwo, OfBooks, is_about_people, kind_of
 from settlement.sources.csv_rows import read_bytes
 from settlement.system import random_bytes
 from settlement.words import words
@@ -62,9 +63,9 @@ def propose(
         settlement propose close-2026.json --config settlement.yaml --dry-run
     """
 
-    def of_file(_centre: Centre) -> NeedsTwo:
+    def of_file(_centre: Centre) -> OfBooks:
         try:
-            command: NeedsTwo = json_bytes.decode(read_bytes(file), NeedsTwo)  # type: ignore[arg-type]
+            command: OfBooks = json_bytes.decode(read_bytes(file), OfBooks)  # type: ignore[arg-type]
         except NotStrict as wrong:
             raise FileError(str(file), 1, "", f"{wrong.where}: {wrong.problem}", wrong.remedy) from None
         return command
@@ -94,7 +95,7 @@ def approve(
 
     def work() -> Shown:
         centre = _open(config, set_)
-        task = Task(Permission.APPROVE, "approve", proposal, dry_run)
+        task = Task(_needed(centre, proposal, Permission.APPROVE), "approve", proposal, dry_run)
         with centre.acting(task, token_file) as actor:
             found = _find(centre, proposal)
             command = Approve(proposal, actor.name, shown_hash or found.shown_hash)
@@ -226,41 +227,50 @@ def propose_it(
 
     `more` adds to the document and the lines. Exit 4 when there is something to look at.
     """
+    run(lambda: propose_on(_open(config, set_), make_command, what, token_file, dry_run, more), json)
 
-    def work() -> Shown:
-        centre = _open(config, set_)
-        with centre.acting(Task(Permission.PROPOSE, what, dry_run=dry_run), token_file) as actor:
-            command = make_command(centre)
-            desk = Desk(
-                centre.engine,
-                centre.setting(),
-                centre.now_ms(),
-                random_bytes,
-                lambda one: ask(centre, one, dry_run=False),
-                centre.registers,
-            )
-            looked = make.look(desk, command)
-            if isinstance(looked, Denied):
-                raise refused(looked)
-            made = None if dry_run else make.make(desk, command, actor.name)
-            if isinstance(made, Denied):
-                raise refused(made)
-        document = {
-            "dry_run": dry_run,
-            "kind": kind_of(command),
-            "proposal": made,
-            "shown_hash": None if made is None else _find(centre, made).shown_hash,
-            "shown": msgspec.to_builtins(shown_text.for_people(looked)),
-        }
-        added = more(centre)
-        said = [f"would {looked.says}", *_lines(looked), *added.lines]
-        if made is None:
-            said.append("dry run: nothing was proposed")
-        else:
-            said += [f"proposal  {made}", f"next      settlement approve {made}   (another person)"]
-        return Shown(document | added.document, said, 4 if looked.left_out or added.look else 0)
 
-    run(work, json)
+def propose_on(
+    centre: Centre,
+    make_command: Callable[[Centre], NeedsTwo],
+    what: str,
+    token_file: Path | None,
+    dry_run: bool,
+    more: Callable[[Centre], More],
+    permission: Permission = Permission.PROPOSE,
+    subject: str = "",
+) -> Shown:
+    """Propose a command and return what is printed, as `propose_it` has it."""
+    with centre.acting(Task(permission, what, subject, dry_run), token_file) as actor:
+        command = make_command(centre)
+        desk = Desk(
+            centre.engine,
+            centre.setting(),
+            centre.now_ms(),
+            random_bytes,
+            lambda one: ask(centre, one, dry_run=False),
+            centre.registers,
+        )
+        looked = make.look(desk, command)
+        if isinstance(looked, Denied):
+            raise refused(looked)
+        made = None if dry_run else make.make(desk, command, actor.name)
+        if isinstance(made, Denied):
+            raise refused(made)
+    document = {
+        "dry_run": dry_run,
+        "kind": kind_of(command),
+        "proposal": made,
+        "shown_hash": None if made is None else _find(centre, made).shown_hash,
+        "shown": msgspec.to_builtins(shown_text.for_people(looked)),
+    }
+    added = more(centre)
+    said = [f"would {looked.says}", *_lines(looked), *added.lines]
+    if made is None:
+        said.append("dry run: nothing was proposed")
+    else:
+        said += [f"proposal  {made}", f"next      settlement approve {made}   (another person)"]
+    return Shown(document | added.document, said, 4 if looked.left_out or added.look else 0)
 
 
 def ask(centre: Centre, command: Direct, dry_run: bool) -> Answer:
@@ -286,7 +296,8 @@ def _end(
 ) -> None:
     def work() -> Shown:
         centre = _open(config, set_)
-        with centre.acting(task, token_file) as actor:
+        needed = _needed(centre, task.subject, task.permission)
+        with centre.acting(replace(task, permission=needed), token_file) as actor:
             ask(centre, command(actor.name), task.dry_run)
             found = _find(centre, task.subject)
         document = {"dry_run": task.dry_run, "proposal": msgspec.to_builtins(found)}
@@ -294,6 +305,13 @@ def _end(
         return Shown(document, [f"{found.proposal}: {done} ended: {found.shown.says}"])
 
     run(work, json)
+
+
+def _needed(centre: Centre, name: str, of_books: Permission) -> Permission:
+    """Return what deciding on a proposal needs: what is about people is for administrators."""
+    with reading(centre.engine) as connection:
+        found = read_proposals.proposal(connection, name, centre.now_ms())
+    return Permission.MANAGE_PEOPLE if found is not None and is_about_people(found.kind) else of_books
 
 
 def _lines(shown: shown_text.Shown) -> list[str]:

@@ -20,6 +20,7 @@ from settlement.people.acting import Task
 from settlement.people.credentials import token_given
 from settlement.people.login import Door, LoginWrong
 from settlement.people.roles import Permission
+from settlement.people.rules import SERVICE
 from settlement.people.users import UserRefused
 from settlement.system import Lock, random_bytes
 from subsidy import calendar
@@ -198,7 +199,7 @@ def _token_under_token(
     with centre.acting(task, token_file) as actor, writing(centre.engine) as connection:
         name = user or actor.name
         found = known.find(connection, name)
-        if user is not None and found is not None and found.kind != known.SERVICE:
+        if user is not None and found is not None and found.kind != SERVICE:
             raise UserRefused(f"{user} is a person, who alone makes tokens: without a token, by logging in")
         return make(connection, name, actor.name)
 

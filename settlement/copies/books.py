@@ -20,7 +20,16 @@ from settlement.writer import rows
 from settlement.writer.columns import COLUMNS
 
 _TURN = "writer"
-_GIVEN_KINDS = (rows.Merchant, rows.Shop, rows.Terminal, rows.Product, rows.FiledPrice, rows.Freed)
+_GIVEN_KINDS = (
+    rows.Merchant,
+    rows.Shop,
+    rows.Terminal,
+    rows.Product,
+    rows.FiledPrice,
+    rows.Freed,
+    rows.CentreUser,
+    rows.UserRole,
+)
 # Given, and changed by events in one column.
 USED_BY = "used_by"
 _AT_ONCE = 1000

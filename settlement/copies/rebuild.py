@@ -20,6 +20,7 @@ from settlement.copies.books import (
 from settlement.copies.compare import differences
 from settlement.copies.dump import Content, content
 from settlement.copies.log import Folded, fold_log
+from settlement.copies.unguarded import unguarded
 from settlement.db.connection import damage, writing
 from settlement.ledger import read_books
 from settlement.registers.enter import remembered
@@ -66,7 +67,7 @@ def rebuild(source: Connection, scratch: Engine, keep_postings: bool = False) ->
 
 def keep(source: Connection, scratch: Engine, target: Engine) -> None:
     """Put what was made anew with its postings into an empty database, beside the log and what was given."""
-    with writing(target) as books, scratch.begin() as anew:
+    with writing(target) as books, scratch.begin() as anew, unguarded(books):
         for table in (LOG, *GIVEN):
             copy_table(source, books, table)
         for table in (POSTINGS, *FOLDED):

@@ -430,6 +430,8 @@ centre_user = _table(
     _number("made_ms"),
     _text("made_by"),
     _maybe_number("disabled_ms"),
+    _text("credentials_by", server_default=""),
+    _number("credentials_ms", server_default="0"),
 )
 user_role = _table(
     "user_role",

@@ -17,7 +17,7 @@ from settlement.db import tables
 from settlement.db.connection import writing
 from settlement.keys import Keys
 from settlement.people import audit, passwords, totp
-from settlement.people.users import HUMAN
+from settlement.people.rules import HUMAN
 
 # What the next try waits after the first, second ... wrong one; then it starts over.
 WAITS_MS = (0, 1_000, 2_000, 4_000, 900_000)

@@ -54,7 +54,9 @@ _READ_ALL = _READ_SALES | {
 
 MAY: dict[Role, frozenset[Permission]] = {
     # Who gives roles does not propose or approve.
-    Role.ADMINISTRATOR: frozenset({Permission.MANAGE_PEOPLE, Permission.READ_AUDIT}),
+    Role.ADMINISTRATOR: frozenset(
+        {Permission.MANAGE_PEOPLE, Permission.READ_AUDIT, Permission.READ_PROPOSALS}
+    ),
     Role.OPERATIONS: _READ_ALL
     | {Permission.RUN, Permission.BUILD_CLAIMS, Permission.FREEZE, Permission.PROPOSE},
     Role.APPROVER: _READ_ALL | {Permission.FREEZE, Permission.APPROVE},

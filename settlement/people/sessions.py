@@ -14,6 +14,7 @@ from settlement.db import tables
 from settlement.db.connection import reading, writing
 from settlement.people import tokens, users
 from settlement.people.roles import Grant
+from settlement.people.rules import HUMAN
 
 IDLE_MS = 30 * 60_000
 LASTS_MS = 12 * 3_600_000
@@ -83,7 +84,7 @@ def who_is(engine: Engine, token: str, at_ms: int) -> Actor | None:
         return None
     if found is not None and at_ms - found.seen_ms > _NOTED_EVERY_MS:
         _note_seen(engine, asked, at_ms)
-    return Actor(user.name, via, user.grants, user.kind == users.HUMAN)
+    return Actor(user.name, via, user.grants, user.kind == HUMAN)
 
 
 def _note_seen(engine: Engine, token_hash: str, at_ms: int) -> None:

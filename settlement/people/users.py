@@ -4,22 +4,19 @@ A human has a password and a second factor; a service has tokens only, and never
 written with a few plain characters, so that no two look alike.
 """
 
-import re
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import Connection, delete, insert, select, update
 
 from settlement.db import tables
 from settlement.keys import Keys
-from settlement.people import passwords, totp
-from settlement.people.roles import MAY, NEVER_A_SERVICE, Grant, Permission, Role, Scope, may_be_scoped
+from settlement.people import passwords, rules, totp
+from settlement.people.roles import Grant, Role, Scope
+from settlement.people.rules import HUMAN, SERVICE, Wrong, problem_of_name
 
 FIRST_SERVICE = "operator"
-HUMAN, SERVICE = "human", "service"
-_NAME = re.compile(r"[a-z][a-z0-9]*(?:[._-][a-z0-9]+)*", re.ASCII)
-_LONGEST_NAME = 32
-_SCOPE = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
 
 
 class UserRefused(Exception):
@@ -56,19 +53,6 @@ def everybody(connection: Connection) -> list[User]:
     return [user for name in list(names) if (user := find(connection, name)) is not None]
 
 
-def has_human(connection: Connection) -> bool:
-    """Whether a human user was ever made."""
-    query = select(func.count()).select_from(tables.centre_user).where(tables.centre_user.c.kind == HUMAN)
-    return bool(connection.execute(query).scalar_one())
-
-
-def problem_of_name(name: str) -> str | None:
-    """Return why nobody can be called so, or None."""
-    if len(name) > _LONGEST_NAME or _NAME.fullmatch(name) is None:
-        return "a name is at most 32 of a-z, 0-9 and . _ - between them, and begins with a letter"
-    return None
-
-
 def add_human(
     connection: Connection,
     name: str,
@@ -83,8 +67,13 @@ def add_human(
     if wrong is not None:
         raise UserRefused(wrong, is_usage=True)
     secret = random_bytes(totp.SECRET_BYTES)
-    sealed = totp.seal_secret(keys.sealing_key(), name, secret, random_bytes)
-    _insert(connection, name, HUMAN, passwords.hash_of(password, random_bytes), sealed, by, at_ms)
+    values = {
+        "password": passwords.hash_of(password, random_bytes),
+        "totp": totp.seal_secret(keys.sealing_key(), name, secret, random_bytes),
+        "credentials_by": by,
+        "credentials_ms": at_ms,
+    }
+    put_user(connection, name, HUMAN, by, at_ms, values)
     return secret
 
 
@@ -93,13 +82,23 @@ def add_service(connection: Connection, name: str, by: str, at_ms: int) -> None:
     wrong = problem_of_name(name)
     if wrong is not None:
         raise UserRefused(wrong, is_usage=True)
-    _insert(connection, name, SERVICE, "", b"", by, at_ms)
+    put_user(connection, name, SERVICE, by, at_ms)
 
 
 def set_password(
-    connection: Connection, name: str, password: str, keys: Keys, random_bytes: Callable[[int], bytes]
+    connection: Connection,
+    name: str,
+    password: str,
+    keys: Keys,
+    random_bytes: Callable[[int], bytes],
+    by: str,
+    at_ms: int,
 ) -> bytes:
-    """Give a human a new password and second factor, and end the sessions. Raises UserRefused."""
+    """Give a human a new password and second factor, and end sessions and tokens. Raises UserRefused.
+
+    `by` is on whose word: the person's own name, the proposal that two administrators have agreed on, or the
+    server's account. The database refuses what is none of these.
+    """
     user = find(connection, name)
     if user is None or user.kind != HUMAN:
         raise UserRefused(f"there is no person {name}", is_usage=True)
@@ -113,9 +112,15 @@ def set_password(
         "totp_step": 0,
         "tries": 0,
         "not_before_ms": 0,
+        "credentials_by": by,
+        "credentials_ms": at_ms,
     }
     connection.execute(update(tables.centre_user).where(tables.centre_user.c.name == name).values(values))
     end_sessions(connection, name)
+    # Whoever knew the old ones may have made a token with them.
+    kept = tables.user_token
+    revoked = update(kept).where(kept.c.name == name, kept.c.revoked_ms.is_(None)).values(revoked_ms=at_ms)
+    connection.execute(revoked)
     return secret
 
 
@@ -128,6 +133,11 @@ def disable(connection: Connection, name: str, by: str, at_ms: int) -> None:
         raise UserRefused("nobody disables themselves: another administrator does")
     if user.disabled_ms is not None:
         raise UserRefused(f"{name} is disabled already")
+    put_disabled(connection, name, at_ms)
+
+
+def put_disabled(connection: Connection, name: str, at_ms: int) -> None:
+    """Note that a user may do nothing any more."""
     table = tables.centre_user
     connection.execute(update(table).where(table.c.name == name).values(disabled_ms=at_ms))
     end_sessions(connection, name)
@@ -147,56 +157,58 @@ def change_roles(
         raise UserRefused(f"there is no user {name}. `settlement users ls` lists them", is_usage=True)
     if name == by:
         raise UserRefused("nobody changes their own roles: another administrator does")
-    for grant in give:
-        _refuse_grant(user, grant)
-    table = tables.user_role
+    _refuse(rules.wrong_with(name, user.kind, give))
     for grant in take:
         if grant not in user.grants:
             raise UserRefused(f"{name} is not {grant}", is_usage=True)
+    _refuse(rules.wrong_together(name, {*user.grants, *give} - {*take}))
+    put_roles(connection, name, give, take, by, at_ms)
+
+
+def put_roles(
+    connection: Connection, name: str, give: Sequence[Grant], take: Sequence[Grant], by: str, at_ms: int
+) -> None:
+    """Note roles that somebody has from now on, and those no more; what they have stays as it was given."""
+    table = tables.user_role
+    for grant in take:
         condition = [table.c[column] == value for column, value in _key_of(name, grant).items()]
         connection.execute(delete(table).where(*condition))
-    for grant in give:
-        if grant not in user.grants:
+    have = _grants(connection, name)
+    for grant in dict.fromkeys(give):
+        if grant not in have:
             connection.execute(
                 insert(table).values(_key_of(name, grant) | {"granted_ms": at_ms, "granted_by": by})
             )
-    _refuse_both_sides(connection, name)
 
 
-def _refuse_grant(user: User, grant: Grant) -> None:
-    if user.kind == SERVICE and MAY[grant.role] & NEVER_A_SERVICE:
-        raise UserRefused(f"{user.name} is a service, and a service is never {grant.role}")
-    if grant.scope_kind is not Scope.EVERYTHING:
-        if not may_be_scoped(grant.role):
-            raise UserRefused(f"{grant.role} cannot be limited to a {grant.scope_kind}", is_usage=True)
-        if _SCOPE.fullmatch(grant.scope) is None:
-            raise UserRefused(f"not a code of a {grant.scope_kind}", is_usage=True)
-
-
-def _refuse_both_sides(connection: Connection, name: str) -> None:
-    """Who gives roles neither proposes nor approves: one person could be both people otherwise."""
-    held = frozenset[Permission]().union(*(MAY[one.role] for one in _grants(connection, name)))
-    if Permission.MANAGE_PEOPLE in held and held & {Permission.PROPOSE, Permission.APPROVE}:
-        raise UserRefused(f"{name} would give roles and use them too. Take administrator off, or do not give")
-
-
-def _insert(
-    connection: Connection, name: str, kind: str, password: str, sealed: bytes, by: str, at_ms: int
+def put_user(
+    connection: Connection,
+    name: str,
+    kind: str,
+    by: str,
+    at_ms: int,
+    credentials: dict[str, Any] | None = None,
 ) -> None:
+    """Note a user, who cannot log in without `credentials`. Raises UserRefused."""
     if find(connection, name) is not None:
         raise UserRefused(f"there is a user {name} already; a name is never given twice")
     values = {
         "name": name,
         "kind": kind,
-        "password": password,
-        "totp": sealed,
+        "password": "",
+        "totp": b"",
         "totp_step": 0,
         "tries": 0,
         "not_before_ms": 0,
         "made_ms": at_ms,
         "made_by": by,
     }
-    connection.execute(insert(tables.centre_user).values(values))
+    connection.execute(insert(tables.centre_user).values(values | (credentials or {})))
+
+
+def _refuse(wrong: Wrong | None) -> None:
+    if wrong is not None:
+        raise UserRefused(wrong.problem, wrong.is_usage)
 
 
 def _grants(connection: Connection, name: str) -> tuple[Grant, ...]:

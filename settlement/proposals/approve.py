@@ -9,6 +9,8 @@ from collections.abc import Callable
 import msgspec
 from msgspec.structs import replace
 
+from settlement.people import agreed
+from settlement.people.agreed import OfPeople
 from settlement.proposals import shown as shown_text
 from settlement.proposals import two_people
 from settlement.proposals.two_people import NeedsTwo
@@ -54,7 +56,9 @@ def keys(command: Approve, rows: Rows, keys_of: Callable[[NeedsTwo], list[Wanted
     found = rows.get(Proposal, command.proposal) if rows.has(key) else None
     if found is None or found.state != "OPEN":
         return [key]
-    return [key, *keys_of(two_people.read(found.command))]
+    inner = two_people.read(found.command)
+    people = (found.proposed_by, command.by) if isinstance(inner, OfPeople) else ()
+    return [key, *keys_of(inner), *agreed.keys_of_people(people)]
 
 
 def decide(
@@ -76,7 +80,10 @@ def decide(
         detail = f"{found.proposal} is older than {LASTS_MS // 86_400_000} days. Propose it again"
         return Denied(409, "PROPOSAL_EXPIRED", detail)
     people = (found.proposed_by, command.by)
-    answer = carry_out(two_people.decided_by(two_people.read(found.command), people))
+    inner = two_people.read(found.command)
+    if isinstance(inner, OfPeople) and (against := agreed.refuse_people(rows, inner, people)) is not None:
+        return against
+    answer = carry_out(two_people.decided_by(inner, people))
     if isinstance(answer, Denied):
         return answer
     emit(ProposalApproved(proposal=found.proposal, by=command.by, shown_hash=command.shown_hash, at_ms=at_ms))

@@ -2,7 +2,10 @@
 
 import msgspec
 
+from settlement.people import agreed
+from settlement.people.agreed import OfPeople
 from settlement.proposals import shown as shown_text
+from settlement.proposals import two_people
 from settlement.writer.batch import Rows, Wanted
 from settlement.writer.rows import Proposal
 from settlement.writer.step import Answer, Denied, Done, Emit, Event
@@ -29,14 +32,21 @@ class Proposed(Event, frozen=True, kw_only=True, tag="proposed"):
 
 
 def keys(command: Propose) -> list[Wanted]:
-    """Ask for the proposal of this name, which should not be there."""
-    return [(Proposal, (command.proposal,))]
+    """Ask for the proposal of this name, which should not be there, and who proposes what is about people."""
+    people = (command.by,) if two_people.is_about_people(command.kind) else ()
+    return [(Proposal, (command.proposal,)), *agreed.keys_of_people(people)]
 
 
 def decide(rows: Rows, command: Propose, at_ms: int, emit: Emit) -> Answer:
     """Keep the proposal; nothing of what it proposes happens yet."""
     if rows.get(Proposal, command.proposal) is not None:
         return Denied(409, "PROPOSAL_EXISTS", f"{command.proposal} is there already. Propose it again")
+    if two_people.is_about_people(command.kind):
+        inner = two_people.read(command.command)
+        assert isinstance(inner, OfPeople)
+        against = agreed.refuse_people(rows, inner, (command.by,))
+        if against is not None:
+            return against
     proposal = Proposal(
         proposal=command.proposal,
         state="OPEN",

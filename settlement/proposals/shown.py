@@ -24,6 +24,7 @@ from settlement.funds.top_up import TopUp
 from settlement.invoices.take import TakeInvoice
 from settlement.offers.bearers import BorneBy
 from settlement.offers.explain import ExplainOffer
+from settlement.people.agreed import AddUser, ChangeRoles, DisableUser, ResetCredentials
 from settlement.proposals.two_people import NeedsTwo
 from settlement.returns.serve import EndReturn
 from settlement.writer.step import Answer, Claimed, Happened, LeftOut
@@ -170,5 +171,18 @@ def _says(command: NeedsTwo, answer: Answer) -> str:
             return f"let device {command.device} go again: {command.why}"
         case ReplaceDevice():
             return f"freeze device {command.device} for good, another host takes its place: {command.why}"
+        case AddUser():
+            kind = "service" if command.is_service else "person"
+            return f"make {command.name} a user, a {kind}, with {', '.join(command.roles) or 'no role'}"
+        case ChangeRoles():
+            changes = [*(f"+{one}" for one in command.give), *(f"-{one}" for one in command.take)]
+            return f"change the roles of {command.name}: {' '.join(changes)}"
+        case DisableUser():
+            return f"let {command.name} do nothing any more, for good"
+        case ResetCredentials():
+            return (
+                f"let {command.name} set a new password and second factor without the old ones: whoever "
+                "approves lets them in, with the code that the proposer gives them"
+            )
         case CloseYear():
             return f"close {command.year} for good: nothing of it is promised again"

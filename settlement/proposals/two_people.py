@@ -5,7 +5,7 @@ then reaches the books through a proposal only.
 """
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 from msgspec.structs import replace
@@ -23,10 +23,11 @@ from settlement.funds.release_hold import FreeGoods, ReleaseHold
 from settlement.funds.top_up import TopUp
 from settlement.invoices.take import TakeInvoice
 from settlement.offers.explain import ExplainOffer
+from settlement.people.agreed import OfPeople
 from settlement.returns.serve import EndReturn
 from settlement.writer.step import Decision
 
-NeedsTwo = (
+OfBooks = (
     TopUp
     | MoveAuthority
     | PayClaim
@@ -45,13 +46,21 @@ NeedsTwo = (
     | UnfreezeDevice
     | ReplaceDevice
 )
+NeedsTwo = OfBooks | OfPeople
+"""What is about people is proposed and approved by administrators, the rest by operations and approvers."""
 
 LONGEST_TEXT = 200
+_OF_PEOPLE = {str(one.__struct_config__.tag) for one in get_args(OfPeople)}
 
 
 def kind_of(command: NeedsTwo) -> str:
     """Return the name of a command's kind, as it stands in its JSON under `type`."""
     return str(command.__struct_config__.tag)
+
+
+def is_about_people(kind: str) -> bool:
+    """Whether administrators decide about commands of this kind."""
+    return kind in _OF_PEOPLE
 
 
 def written(command: NeedsTwo) -> str:

@@ -15,7 +15,7 @@ from settlement.proposals.approve import Approve, unknown
 from settlement.proposals.make import Desk
 from settlement.proposals.read_proposals import ProposalShown
 from settlement.proposals.turn_down import Decline, Withdraw
-from settlement.proposals.two_people import NeedsTwo
+from settlement.proposals.two_people import OfBooks, is_about_people
 from settlement.registers.database import RegisterDown
 from settlement.system import random_bytes
 from settlement.web.edge import Edge, ask_writer
@@ -24,6 +24,8 @@ from settlement.web.problems import ANSWERS, no_register, problem_of
 from settlement.web.strict_request import StrictRequest, has_json
 from settlement.web.words import After, Reason
 from settlement.writer.step import Claimed, Denied
+from subsidy.policy.next_action import NextAction
+from subsidy.problem import Problem
 
 MOST = 100
 
@@ -55,7 +57,7 @@ class Proposals(msgspec.Struct, frozen=True):
     guards=[may(Permission.PROPOSE), has_json],
     responses=ANSWERS,
 )
-def propose(request: StrictRequest, data: JSONBody[NeedsTwo], edge: NamedDependency[Edge]) -> ProposalShown:
+def propose(request: StrictRequest, data: JSONBody[OfBooks], edge: NamedDependency[Edge]) -> ProposalShown:
     """Propose a command, `{"type": "top_up", ...}`; another person approves it."""
     return proposed(request, edge, data)
 
@@ -97,6 +99,7 @@ def approve(
     edge: NamedDependency[Edge],
 ) -> CarriedOut:
     """Carry a proposal out, as another person than its proposer."""
+    _refuse_people(edge, proposal)
     answer = ask_writer(edge, Approve(proposal, actor_of(request).name, data.shown_hash))
     return CarriedOut(_shown(edge, proposal), answer if isinstance(answer, Claimed) else None)
 
@@ -112,6 +115,7 @@ def decline(
     request: StrictRequest, proposal: FromPath[str], data: JSONBody[Reason], edge: NamedDependency[Edge]
 ) -> ProposalShown:
     """Say no to another person's proposal."""
+    _refuse_people(edge, proposal)
     ask_writer(edge, Decline(proposal, actor_of(request).name, data.reason))
     return _shown(edge, proposal)
 
@@ -127,11 +131,12 @@ def withdraw(
     request: StrictRequest, proposal: FromPath[str], data: JSONBody[Reason], edge: NamedDependency[Edge]
 ) -> ProposalShown:
     """Take one's own proposal back."""
+    _refuse_people(edge, proposal)
     ask_writer(edge, Withdraw(proposal, actor_of(request).name, data.reason))
     return _shown(edge, proposal)
 
 
-def proposed(request: StrictRequest, edge: Edge, command: NeedsTwo) -> ProposalShown:
+def proposed(request: StrictRequest, edge: Edge, command: OfBooks) -> ProposalShown:
     """Propose a command as whoever sent the request; the address answers 202, with the proposal."""
     desk = Desk(
         edge.engine,
@@ -148,6 +153,19 @@ def proposed(request: StrictRequest, edge: Edge, command: NeedsTwo) -> ProposalS
     if isinstance(made, Denied):
         raise problem_of(made)
     return _shown(edge, made)
+
+
+def _refuse_people(edge: Edge, name: str) -> None:
+    """Raise Problem for what is about people: administrators decide it, by command."""
+    with reading(edge.engine) as connection:
+        found = read_proposals.proposal(connection, name, edge.now_ms())
+    if found is not None and is_about_people(found.kind):
+        raise Problem(
+            403,
+            "FOR_ADMINISTRATORS",
+            f"{name} is about people. Administrators decide it: `settlement approve`",
+            next_action=NextAction.CALL_SUPPORT,
+        )
 
 
 def _shown(edge: Edge, name: str) -> ProposalShown:

@@ -10,6 +10,7 @@ from settlement.intake import accept
 from settlement.invoices import take as invoices
 from settlement.ledger import balances
 from settlement.offers import explain
+from settlement.people import agreed
 from settlement.proposals import approve, propose, turn_down
 from settlement.proposals.two_people import NeedsTwo
 from settlement.reconcile import apply_night
@@ -91,6 +92,8 @@ def _keys(command: Command, rows: Rows, setting: Setting) -> list[Wanted]:
             return invoices.keys(command)
         case explain.ExplainOffer():
             return explain.keys(command, rows)
+        case agreed.AddUser() | agreed.ChangeRoles() | agreed.DisableUser() | agreed.ResetCredentials():
+            return agreed.keys(command)
         case propose.Propose():
             return propose.keys(command)
         case approve.Approve():
@@ -161,6 +164,8 @@ def run(
             return invoices.decide(rows, command, at_ms, emit)
         case explain.ExplainOffer():
             return explain.decide(rows, command, at_ms, emit)
+        case agreed.AddUser() | agreed.ChangeRoles() | agreed.DisableUser() | agreed.ResetCredentials():
+            return agreed.decide(rows, command, at_ms, emit)
         case propose.Propose():
             return propose.decide(rows, command, at_ms, emit)
         case approve.Approve():

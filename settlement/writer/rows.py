@@ -438,6 +438,25 @@ class RefusedOnDay(Row, frozen=True):
     count: int
 
 
+class CentreUser(Row, frozen=True):
+    """Who is known here, without what they log in with. No fold changes it: people are given."""
+
+    key: ClassVar = ("name",)
+    name: str
+    kind: str
+    disabled_ms: int | None
+
+
+class UserRole(Row, frozen=True):
+    """A role that a user has. No fold changes it."""
+
+    key: ClassVar = ("name", "role", "scope_kind", "scope")
+    name: str
+    role: str
+    scope_kind: str
+    scope: str
+
+
 class Proposal(Row, frozen=True):
     """What one person proposes and another approves: OPEN, then APPROVED, DECLINED or WITHDRAWN, once.
 
@@ -489,6 +508,8 @@ KINDS: tuple[type[Row], ...] = (
     ClaimLine,
     ClaimPayment,
     ClosedYear,
+    CentreUser,
+    UserRole,
     Proposal,
     Freezing,
 )

@@ -9,6 +9,8 @@ from sqlalchemy import Connection, and_, select
 
 from settlement.db import tables
 from settlement.db.connection import driver_errors
+from settlement.people.agreed import PeopleChanged
+from settlement.people.carry_out import carry_out
 from settlement.writer.batch import Every, Rows, Wanted
 from settlement.writer.bulk import Into, Turn, Values, bulk_on, into
 from settlement.writer.columns import COLUMNS
@@ -86,7 +88,7 @@ def read_where(connection: Connection, kind: type[Row], *conditions: Any) -> lis
 
 
 def write(connection: Connection, rows: Rows, happened: Sequence[Happened]) -> None:
-    """Write the changed rows, the events and their postings."""
+    """Write the changed rows, the events and their postings, and what is other about people."""
     events: list[tuple[Any, ...]] = []
     posted: list[tuple[Any, ...]] = []
     if happened:
@@ -102,6 +104,9 @@ def write(connection: Connection, rows: Rows, happened: Sequence[Happened]) -> N
     if events:
         rows.last_event = number, head
     put_batch(connection, rows, events, posted)
+    for one in happened:
+        if isinstance(one.event, PeopleChanged):
+            carry_out(connection, one.event)
 
 
 def put_batch(connection: Connection, rows: Rows, events: Values, posted: Values) -> None:

@@ -4,13 +4,10 @@ import getpass
 
 import pytest
 from books import copy_template
-from centre import APPROVER, PROPOSER, write_config
+from centre import APPROVER, PROPOSER
 from centre_shell import Shell
-from phone import code, secret_of
+from people_shell import PASSWORD, add, audited, fresh_centre, log_in
 
-from settlement.system import wall_ms
-
-PASSWORD = "six owls sing all night"
 TOP_UP = ("top-up", "--year", "2026", "--part", "central=1.00", "--reference", "doc 1")
 US = f"os:{getpass.getuser()}"
 
@@ -18,33 +15,13 @@ US = f"os:{getpass.getuser()}"
 @pytest.fixture
 def fresh(tmp_path):
     """A centre that was just set up: nobody but its first service."""
-    shell = Shell(tmp_path, write_config(tmp_path))
-    shell.first_token = shell.json("init")["api_token"]
-    return shell
+    return fresh_centre(tmp_path)
 
 
 @pytest.fixture
 def shell(tmp_path):
     """A centre that is set up, with two people."""
     return Shell(tmp_path, copy_template(tmp_path))
-
-
-def add(shell, name, *words, token=None):
-    """Add a person and return the secret of the second factor."""
-    made = shell.json("users", "add", name, *words, token=token, typed=f"{PASSWORD}\n")
-    return secret_of(made["second_factor"])
-
-
-def log_in(shell, name, secret, label="laptop", exit_code=0, password=PASSWORD):
-    """Log in to make a token and return it."""
-    typed = f"{password}\n{code(secret, wall_ms())}\n"
-    return shell.json("token", "new", label, "--user", name, typed=typed, exit_code=exit_code).get("token")
-
-
-def audited(shell, what):
-    """Return who did something, through what, and how it ended."""
-    query = f"SELECT who, via, outcome FROM audit_entry WHERE what = '{what}' ORDER BY entry_no"
-    return shell.rows(query)
 
 
 def test_from_the_first_person_to_money_moved_by_two(fresh):
@@ -68,10 +45,13 @@ def test_the_first_service_reads_and_proposes_and_never_approves(fresh):
     fresh.run("users", "roles", "operator", "--give", "approver", exit_code=6)
 
 
-def test_the_first_person_is_the_first_once(fresh):
-    add(fresh, "wang", "--first")
-    fresh.json("users", "add", "li", "--first", typed=f"{PASSWORD}\n", exit_code=6)
-    assert "there are people here already" in fresh.stderr
+def test_the_server_adds_administrators_until_there_are_two(fresh):
+    for name in ("wang", "chen"):
+        add(fresh, name, "--first")
+    fresh.json("users", "add", "gao", "--first", typed=f"{PASSWORD}\n", exit_code=6)
+    assert "there are two administrators already" in fresh.stderr
+    fresh.json("users", "add", "li", "--first", "--role", "approver", typed=f"{PASSWORD}\n", exit_code=2)
+    assert audited(fresh, "users add --first") == [(US, "os", "done")] * 2
 
 
 def test_the_servers_account_adds_nobody_else(shell):
@@ -187,21 +167,6 @@ def test_a_persons_token_is_made_by_that_person_alone(fresh):
     fresh.run("token", "new", "x", "--user", "li", token=wang, exit_code=6)
     assert fresh.json("token", "new", "x", "--user", "operator", token=wang)["token"]
     assert log_in(fresh, "li", b"s" * 20, exit_code=6) is None
-
-
-def test_a_lost_phone_is_replaced(fresh):
-    secret = add(fresh, "wang", "--first")
-    wang = log_in(fresh, "wang", secret)
-    add(fresh, "li", "--role", "approver", token=wang)
-    another = "seven cats chase one ball"
-    fresh.json("users", "password", "li", typed=f"{another}\n", exit_code=6)
-    assert "no administrator" in fresh.stderr
-    made = fresh.json("users", "password", "li", token=wang, typed=f"{another}\n")
-    assert log_in(fresh, "li", secret_of(made["second_factor"]), password=another)
-    rescued = fresh.json("users", "password", "wang", typed=f"{another}\n")
-    assert log_in(fresh, "wang", secret, "old phone", exit_code=6, password=another) is None
-    fresh.sql("UPDATE centre_user SET not_before_ms = 0")
-    assert log_in(fresh, "wang", secret_of(rescued["second_factor"]), "new phone", password=another)
 
 
 def test_a_command_in_a_file_is_proposed_shown_declined_and_withdrawn(shell):

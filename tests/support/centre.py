@@ -113,8 +113,8 @@ def add_person(centre: Centre, name: str, *grants: Grant) -> str:
     """Add a person with roles and return a token of theirs."""
     at_ms = centre.now_ms()
     with writing(centre.engine) as connection:
-        users.add_human(connection, name, PASSWORD, centre.keys, random_bytes, "tests", at_ms)
-        users.change_roles(connection, name, grants, [], "tests", at_ms)
+        users.add_human(connection, name, PASSWORD, centre.keys, random_bytes, "os:tests", at_ms)
+        users.change_roles(connection, name, grants, [], "os:tests", at_ms)
         return tokens.make(connection, name, "tests", random_bytes, "tests", at_ms)
 
 

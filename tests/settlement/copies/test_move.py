@@ -4,8 +4,10 @@ import postgres
 import pytest
 from books import ENGINES, POSTGRES, Books
 from busy_books import keep_busy
+from centre import APPROVER, PROPOSER
 from centre_shell import Shell
-from sqlalchemy import insert
+from sqlalchemy import insert, text
+from sqlalchemy.exc import IntegrityError
 
 from settlement.copies import move as moving
 from settlement.copies.dump import content
@@ -18,6 +20,7 @@ from settlement.db.connection import engine_on, reading, writing
 from settlement.db.place import DatabaseDown, Postgres, Sqlite
 from settlement.db.serving import BooksTaken, serving
 from settlement.funds.top_up import TopUp
+from settlement.people import users
 from settlement.writer.writer import Fenced
 from subsidy.policy.split import Part
 
@@ -57,6 +60,29 @@ def test_the_books_hold_the_same_wherever_they_go(any_books, target, tmp_path):
         pass
     with pytest.raises(DatabaseDown, match="were moved"):
         any_books.writer.write_now([TopUp(2026, (Part("central", 1),), "late")])
+
+
+def test_what_somebody_approved_who_is_disabled_since_moves_and_is_guarded_as_before(any_books, target):
+    any_books.sql(
+        "INSERT INTO proposal VALUES ('P-1', 'APPROVED', 'close_year', '{}', '{}', 'h', "
+        f"'{PROPOSER}', 1, '{APPROVER}', 'h', 2, '')"
+    )
+    with writing(any_books.engine) as connection:
+        users.disable(connection, APPROVER, "os:tests", 3)
+    before = content_of(any_books.engine)
+    assert move(any_books.engine, any_books.centre.settings.database, target).after == before
+    new = engine_on(target)
+    for statement, says in (
+        (
+            "INSERT INTO proposal SELECT 'P-2', state, kind, command, shown, shown_hash, proposed_by, "
+            "proposed_ms, decided_by, decided_hash, decided_ms, why FROM proposal",
+            "nobody who may approve",
+        ),
+        ("DELETE FROM proposal", "append-only"),
+    ):
+        with pytest.raises(IntegrityError, match=says), writing(new) as connection:
+            connection.execute(text(statement))
+    new.dispose()
 
 
 def test_a_writer_that_was_running_writes_no_more(books, tmp_path):

@@ -12,7 +12,7 @@ from sqlalchemy.exc import IntegrityError
 from settlement.db import migrate
 from settlement.db.connection import engine_on, migrating, reading, writing
 from settlement.db.place import Postgres, Sqlite
-from settlement.people import sessions, tokens, users
+from settlement.people import sessions, standing, tokens, users
 from settlement.people.roles import Grant, Role
 from settlement.writer import store
 from settlement.writer.rows import Difference, Record
@@ -124,6 +124,34 @@ def test_tokens_made_before_people_were_known_are_a_services(old):
         actor = sessions.who_is(old, f"token {number}", NOON_MS)
         assert (actor.name, actor.is_human, actor.grants) == ("operator", False, (Grant(Role.OPERATIONS),))
     assert sessions.who_is(old, "token 3", NOON_MS) is None
+
+
+def test_people_of_before_keep_password_and_roles_and_are_guarded_from_now_on(old):
+    config = migrate._config()
+    with migrating(old) as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0015")
+        for name, role in (("wang", "administrator"), ("chen", "administrator"), ("li", "approver")):
+            person = {"name": name, "kind": "human", "password": "hash", "totp": b"s", "totp_step": 0}
+            put(
+                connection,
+                "centre_user",
+                person | {"tries": 0, "not_before_ms": 0, "made_ms": 1, "made_by": "x"},
+            )
+            given = {"name": name, "role": role, "scope_kind": "everything", "scope": ""}
+            put(connection, "user_role", given | {"granted_ms": 1, "granted_by": "x"})
+    migrate.migrate(old)
+    with reading(old) as connection:
+        assert standing.administrators(connection) == ["chen", "wang"]
+        assert users.find(connection, "li").grants == (Grant(Role.APPROVER),)
+    change = (
+        "UPDATE centre_user SET password = 'new', credentials_ms = 2, credentials_by = :by WHERE name = 'li'"
+    )
+    for by in ("", "wang", "os:root"):
+        with pytest.raises(IntegrityError, match="nobody has agreed"), writing(old) as connection:
+            connection.execute(text(change), {"by": by})
+    with writing(old) as connection:
+        connection.execute(text(change), {"by": "li"})
 
 
 def test_where_no_token_was_made_nobody_is(old):

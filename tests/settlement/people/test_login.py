@@ -277,7 +277,8 @@ def test_a_new_password_ends_every_session_and_the_old_phone(centre, person):
     centre.clock.ahead_ms += STEP_S * 1000
     with writing(centre.centre.engine) as connection:
         keys = centre.centre.keys
-        secret = users.set_password(connection, person.name, "five goats eat hay", keys, random_bytes)
+        new, at_ms = "five goats eat hay", centre.clock.now_ms()
+        secret = users.set_password(connection, person.name, new, keys, random_bytes, person.name, at_ms)
     assert reads(centre, session) == 401
     assert person.login(password="five goats eat hay").status_code == 401
     person.secret = secret

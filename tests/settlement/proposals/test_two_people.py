@@ -1,5 +1,7 @@
 """What makes a proposal happen, and what never does?"""
 
+from typing import get_args
+
 import msgspec
 import pytest
 import reference_data as reference
@@ -25,6 +27,7 @@ from settlement.invoices.take import TakeInvoice
 from settlement.offers.bearers import BorneBy
 from settlement.offers.explain import ExplainOffer
 from settlement.people import tokens, users
+from settlement.people.agreed import AddUser, ChangeRoles, DisableUser, OfPeople, ResetCredentials
 from settlement.people.roles import Grant, Role
 from settlement.proposals import make, read_proposals, two_people
 from settlement.proposals.approve import LASTS_MS, Approve
@@ -42,6 +45,7 @@ from subsidy.policy.model import Tender
 from subsidy.policy.split import Part
 from subsidy.wire import v1
 
+ADMINISTRATORS = ("chen", "gao")
 ITEM = v1.Item(gtin=reference.FRIDGE, serial_no="SN-0001")
 TOP_UP = TopUp(2026, (Part("central", 100),), "示例财建〔2026〕9号")
 
@@ -272,6 +276,17 @@ def of_every_kind(books, device):
     yield explanation(books, third)
     yield from of_lines_held_back(books, third)
     yield CloseYear(2026)
+    yield from about_people(books)
+
+
+def about_people(books):
+    """Yield what two administrators may decide about others."""
+    for name in ADMINISTRATORS:
+        add_person(books.centre, name, Grant(Role.ADMINISTRATOR))
+    yield AddUser("sun", ("reviewer@county:321202",), code_hash="0" * 64)
+    yield ChangeRoles("sun", ("auditor",), ("reviewer@county:321202",))
+    yield ResetCredentials("sun", "0" * 64)
+    yield DisableUser("sun")
 
 
 def of_lines_held_back(books, device):
@@ -306,13 +321,14 @@ def explanation(books, device):
 def test_every_command_of_the_list_is_proposed_shown_and_carried_out(books, device):
     seen = set()
     for command in of_every_kind(books, device):
-        proposal = propose(books, command)
+        first, second = ADMINISTRATORS if isinstance(command, OfPeople) else (PROPOSER, APPROVER)
+        proposal = propose(books, command, first)
         assert proposal.shown.says
         assert proposal.shown.events
-        (answer,) = books.write(approval(proposal))
+        (answer,) = books.write(approval(proposal, second))
         assert isinstance(answer, Done | Claimed), answer
         seen.add(type(command))
-    assert seen == set(NeedsTwo.__args__)
+    assert seen == set(get_args(NeedsTwo))
 
 
 @pytest.mark.parametrize("kind", [ReleaseHold, FreeGoods, LiftFreeze, UnfreezeDevice, ReplaceDevice])
