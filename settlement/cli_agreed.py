@@ -47,7 +47,13 @@ def takes_two(centre: Centre, token_file: Path | None) -> bool:
     if token_given(token_file) is None:
         return False
     with reading(centre.engine) as connection:
-        return not standing.is_being_set_up(connection)
+        return not standing.is_alone(connection)
+
+
+ALONE = (
+    "warning   there is one administrator, who could be two of these people. Add another, and a third, "
+    "on the server: `settlement users add NAME --first`"
+)
 
 
 def is_administrator(centre: Centre, name: str) -> bool:
@@ -56,9 +62,9 @@ def is_administrator(centre: Centre, name: str) -> bool:
         return name in standing.administrators(connection)
 
 
-def refuse_unless_set_up(connection: Connection) -> None:
+def refuse_unless_alone(connection: Connection) -> None:
     """Raise UserRefused when one administrator is not enough any more."""
-    if not standing.is_being_set_up(connection):
+    if not standing.is_alone(connection):
         raise UserRefused("another administrator has to agree to it. Try again: it is proposed now")
 
 

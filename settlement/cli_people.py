@@ -13,11 +13,12 @@ from sqlalchemy import Connection
 
 from settlement.app import Centre, open_centre
 from settlement.cli_agreed import (
+    ALONE,
     is_administrator,
     propose_to_administrators,
     refuse_administrator,
+    refuse_unless_alone,
     refuse_unless_needed,
-    refuse_unless_set_up,
     takes_two,
 )
 from settlement.config import read_settings
@@ -95,7 +96,7 @@ def add(
         else:
             task = Task(Permission.MANAGE_PEOPLE, "users add", " ".join([name, *map(str, given)]), dry_run)
             with centre.acting(task, token_file) as actor, writing(centre.engine) as connection:
-                refuse_unless_set_up(connection)
+                refuse_unless_alone(connection)
                 secret = make(connection, actor.name)
                 if dry_run:
                     connection.rollback()
@@ -106,7 +107,8 @@ def add(
             "roles": [str(one) for one in given] or ([Role.ADMINISTRATOR.value] if first else []),
             "second_factor": shown,
         }
-        return Shown(document, [*said(f"{name} is added", dry_run), *factor_lines(shown)])
+        alone = [] if first else [ALONE]
+        return Shown(document, [*said(f"{name} is added", dry_run), *factor_lines(shown), *alone])
 
     run(work, json)
 
@@ -184,7 +186,7 @@ def roles(
         task = Task(Permission.MANAGE_PEOPLE, "users roles", f"{name} {changes}".strip(), dry_run)
         with centre.acting(task, token_file) as actor, writing(centre.engine) as connection:
             if weighty:
-                refuse_unless_set_up(connection)
+                refuse_unless_alone(connection)
             if giving or taking:
                 known.change_roles(connection, name, giving, taking, actor.name, centre.now_ms())
             user = known.find(connection, name)
@@ -192,7 +194,8 @@ def roles(
                 connection.rollback()
         if user is None:
             raise Refused(f"there is no user {name}. `settlement users ls` lists them", 2)
-        return Shown({"dry_run": dry_run, **_document(user)}, [*said(_line(user), dry_run)])
+        alone = [ALONE] if weighty else []
+        return Shown({"dry_run": dry_run, **_document(user)}, [*said(_line(user), dry_run), *alone])
 
     run(work, json)
 

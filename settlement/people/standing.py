@@ -1,9 +1,9 @@
 """Are there two administrators who can agree, and what may one do while there are not?
 
-A new centre has one person, whom the server's account adds. That one adds the others alone until two people
-have agreed on anything, or there is a second administrator. After that, whatever is about people takes two
-administrators; while there are not two, the server's account adds, rescues and disables administrators, and
-nobody else.
+A new centre has one person, whom the server's account adds. That one adds the others alone as long as there
+is no second administrator, and is told so each time. After that, whatever is about people takes two; while
+there are not two besides the one it is about, the server's account adds, rescues and disables administrators,
+and nobody else.
 """
 
 from sqlalchemy import Connection, select
@@ -36,7 +36,6 @@ def two_can_agree(connection: Connection, about: str) -> bool:
     return len([one for one in administrators(connection) if one != about]) >= 2
 
 
-def is_being_set_up(connection: Connection) -> bool:
-    """Whether the one administrator adds others alone: nothing was ever agreed on by two people."""
-    query = select(tables.proposal.c.proposal).where(tables.proposal.c.state == "APPROVED").limit(1)
-    return len(administrators(connection)) == 1 and connection.execute(query).first() is None
+def is_alone(connection: Connection) -> bool:
+    """Whether there is one administrator, who decides about people alone."""
+    return len(administrators(connection)) == 1

@@ -186,7 +186,7 @@ def test_a_person_changes_the_own_password_alone(staffed):
 # New people, and roles.
 
 
-def test_who_sets_up_adds_people_until_two_have_agreed_on_something(fresh):
+def test_one_administrator_decides_alone_and_is_warned_until_there_is_another(fresh):
     (wang,) = administrators(fresh, "wang")
     phones = {
         name: add(fresh, name, "--role", role, token=wang)
@@ -194,23 +194,24 @@ def test_who_sets_up_adds_people_until_two_have_agreed_on_something(fresh):
     }
     zhao, li = (log_in(fresh, name, secret) for name, secret in phones.items())
     fresh.json("approve", fresh.json(*TOP_UP, token=zhao)["proposal"], token=li)
-    before = people(fresh)
     for words in (
-        ("add", "sun", "--role", "operations"),
-        ("add", "sun"),
+        ("add", "sun", "--role", "auditor"),
         ("add", "robot", "--service", "--role", "operations"),
-        ("roles", "zhao", "--give", "approver"),
-        ("password", "zhao"),
+        ("roles", "sun", "--give", "reviewer"),
     ):
-        fresh.run("users", *words, token=wang, typed=f"{ANOTHER}\n", exit_code=6)
-        assert "it takes two administrators" in fresh.stderr
+        said = fresh.run("users", *words, token=wang, typed=f"{ANOTHER}\n")
+        assert "who could be two of these people" in said
         fresh.run("users", *words, typed=f"{ANOTHER}\n", exit_code=6)
-    assert people(fresh) == before
-    # What stops somebody, one does at once.
-    fresh.json("users", "roles", "zhao", "--take", "operations", token=wang)
+    # What stops somebody, one does at once, and nobody has another's password set alone.
+    assert "who could be" not in fresh.run("users", "roles", "zhao", "--take", "operations", token=wang)
     fresh.json("users", "disable", "li", token=wang)
+    fresh.run("users", "password", "zhao", token=wang, typed=f"{ANOTHER}\n", exit_code=6)
+    assert "it takes two administrators" in fresh.stderr
     add(fresh, "chen", "--first")
-    assert fresh.json("users", "add", "sun", token=wang)["proposal"]
+    before = people(fresh)
+    assert fresh.json("users", "add", "gao", token=wang)["proposal"]
+    assert fresh.json("users", "roles", "sun", "--give", "approver", token=wang)["proposal"]
+    assert people(fresh) == before
 
 
 def test_a_new_person_is_agreed_on_and_comes_in_by_the_code(staffed):

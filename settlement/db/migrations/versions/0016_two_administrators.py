@@ -64,12 +64,10 @@ def _refuse_roles() -> None:
         "AND p.kind IN ('add_user', 'change_roles') AND p.decided_ms = NEW.granted_ms "
         f"AND {_name_in('p.command')} = NEW.name AND {_position('p.command', _quoted(role))} > 0)"
     )
-    set_up = (
-        f"{_administrators()} < 2 AND (NEW.granted_by LIKE 'os:%' "
-        "OR NOT EXISTS (SELECT 1 FROM proposal WHERE state = 'APPROVED'))"
-    )
     says = "nobody has agreed that this role is given"
-    _refuse_when("user_role_agreed", "INSERT", "user_role", says, f"NOT ({agreed} OR {set_up})")
+    _refuse_when(
+        "user_role_agreed", "INSERT", "user_role", says, f"NOT ({agreed} OR {_administrators()} < 2)"
+    )
 
 
 def _refuse_passwords() -> None:
