@@ -1,5 +1,6 @@
 """What every test may use, and the question that is asked when everything has run."""
 
+import gc
 import logging
 
 import canaries
@@ -27,6 +28,12 @@ def moves_taken():
 def pytest_collection_modifyitems(items):
     """Let the slow ones begin first."""
     items.sort(key=slow_first.place)
+
+
+def pytest_collection_finish():
+    """Take all the tests there are out of what Python's collector looks through again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -12,7 +12,7 @@ from sqlalchemy import select, text
 
 from settlement.db import tables
 from settlement.db.connection import reading, writing
-from settlement.people import users
+from settlement.people import passwords, users
 from settlement.people.login import WAITS_MS
 from settlement.people.roles import Grant, Role
 from settlement.people.sessions import IDLE_MS, LASTS_MS
@@ -301,3 +301,16 @@ def test_neither_password_nor_second_factor_lies_in_the_database_or_the_log(cent
     assert PASSWORD.encode() not in kept
     assert person.secret not in kept
     assert PASSWORD not in capfd.readouterr().err
+
+
+def test_a_guess_at_a_password_costs_more_than_owasps_least(shipped_cost):
+    memory_kib, times = shipped_cost
+    assert memory_kib >= 19 * 1024
+    assert times >= 2
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(passwords, "_MEMORY_KIB", memory_kib)
+        patch.setattr(passwords, "_TIMES", times)
+        kept = passwords.hash_of("correct horse", random_bytes)
+    assert kept.startswith(f"$argon2id$v=19$m={memory_kib},t={times},p=1$")
+    assert passwords.fits(kept, "correct horse")
+    assert not passwords.fits(kept, "correct horsf")
