@@ -113,12 +113,7 @@ def run(times: int, seed: int) -> dict[str, Any]:
                     thread.join()
             for one in shop.terminals:
                 one.clear_faults()
-            for till in tills:
-                for record_id in till.taken_back:
-                    # What was cut off before its refund waits for the cashier.
-                    if shop.sale(record_id)["state"] != "paid":
-                        till.take_back(record_id)
-            parked = _come_to_rest(shop)
+            parked = _come_to_rest(shop, tills)
             shop.agent.stop()
             journal = shop.journal()
             wrong = [wrong for one in tills for wrong in one.wrong] + disagreements(shop, journal)
@@ -164,10 +159,15 @@ def piece(seed: int) -> Piece:
     return Piece("any moment", found["kills"], wrong, saw)
 
 
-def _come_to_rest(shop: Shop) -> int:
+def _come_to_rest(shop: Shop, tills: list[_Till]) -> int:
     """Wait until nothing more is under way but what stays parked for the night, and return how much does."""
 
     def at_rest() -> bool:
+        for till in tills:
+            for record_id in till.taken_back:
+                # What was cut off before its refund, or did not come to it, waits for the cashier.
+                if shop.sale(record_id)["next_action"] == "RETURN_AGAIN":
+                    till.take_back(record_id)
         status = shop.get("/v1/status")
         busy = sum(one["open_attempts"] for one in status["terminals"]) - status["parked"]
         return bool(status["outbox"]["depth"] == 0 and busy <= 0 and status["returning"] == 0)
