@@ -58,7 +58,7 @@ def add(
     json: Json = False,
     dry_run: DryRun = False,
 ) -> None:
-    """Propose a new user, or add one where nobody else could agree: on the server, and while one sets up.
+    """Propose a new user, or add one where nobody else could agree: --first, or as the one administrator.
 
     Another administrator approves, then lets the person in with `settlement users password --proposal`. Who
     is added at once types a password, or it is piped in; the second factor is shown once.

@@ -18,7 +18,7 @@ def fresh_centre(folder):
 
 
 def add(shell, name, *words, token=None):
-    """Add a person, as one may who sets up, and return the secret of the second factor."""
+    """Add a person, as the one administrator may, and return the secret of the second factor."""
     made = shell.json("users", "add", name, *words, token=token, typed=f"{PASSWORD}\n")
     return secret_of(made["second_factor"])
 
