@@ -39,6 +39,7 @@ from terminal_agent.sync.enrol import centre_keys
 from terminal_agent.sync.line import Line
 from terminal_agent.sync.upload import Uploader
 from terminal_agent.system import Changes, Mailbox, SystemClock
+from terminal_agent.terminals.terminal import TellsTrouble
 from terminal_agent.till import app as till_app
 from terminal_agent.till.board import Board
 from terminal_agent.till.documents import look_documents
@@ -256,9 +257,12 @@ class Agent:
         return partial(Note, file, self._clock, link)
 
     def _line_of(self, link: str) -> Mapping[str, object] | None:
-        """Return how a line is that passes through us, None for one that we drive."""
+        """Return how a line is that passes through us, of one that we drive what was wrong last."""
         payment = self._payments[link]
-        return payment.state() if isinstance(payment, Listening) else None
+        if isinstance(payment, Listening):
+            return payment.state()
+        trouble = payment.trouble if isinstance(payment, TellsTrouble) else ""
+        return {"problem": trouble} if trouble else None
 
     def _listen(self, link: str) -> None:
         """Start what works on a link without being asked, and the worker that writes down what it sees."""

@@ -21,7 +21,7 @@ from terminal_agent.sync.line import NO_ANSWER, answers
 from terminal_agent.system import SystemClock, free_mib
 from terminal_agent.terminals.relay.forward import reaches
 from terminal_agent.terminals.relay.terminal import RelayTerminal
-from terminal_agent.terminals.terminal import Terminal
+from terminal_agent.terminals.terminal import TellsTrouble, Terminal
 from terminal_agent.till.local import lines_of, looks_of, port_problem
 
 _WITHIN_S = 3.0
@@ -62,7 +62,7 @@ def examine(config: Config, *, agent_runs: bool, said: dict[str, Any] | None = N
 
 
 def _lines(said: dict[str, Any]) -> list[Finding]:
-    """Say how each line is that passes through the agent, and what was seen there that waits for somebody."""
+    """Say what the agent finds of each line, and what was seen there that waits for somebody."""
     findings = [
         Finding(
             f"terminal {number}",
@@ -159,13 +159,15 @@ def _terminal(number: str, terminal: Terminal) -> Finding:
         return _watched(number, terminal)
     # As for giving back: no shopper is asked for a card.
     ask = Ask(pay_ref="", amount_fen=1, operator="", till_no="", mark="")
-    mark = terminal.payment(SystemClock()).prepare(ask)
+    payment = terminal.payment(SystemClock())
+    mark = payment.prepare(ask)
+    trouble = payment.trouble if isinstance(payment, TellsTrouble) else ""
     return Finding(
         f"terminal {number}",
         mark is not None,
         (f"answers ({mark})" if mark is not None else f"no answer on {terminal.port}")
         + f"; {terminal.can.in_words()}",
-        "Check cable or network, port, and that the terminal is in MIS mode",
+        trouble or "Check cable or network, port, and that the terminal is in MIS mode",
     )
 
 

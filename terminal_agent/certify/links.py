@@ -21,7 +21,6 @@ from terminal_agent.terminals.direct.line import Dial, LineLost, dial
 from terminal_agent.terminals.direct.terminal import HostTerminal
 from terminal_agent.terminals.exchange import Link, LinkFault
 from terminal_agent.terminals.link_serial import OpenLink, open_serial
-from terminal_agent.terminals.link_tcp import open_tcp
 from terminal_agent.terminals.mis_call import call_child, child_command
 from terminal_agent.terminals.mis_terminal import MisClientTerminal
 from terminal_agent.terminals.nexo_terminal import NetworkTerminal
@@ -100,8 +99,7 @@ def _serial(terminal: SerialTerminal, clock: Clock, end: OurEnd) -> Payment:
 
 
 def _nexo(terminal: NetworkTerminal, clock: Clock, end: OurEnd) -> Payment:
-    opened = partial(open_tcp, terminal.host, terminal.tcp_port, terminal.profile.connect_s)
-    return terminal.payment_over(_in_our_hands(opened, end, peek.at_nexo, peek.ear_of_nexo), clock)
+    return terminal.payment_over(_in_our_hands(terminal.connect, end, peek.at_nexo, peek.ear_of_nexo), clock)
 
 
 def _mis(terminal: MisClientTerminal, clock: Clock, end: OurEnd) -> Payment:

@@ -77,6 +77,14 @@ def terminal(
     ] = None,
     transcript: Annotated[Path | None, typer.Option(help="Write every byte here, as JSON lines.")] = None,
     kind: Annotated[str, typer.Option(help=f"How it speaks: {', '.join(_KINDS)}.")] = "allinpay",
+    certificate: Annotated[
+        Path | None,
+        typer.Option(help="On the network: speak TLS, with this certificate and its key in one file."),
+    ] = None,
+    clients: Annotated[
+        Path | None,
+        typer.Option(help="Want a certificate of the till's, issued by one of those in this file."),
+    ] = None,
 ) -> None:
     """Be a card terminal and its acquirer on a pseudo serial port, or on the network.
 
@@ -99,8 +107,22 @@ def terminal(
     address = _LOOPBACK.fullmatch(str(link))
     if kind in NETWORK_KINDS and (address is None or int(address[1]) > _MOST_PORT):
         raise typer.BadParameter('write it as in "127.0.0.1:4000", port 0: any', param_hint="--link")
+    if certificate is not None and kind not in NETWORK_KINDS:
+        raise typer.BadParameter("a serial line has no TLS", param_hint="--certificate")
+    if clients is not None and certificate is None:
+        raise typer.BadParameter("only with --certificate", param_hint="--clients")
     settings = Settings(
-        link, books, control, terminal_no, merchant_no, work_ms, fault or [], transcript, kind
+        link,
+        books,
+        control,
+        terminal_no,
+        merchant_no,
+        work_ms,
+        fault or [],
+        transcript,
+        kind,
+        certificate,
+        clients,
     )
     run = run_network if kind in NETWORK_KINDS else run_terminal
     try:

@@ -14,7 +14,7 @@ from terminal_agent.emulators.mis import MisClient
 from terminal_agent.emulators.network_faults import MIS_KNOWN, NEXO_KNOWN
 from terminal_agent.emulators.nexo import Network, NexoTerminal
 from terminal_agent.emulators.run_terminal import Settings, routes, stopped_by_signals
-from terminal_agent.emulators.tcp_link import TcpLink
+from terminal_agent.emulators.tcp_link import TcpLink, tls_of
 
 
 class Brain(Protocol):
@@ -94,7 +94,8 @@ def run_network(settings: Settings) -> None:
             transcript = stack.enter_context(settings.transcript.open("a", encoding="utf-8"))
         loop = Loop()
         stack.callback(loop.close)
-        link = TcpLink(int(str(settings.link).rpartition(":")[2]))
+        tls = tls_of(settings.certificate, settings.clients)
+        link = TcpLink(int(str(settings.link).rpartition(":")[2]), tls)
         stack.callback(link.close)
         cable = Cable(link, loop, transcript)
         brain = make(settings, books, faults, cable, loop)

@@ -36,6 +36,8 @@ class Settings:
     faults: Sequence[str]
     transcript: Path | None
     kind: str = "allinpay"
+    certificate: Path | None = None
+    clients: Path | None = None
 
 
 class Line:

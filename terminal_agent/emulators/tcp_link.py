@@ -1,20 +1,25 @@
 """How does an emulated terminal listen on the network, and how is its cable pulled?
 
-Any number of connections; each is told apart by a number, and what is sent to one that is gone is lost.
+Any number of connections; each is told apart by a number, and what is sent to one that is gone is lost. With
+a certificate it speaks TLS, and in clear with nobody.
 """
 
 import select
 import socket
+import ssl
 from contextlib import suppress
+from pathlib import Path
 
 _MOST_AT_ONCE = 65_536
+_HANDSHAKE_S = 2.0
 
 
 class TcpLink:
     """A listening address on this host and the connections made to it."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, tls: ssl.SSLContext | None = None) -> None:
         self._port = port
+        self._tls = tls
         self._poll = select.epoll()
         self._listening: socket.socket | None = None
         self._open: dict[int, socket.socket] = {}
@@ -90,8 +95,30 @@ class TcpLink:
 
     def _accept(self, listening: socket.socket) -> None:
         connection, _ = listening.accept()
+        if self._tls is not None:
+            connection.settimeout(_HANDSHAKE_S)
+            try:
+                connection = self._tls.wrap_socket(connection, server_side=True)
+            except OSError:
+                connection.close()
+                return
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._count += 1
         self._open[self._count] = connection
         self._numbers[connection.fileno()] = self._count
         self._poll.register(connection, select.EPOLLIN)
+
+
+def tls_of(certificate: Path | None, clients: Path | None) -> ssl.SSLContext | None:
+    """Return how a terminal speaks TLS, None without a certificate. Raises OSError.
+
+    `certificate` is a file with it and its key; `clients` has who vouches for those that may call.
+    """
+    if certificate is None:
+        return None
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(certificate)
+    if clients is not None:
+        tls.verify_mode = ssl.CERT_REQUIRED
+        tls.load_verify_locations(clients)
+    return tls

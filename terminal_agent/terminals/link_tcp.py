@@ -7,6 +7,7 @@ the connection ends: whoever sent them asks what became of them, and never sends
 import socket
 
 from terminal_agent.terminals.exchange import LinkFault
+from terminal_agent.terminals.tls import Tls, TlsFault, refusal_in
 
 _WRITE_WAIT_S = 5.0
 _MOST_AT_ONCE = 65_536
@@ -25,8 +26,8 @@ class TcpLink:
         try:
             self._connection.settimeout(_WRITE_WAIT_S)
             self._connection.sendall(data)
-        except OSError:
-            raise _lost() from None
+        except OSError as wrong:
+            raise _lost(wrong) from None
 
     def read(self, wait_s: float) -> bytes:
         """Return what has arrived, waiting up to `wait_s`; empty if nothing came."""
@@ -35,8 +36,8 @@ class TcpLink:
             received = self._connection.recv(_MOST_AT_ONCE)
         except TimeoutError:
             return b""
-        except OSError:
-            raise _lost() from None
+        except OSError as wrong:
+            raise _lost(wrong) from None
         if not received:
             raise _lost()
         return received
@@ -46,8 +47,8 @@ class TcpLink:
         self._connection.close()
 
 
-def open_tcp(host: str, port: int, connect_s: float) -> TcpLink:
-    """Connect to the terminal. Raises LinkFault."""
+def open_tcp(host: str, port: int, connect_s: float, tls: Tls | None = None) -> TcpLink:
+    """Connect to the terminal, in clear without `tls`. Raises LinkFault, and nothing of ours has left."""
     try:
         connection = socket.create_connection((host, port), timeout=connect_s)
     except OSError:
@@ -60,11 +61,20 @@ def open_tcp(host: str, port: int, connect_s: float) -> TcpLink:
         for name, value in _KEEP_ALIVE.items():
             if hasattr(socket, name):
                 connection.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
-    except OSError:
+        return TcpLink(connection if tls is None else tls.over(connection))
+    except TlsFault as fault:
         connection.close()
-        raise _lost() from None
-    return TcpLink(connection)
+        raise LinkFault(f"The terminal at {host}:{port} {fault}") from None
+    except OSError as wrong:
+        connection.close()
+        raise _lost(wrong) from None
 
 
-def _lost() -> LinkFault:
-    return LinkFault("The connection to the terminal was lost. Check its power and network")
+def _lost(wrong: OSError | None = None) -> LinkFault:
+    refusal = None if wrong is None else refusal_in(wrong)
+    if refusal is not None:
+        return LinkFault(f"The terminal {refusal}")
+    return LinkFault(
+        "The connection to the terminal was lost. Check its power and network, that it speaks TLS where the "
+        "profile does, and only there, and that it knows our `certificate`, where it wants one"
+    )

@@ -8,6 +8,7 @@ from subsidy.strict import yaml_text
 from terminal_agent.checkout.ports import Clocks
 from terminal_agent.terminals.nexo_messages import FAILURE, PARTIAL, SUCCESS
 from terminal_agent.terminals.profile import CodeClass, read_clocks, seconds
+from terminal_agent.terminals.tls import TLS_KEYS, TlsFiles, read_tls
 
 FAMILY = "nexo_tcp"
 
@@ -16,10 +17,11 @@ _CONDITION = re.compile(r"[A-Za-z]{1,30}", re.ASCII)
 
 
 class NexoProfile(msgspec.Struct, frozen=True):
-    """One kind of terminal. Waits are in seconds."""
+    """One kind of terminal. Waits are in seconds. Without `tls` its line is in clear."""
 
     sale_id: str
     login: bool
+    tls: TlsFiles | None
     connect_s: float
     status_wait_s: float
     abort_wait_s: float
@@ -49,7 +51,7 @@ class NexoProfile(msgspec.Struct, frozen=True):
 def read_nexo_profile(text: str, file_name: str) -> NexoProfile:
     """Return the profile that `text` describes, or raise an error with file, line and remedy."""
     root = yaml_text.read(text, file_name).mapping(
-        required=("family", "sale_id", "login", "exchange", "clocks", "conditions")
+        required=("family", "sale_id", "login", "exchange", "clocks", "conditions"), optional=("line",)
     )
     root["family"].choice((FAMILY,))
     sale_id = root["sale_id"].code()
@@ -66,6 +68,7 @@ def read_nexo_profile(text: str, file_name: str) -> NexoProfile:
     return NexoProfile(
         sale_id=sale_id,
         login=root["login"].flag(),
+        tls=read_tls(root["line"], root["line"].mapping(TLS_KEYS[:2], TLS_KEYS)) if "line" in root else None,
         connect_s=seconds(exchange["connect_ms"]),
         status_wait_s=seconds(exchange["status_wait_ms"]),
         abort_wait_s=seconds(exchange["abort_wait_ms"]),

@@ -47,7 +47,10 @@ _NO_ORIGINAL = Evidence(code="NO_ORIGINAL", text="没有原交易，未发出退
 
 
 class NexoTerminal:
-    """A card terminal on the network. Fits `checkout.ports.Payment`. Connects for each call."""
+    """A card terminal on the network. Fits `checkout.ports.Payment`. Connects for each call.
+
+    `trouble` says why it could not be prepared last, as `terminal.TellsTrouble` has it.
+    """
 
     not_found_is_no = True
     reverses_blind = False
@@ -60,18 +63,26 @@ class NexoTerminal:
         self._address = Address(profile.sale_id, poi_id)
         self._open_link = open_link
         self._clock = clock
+        self.trouble = ""
 
     def prepare(self, ask: Ask) -> str | None:
         """Return a mark of this moment when the terminal is there and idle, else None. Moves no money."""
         mark = f"{self._clock.wall_ms():x}"
+        self.trouble = ""
         try:
             with closing(self._open()) as link:
                 if self._profile.login and not self._is_well(link, "Login", self._login(), mark):
                     return None
                 body: Tree = {"HostDiagnosisFlag": False}
                 return mark if self._is_well(link, "Diagnosis", body, mark) else None
-        except (LinkFault, NexoFault):
-            return None
+        except LinkFault as fault:
+            self.trouble = str(fault)
+        except NexoFault as fault:
+            self.trouble = (
+                f"The terminal sent what is no message ({fault}). Check that it speaks nexo in JSON, and TLS "
+                "where the profile does, and only there"
+            )
+        return None
 
     def take(self, ask: Ask) -> Answer:
         """Take the amount. This moves money, and is sent once.

@@ -64,6 +64,15 @@ class Numbered(Protocol):
         """Whether it may be used only where no money moves."""
 
 
+@runtime_checkable
+class TellsTrouble(Protocol):
+    """A way to take money that says why its line could not be used last."""
+
+    @property
+    def trouble(self) -> str:
+        """What is wrong and what to do, for shop IT; empty while the other side answers."""
+
+
 class Reach(StrEnum):
     """Who can call the port at which we wait for a terminal."""
 

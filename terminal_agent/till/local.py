@@ -18,7 +18,7 @@ class OutboxNumbers(msgspec.Struct):
 
 
 class LineStatus(msgspec.Struct):
-    """How a line is that passes through the agent."""
+    """How a line is that passes through the agent, or what was wrong last with one that it opens."""
 
     problem: str
     frames_seen: int = 0
@@ -37,7 +37,7 @@ class LineStatus(msgspec.Struct):
 
 
 class TerminalStatus(msgspec.Struct):
-    """One terminal. `line` is None where the agent drives it."""
+    """One terminal. `line` is None where the agent drives it and found nothing wrong."""
 
     terminal_no: str
     line: LineStatus | None = None
@@ -105,7 +105,7 @@ def ask_agent(host: str, port: int, path: str, like: type[msgspec.Struct]) -> di
 
 
 def lines_of(status: dict[str, Any]) -> dict[str, str]:
-    """Return what an agent's status finds wrong with each line that passes through it, "" for nothing."""
+    """Return what an agent's status finds wrong with each line of which it says something, "" for nothing."""
     found = msgspec.convert(status, AgentStatus).terminals
     return {one.terminal_no: one.line.trouble for one in found if one.line is not None}
 

@@ -68,6 +68,7 @@ MAY = {
         "that child: a program of its own, ended after one call of the vendor's client",
     ),
     "terminal_agent/terminals/link_tcp.py": ("network", "the one connection to a terminal on the network"),
+    "terminal_agent/terminals/tls.py": ("files network", "TLS over a line, with the files of a profile"),
     "terminal_agent/till/app.py": (
         "threads network",
         "serves the till API, with room for requests that wait",

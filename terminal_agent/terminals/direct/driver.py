@@ -61,6 +61,11 @@ class DirectTerminal:
         self._unconfirmed: dict[str, tuple[Fields, str]] = {}  # reversals that no host has answered, by trace
         self._voids: dict[str, tuple[_Void, int]] = {}  # by trace, with when it was first seen
 
+    @property
+    def trouble(self) -> str:
+        """Why the host did not answer last, for shop IT. Fits `terminal.TellsTrouble`."""
+        return self._session.trouble
+
     def prepare(self, ask: Ask) -> str | None:
         """Read the shopper's card, or set numbers aside for giving back; return the mark.
 

@@ -12,8 +12,11 @@ from typing import Protocol
 
 import msgspec
 
+from terminal_agent.terminals.tls import Tls, TlsFault, refusal_in
+
 _KEEPALIVE = ((socket.TCP_KEEPIDLE, 15), (socket.TCP_KEEPINTVL, 5), (socket.TCP_KEEPCNT, 3))
 _MOST_BYTES = 65_536
+_HUNG_UP = "The host hung up. Check the network, and that it knows our `certificate`, where it wants one"
 
 
 class NoLine(Exception):
@@ -45,8 +48,7 @@ class LineProfile(msgspec.Struct, frozen=True):
     """How the host is reached. Without `tls` in clear, which only a private line may be."""
 
     connect_s: float
-    tls: ssl.SSLContext | None
-    server_name: str
+    tls: Tls | None
 
 
 class TcpConnection:
@@ -58,12 +60,12 @@ class TcpConnection:
     def send(self, data: bytes) -> None:
         """Send all of `data`, if the other end is still there."""
         if not isinstance(self._line, ssl.SSLSocket) and _is_dropped(self._line):
-            raise NoLine("the host dropped the line before anything was sent")
+            raise NoLine("The host dropped the line before anything was sent")
         try:
             self._line.sendall(data)
         except (OSError, ValueError):
             # Some of it may have arrived: what the kernel took is on its way.
-            raise LineLost from None
+            raise LineLost(_HUNG_UP) from None
 
     def receive(self, wait_s: float) -> bytes:
         """Return what has arrived."""
@@ -72,10 +74,13 @@ class TcpConnection:
             received = self._line.recv(_MOST_BYTES)
         except TimeoutError:
             return b""
-        except (OSError, ValueError):
-            raise LineLost from None
+        except OSError as wrong:
+            refusal = refusal_in(wrong)
+            raise LineLost(_HUNG_UP if refusal is None else f"The host {refusal}") from None
+        except ValueError:
+            raise LineLost(_HUNG_UP) from None
         if not received:
-            raise LineLost
+            raise LineLost(_HUNG_UP)
         return received
 
     def close(self) -> None:
@@ -88,28 +93,21 @@ def dial(address: tuple[str, int], profile: LineProfile) -> TcpConnection:
     try:
         line = socket.create_connection(address, timeout=profile.connect_s)
     except OSError as wrong:
-        raise NoLine(f"the host does not answer ({wrong.strerror or 'time-out'})") from None
+        raise NoLine(
+            f"The host does not answer ({wrong.strerror or 'time-out'}). Check network and address"
+        ) from None
     try:
         line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         line.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         for option, value in _KEEPALIVE:
             line.setsockopt(socket.IPPROTO_TCP, option, value)
-        if profile.tls is not None:
-            line = profile.tls.wrap_socket(line, server_hostname=profile.server_name)
-    except (OSError, ValueError):
+        return TcpConnection(line if profile.tls is None else profile.tls.over(line))
+    except TlsFault as fault:
         line.close()
-        raise NoLine("the host could not show that it is the acquirer's") from None
-    return TcpConnection(line)
-
-
-def trusting(authorities: str) -> ssl.SSLContext:
-    """Return what believes a host that one of these certificates (PEM) vouches for. Raises ValueError."""
-    try:
-        context = ssl.create_default_context(cadata=authorities)
-    except ssl.SSLError as wrong:
-        raise ValueError("no certificate that can be read") from wrong
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    return context
+        raise NoLine(f"The host {fault}") from None
+    except OSError:
+        line.close()
+        raise NoLine(_HUNG_UP) from None
 
 
 def _is_dropped(line: socket.socket) -> bool:

@@ -14,6 +14,7 @@ from subsidy.strict import yaml_text
 from subsidy.strict.yaml_text import Node
 from terminal_agent.checkout.ports import Clocks
 from terminal_agent.terminals.profile import read_clocks
+from terminal_agent.terminals.tls import TLS_KEYS, TlsFiles, read_tls
 
 FAMILY = "iso8583_direct"
 TRAINING = "training"
@@ -50,8 +51,7 @@ class Profile(msgspec.Struct, frozen=True):
     dialect: str
     pinpad: str
     memory: str
-    authorities: str
-    server_name: str
+    tls: TlsFiles | None
     connect_s: float
     status_wait_s: float
     sign_in: str
@@ -87,9 +87,8 @@ def read_profile(text: str, file_name: str) -> Profile:
     )
     line = root["line"].mapping(
         required=("connect_ms", "status_wait_ms"),
-        optional=("plaintext_private_line", "authorities", "server_name"),
+        optional=("plaintext_private_line", *TLS_KEYS),
     )
-    authorities, server_name = _read_trust(root["line"], line)
     return Profile(
         terminal_no=_shaped(terminal["number"], _TERMINAL_NO, "the 8 characters of the terminal"),
         merchant_no=_shaped(terminal["merchant"], _MERCHANT_NO, "the 15 characters of the merchant"),
@@ -97,8 +96,7 @@ def read_profile(text: str, file_name: str) -> Profile:
         # Real pinpads are added here, each with a class that fits `Pinpad`.
         pinpad=pinpad["kind"].choice((TRAINING,)),
         memory=pinpad["memory"].text(),
-        authorities=authorities,
-        server_name=server_name,
+        tls=_read_privacy(root["line"], line),
         connect_s=line["connect_ms"].integer(1, 60_000) / 1000,
         status_wait_s=line["status_wait_ms"].integer(1, 60_000) / 1000,
         sign_in=messages["sign_in"].choice(_SIGN_INS),
@@ -112,16 +110,16 @@ def read_profile(text: str, file_name: str) -> Profile:
     )
 
 
-def _read_trust(node: Node, keys: Mapping[str, Node]) -> tuple[str, str]:
-    """Return (file of certificates, name of the host), both empty on a private line in clear."""
+def _read_privacy(node: Node, keys: Mapping[str, Node]) -> TlsFiles | None:
+    """Return what a profile says of TLS, None on a line in clear, which it has to call private."""
     plain = "plaintext_private_line" in keys and keys["plaintext_private_line"].flag()
-    named = [name for name in ("authorities", "server_name") if name in keys]
-    if len(named) != (0 if plain else 2):
+    tls = read_tls(node, keys)
+    if plain is (tls is not None):
         raise node.wrong(
-            "neither TLS nor a private line, or half of both",
+            "neither TLS nor a private line, or both",
             "Write `authorities` and `server_name`, or `plaintext_private_line: true` for a line of your own",
         )
-    return ("", "") if plain else (keys["authorities"].text(), keys["server_name"].text())
+    return tls
 
 
 def _read_set(node: Node) -> frozenset[str]:

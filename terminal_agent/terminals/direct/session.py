@@ -35,7 +35,10 @@ class Heard(msgspec.Struct, frozen=True):
 
 
 class Session:
-    """One terminal at its acquirer's host. Remembers only which batch is open."""
+    """One terminal at its acquirer's host. Remembers only which batch is open.
+
+    `trouble` says why the host did not answer the last question, for shop IT; empty when it did.
+    """
 
     def __init__(self, profile: Profile, codec: Codec, pinpad: Pinpad, dial: Dial, clock: Clock) -> None:
         self._profile = profile
@@ -44,6 +47,7 @@ class Session:
         self._dial = dial
         self._clock = clock
         self.batch = ""
+        self.trouble = ""
 
     def forget(self) -> None:
         """Sign in before the next transaction."""
@@ -97,14 +101,23 @@ class Session:
             body = self._codec.encode(mti, {**fields, **card.reveal()}, seal)
         except MessageFault as wrong:
             raise PinpadFault(f"The pinpad gave what no message can hold ({wrong})") from None
-        connection = self._dial()
+        connection = self._opened()
         try:
             connection.send(close_frame(self._codec.dialect.frame, body))
             return self._listen(connection, mti, fields, wait_s)
-        except LineLost:
+        except LineLost as why:
+            self.trouble = str(why)
             return None
         finally:
             connection.close()
+
+    def _opened(self) -> Connection:
+        self.trouble = ""
+        try:
+            return self._dial()
+        except NoLine as why:
+            self.trouble = str(why)
+            raise
 
     def _listen(self, connection: Connection, mti: str, fields: Fields, wait_s: float) -> Heard | None:
         until_ms = self._clock.steady_ms() + round(wait_s * 1000)

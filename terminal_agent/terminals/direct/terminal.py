@@ -13,7 +13,7 @@ from terminal_agent.checkout.ports import Clock, Payment
 from terminal_agent.iso8583.codec import Codec
 from terminal_agent.iso8583.dialect import Dialect, read_dialect
 from terminal_agent.terminals.direct.driver import DirectTerminal
-from terminal_agent.terminals.direct.line import Dial, LineProfile, dial, trusting
+from terminal_agent.terminals.direct.line import Dial, LineProfile, dial
 from terminal_agent.terminals.direct.profile import TRAINING, Profile, read_profile
 from terminal_agent.terminals.direct.session import Session
 from terminal_agent.terminals.direct.training_pinpad import TrainingPinpad
@@ -78,19 +78,12 @@ def read(port: str, text: str, file_name: str) -> Terminal:
     dialect_file = folder / profile.dialect
     dialect = read_dialect(read_text(dialect_file), str(dialect_file))
     _check_keys(profile, dialect, file_name)
-    tls = None
-    if profile.authorities:
-        try:
-            tls = trusting(read_text(folder / profile.authorities))
-        except ValueError as wrong:
-            place = str(folder / profile.authorities)
-            raise FileError(place, 1, "", str(wrong), "Write certificates in PEM form") from None
     return HostTerminal(
         port=port,
         address=_address(port),
         profile=profile,
         dialect=dialect,
-        line=LineProfile(profile.connect_s, tls, profile.server_name),
+        line=LineProfile(profile.connect_s, None if profile.tls is None else profile.tls.opened(folder)),
         memory=folder / profile.memory,
     )
 

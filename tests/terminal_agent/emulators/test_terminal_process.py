@@ -209,6 +209,8 @@ def test_an_answer_other_than_ok_raises(terminal):
         ("--kind", "nexo", "--link", "0.0.0.0:4000"),
         ("--kind", "nexo", "--link", "127.0.0.1:0", "--fault", "nak"),
         ("--kind", "mis", "--link", "127.0.0.1:0", "--fault", "slow_card:ms=5"),
+        ("--kind", "allinpay", "--link", "/tmp/x", "--certificate", "/tmp/x.pem"),
+        ("--kind", "nexo", "--link", "127.0.0.1:0", "--clients", "/tmp/x.pem"),
     ],
 )
 def test_a_kind_or_address_that_is_none_is_a_usage_error(wrong, tmp_path):

@@ -1,6 +1,5 @@
 """The line to the host: TLS or a private line, and nothing is "sent" that never left."""
 
-import datetime
 import re
 import socket
 import ssl
@@ -9,44 +8,15 @@ import warnings
 
 import pytest
 from acquirer import EmulatedAcquirer, direct_terminal, new_number, profile_text
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
+from line_certificates import Authority
 
 from subsidy.strict.yaml_text import FileError
 from terminal_agent.checkout.ports import Say
 from terminal_agent.terminals.direct.line import LineLost, LineProfile, NoLine, TcpConnection, dial
 from terminal_agent.terminals.drivers import DRIVERS
 
-PLAIN = LineProfile(connect_s=1.0, tls=None, server_name="")
+PLAIN = LineProfile(connect_s=1.0, tls=None)
 NAME = "acquirer.example"
-
-
-def certificate(folder, name):
-    """Make a key and a certificate that vouches for itself; return their file and the certificate as PEM."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    who = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-    now = datetime.datetime.now(datetime.UTC)
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(who)
-        .issuer_name(who)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    pem = made.public_bytes(serialization.Encoding.PEM)
-    private = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    file = folder / f"{name}.pem"
-    file.write_bytes(pem + private)
-    return file, pem.decode()
 
 
 class TlsFront:
@@ -63,6 +33,11 @@ class TlsFront:
         self.address = self._server.getsockname()
         self._thread = threading.Thread(target=self._serve)
         self._thread.start()
+
+    def wants_certificates_of(self, authority):
+        """Let only those in whom this authority has issued a certificate."""
+        self._context.verify_mode = ssl.CERT_REQUIRED
+        self._context.load_verify_locations(cadata=authority.pem)
 
     def __enter__(self):
         return self
@@ -88,40 +63,62 @@ class TlsFront:
                 near.close()
 
 
-def terminal(address, folder, authorities, server_name=NAME):
-    """Return the driver of a terminal that believes these certificates."""
+def terminal(address, folder, authorities, server_name=NAME, ours=None):
+    """Return a terminal that believes these certificates, and shows `ours`."""
     file = folder / "authorities.pem"
     file.write_text(authorities)
     number = new_number()
+    shown = "" if ours is None else f"\n  certificate: {ours.certificate}\n  certificate_key: {ours.key}"
     text = re.sub(
         r"(?m)^  plaintext_private_line: true.*$",
-        f"  authorities: {file}\n  server_name: {server_name}",
+        f"  authorities: {file}\n  server_name: {server_name}{shown}",
         profile_text(number, memory=f"{folder}/{number}.trace"),
     )
     return DRIVERS["iso8583_direct"](f"127.0.0.1:{address[1]}", text, str(folder / "p.yaml"))
 
 
 def test_a_payment_goes_over_tls_to_the_host_that_the_certificate_names(acquirer, tmp_path, prepared, clock):
-    file, pem = certificate(tmp_path, NAME)
-    with TlsFront(acquirer.address, file) as front:
-        driver = terminal(front.address, tmp_path, pem).payment(clock)
+    authority = Authority()
+    with TlsFront(acquirer.address, authority.issue(tmp_path, NAME).both) as front:
+        driver = terminal(front.address, tmp_path, authority.pem).payment(clock)
         assert driver.take(prepared(at=driver)).say is Say.APPROVED
 
 
-@pytest.mark.parametrize("wrong", ["another certificate", "another name", "old TLS", "no TLS"])
-def test_a_host_that_cannot_show_who_it_is_gets_nothing(wrong, acquirer, tmp_path, ask_for, clock):
-    file, pem = certificate(tmp_path, NAME)
-    other, _ = certificate(tmp_path, "other.example")
+@pytest.mark.parametrize(
+    ("wrong", "why"),
+    [
+        ("another authority", "none of the profile's authorities has issued"),
+        ("another name", "of another name than elsewhere.example"),
+        ("old TLS", "TLS 1.2"),
+        ("no TLS", "hung up"),
+        ("no certificate of ours", "where it wants one"),
+    ],
+)
+def test_a_host_that_cannot_show_who_it_is_gets_nothing(wrong, why, acquirer, tmp_path, ask_for, clock):
+    authority = Authority()
+    issuer = Authority("another") if wrong == "another authority" else authority
     most = ssl.TLSVersion.TLSv1_1 if wrong == "old TLS" else ssl.TLSVersion.MAXIMUM_SUPPORTED
-    with TlsFront(acquirer.address, other if wrong == "another certificate" else file, most) as front:
+    with TlsFront(acquirer.address, issuer.issue(tmp_path, NAME).both, most) as front:
+        if wrong == "no certificate of ours":
+            front.wants_certificates_of(authority)
         address = front.address
         if wrong == "no TLS":
             address = ("127.0.0.1", int(acquirer.address.rpartition(":")[2]))
         name = "elsewhere.example" if wrong == "another name" else NAME
         booked = len(acquirer.books())
-        driver = terminal(address, tmp_path, pem, name).payment(clock)
+        driver = terminal(address, tmp_path, authority.pem, name).payment(clock)
         assert driver.prepare(ask_for()) is None
+        assert why in driver.trouble
         assert len(acquirer.books()) == booked
+
+
+def test_a_host_that_wants_to_know_us_is_shown_our_certificate(acquirer, tmp_path, prepared, clock):
+    authority = Authority()
+    ours = authority.issue(tmp_path, "till.example")
+    with TlsFront(acquirer.address, authority.issue(tmp_path, NAME).both) as front:
+        front.wants_certificates_of(authority)
+        driver = terminal(front.address, tmp_path, authority.pem, ours=ours).payment(clock)
+        assert driver.take(prepared(at=driver)).say is Say.APPROVED
 
 
 def test_certificates_that_are_none_are_refused_at_the_start(tmp_path):

@@ -54,11 +54,11 @@ def test_the_shipped_profile_says_what_each_code_means():
         ('merchant: "EMU000000000001"', 'merchant: "EMU1"', "15 characters"),
         ("kind: training", "kind: ingenico", "ingenico"),
         ("plaintext_private_line: true", "plaintext_private_line: false", "neither TLS nor a private line"),
-        ("plaintext_private_line: true", "authorities: ca.pem", "half of both"),
+        ("plaintext_private_line: true", "authorities: ca.pem", "half of TLS"),
         (
             "plaintext_private_line: true",
             "plaintext_private_line: true\n  authorities: ca.pem\n  server_name: a.example",
-            "or half of both",
+            "or both",
         ),
         ('sign_in: "003"', 'sign_in: "002"', "002"),
         ('order_field: "57"', 'order_field: "35"', "35"),
