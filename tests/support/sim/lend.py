@@ -15,6 +15,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pysqlite3.dbapi2
+from cryptography import x509
 from cryptography.hazmat.primitives.hashes import SHA256
 from msgspec.structs import replace
 
@@ -142,6 +143,10 @@ def _public(file: Path) -> signatures.RsaPublic:
     return signatures.RsaPublic(_read_public(file))
 
 
+def _public_in(certificate: x509.Certificate, file: Path) -> signatures.RsaPublic:
+    return signatures.RsaPublic(_key_files.rsa_key_of(certificate, file))
+
+
 _of_unionpay: dict[tuple[str, tuple[bytes, ...], datetime.date], signatures.RsaPublic | None] = {}
 
 
@@ -195,6 +200,7 @@ def lent() -> Iterator[None]:
         (terminal_agent.channels.wechat_keys, "public_key", _public),
         (terminal_agent.channels.alipay_keys, "private_key", _private),
         (terminal_agent.channels.alipay_keys, "public_key", _public),
+        (terminal_agent.channels.alipay_keys, "rsa_key_of", _public_in),
         (terminal_agent.channels.unionpay_keys, "private_key", _private),
         (UnionPayKeys, "key_of", _key_of_once),
         (terminal_agent.checkout.cash.Cash, "clocks", _cash_clocks),

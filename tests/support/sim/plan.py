@@ -92,6 +92,8 @@ class Plan(msgspec.Struct, frozen=True):
     wallets: tuple[str, ...] = ()
     """Which wallets the tills take, and of those `shown` whose codes they show: none without phones."""
     shown: tuple[str, ...] = ()
+    by_certificate: tuple[str, ...] = ()
+    """With which of them both sides name certificates, where they could name public keys."""
     shops: int = 2
     terminals: tuple[str, ...] = (FIRST,) * TERMINALS
     """Of which kind the card terminal of each till is."""
@@ -140,6 +142,8 @@ def draw(seed: int, off: Collection[str] = (), sales: int | None = None) -> Plan
     }
     if "phone" in fields["on"]:
         fields["wallets"], fields["shown"] = _wallets(random.Random(f"{seed}/wallets"))
+        named = random.Random(f"{seed}/certificates").random() < _BY_CERTIFICATE
+        fields["by_certificate"] = tuple(one for one in fields["wallets"] if one == "alipay" and named)
     return Plan(**fields)
 
 
@@ -190,6 +194,7 @@ def _wallets(chance: random.Random) -> tuple[tuple[str, ...], tuple[str, ...]]:
 
 
 _USUAL, _SELDOM, _AT_NIGHT = 0.55, 0.12, 0.35
+_BY_CERTIFICATE = 0.4
 _RARE = (
     "backup",
     "clone",

@@ -74,7 +74,9 @@ class RsaPublic:
         self._modulus = key.public_numbers().n
 
     def __eq__(self, other: object) -> bool:
-        """Whether it stands for the key that a certificate has."""
+        """Whether it stands for the same key, or for this one of the library's."""
+        if isinstance(other, RsaPublic):
+            return self._modulus == other._modulus
         return isinstance(other, RSAPublicKey) and self._modulus == other.public_numbers().n
 
     __hash__ = None  # type: ignore[assignment]

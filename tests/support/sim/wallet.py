@@ -13,6 +13,7 @@ from typing import Any, ClassVar, NamedTuple
 from sim.network import Came, Sent, Service
 from sim.scheduler import Process
 from sim.threads import Here
+from terminal_agent.channels.wallets import Channel
 from terminal_agent.emulators.faults import Faults, Struck
 
 PASSWORD_MS = 8_000
@@ -96,6 +97,10 @@ class Wallet(ABC):
         self._noted = 0
         service.answer, service.process = self._answer, Process(self.name)
         service.call_of = self.call_of
+
+    def configured(self, channel: Channel) -> Channel:
+        """Return an agent's channel as its shop has configured it for this wallet."""
+        return channel
 
     @abstractmethod
     def new_code(self, chance: random.Random) -> str:

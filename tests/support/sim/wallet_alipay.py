@@ -8,11 +8,14 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
+from msgspec import structs
 from story.shop_files import ROOT, with_values
 
 from sim.network import Came, Sent, Service
 from sim.signatures import cheap
 from sim.wallet import EVERY_WALLETS_FAULTS, PASSWORD_MS, Move, Request, ScanRefused, Shown, Wallet
+from terminal_agent.channels.alipay_keys import ByCertificate
+from terminal_agent.channels.wallets import AlipayChannel, Channel
 from terminal_agent.emulators import alipay_orders, alipay_shown
 from terminal_agent.emulators.alipay_bill import trade_bill
 from terminal_agent.emulators.alipay_books import AlipayBooks
@@ -34,7 +37,7 @@ _BACK = ("cancel", "refund")
 
 
 class AlipayInHere(Wallet):
-    """Alipay of one application."""
+    """Alipay of one application, in either mode."""
 
     name = "alipay"
     url = "http://127.0.0.1:8701"
@@ -61,6 +64,8 @@ class AlipayInHere(Wallet):
         self.books = AlipayBooks(folder / "alipay.jsonl")
         self.faults = Faults(KNOWN, TARGETS, QUESTIONS)
         self._keys = keys
+        if keys.certificates:
+            note(self.name, "both sides name certificates")
         self._said: dict[str, bytes] = {}
         self._server: Any = AlipayServer.__new__(AlipayServer)
         self._server._books, self._server._password_ms = self.books, PASSWORD_MS
@@ -76,6 +81,14 @@ class AlipayInHere(Wallet):
         """Return the application's profile as shop IT would have written it."""
         mine = {"gateway": f"{cls.url}{GATEWAY}", "app_id": APP_ID, **keys.files()}
         return with_values((ROOT / "config/channels/alipay.yaml").read_text(), {**mine, **rhythm})
+
+    def configured(self, channel: Channel) -> Channel:
+        """Return an agent's channel in this application's mode."""
+        if not self._keys.certificates:
+            return channel
+        assert isinstance(channel, AlipayChannel)
+        keys = ByCertificate(**{name: Path(file) for name, file in self._keys.files().items()})
+        return structs.replace(channel, profile=structs.replace(channel.profile, keys=keys))
 
     def new_code(self, chance: random.Random) -> str:
         """Return a payment code as a shopper's phone shows it."""

@@ -1,5 +1,6 @@
 """Which wallets are there, and which of them do the tills of a world take?"""
 
+import dataclasses
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -20,26 +21,29 @@ WALLETS: Mapping[str, Any] = {one.name: one for one in (WechatInHere, AlipayInHe
 
 def opened(
     names: tuple[str, ...],
+    by_certificate: tuple[str, ...],
     keys: Mapping[str, Any],
     folder: Path,
     network: Network,
     note: Callable[[str, str], None],
 ) -> dict[str, Wallet]:
-    """Return these wallets, each answering at its address."""
+    """Return these wallets, each answering at its address; with some both sides name certificates."""
     found = {}
     for name in names:
-        made = WALLETS[name]
+        made, its = WALLETS[name], keys[name]
+        if name in by_certificate:
+            its = dataclasses.replace(its, certificates=True)
         network.services[made.url] = Service(name)
-        found[name] = made(keys[name], folder, network.services[made.url], note)
+        found[name] = made(its, folder, network.services[made.url], note)
     return found
 
 
 def taken_by_tills(
-    channels: Mapping[codes.Wallet, Channel], wallets: tuple[str, ...], shown: tuple[str, ...]
+    channels: Mapping[codes.Wallet, Channel], wallets: Mapping[str, Wallet], shown: tuple[str, ...]
 ) -> dict[codes.Wallet, Channel]:
     """Return an agent's channels without all but `wallets`; its tills show no codes but of `shown`."""
     return {
-        name: channel if name in shown else _without_codes(channel)
+        name: wallets[name].configured(channel if name in shown else _without_codes(channel))
         for name, channel in channels.items()
         if name in wallets
     }

@@ -154,7 +154,12 @@ class World:
         if SHARED in self.plan.on:
             self.neighbour = Neighbour(self)
         self.wallets = wallets.opened(
-            self.plan.wallets, self.template.wallet_keys, self.folder, self.network, self.trace.note
+            self.plan.wallets,
+            self.plan.by_certificate,
+            self.template.wallet_keys,
+            self.folder,
+            self.network,
+            self.trace.note,
         )
         kinds = iter(self.plan.terminals)
         for shop in SHOPS[: self.plan.shops]:
@@ -167,7 +172,7 @@ class World:
                 sync_every_s=self.plan.sync_every_s,
                 terminals=terminals,
                 cash=CASH in self.plan.on,
-                channels=wallets.taken_by_tills(host.config.channels, self.plan.wallets, self.plan.shown),
+                channels=wallets.taken_by_tills(host.config.channels, self.wallets, self.plan.shown),
             )
             if self.keeps_journals:
                 host.disk.keep(str(host.config.journal), self.template.journals[shop.shop])
