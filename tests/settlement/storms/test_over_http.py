@@ -5,6 +5,7 @@ do as `Retry-After` says.
 """
 
 import itertools
+import threading
 import time
 from contextlib import closing
 
@@ -16,6 +17,7 @@ from books import ENGINES, Books
 from centre import CentreClient, RunningCentre
 from storm import THREADS, all_at_once, available, check, leave_for, let_in
 
+from settlement.writer.writer import ANSWER_WITHIN_S, Writer
 from subsidy import seal
 from subsidy.seal import Sealed
 from subsidy.wire import v1
@@ -31,6 +33,7 @@ class Storm:
         self.centre = centre
         self.devices = [centre.enrol() for _ in range(DEVICES)]
         self.told_later: list[int] = []
+        self.crowded = threading.Event()
         self._nonces = itertools.count(1)
 
     def requests(self, **changes):
@@ -54,6 +57,8 @@ class Storm:
                     break
                 assert answer.json()["retryable"] is True
                 self.told_later.append(answer.status_code)
+                if answer.status_code == 503:
+                    self.crowded.set()
                 time.sleep(int(answer.headers["Retry-After"]))
         assert answer.status_code == 200, answer.text
         sealed = msgspec.json.decode(answer.content, type=Sealed)
@@ -76,13 +81,25 @@ def stormy(tmp_path, request, monkeypatch):
             yield Storm(centre)
 
 
-def test_a_pool_that_is_nearly_empty_grants_what_it_can_bear_and_no_more(stormy):
+def let_a_queue_form(stormy: Storm, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the writer take nothing in hand before somebody had to be told that too many wait."""
+    take = Writer._take
+
+    def take_late(writer, batch):
+        stormy.crowded.wait(ANSWER_WITHIN_S)
+        take(writer, batch)
+
+    monkeypatch.setattr(Writer, "_take", take_late)
+
+
+def test_a_pool_that_is_nearly_empty_grants_what_it_can_bear_and_no_more(stormy, monkeypatch):
     leave_for(stormy.centre.centre, 7)
+    let_a_queue_form(stormy, monkeypatch)
     answers = all_at_once(stormy.ask, stormy.requests())
     assert storm.count(answers) == {(): 7, ("FUND_EXHAUSTED",): THREADS - 7}
     assert available(stormy.centre.centre.engine) == 0
     check(stormy.centre.centre.engine, 7)
-    assert 503 in stormy.told_later
+    assert stormy.crowded.is_set()
 
 
 def test_a_person_gets_one_and_a_serial_number_is_granted_once(stormy):
