@@ -1,5 +1,6 @@
 """What every test may use, and the question that is asked when everything has run."""
 
+import functools
 import gc
 import logging
 
@@ -8,11 +9,15 @@ import postgres
 import pytest
 import slow_first
 import taken_moves
+import typer.testing
 from hypothesis import settings
 
 # A slow machine is no finding: what an example may cost is held in CPU time, where it matters.
 settings.register_profile("ours", deadline=None)
 settings.load_profile("ours")
+
+# A program puts its commands together once, when it starts; tests call them hundreds of times in one.
+typer.testing._get_command = functools.cache(typer.testing._get_command)
 
 # It is the tests' own client, and names the addresses that they ask, whatever stands in them.
 logging.getLogger("httpx").setLevel(logging.WARNING)

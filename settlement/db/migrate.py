@@ -1,5 +1,6 @@
 """How do the tables come to be as this version needs them?"""
 
+import functools
 from pathlib import Path
 
 from alembic import command
@@ -29,6 +30,7 @@ def revision(connection: Connection) -> str:
     return MigrationContext.configure(connection).get_current_revision() or ""
 
 
+@functools.cache
 def newest() -> str:
     """Return the version of the tables that this software works with."""
     return ScriptDirectory.from_config(_config()).get_current_head() or ""

@@ -2,12 +2,20 @@
 
 import contextlib
 import datetime
+from pathlib import Path
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from subsidy.strict import yaml_text
 from subsidy.strict.yaml_text import MOST_CHARACTERS, FileError, Node, read
+
+OURS = [
+    one.read_text(encoding="utf-8") for one in sorted((Path(__file__).parents[3] / "config").rglob("*.yaml"))
+]
+ODD = "\t\n\r :-#[]{},\"'|>?&*!%@`~\\é空\x85\u2028\ufeff\x00\x07\xa001x"
 
 
 def value(text: str) -> Node:
@@ -155,3 +163,47 @@ def test_a_merge_key_merges_nothing():
 def test_no_text_brings_anything_but_a_tree_or_an_error(text):
     with contextlib.suppress(FileError):
         read(text, "f").plain()
+
+
+def as_read(text, parser):
+    """Return everything that a parser makes of a text, with its lines; what is wrong in words."""
+
+    def tree(node):
+        if isinstance(node, yaml.ScalarNode):
+            return (node.start_mark.line, node.value, bool(node.style))
+        if isinstance(node, yaml.SequenceNode):
+            return (node.start_mark.line, [tree(one) for one in node.value])
+        return (node.start_mark.line, [(tree(key), tree(value)) for key, value in node.value])
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(yaml_text, "_QUICK", parser)
+        try:
+            return tree(read(text, "f")._node)
+        except FileError as wrong:
+            return str(wrong)
+
+
+@st.composite
+def changed_texts(draw):
+    """Draw a piece of one of our files, with a few characters put in, taken out or changed."""
+    text = draw(st.sampled_from(OURS))
+    start = draw(st.integers(0, len(text) - 1))
+    text = text[start : start + draw(st.integers(5, 300))]
+    for _ in range(draw(st.integers(1, 5))):
+        at = draw(st.integers(0, len(text)))
+        text = text[:at] + draw(st.sampled_from(ODD)) + text[at + draw(st.integers(0, 1)) :]
+    return text
+
+
+def test_libyaml_is_what_our_files_are_read_with():
+    assert yaml_text._QUICK is yaml.CSafeLoader
+
+
+@pytest.mark.parametrize("text", OURS)
+def test_both_parsers_read_each_of_our_files_alike(text):
+    assert as_read(text, yaml.CSafeLoader) == as_read(text, yaml.SafeLoader)
+
+
+@given(changed_texts())
+def test_both_parsers_read_a_changed_file_alike(text):
+    assert as_read(text, yaml.CSafeLoader) == as_read(text, yaml.SafeLoader)
