@@ -22,6 +22,7 @@ from settlement.reconcile.register import OtherBytes
 from settlement.reconcile.run import Night, NightParts, run_night
 from sim import cash, wallets
 from sim.cards.kinds import NAMELESS
+from sim.settling import SETTLES, what_people_settle
 from sim.threads import Here
 from sim.watch import in_books
 from subsidy import calendar
@@ -64,6 +65,7 @@ class Office:
             tenders=world.template.centre.pack.tenders,
         )
         self._of_invoices = world.plan.chance("office, invoices")
+        self._of_records = world.plan.chance("office, records")
         self._mornings = self._documents = 0
 
     def morning(self) -> bool:
@@ -211,6 +213,8 @@ class Office:
             if found:
                 reason = "nobody answers at the shop"
                 return ReleaseHold(by="li", record_id=chance.choice(found), reason=reason)
+        if world.hits(SETTLES, self._of_records) and (settled := what_people_settle(world)):
+            return self._of_records.choice(settled)
         late = self._of("record WHERE state = 'RELEASED' AND money IS NOT NULL")
         if late and what < 0.3:
             return EnterLate(chance.choice(late), self._document())

@@ -57,6 +57,7 @@ CLASSES = {
     "cash": "shoppers pay in cash, in a programme that allows it",
     "cash_words": "a cashier says late, twice or not at all where the cash of a sale is",
     "stranger": "a program in a shop uses others' keys and receipts, guesses PINs, forges requests",
+    "people_settle": "people reject records that are blocked or kept, or accept a difference",
 }
 """Every class of fault, with what it does."""
 
@@ -247,4 +248,5 @@ _RATES = {
     "careless_shop": (0.2, 0.4),
     "cash": (0.4, 0.8),
     "cash_words": (0.1, 0.3, 0.6),
+    "people_settle": (0.2, 0.5),
 }

@@ -54,6 +54,7 @@ class RecordNow(NamedTuple):
     why: str
     recovered: int
     blocks: str
+    goods_freed: int
     back: str | None
 
     @property
@@ -63,8 +64,11 @@ class RecordNow(NamedTuple):
 
     @property
     def is_live(self) -> bool:
-        """Whether it counts for its person and its serial number: until the money went back."""
-        return self.state in LIVE and self.back != "REFUNDED"
+        """Whether it counts for its person and its serial number: until the money went back.
+
+        Or until people have found that nothing was sold.
+        """
+        return self.state in LIVE and self.back != "REFUNDED" and not self.goods_freed
 
 
 Claim = Callable[["World", list[SaleNow], dict[str, RecordNow]], Iterator[str]]

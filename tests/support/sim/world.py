@@ -33,6 +33,7 @@ from sim.people import GOODS, Cashier
 from sim.plan import Plan, draw
 from sim.rows import is_at_rest
 from sim.scheduler import Dead, Process, Scheduler, Task
+from sim.settling import settle_now_and_then
 from sim.shop_host import ShopHost
 from sim.sockets import TcpHere
 from sim.stranger import come_in
@@ -205,6 +206,7 @@ class World:
         if self.neighbour is not None:
             self.neighbour.begin()
         come_in(self)
+        settle_now_and_then(self)
         self._share_out(self.plan.sales)
         self.scheduler.run(lambda: self._busy == 0, self.plan.began_ms + _LONGEST_S * 1000)
 

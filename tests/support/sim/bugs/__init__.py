@@ -32,7 +32,7 @@ BUGS: dict[str, Bug] = {}
 CAUGHT_BY: dict[str, int] = {
     "acknowledged_when_sent": 10,
     "amount_that_passes_not_read": 1,
-    "answer_of_previous_sale_taken": 203,
+    "answer_of_previous_sale_taken": 355,
     "answered_before_the_commit": 58,
     "any_ack_is_believed": 19,
     "any_pin_is_right": 210,
@@ -60,7 +60,7 @@ CAUGHT_BY: dict[str, int] = {
     "last_transaction_of_another_sale_taken": 40,
     "late_yes_after_stop_taken": 39,
     "new_order_number_on_time_out": 1,
-    "no_durable_intent": 15,
+    "no_durable_intent": 19,
     "no_original_closes_a_reversal": 32,
     "no_tombstone": 27,
     "not_found_trusted": 9,
@@ -80,13 +80,15 @@ CAUGHT_BY: dict[str, int] = {
     "refused_refund_is_over_at_once": 99,
     "refused_return_frees_the_serial_number": 22,
     "refused_reversal_ignored": 2,
-    "repeat_of_what_waits_for_people": 133,
+    "rejected_out_of_the_wrong_account": 56,
+    "rejecting_frees_what_was_sold": 22,
+    "repeat_of_what_waits_for_people": 274,
     "restored_statement_trusted": 280,
     "return_after_payout_credits_the_pool": 37,
     "return_frees_before_refunded": 3,
     "reversal_not_one_way": 67,
     "sale_cut_off_by_a_full_disk_stays": 42,
-    "serial_number_not_looked_at": 17,
+    "serial_number_not_looked_at": 30,
     "shares_of_the_day_it_comes": 173,
     "signature_not_looked_at": 58,
     "silence_is_no": 22,
@@ -128,6 +130,7 @@ def known_bugs() -> dict[str, Bug]:
     """Return every planted bug by its name."""
     from sim.bugs import (
         at_a_wallet,
+        at_its_end,
         at_the_centre,
         at_the_drawer,
         at_the_payment,
@@ -135,8 +138,16 @@ def known_bugs() -> dict[str, Bug]:
         at_the_terminals,
     )
 
-    places = {at_a_wallet, at_the_centre, at_the_drawer, at_the_payment, at_the_shop, at_the_terminals}
-    assert len(places) == 6
+    places = {
+        at_a_wallet,
+        at_its_end,
+        at_the_centre,
+        at_the_drawer,
+        at_the_payment,
+        at_the_shop,
+        at_the_terminals,
+    }
+    assert len(places) == 7
     return BUGS
 
 

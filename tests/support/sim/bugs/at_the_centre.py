@@ -5,7 +5,6 @@ from typing import Any
 from msgspec.structs import replace
 from sqlalchemy import func, select
 
-from settlement.claims import build, pay
 from settlement.funds import gather_facts, holds, place_hold
 from settlement.intake import accept, take_paid
 from settlement.ledger import balances, post
@@ -14,9 +13,8 @@ from settlement.reconcile import apply_night, hold_ends, propose
 from settlement.registers import shared, tries
 from settlement.registers.config import PERSON
 from settlement.registers.tables import taken
-from settlement.returns import follow
 from settlement.writer import store, writer
-from settlement.writer.rows import ClaimLine, EntryAt, Quota, Record
+from settlement.writer.rows import EntryAt, Quota, Record
 from settlement.writer.step import Denied, MoneyEvent
 from sim.bugs import Patch, bug
 from sim.neighbour import sharing
@@ -153,11 +151,11 @@ def fund_overdraft() -> list[Patch]:
         (balances, "can_bear", lambda *_: True),
         (gather_facts, "gather", rich),
         (post, "NEVER_OVERDRAWN", frozenset()),
-        (writer.Writer, "start", _without_trigger("balance", writer.Writer.start)),
+        (writer.Writer, "start", without_trigger("balance", writer.Writer.start)),
     ]
 
 
-def _without_trigger(table: str, start: Any) -> Any:
+def without_trigger(table: str, start: Any) -> Any:
     """Take away what the database itself would refuse about a table."""
 
     def started(self: Any) -> None:
@@ -197,59 +195,6 @@ def quota_not_counted() -> list[Patch]:
 def serial_number_not_looked_at() -> list[Patch]:
     gather = gather_facts.gather
     return [(gather_facts, "gather", lambda *what: replace(gather(*what), serial_taken=False))]
-
-
-@bug("quota and serial number are free as soon as a return begins")
-def return_frees_before_refunded() -> list[Patch]:
-    from settlement.returns.events import GoodsFreed
-
-    go_on = follow.follow
-
-    def at_once(rows: Any, record_id: str, setting: Any, at_ms: int, emit: Any) -> None:
-        go_on(rows, record_id, setting, at_ms, emit)
-        record = rows.want(Record, record_id)
-        known = rows.get(follow.GoodsReturn, record_id)
-        if (
-            known is not None
-            and known.state == follow.RETURNING
-            and not known.freed
-            and record.state == "BLOCKED"
-        ):
-            emit(GoodsFreed(record_id=record_id, restores_quota=True))
-
-    return [(accept, "follow", at_once), (take_paid, "follow", at_once)]
-
-
-@bug("a return that was refused frees the serial number all the same")
-def refused_return_frees_the_serial_number() -> list[Patch]:
-    from settlement.returns.events import GoodsFreed
-
-    go_on = follow.follow
-
-    def careless(rows: Any, record_id: str, setting: Any, at_ms: int, emit: Any) -> None:
-        go_on(rows, record_id, setting, at_ms, emit)
-        known = rows.get(follow.GoodsReturn, record_id)
-        if known is not None and known.state == "REFUSED" and not known.freed:
-            emit(GoodsFreed(record_id=record_id, restores_quota=True))
-
-    return [(accept, "follow", careless), (take_paid, "follow", careless)]
-
-
-@bug("goods that come back after payout give the money to the pool at once")
-def return_after_payout_credits_the_pool() -> list[Patch]:
-    goes_back = {**follow._GOES_BACK, "PAID_OUT": Happening.RETURNED_UNCLAIMED}
-    return [(follow, "_GOES_BACK", goes_back)]
-
-
-@bug("a claim takes the records of a device that has not stated its holds since the day was over")
-def claim_of_an_unstated_device() -> list[Patch]:
-    why_not = build._why_not
-
-    def trusting(*what: Any) -> str:
-        why = why_not(*what)
-        return "" if "has not stated" in why else why
-
-    return [(build, "_why_not", trusting)]
 
 
 @bug("a writer that was overtaken goes on writing what it remembers")
@@ -409,20 +354,6 @@ class _Nothing:
         return []
 
 
-@bug("a record that is in a claim goes into the next one as well")
-def record_in_two_claims() -> list[Patch]:
-    def put_line(self: Any, rows: Any) -> None:
-        record = rows.want(Record, self.record_id)
-        rows.put(ClaimLine(self.claim, self.record_id, record.subsidy_fen, "SUBMITTED"))
-
-    return [
-        (build.LineClaimed, "fold", put_line),
-        # Else the account of what is payable would be overdrawn, and the claim refused.
-        (post, "NEVER_OVERDRAWN", frozenset()),
-        (writer.Writer, "start", _without_trigger("balance", writer.Writer.start)),
-    ]
-
-
 @bug("funders bear a sale by the shares of the day on which its record comes")
 def shares_of_the_day_it_comes() -> list[Patch]:
     book = take_paid._book
@@ -458,11 +389,6 @@ def late_file_posts_twice() -> list[Patch]:
         return answer
 
     return [(apply_night, "decide", again)]
-
-
-@bug("a claim takes what no night has matched")
-def claim_does_not_wait_for_the_night() -> list[Patch]:
-    return [(build, "waits_for", lambda record: ""), (pay, "waits_for", lambda record: "")]
 
 
 @bug("a person's grants are counted in the own programme only")
