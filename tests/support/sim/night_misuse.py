@@ -7,6 +7,7 @@ from settlement.copies.restored import NoteRestore, SettleRestore
 from sim.disk import real_connect
 from sim.shop_host import ShopHost
 from sim.watch import in_books
+from sim.world import UNDOES
 
 if TYPE_CHECKING:
     from sim.night_world import NightWorld
@@ -32,6 +33,7 @@ class NightMisuse:
         self._of_backups = world.plan.chance("backups of the books")
         self._of_restores = world.plan.chance("after a restore")
         self._is_restored = False
+        self._of_undoing = world.plan.chance("fails undoing")
         self._given_up: list[ShopHost] = []
         self._days = 0
 
@@ -54,6 +56,14 @@ class NightMisuse:
         if world.hits("long_queue", chance):
             world.cut_queue(host, chance.choice((86_000_000, 250_000_000)))
             world.later(chance.uniform(100, 400), lambda: self._replace_program(host))
+
+    def at_port(self, name: str, what: str) -> None:
+        """Let a host fail at the call by which it takes a payment back: the shopper's money stays taken."""
+        world = self._world
+        if not what.endswith(UNDOES["reversal"]) or not world.hits("fails_undoing", self._of_undoing):
+            return
+        if not self.broken and (host := next((one for one in world.hosts if one.name == name), None)):
+            self._break(host)
 
     def of_the_evening(self) -> None:
         """Lose the centre's books, and put back what was saved last."""

@@ -74,6 +74,12 @@ class NightWorld(World):
         self._come_to_rest()
         self._do(self.office.people)
 
+    def _at_port(self, what: str) -> None:
+        task = self.scheduler.current
+        if task is not None:
+            self.misuse.at_port(task.process.name, what)
+        super()._at_port(what)
+
     def _night(self) -> None:
         """Let the next morning come: files, nights, people."""
         now_ms = self.scheduler.now_ms + _SHANGHAI_MS

@@ -66,6 +66,7 @@ NIGHT_CLASSES = {
     "doubled_file": "a file comes twice, at first with a row too many",
     "kill_night": "the centre is killed in the middle of the night",
     "silent_shop": "a shop's host fails in the middle of a sale and is not back for days, or a month",
+    "fails_undoing": "a shop's host fails just when it takes a phone's payment back, for days",
     "long_cut": "a shop's line is cut for days",
     "long_queue": "what a shop has to report does not get through for days, and its program is replaced",
     "restored_centre": "the centre's books are lost, and older ones are put back",

@@ -50,7 +50,7 @@ _AT_STATEMENTS = {
     "centre": {"crash": "crash_centre", "disk": "centre_disk", "slow": "slow_disk"},
 }
 _COPY_DISKS = ("backup", "clone")
-_UNDOES = {
+UNDOES = {
     "reversal": ("/reverse", "/close", ".cancel", ".reverse"),
     "refund": ("POST /v3/refund/domestic/refunds", ".trade.refund", "unionpay.refund"),
 }
@@ -351,7 +351,7 @@ class World:
         there_s, back_s = chance.uniform(0.005, 0.2), chance.uniform(0.005, 0.2)
         if self.hits("delay", chance):
             there_s, back_s = chance.choice(((40.0, 0.1), (0.1, 40.0), (6.0, 0.1), (0.1, 6.0), (3.0, 3.0)))
-        undoes = next((kind for kind, ends in _UNDOES.items() if call.endswith(ends)), "")
+        undoes = next((kind for kind, ends in UNDOES.items() if call.endswith(ends)), "")
         if undoes in self._undone_late_s and not self.healed:
             there_s = self._undone_late_s.pop(undoes)
         portal, lose_request = self.hits("portal", chance), self.hits("lost_request", chance)

@@ -107,13 +107,11 @@ CAUGHT_BY: dict[str, int] = {
 CAUGHT_AT_NIGHT: dict[str, int] = {
     "absence_without_number_ends_a_hold": 1,
     "claim_does_not_wait_for_the_night": 1,
+    "found_paid_stays_granted": 21,
     "late_file_posts_twice": 1,
     "restored_books_believe_statements": 172,
 }
 """The same, of a world with nights."""
-
-NOT_CAUGHT_YET: frozenset[str] = frozenset({"found_paid_stays_granted"})
-"""Holes in the simulator that are still to be closed."""
 
 
 def bug(says: str, terminals: str = "") -> Callable[[Callable[[], list[Patch]]], Callable[[], list[Patch]]]:
