@@ -1,6 +1,7 @@
 """`terminal-agent certify` as an integrator runs it: real command, real emulators, faults at our own end."""
 
 import json
+import re
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ from story.processes import BIN
 from typer.testing import CliRunner
 from watched_line import profile_text as relay_text
 
+from terminal_agent.certify.control import Control
 from terminal_agent.cli import app
 
 KINDS = ("allinpay", "nexo", "mis", "direct", "wechat", "alipay", "unionpay")
@@ -59,6 +61,12 @@ def verdicts(document: dict) -> dict[str, str]:
 @pytest.fixture(scope="module")
 def serial(tmp_path_factory) -> Iterator:
     with to_certify("allinpay", tmp_path_factory.mktemp("serial")) as given:
+        yield given
+
+
+@pytest.fixture(scope="module")
+def watched(tmp_path_factory) -> Iterator:
+    with to_certify("relay", tmp_path_factory.mktemp("relay")) as given:
         yield given
 
 
@@ -259,16 +267,75 @@ def test_a_link_that_is_not_there_is_named(serial):
     assert "No scenario has 'no such words' in its name" in said
 
 
-def test_a_terminal_that_is_only_watched_is_here(tmp_path):
-    text = relay_text(("127.0.0.1", 8001))
+def test_a_terminal_that_is_only_watched_is_tried_at_its_keypad(watched):
+    where = ("--link", NUMBER, "--control", watched.control, "--terminal", watched.terminal)
+    said = certify(watched.config, *where, "--only", "answer is lost").stdout
+    assert said.endswith("8 passed, 0 failed, 0 not tried, 0 does not apply\n")
+    assert "ok   charging: the answer is lost behind us\n       done: made at our own end\n" in said
+    assert (
+        "seen: their books: nothing; paying: still at work; slip of a charge of 101 fen: unclear; "
+        "asked about: yes of 101 fen (00); their books: taken 101; told unasked: SALE_SENT; "
+        "slip of a reversal: yes; asked about: no (REVERSED); undoing: yes (REVERSED); "
+        "their books: taken 101, given back 101; asked about: no (REVERSED); told unasked: MONEY_BACK"
+    ) in said
+    assert not (watched.config.parent / "data").exists()
+
+
+def test_whoever_stands_at_a_watched_terminal_is_told_what_to_key_in(watched):
+    keypad, slips = Control(watched.terminal), {}
+
+    def key_in(asked: str) -> str:
+        """Do what a line of the command asks for, and answer as a person reads the slip."""
+        number, what = re.fullmatch(r"No\. (\d+): at terminal EMU00001, (.*)\. Approved\? .*", asked).groups()
+        undo = re.fullmatch(r"(void|let it send its reversal of) no\. (\d+)", what)
+        if undo is None:
+            assert what == "charge 1.01 yuan"
+            slips[number] = keypad.key_in("sale", {"fen": 101})
+        else:
+            word = "void" if undo[1] == "void" else "reverse"
+            slips[number] = keypad.key_in(word, {"trace": slips[undo[2]]["trace"]})
+        return {"": "-", "00": "y"}.get(slips[number]["code"], "n")
+
+    command = [str(BIN / "terminal-agent"), "certify", "--config", str(watched.config), "--link", NUMBER]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen([*command, "--only", "charging: the answer"], text=True, **pipes) as process:
+        for line in process.stderr:
+            if line.startswith("No. "):
+                process.stdin.write(key_in(line.strip()) + "\n")
+                process.stdin.flush()
+        said = process.stdout.read()
+    assert process.returncode == 4
+    assert "\n9 passed, 0 failed, 0 not tried, 0 does not apply\n" in said
+    assert "no order number goes over this line" in said
+
+
+def test_a_keypad_at_which_nobody_stands_is_said(watched):
+    only = ("--link", NUMBER, "--only", "charging: nothing goes wrong")
+    none = here(watched.config, *only, code=4).stdout
+    assert "not tried, nobody answered: No. 1: at terminal EMU00001, charge 1.01 yuan." in none
+    other = here(watched.config, *only, "--terminal", watched.control, code=4).stdout
+    assert "not tried, the emulator does not take POST /sale" in other
+
+
+def test_a_keypad_is_for_a_terminal_that_is_only_watched(serial, watched):
+    said = here(serial.config, "--link", NUMBER, "--terminal", serial.control, code=2).stderr
+    assert "only a terminal that is only watched" in said
+    wrong = here(watched.config, "--link", NUMBER, "--terminal", "example.com:80", code=2).stderr
+    assert "as in 127.0.0.1:41327" in wrong
+
+
+def test_a_terminal_that_hands_its_frames_over_a_serial_port_is_told_apart(tmp_path):
+    text = relay_text(("127.0.0.1", 8001)).replace("# line:\n", "line:\n")
+    for name in ("baud", "parity", "stop_bits"):
+        text = text.replace(f"#   {name}", f"  {name}")
     (tmp_path / "relay.yaml").write_text(text)
     config = tmp_path / "agent.yaml"
     config.write_text(
         'centre: "http://127.0.0.1:1"\ndata: data\ntraining: true\nterminals:\n  "EMU00001":\n'
-        '    driver: relay\n    port: "127.0.0.1:9101"\n    profile: relay.yaml\n'
+        '    driver: relay\n    port: "/dev/ttyUSB0"\n    profile: relay.yaml\n'
         'tills:\n  "01": "EMU00001"\n'
     )
-    assert "EMU00001 is only watched" in here(config, "--link", "EMU00001", code=6).stderr
+    assert "hands its frames over a serial port" in here(config, "--link", "EMU00001", code=6).stderr
 
 
 def test_real_money_is_moved_only_when_told_so(tmp_path):
