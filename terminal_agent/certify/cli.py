@@ -206,7 +206,7 @@ def _finish(link: LinkUnderTest, results: list[Result], control: Control | None,
     counted = {verdict: sum(one.verdict is verdict for one in results) for verdict in Verdict}
     orders = [order for one in results for order in one.orders]
     text = ", ".join(f"{count} {verdict}" for verdict, count in counted.items())
-    if control is None and link.line is not None:
+    if control is None and orders and link.line is not None:
         text += (
             "\nThe acquirer's books were not seen, and no order number goes over this line. Compare with its "
             "list of the terminal: every charge went back whole, but for one fen of `and a part given back`."

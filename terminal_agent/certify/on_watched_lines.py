@@ -48,6 +48,7 @@ _ANY_FRAME = b"\x00\x0f\x60" + bytes(14)
 _MOST_LATE_S = 120.0
 _MOST_AT_ONCE = 65_536
 _ENDS_WITHIN_S = 5.0
+_LISTENS_WITHIN_S = 3.0
 _SETTLES_WITHIN_S = 3.0
 _LOOK_AGAIN_S = 0.01
 
@@ -71,10 +72,16 @@ class LineInOurHands:
         self._passed = []
 
     def open(self, clock: Clock, end: OurEnd) -> WatchedTerminal:
-        """Start the relay as a new process has it; what ran before is dead."""
+        """Start the relay as a new process has it; what ran before is dead. Raises NotThere."""
         self.close()
         self._relay = _Relay(self._number, self._terminal, clock, end, self.tell, self._passed)
-        return self._relay.payment
+        payment = self._relay.payment
+        until_ms = clock.steady_ms() + round(_LISTENS_WITHIN_S * 1000)
+        while problem := payment.state()["problem"]:
+            if clock.steady_ms() > until_ms:
+                raise NotThere(str(problem))
+            clock.sleep(_LOOK_AGAIN_S)
+        return payment
 
     def close(self) -> None:
         """Give the terminal's port back."""

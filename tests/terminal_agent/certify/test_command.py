@@ -2,6 +2,7 @@
 
 import json
 import re
+import socket
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -315,6 +316,13 @@ def test_a_keypad_at_which_nobody_stands_is_said(watched):
     assert "not tried, nobody answered: No. 1: at terminal EMU00001, charge 1.01 yuan." in none
     other = here(watched.config, *only, "--terminal", watched.control, code=4).stdout
     assert "not tried, the emulator does not take POST /sale" in other
+
+
+def test_a_port_that_somebody_else_has_is_said(watched):
+    port = int(re.search(r'port: "127\.0\.0\.1:(\d+)"', watched.config.read_text())[1])
+    with socket.create_server(("127.0.0.1", port)):
+        said = here(watched.config, "--link", NUMBER, "--only", "charged: twice", code=5).stdout
+    assert f"not tried, 127.0.0.1:{port} cannot be used (Address already in use" in said
 
 
 def test_a_keypad_is_for_a_terminal_that_is_only_watched(serial, watched):
