@@ -70,7 +70,7 @@ class StandingAtIt:
 
     def reverse(self, slip: Slip) -> Slip:
         """Ask for the reversal, which a terminal sends before it does anything else."""
-        return self._asked(f"let it send its reversal of no. {slip.name}")
+        return self._asked(f"let it send its reversal of no. {slip.name}, if it has not")
 
     def settle(self) -> None:
         """Ask for the terminal's settlement."""

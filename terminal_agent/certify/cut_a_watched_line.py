@@ -5,14 +5,12 @@ seen by the new process, and is told with the batch and trace by which the journ
 """
 
 from collections.abc import Callable
-from functools import partial
 from typing import NamedTuple
 
-from terminal_agent.certify import our_end
 from terminal_agent.certify.cut_power import PointsOf, at_byte
-from terminal_agent.certify.scenarios import NO, UNCLEAR, YES
-from terminal_agent.certify.side import Slip, WatchedSide, must, until
-from terminal_agent.certify.watch_a_line import armed, charged, must_be_booked, must_print
+from terminal_agent.certify.scenarios import NO, YES
+from terminal_agent.certify.side import Slip, WatchedSide, must
+from terminal_agent.certify.watch_a_line import armed, charged, must_be_booked, must_print, unanswered
 from terminal_agent.certify.watched_blindly import begin_anew
 from terminal_agent.checkout.ports import Ask, Say
 from terminal_agent.checkout.sighting import Sight
@@ -63,14 +61,6 @@ def _must_be_told(side: WatchedSide, ask: Ask, told_before: int) -> None:
 
 def _armed(side: WatchedSide) -> tuple[Ask, Slip | None]:
     return armed(side), None
-
-
-def _unanswered(side: WatchedSide) -> tuple[Ask, Slip | None]:
-    ask = armed(side)
-    side.arm("take", our_end.LOST_ANSWER)
-    slip = side.keypad.sell(side.fen)
-    until(side, ask, partial(side.payment.query, ask), frozenset(UNCLEAR))
-    return ask, slip
 
 
 def _sell(side: WatchedSide, _: Slip | None) -> Slip:
@@ -139,5 +129,5 @@ STEPS = (
     Step("charging", _armed, _sell, _after_a_sale),
     Step("voiding", charged, _void, _after_a_void),
     Step("giving back", charged, _refund, _after_a_refund),
-    Step("reversing", _unanswered, _reverse, _after_a_reversal),
+    Step("reversing", unanswered, _reverse, _after_a_reversal),
 )

@@ -17,6 +17,7 @@ from terminal_agent.certify.scenarios import HALF, NO, ONE_FEN, UNCLEAR, WHOLE, 
 from terminal_agent.certify.side import (
     GIVEN_BACK,
     TAKEN,
+    NotThere,
     Slip,
     WatchedSide,
     back_of,
@@ -34,6 +35,7 @@ from terminal_agent.checkout.sighting import Sight
 
 _BOOKED_WITHIN_S = 3.0
 _LOOK_AGAIN_S = 0.02
+_REVERSED = "REVERSED"
 
 
 class Charge(Scenario):
@@ -161,21 +163,22 @@ def check_charge(charge: Charge, side: WatchedSide) -> None:
     began_ms = side.clock.steady_ms()
     slip = side.keypad.sell(side.fen)
     must_print("charging", slip, charge.took)
-    found = until(side, ask, partial(side.payment.query, ask), charge.found)
+    found, is_back = _found(side, ask, slip, charge.found)
     taken = charge.taken_fen(side.fen)
-    must_be_booked(side, ask, taken, [])
-    must_be_true(found, taken)
+    must_be_booked(side, ask, taken, taken if is_back else [])
     was_sent = any(one.sight is Sight.SALE_SENT for one in side.sighted())
+    # What nobody could read may have been a sale: that stays open, and is listed.
+    ends = UNCLEAR if found.say is Say.UNCLEAR and not was_sent else NO
     late = replace(ask, given_up=True)
+    if not is_back:
+        must_be_true(found, taken)
     if slip.said is Say.APPROVED:
         must_say("undoing", side.payment.reverse(late, Evidence()), frozenset(WAITS))
         must_print("voiding", side.keypad.void(slip), frozenset(YES))
     elif slip.said is Say.UNCLEAR:
         must_print("reversing", side.keypad.reverse(slip), frozenset(YES if taken else NO))
         if was_sent and not taken:
-            _no_original(side, late, slip, began_ms)
-    # What nobody could read may have been a sale: that stays open, and is listed.
-    ends = UNCLEAR if found.say is Say.UNCLEAR and not was_sent else NO
+            ends = _no_original(side, late, slip, began_ms)
     ended = until(side, ask, partial(side.payment.query, late), frozenset(ends))
     undone = side.payment.reverse(late, ended.evidence)
     must_say("undoing", undone, frozenset(YES if ended.say is Say.DECLINED else WAITS))
@@ -185,14 +188,29 @@ def check_charge(charge: Charge, side: WatchedSide) -> None:
     side.must_be_untouched()
 
 
-def _no_original(side: WatchedSide, ask: Ask, slip: Slip, began_ms: int) -> None:
-    """Expect "no such sale" to be believed only once the sale cannot be on its way any more."""
+def _found(side: WatchedSide, ask: Ask, slip: Slip, says: frozenset[Say]) -> tuple[Answer, bool]:
+    """Return what is known of a charge, and whether a terminal that heard nothing has reversed it itself."""
+    query = partial(side.payment.query, ask)
+    found = until(side, ask, query, says | NO if slip.said is Say.UNCLEAR else says)
+    is_back = found.evidence.code == _REVERSED and found.say is Say.DECLINED
+    if not is_back:
+        must_say("asked about", found, says)
+    return found, is_back
+
+
+def _no_original(side: WatchedSide, ask: Ask, slip: Slip, began_ms: int) -> set[Say]:
+    """Expect "no such sale" to be believed only once the sale cannot be on its way any more.
+
+    Returns how it ends: for a terminal that sends no second reversal it stays open, and is listed.
+    """
     limit_ms = round(2000 * side.payment.clocks.host_timeout_s)
     said = side.payment.query(ask)
     if side.clock.steady_ms() - began_ms < limit_ms:
         must_say("asked about", said, frozenset(UNCLEAR))
     side.clock.sleep(limit_ms / 1000)
-    must_print("reversing", side.keypad.reverse(slip), frozenset(NO))
+    again = side.keypad.reverse(slip)
+    must_print("reversing", again, frozenset(NO | UNCLEAR))
+    return NO if again.said is Say.DECLINED else UNCLEAR
 
 
 def check_void(back: Back, side: WatchedSide) -> None:
@@ -239,11 +257,7 @@ def check_refund(back: Back, side: WatchedSide) -> None:
 
 def check_reversal(back: Back, side: WatchedSide) -> None:
     """Reverse a sale that was not answered while something goes wrong, as often as it takes."""
-    ask = armed(side)
-    side.arm("take", our_end.LOST_ANSWER)
-    sale = side.keypad.sell(side.fen)
-    must_print("charging", sale, frozenset(UNCLEAR))
-    until(side, ask, partial(side.payment.query, ask), frozenset(UNCLEAR))
+    ask, sale = unanswered(side)
     undone = partial(side.payment.reverse, ask, Evidence())
     if back.fault:
         side.arm("reverse", back.fault)
@@ -276,6 +290,18 @@ def charged(side: WatchedSide) -> tuple[Ask, Slip]:
     slip = side.keypad.sell(side.fen)
     must_print("charging", slip, frozenset(YES))
     must_be_paid(side, ask)
+    return ask, slip
+
+
+def unanswered(side: WatchedSide) -> tuple[Ask, Slip]:
+    """Return an attempt whose answer was lost before us, and its slip. Raises NotThere."""
+    ask = armed(side)
+    side.arm("take", our_end.LOST_ANSWER)
+    slip = side.keypad.sell(side.fen)
+    must_print("charging", slip, frozenset(UNCLEAR))
+    _, is_back = _found(side, ask, slip, frozenset(UNCLEAR))
+    if is_back:
+        raise NotThere("the terminal reverses by itself, at once: nothing can be done to it before")
     return ask, slip
 
 
