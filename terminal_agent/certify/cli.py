@@ -14,6 +14,7 @@ import typer
 
 from subsidy.strict.yaml_text import FileError
 from terminal_agent import system
+from terminal_agent.certify.at_the_terminal import EmulatedKeypad, StandingAtIt
 from terminal_agent.certify.control import Control
 from terminal_agent.certify.counterparts import Counterpart
 from terminal_agent.certify.link_side import LinkSide, People
@@ -22,7 +23,7 @@ from terminal_agent.certify.our_end import OurEnd
 from terminal_agent.certify.people import MadeUp, Standing
 from terminal_agent.certify.plan import Means, Trial, trials_of
 from terminal_agent.certify.run import Result, Verdict, run_all
-from terminal_agent.certify.side import NotThere
+from terminal_agent.certify.side import Keypad, NotThere
 from terminal_agent.config import Config, read_config
 from terminal_agent.till.local import AgentStatus, ask_agent
 
@@ -44,6 +45,12 @@ def certify(
     control: Annotated[
         str, typer.Option("--control", help="The emulator's control address, as in 127.0.0.1:41327.")
     ] = "",
+    terminal: Annotated[
+        str,
+        typer.Option(
+            "--terminal", help="Control address of an emulated line-terminal, where one is only watched."
+        ),
+    ] = "",
     only: Annotated[str, typer.Option("--only", help="Only scenarios with these words in their name.")] = "",
     every_byte: Annotated[
         bool, typer.Option("--every-byte", help="Cut the power at every byte, not at some.")
@@ -62,7 +69,7 @@ def certify(
     touched. Example: terminal-agent certify --config agent.yaml --link wechat --control 127.0.0.1:41327
     """
     try:
-        _certify(link, config, control, only, yes, listed, as_json, every_byte=every_byte)
+        _certify(link, config, control, terminal, only, yes, listed, as_json, every_byte=every_byte)
     except FileError as wrong:
         _leave(str(wrong), _CONFIG_INVALID, as_json)
     except _Stopped as stopped:
@@ -73,6 +80,7 @@ def _certify(
     name: str,
     file: Path,
     address: str,
+    keypad_at: str,
     only: str,
     yes: bool,
     listed: bool,
@@ -97,7 +105,7 @@ def _certify(
         return
     _check_it_may_run(config, address, yes=yes)
     told = _control_of(address, link.counterpart) if address else None
-    _run(link, trials, told, as_json)
+    _run(link, trials, told, _keypad_of(keypad_at, link), as_json)
 
 
 def _named(name: str, links: dict[str, LinkUnderTest | CannotBeCertified]) -> LinkUnderTest:
@@ -150,7 +158,20 @@ def _control_of(address: str, one: Counterpart) -> Control:
     return control
 
 
-def _run(link: LinkUnderTest, trials: list[Trial], control: Control | None, as_json: bool) -> None:
+def _keypad_of(address: str, link: LinkUnderTest) -> Keypad:
+    if not address:
+        return StandingAtIt(link.name, typer.get_text_stream("stdin"))
+    if link.line is None:
+        raise _Stopped("--terminal: only a terminal that is only watched has a keypad of its own", _USAGE)
+    try:
+        return EmulatedKeypad(Control(address))
+    except ValueError as wrong:
+        raise _Stopped(f"--terminal: {wrong}", _USAGE) from None
+
+
+def _run(
+    link: LinkUnderTest, trials: list[Trial], control: Control | None, keypad: Keypad, as_json: bool
+) -> None:
     clock = system.SystemClock()
     end = OurEnd(clock)
     people: People = Standing(link.name, typer.get_text_stream("stdin"))
@@ -168,6 +189,7 @@ def _run(link: LinkUnderTest, trials: list[Trial], control: Control | None, as_j
             end=end,
             control=control,
             settles=dict(link.settles),
+            watched=None if link.line is None else (link.line, keypad),
         )
 
     results = []
@@ -175,6 +197,8 @@ def _run(link: LinkUnderTest, trials: list[Trial], control: Control | None, as_j
         results.append(result)
         if not as_json:
             typer.echo(_in_lines(result))
+    if link.line is not None:
+        link.line.close()
     _finish(link, results, control, as_json)
 
 
@@ -182,7 +206,12 @@ def _finish(link: LinkUnderTest, results: list[Result], control: Control | None,
     counted = {verdict: sum(one.verdict is verdict for one in results) for verdict in Verdict}
     orders = [order for one in results for order in one.orders]
     text = ", ".join(f"{count} {verdict}" for verdict, count in counted.items())
-    if control is None and orders:
+    if control is None and orders and link.line is not None:
+        text += (
+            "\nThe acquirer's books were not seen, and no order number goes over this line. Compare with its "
+            "list of the terminal: every charge went back whole, but for one fen of `and a part given back`."
+        )
+    elif control is None and orders:
         text += (
             "\nThe other side's books were not seen. Compare with its own list: each of these is given back "
             "whole, or was never taken; of `giving back a part` one fen stays.\n"

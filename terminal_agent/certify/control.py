@@ -11,6 +11,7 @@ from terminal_agent.certify.side import NotThere
 _ADDRESS = re.compile(r"(?:http://)?(127\.0\.0\.1|localhost):([1-9][0-9]{0,4})/?", re.ASCII)
 _MOST_PORT = 65_535
 _WITHIN_S = 5.0
+_KEYED_IN_WITHIN_S = 660.0  # a terminal waits for its host, and longer than we do
 
 
 class Control:
@@ -54,9 +55,16 @@ class Control:
         except requests.RequestException:
             raise NotThere("the control address does not answer") from None
 
-    def _call(self, method: str, path: str, body: object = None) -> Any:
+    def key_in(self, what: str, body: Mapping[str, int | str]) -> Mapping[str, Any]:
+        """Have a terminal do something, and return its slip."""
+        said = self._call("POST", f"/{what}", dict(body), _KEYED_IN_WITHIN_S)
+        if not isinstance(said, dict):
+            raise NotThere("what answers at the terminal's control address is no terminal")
+        return said
+
+    def _call(self, method: str, path: str, body: object = None, within_s: float = _WITHIN_S) -> Any:
         try:
-            answer = self._send(method, path, body)
+            answer = self._send(method, path, body, within_s)
             said = answer.json()
         except (requests.RequestException, ValueError):
             raise NotThere("the control address does not answer as an emulator's") from None
@@ -64,5 +72,5 @@ class Control:
             raise NotThere(f"the emulator does not take {method} {path}: {str(said)[:200]}")
         return said
 
-    def _send(self, method: str, path: str, body: object) -> requests.Response:
-        return requests.request(method, self._base + path, json=body, timeout=_WITHIN_S)
+    def _send(self, method: str, path: str, body: object, within_s: float = _WITHIN_S) -> requests.Response:
+        return requests.request(method, self._base + path, json=body, timeout=within_s)

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from terminal_agent.certify import our_end
+from terminal_agent.certify import on_watched_lines, our_end
 from terminal_agent.certify.side import GIVEN_BACK, TAKEN, Moved
 from terminal_agent.checkout.ports import Clocks, Say
 
@@ -48,6 +48,7 @@ class Counterpart(msgspec.Struct, frozen=True):
     undoes_unknown: bool = True
     knows_unscanned: bool = True
     shown: bool = False
+    watched: bool = False
     show_for_s: float = 900.0
     code_prefix: str = ""
     code_digits: int = 0
@@ -235,6 +236,49 @@ DIRECT = Counterpart(
     undone_by=_without_reversed_voids,
     can_be_asked=False,
     undoes_unknown=False,
+)
+
+_AT_A_WATCHED_LINE = (
+    (_ON_A_LINE - {our_end.BROKEN_ANSWER})  # its MAC is between terminal and acquirer
+    | on_watched_lines.AT_THE_TERMINAL
+    | on_watched_lines.AT_THE_ACQUIRER
+    | on_watched_lines.OF_THE_AGENT
+    | {our_end.NO_LINE}
+)
+_OUR_END_ALONE = "only our own end can do this to the line"
+
+
+def _later_than_it_waits(clocks: Clocks) -> Options:
+    return {"ms": round(1500 * clocks.host_timeout_s) + 400}
+
+
+_BY_THE_ACQUIRER = {
+    "declined": Made("declined"),
+    "partial": Made("partial"),
+    "wrong_amount": _fixed("wrong_amount", fen=1),
+    "unclear_charged": _fixed("unclear_code", charged=True),
+    "unclear_not_charged": _fixed("unclear_code", charged=False),
+    "lost_request": Made("lost_request"),
+    "lost_answer": Made("lost_answer"),
+    "late_answer": Made("late_answer", _later_than_it_waits),
+    "slow_answer": _fixed("late_answer", ms=200),
+    "torn_answer": Made("cut_answer"),
+    "doubled": Made("doubled_answer"),
+    "strangers_answer": _fixed("previous_answer", then_right=False),
+    "crossed_answer": _fixed("previous_answer", then_right=True),
+}
+
+# A terminal that is only watched: its control address is the acquirer's, which has the books.
+RELAY = Counterpart(
+    calls={"take": "sale", "void": "void", "refund": "refund", "reverse": "reversal"},
+    day_ended={"refund": "refund"},
+    books={**_CARD_BOOKS, "reversal": GIVEN_BACK},
+    order=(),
+    at_our_end=_AT_A_WATCHED_LINE,
+    by_emulator=_BY_THE_ACQUIRER,
+    not_here=dict.fromkeys(_AT_A_WATCHED_LINE, _OUR_END_ALONE),
+    undone_by=_without_reversed_voids,
+    watched=True,
 )
 
 _BY_A_CHANNEL = {

@@ -57,7 +57,7 @@ def check_cut_payment(side: Side, points: PointsOf) -> None:
     for at in points(length):
         ask = prepared(side)
         _cut(side, at, partial(side.payment.take, ask))
-        with _at(at, length):
+        with at_byte(at, length):
             _settle(side, ask, left_whole=at >= length)
 
 
@@ -76,7 +76,7 @@ def check_cut_undo(side: Side, points: PointsOf) -> None:
             length = side.sent()
             left = points(length)
         side.restart()
-        with _at(at, length):
+        with at_byte(at, length):
             undo(side, ask, evidence, [side.fen])
 
 
@@ -94,7 +94,7 @@ def check_cut_return(side: Side, points: PointsOf) -> None:
             length = side.sent()
             left = points(length)
         side.restart()
-        with _at(at, length):
+        with at_byte(at, length):
             for _ in range(2):
                 again = partial(side.payment.refund, late, back)
                 given = until(side, ask, again, frozenset({Say.APPROVED}))
@@ -114,7 +114,7 @@ def check_cut_showing(side: ShownSide, points: PointsOf) -> None:
             length = side.sent()
             left = points(length)
         side.restart()
-        with _at(at, length):
+        with at_byte(at, length):
             found = until(side, ask, partial(side.payment.query, ask), _NOT_PAID)
             undo_found(side, ask, found, [])
             must_agree(side, ask, [])
@@ -134,7 +134,7 @@ def check_cut_closing(side: ShownSide, points: PointsOf) -> None:
             length = side.sent()
             left = points(length)
         side.restart()
-        with _at(at, length):
+        with at_byte(at, length):
             undo_shown(side, ask, Evidence(), [])
             must(not side.scan(took.show), "a scan after it is closed is not taken", "it is")
 
@@ -177,7 +177,7 @@ def _settle(side: Side, ask: Ask, *, left_whole: bool) -> None:
     undo(side, ask, evidence, taken)
 
 
-class _at:
+class at_byte:
     """Says at which byte a promise was broken."""
 
     def __init__(self, at: int | None, length: int | None) -> None:

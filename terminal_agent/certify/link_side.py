@@ -7,11 +7,15 @@ from subsidy import ids
 from subsidy.records.payment import Evidence
 from terminal_agent.certify.control import Control
 from terminal_agent.certify.counterparts import Counterpart
+from terminal_agent.certify.on_watched_lines import LineInOurHands
 from terminal_agent.certify.our_end import NEED_ONE_BEFORE, OurEnd
 from terminal_agent.certify.show_a_code import undo_shown
 from terminal_agent.certify.side import (
     EXPLICIT,
+    Keypad,
     Moved,
+    NotThere,
+    Slip,
     back_of,
     booked,
     must,
@@ -22,9 +26,13 @@ from terminal_agent.certify.side import (
     until,
 )
 from terminal_agent.certify.take_and_undo import undo
+from terminal_agent.certify.watch_a_line import do_one
 from terminal_agent.checkout.ports import Answer, Ask, Back, Clock, Payment, Say, Secret
+from terminal_agent.checkout.sighting import Sighting
+from terminal_agent.system import Mailbox, spawn
 
 _OUR_NAME = "certify"
+_MOST_KEYED_S = 660.0
 
 
 class People(Protocol):
@@ -72,11 +80,44 @@ class Witness:
         return answer
 
 
+class WrittenDown:
+    """Who keys in, with what the slips say written down. Fits `side.Keypad`."""
+
+    def __init__(self, keypad: Keypad, seen: Callable[[str], None]) -> None:
+        self._keypad = keypad
+        self._seen = seen
+
+    def sell(self, fen: int) -> Slip:
+        """Pass on, and write down."""
+        return self._told(f"charge of {fen} fen", self._keypad.sell(fen))
+
+    def void(self, sale: Slip) -> Slip:
+        """Pass on, and write down."""
+        return self._told("void", self._keypad.void(sale))
+
+    def refund(self, sale: Slip, fen: int) -> Slip:
+        """Pass on, and write down."""
+        return self._told(f"refund of {fen} fen", self._keypad.refund(sale, fen))
+
+    def reverse(self, slip: Slip) -> Slip:
+        """Pass on, and write down."""
+        return self._told("reversal", self._keypad.reverse(slip))
+
+    def settle(self) -> None:
+        """Pass on."""
+        self._keypad.settle()
+
+    def _told(self, what: str, slip: Slip) -> Slip:
+        self._seen(f"slip of a {what}: {told(Answer(slip.said))}")
+        return slip
+
+
 class LinkSide:
-    """A link, before one scenario. Fits `side.ShownSide`.
+    """A link, before one scenario. Fits `side.ShownSide`, and `side.WatchedSide` with `watched`.
 
     With `end`, faults that can be made at our own end are made there; all others, and all without it, are
-    made by the emulator behind `control`. Without `control` its books cannot be seen.
+    made by the emulator behind `control`. Without `control` its books cannot be seen. `watched` are the line
+    of a terminal that is only watched and who keys in there.
     """
 
     def __init__(
@@ -91,6 +132,7 @@ class LinkSide:
         end: OurEnd | None = None,
         control: Control | None = None,
         settles: dict[str, str] | None = None,
+        watched: tuple[LineInOurHands, Keypad] | None = None,
     ) -> None:
         self._counterpart = counterpart
         self._open = open_payment
@@ -101,6 +143,10 @@ class LinkSide:
         if end is not None:
             end.clear()
         self._control = control
+        self._watched = watched
+        if watched is not None:
+            watched[0].begin()
+        self._told = 0
         self._settles = settles or {}
         self._calls = dict(counterpart.calls)  # its words, which change when its day ends
         self._lines_before = 0
@@ -172,6 +218,8 @@ class LinkSide:
         """Close the other side's day."""
         assert self._control is not None
         self._control.settle(self._settles)
+        if self._watched is not None:
+            self.keypad.settle()
         self._calls |= self._counterpart.day_ended
 
     def moved(self, pay_ref: str) -> Moved | None:
@@ -208,7 +256,66 @@ class LinkSide:
         assert self._end is not None
         return self._end.sent
 
+    @property
+    def _line(self) -> LineInOurHands:
+        assert self._watched is not None
+        return self._watched[0]
+
+    @property
+    def keypad(self) -> Keypad:
+        """Return who keys in at a terminal that is only watched."""
+        assert self._watched is not None
+        return WrittenDown(self._watched[1], self.saw)
+
+    def sighted(self) -> list[Sighting]:
+        """Return what was seen unasked on its line, and write down what is new."""
+        found = list(self._line.sightings)
+        for one in found[self._told :]:
+            self.saw(f"told unasked: {one.sight.value}")
+        self._told = len(found)
+        return found
+
+    def meanwhile(self, do: Callable[[], Slip]) -> Callable[[], Slip]:
+        """Have something keyed in while we go on."""
+        box: Mailbox[Slip | NotThere] = Mailbox()
+
+        def work() -> None:
+            try:
+                box.put(do())
+            except NotThere as missing:
+                box.put(missing)
+
+        def slip() -> Slip:
+            found = box.take(_MOST_KEYED_S)
+            if isinstance(found, Slip):
+                return found
+            raise found or NotThere("what was to be keyed in never came to an end")
+
+        spawn("keypad", work)
+        return slip
+
+    def until_held(self) -> None:
+        """Return once something is kept back at our own end."""
+        assert self._end is not None
+        must(self._end.until_held(), "the request that was to be struck", "it was never sent")
+
+    def release(self) -> None:
+        """Let go on what is kept back."""
+        assert self._end is not None
+        self._end.release()
+
+    def trouble(self, what: str) -> None:
+        """Let the agent's power fail, or whoever watches the line there."""
+        self._line.trouble(what)
+
+    def must_be_untouched(self) -> None:
+        """Raise Broken unless the bytes have passed as they came."""
+        self._line.must_be_untouched(self.clock)
+
     def _do_one(self, call: str) -> None:
+        if self._watched is not None:
+            do_one(self, call)
+            return
         ask = prepared(self)
         taken = paid(self, ask)
         if call == "refund":

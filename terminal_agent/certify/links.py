@@ -12,6 +12,7 @@ from terminal_agent.certify.on_calls import disturbed
 from terminal_agent.certify.on_http import DisturbedSession
 from terminal_agent.certify.on_http import Peek as PeekAtHttp
 from terminal_agent.certify.on_lines import DisturbedConnection, DisturbedLine, Ear, Peek
+from terminal_agent.certify.on_watched_lines import LineInOurHands
 from terminal_agent.certify.our_end import OurEnd
 from terminal_agent.channels.codes import Wallet
 from terminal_agent.channels.wallets import Channel
@@ -36,16 +37,21 @@ Open = Callable[[Clock, OurEnd], Payment]
 
 
 class LinkUnderTest(msgspec.Struct, frozen=True):
-    """One link of the configuration. `settles` is what its emulator wants to hear when its day is closed."""
+    """One link of the configuration.
+
+    `settles` is what its emulator wants to hear when its day is closed. `line` stands where a terminal is
+    only watched.
+    """
 
     name: str
     counterpart: Counterpart
     open: Open
     settles: Mapping[str, str] = {}
+    line: LineInOurHands | None = None
 
 
 class CannotBeCertified(Exception):
-    """A link of the configuration that nothing can be sent over. Says why, and what to do."""
+    """A link of the configuration that cannot be tried. Says why, and what to do."""
 
 
 def links_of(config: Config) -> dict[str, LinkUnderTest | CannotBeCertified]:
@@ -83,11 +89,14 @@ def _of_terminal(number: str, terminal: Terminal) -> LinkUnderTest | CannotBeCer
         case HostTerminal():
             settles = {"terminal_no": number}
             return LinkUnderTest(number, counterparts.DIRECT, partial(_direct, terminal), settles)
-        case RelayTerminal():
+        case RelayTerminal(listen=None):
             return CannotBeCertified(
-                f"{number} is only watched: nothing is sent over its line, so nothing can be tried on it. "
-                "Charge, void and refund at the terminal, and look at `terminal-agent status`"
+                f"{number} hands its frames over a serial port, and our hands are on network lines only. "
+                "Try the same acquirer with a terminal that calls over the network"
             )
+        case RelayTerminal():
+            line = LineInOurHands(number, terminal)
+            return LinkUnderTest(number, counterparts.RELAY, line.open, {"terminal_no": number}, line)
     return CannotBeCertified(_UNKNOWN.format(number))
 
 

@@ -1,12 +1,14 @@
 """What is done at our own end of the wire to a request or to its answer?
 
 Faults that can be made without the other side's help, so that any counterpart can be tried: what leaves us
-and what reaches us is in our hands. `on_lines.py`, `on_http.py` and `on_calls.py` do it to bytes.
+and what reaches us is in our hands. `on_lines.py`, `on_http.py` and `on_calls.py` do it to bytes, and
+`on_watched_lines.py` at both ends of a line that passes through us.
 """
 
 from collections.abc import Callable
 
 from terminal_agent.checkout.ports import Clock
+from terminal_agent.system import Mailbox
 
 LOST_REQUEST, LOST_ANSWER, LATE_ANSWER, SLOW_ANSWER = (
     "lost_request",
@@ -17,9 +19,24 @@ LOST_REQUEST, LOST_ANSWER, LATE_ANSWER, SLOW_ANSWER = (
 BROKEN_ANSWER, TORN_ANSWER, DOUBLED = "broken_answer", "torn_answer", "doubled"
 STRANGERS_ANSWER, CROSSED_ANSWER, NOISE, UNPLUG = "strangers_answer", "crossed_answer", "noise", "unplug"
 
+# On a line that passes through us, on its way to the acquirer:
+NO_LINE, TORN_REQUEST = "no_line", "torn_request"
+HELD_ANSWER = "held_answer"
+# and between the terminal and us:
+LOST_TO_US, TORN_TO_US, DOUBLED_TO_US, NOISE_TO_US, ENCRYPTED_TO_US = (
+    "lost_to_us",
+    "torn_to_us",
+    "doubled_to_us",
+    "noise_to_us",
+    "encrypted_to_us",
+)
+HELD_REQUEST, HELD_AND_TORN = "held_request", "held_and_torn"
+LOST_TO_TERMINAL, TORN_TO_TERMINAL = "lost_to_terminal", "torn_to_terminal"
+
 NEED_ONE_BEFORE = frozenset({STRANGERS_ANSWER, CROSSED_ANSWER})
 
 _SLOW_S = 0.2
+_MOST_HELD_S = 120.0
 
 
 class PowerCut(BaseException):
@@ -40,6 +57,8 @@ class OurEnd:
         self.sent = 0
         self.late = b""
         """An answer that is still on its way to us."""
+        self._held: Mailbox[bool] = Mailbox()
+        self._goes_on: Mailbox[bool] = Mailbox()
 
     def arm(self, kind: str, fault: str) -> None:
         """Let the next request of this kind be struck."""
@@ -49,6 +68,8 @@ class OurEnd:
         """Let nothing be struck, cut off or on its way any more. What came before is kept."""
         self._armed = None
         self.late = b""
+        self._goes_on.put(True)
+        self._held, self._goes_on = Mailbox(), Mailbox()
         self.cut_after(None)
 
     @property
@@ -56,9 +77,14 @@ class OurEnd:
         """Whether something is armed that no request has met yet."""
         return self._armed is not None
 
-    def strike(self, kinds: frozenset[str]) -> str:
-        """Return what strikes a request that may be called by any of `kinds`, empty for nothing."""
+    def strike(self, kinds: frozenset[str], among: frozenset[str] | None = None) -> str:
+        """Return what strikes a request that may be called by any of `kinds`, empty for nothing.
+
+        With `among` only a fault that is one of these, which are made in one place where there are several.
+        """
         if self._armed is None or self._armed[0] not in kinds:
+            return ""
+        if among is not None and self._armed[1] not in among:
             return ""
         fault, self._armed = self._armed[1], None
         return fault
@@ -74,6 +100,19 @@ class OurEnd:
     def pause(self) -> None:
         """Keep an answer back for a moment."""
         self._clock.sleep(_SLOW_S)
+
+    def hold(self) -> None:
+        """Keep something back until `release`."""
+        self._held.put(True)
+        self._goes_on.take(_MOST_HELD_S)
+
+    def until_held(self) -> bool:
+        """Return once something is kept back, False when nothing ever is."""
+        return self._held.take(_MOST_HELD_S) is not None
+
+    def release(self) -> None:
+        """Let go on what is kept back."""
+        self._goes_on.put(True)
 
     def cut_after(self, count: int | None) -> None:
         """Let the power fail once so many bytes have left; None: never. The count begins anew."""

@@ -5,11 +5,13 @@ from functools import partial
 
 import msgspec
 
-from terminal_agent.certify import scenarios
+from terminal_agent.certify import scenarios, watch_a_line
 from terminal_agent.certify.ask_about import check_question
 from terminal_agent.certify.bad_moments import MOMENTS
 from terminal_agent.certify.counterparts import Counterpart
+from terminal_agent.certify.cut_a_watched_line import STEPS, check_step
 from terminal_agent.certify.cut_power import (
+    PointsOf,
     both_ends,
     check_cut_closing,
     check_cut_payment,
@@ -28,12 +30,15 @@ from terminal_agent.certify.give_back import (
 from terminal_agent.certify.link_side import LinkSide
 from terminal_agent.certify.show_a_code import check_close, check_shown, undo_shown
 from terminal_agent.certify.take_and_undo import check, check_reversal, undo
+from terminal_agent.certify.watched_blindly import CHARGED_BLINDLY
+from terminal_agent.certify.watched_moments import CHARGED_AT
 
 NEEDS_CONTROL = "needs an emulator's control address (--control)"
 _SAME_DAY = "a return is the same on every day here"
 _AT_OUR_END, _BY_EMULATOR = "made at our own end", "made by the emulator"
 _CUT = "the power fails at our own end"
 _ONCE = "after the restart it is known whether it was taken, and undone whole, once"
+_PASSES_AGAIN = "after the restart the bytes pass, it is unclear, and what then goes back is told, once"
 _UNDONE = "after the restart it is undone, once"
 
 
@@ -58,6 +63,8 @@ class Trial(msgspec.Struct, frozen=True):
 
 def trials_of(one: Counterpart, means: Means) -> list[Trial]:
     """Return every scenario for a counterpart, in the order in which they are tried."""
+    if one.watched:
+        return list(_watched(one, means))
     return list(_shown(one, means) if one.shown else _taken(one, means))
 
 
@@ -124,11 +131,18 @@ def _given_back(one: Counterpart, means: Means) -> Iterator[Trial]:
 
 def _cut(one: Counterpart, means: Means, *cuts: tuple[str, Callable[..., None], str]) -> Iterator[Trial]:
     points = (every_byte if means.every_byte else some_bytes) if one.in_pieces else both_ends
-    where = {every_byte: "before and after each byte", some_bytes: "at bytes at both ends and between"}
-    done = f"{_CUT}, {where.get(points, 'before and after the request, which leaves whole')}"
+    done = _done_at(points)
     back = "after the restart it is given back, once"
     for name, check_cut, must in (*cuts, ("giving back", check_cut_return, back)):
         yield Trial(f"power cut while {name}", done, must, partial(check_cut, points=points))
+
+
+def _done_at(points: PointsOf) -> str:
+    where: dict[PointsOf, str] = {
+        every_byte: "before and after each byte",
+        some_bytes: "at bytes at both ends and between",
+    }
+    return f"{_CUT}, {where.get(points, 'before and after the request, which leaves whole')}"
 
 
 def _shown(one: Counterpart, means: Means) -> Iterator[Trial]:
@@ -155,6 +169,30 @@ def _shown(one: Counterpart, means: Means) -> Iterator[Trial]:
             ("closing", check_cut_closing, closed),
         )
         yield from _cut(one, means, showing, closing)
+
+
+def _watched(one: Counterpart, means: Means) -> Iterator[Trial]:
+    for charge in watch_a_line.CHARGES:
+        run: Callable[[LinkSide], None] = partial(watch_a_line.check_charge, charge)
+        yield _trial(f"charging: {charge.name}", one, means, "take", charge.fault, charge.must, run)
+    steps = (
+        ("voiding", "void", watch_a_line.VOIDS, watch_a_line.check_void),
+        ("giving back", "refund", watch_a_line.REFUNDS, watch_a_line.check_refund),
+        ("reversing", "reverse", watch_a_line.REVERSALS, watch_a_line.check_reversal),
+    )
+    for name, call, backs, check_back in steps:
+        for back in backs:
+            run = partial(check_back, back)
+            yield _trial(f"{name}: {back.name}", one, means, call, back.fault, back.must, run)
+    for moment in (*CHARGED_AT, *CHARGED_BLINDLY):
+        name = f"charged: {moment.name}"
+        trial = _trial(name, one, means, "take", moment.fault, moment.must, moment.check)
+        yield _on_day(trial, one, means, moment.day_ends)
+    if means.our_end:
+        points = every_byte if means.every_byte else some_bytes
+        for step in STEPS:
+            run = partial(check_step, step, points=points)
+            yield Trial(f"power cut while {step.name}", _done_at(points), _PASSES_AGAIN, run)
 
 
 def _trial(

@@ -13,7 +13,7 @@ from terminal_agent.checkout.ports import Say
 class Scenario:
     """A fault while money is taken: what may be answered, what is found, and what was really taken.
 
-    `taken` holds shares of the sum asked for: WHOLE, or ONE_FEN where another amount is taken.
+    `taken` holds shares of the sum asked for: WHOLE, or ONE_FEN or HALF where another amount is taken.
     """
 
     name: str
@@ -24,7 +24,8 @@ class Scenario:
 
     def taken_fen(self, asked_fen: int) -> list[int]:
         """Return what is really taken when so much is asked for."""
-        return [asked_fen if one == WHOLE else 1 for one in self.taken]
+        shares = {WHOLE: asked_fen, HALF: asked_fen // 2, ONE_FEN: 1}
+        return [shares[one] for one in self.taken]
 
     @property
     def must(self) -> str:
@@ -83,7 +84,7 @@ class Refund:
         )
 
 
-WHOLE, ONE_FEN = "whole", "one fen"
+WHOLE, HALF, ONE_FEN = "whole", "half", "one fen"
 
 
 def _scenario(

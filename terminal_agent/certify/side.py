@@ -8,6 +8,7 @@ import msgspec
 from subsidy import ids
 from subsidy.records.payment import Evidence
 from terminal_agent.checkout.ports import Answer, Ask, Back, Clock, Payment, Say
+from terminal_agent.checkout.sighting import Sighting
 
 Moved = list[tuple[str, int]]
 """What the other side has booked of one payment, in order: ("taken" or "given back", fen)."""
@@ -92,6 +93,64 @@ class ShownSide(Side, Protocol):
     """Whether the other side knows of an order before its code is scanned."""
 
 
+class Slip(msgspec.Struct, frozen=True):
+    """What a terminal says of what was keyed in there; `name` is how it is found again.
+
+    UNCLEAR when it has heard no answer, or none that says what became of the money.
+    """
+
+    name: str
+    said: Say
+
+
+class Keypad(Protocol):
+    """Whoever keys in at a terminal that is only watched. Every call raises NotThere."""
+
+    def sell(self, fen: int) -> Slip:
+        """Charge so much."""
+
+    def void(self, sale: Slip) -> Slip:
+        """Void a sale of this day."""
+
+    def refund(self, sale: Slip, fen: int) -> Slip:
+        """Give so much of a sale back."""
+
+    def reverse(self, slip: Slip) -> Slip:
+        """Have the terminal reverse a sale or void, as it does by itself where it heard no answer."""
+
+    def settle(self) -> None:
+        """Close the terminal's day."""
+
+
+class WatchedSide(Side, Protocol):
+    """A terminal that is only watched: what is done there, a person keys in.
+
+    "void" and "reverse" are two calls there.
+    """
+
+    @property
+    def keypad(self) -> Keypad:
+        """Return who keys in."""
+
+    def sighted(self) -> list[Sighting]:
+        """Return what was seen unasked, in order."""
+
+    def meanwhile(self, do: Callable[[], Slip]) -> Callable[[], Slip]:
+        """Have something keyed in while we go on; what is returned waits for its slip."""
+
+    def until_held(self) -> None:
+        """Return once something is kept back at our own end. Raises Broken when nothing ever is."""
+
+    def release(self) -> None:
+        """Let go on what is kept back."""
+
+    def trouble(self, what: str) -> None:
+        """Let the agent's power fail, or whoever watches the line there."""
+
+    def must_be_untouched(self) -> None:
+        """Raise Broken unless all that came in at one end of the line has gone out at the other."""
+
+
 def must(holds: bool, what: str, saw: str) -> None:
     """Raise Broken unless a promise holds."""
     if not holds:
@@ -139,7 +198,7 @@ def booked(moved: Moved) -> str:
 def prepared(side: Side) -> Ask:
     """Return a new attempt with its mark, once the other side is there. Raises NotThere, Broken."""
     ask = side.new_ask()
-    mark = _mark(side, ask)
+    mark = ready(side, ask)
     must_agree(side, ask, [])
     return msgspec.structs.replace(ask, mark=mark)
 
@@ -157,10 +216,10 @@ def paid(side: Side, ask: Ask) -> Answer:
 
 def back_of(side: Side, ask: Ask, fen: int, evidence: Evidence) -> Back:
     """Return what a return of `fen` is asked with, prepared now. Raises NotThere."""
-    return Back(ids.refund_no(ask.pay_ref), fen, evidence, _mark(side, ask))
+    return Back(ids.refund_no(ask.pay_ref), fen, evidence, ready(side, ask))
 
 
-def _mark(side: Side, ask: Ask) -> str:
+def ready(side: Side, ask: Ask) -> str:
     """Return what `prepare` says, once the other side is done with what went before."""
     end = side.clock.steady_ms() + round(_patience_s(side) * 1000)
     while (mark := side.payment.prepare(ask)) is None:

@@ -39,7 +39,7 @@ def check(scenario: Scenario, side: Side) -> None:
 
     must_agree(side, ask, [(TAKEN, fen) for fen in taken])
     for answer in (took, found):
-        _must_be_true(answer, taken)
+        must_be_true(answer, taken)
         must_hide_the_code(answer, ask)
     undo(side, ask, found.evidence if found.evidence != Evidence() else took.evidence, taken)
 
@@ -92,7 +92,8 @@ def _must_not_stand(said: Answer) -> None:
     must(said.say is not Say.DECLINED, "undone once more: not that the payment stands", told(said))
 
 
-def _must_be_true(answer: Answer, taken: list[int]) -> None:
+def must_be_true(answer: Answer, taken: list[int]) -> None:
+    """Raise Broken when an answer says something else of a payment than what was taken."""
     if answer.say is Say.APPROVED:
         must(answer.approved_fen == sum(taken) and bool(taken), f"a yes of {sum(taken)} fen", told(answer))
     else:

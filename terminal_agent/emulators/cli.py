@@ -15,7 +15,7 @@ from terminal_agent.emulators.books import BooksUnusable
 from terminal_agent.emulators.faults import KNOWN, FaultRefused
 from terminal_agent.emulators.host import Ways
 from terminal_agent.emulators.host_faults import KNOWN as HOST_KNOWN
-from terminal_agent.emulators.host_keys import MAC_KEYS
+from terminal_agent.emulators.host_keys import MAC_KEYS, NO_MAC
 from terminal_agent.emulators.run_alipay import Settings as AlipaySettings
 from terminal_agent.emulators.run_alipay import run_alipay
 from terminal_agent.emulators.run_host import Settings as HostSettings
@@ -43,6 +43,7 @@ _TRAINING_TMK = "0123456789ABCDEFFEDCBA9876543210"
 _ADDRESS = re.compile(r"([0-9A-Za-z.-]+):([1-9][0-9]{0,4})", re.ASCII)
 _LOOPBACK = re.compile(r"127\.0\.0\.1:([0-9]{1,5})", re.ASCII)
 _MOST_PORT = 65_535
+_MACS = (*MAC_KEYS, NO_MAC)
 _KINDS = (*SERIAL_KINDS, *NETWORK_KINDS)
 _APP_ID = re.compile(r"EMU[0-9]{13}", re.ASCII)
 _ACCOUNT = re.compile(r"EMU[0-9]{6,29}", re.ASCII)
@@ -143,7 +144,7 @@ def acquirer(
         _TRAINING_TMK
     ),
     work_ms: Annotated[int, typer.Option(min=0, max=600_000, help="How long the host takes.")] = 50,
-    mac: Annotated[str, typer.Option(help=f"How MACs are made: {', '.join(MAC_KEYS)}.")] = "cup",
+    mac: Annotated[str, typer.Option(help=f"How MACs are made: {', '.join(_MACS)}.")] = "cup",
     closed_first: Annotated[
         bool, typer.Option("--closed-first", help="Say 21 to every reversal in a closed batch, known or not.")
     ] = False,
@@ -166,8 +167,8 @@ def acquirer(
     """
     if _TMK.fullmatch(tmk) is None:
         raise typer.BadParameter("32 hex digits", param_hint="--tmk")
-    if mac not in MAC_KEYS:
-        raise typer.BadParameter(f"one of {', '.join(MAC_KEYS)}", param_hint="--mac")
+    if mac not in _MACS:
+        raise typer.BadParameter(f"one of {', '.join(_MACS)}", param_hint="--mac")
     settings = HostSettings(
         port, books, control, bytes.fromhex(tmk), work_ms, fault or [], Ways(mac, closed_first)
     )

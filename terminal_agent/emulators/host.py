@@ -13,7 +13,7 @@ from terminal_agent.emulators.answers import MADE_UP_CARD, MADE_UP_TRACK
 from terminal_agent.emulators.books import SHANGHAI
 from terminal_agent.emulators.faults import Struck
 from terminal_agent.emulators.host_books import HostBooks, HostLine
-from terminal_agent.emulators.host_keys import MAC_KEYS, SIGN_INS, Keys
+from terminal_agent.emulators.host_keys import MAC_KEYS, NO_MAC, SIGN_INS, Keys
 from terminal_agent.emulators.host_wire import Values, join
 
 _TERMINAL_NO = re.compile(r"EMU[0-9A-Z]{5}", re.ASCII)
@@ -40,8 +40,9 @@ class Reply:
 class Ways:
     """In what hosts differ.
 
-    `mac` is one of `MAC_KEYS`. `closed_first`: to a reversal it looks at the batch before the transaction,
-    and says 21 to whatever names a closed one; else 21 is for what it knows, and 25 for what it does not.
+    `mac` is one of `MAC_KEYS`, or `NO_MAC`. `closed_first`: to a reversal it looks at the batch before the
+    transaction, and says 21 to whatever names a closed one; else 21 is for what it knows, and 25 for what it
+    does not.
     """
 
     mac: str = "cup"
@@ -49,6 +50,7 @@ class Ways:
 
 
 _SHIPPED = Ways()
+_NO_KEYS = Keys(NO_MAC, b"")
 
 
 def target_of(mti: str, values: Values) -> str:
@@ -76,13 +78,13 @@ class Host:
             return self._say(mti, values, "30" if target else "40")
         if target == "sign_in":
             return self._sign_in(mti, values, struck)
-        keys = self._keys.get(tid)
+        keys = _NO_KEYS if self._ways.mac == NO_MAC else self._keys.get(tid)
         if keys is None:
             return self._say(mti, values, "77")
         if target == "echo":
             stale = values.get(60, "")[2:8] != self._books.batch(tid)
             return self._say(mti, values, "00", sign_in_again=stale)
-        if bytes.fromhex(values.get(64, "")) != keys.mac(signed):
+        if not keys.take(values.get(64, ""), signed):
             return self._say(mti, values, "A0")
         if target == "settle":
             return self._settle(mti, values, keys, struck)
@@ -97,6 +99,8 @@ class Host:
     def _sign_in(self, mti: str, values: Values, struck: Struck) -> Reply:
         if "declined" in struck:
             return self._say(mti, values, struck.word("declined", "code"))
+        if self._ways.mac == NO_MAC:
+            return self._say(mti, values, "00")
         tid, asked = values[41], values.get(60, "")[8:11]
         size = MAC_KEYS[self._ways.mac]
         slots = SIGN_INS.get(asked, ())
@@ -112,9 +116,9 @@ class Host:
 
     def _sale(self, values: Values, struck: Struck) -> HostLine:
         fen, code, done = int(values[4]), "00", True
-        if self._seen(values) is not None:
-            code, done = "94", False
-        elif "declined" in struck:
+        if (seen := self._seen(values)) is not None:
+            return _told_again(seen, "94")
+        if "declined" in struck:
             code, done = struck.word("declined", "code"), False
         elif "unclear_code" in struck:
             code, done = struck.word("unclear_code", "code"), struck.flag("unclear_code", "charged")
@@ -127,9 +131,9 @@ class Host:
     def _void(self, values: Values, struck: Struck) -> HostLine:
         sale = self._original(values, in_open_batch=True)
         code, done = "00", True
-        if self._seen(values) is not None:
-            code, done = "94", False
-        elif sale is None:
+        if (seen := self._seen(values)) is not None:
+            return _told_again(seen, "94")
+        if sale is None:
             code, done = "25", False
         elif self._books.given_back(sale) or int(values[4]) != sale.fen:
             code, done = "12", False
@@ -278,7 +282,10 @@ def _disturbed(struck: Struck) -> tuple[str, bool]:
 
 
 def _told_again(line: HostLine, code: str) -> HostLine:
-    """Return a line as it is told once more, under another code; nothing is booked."""
+    """Return a line as it is told once more, under another code; nothing is booked.
+
+    The number of a transaction keeps meaning it, however often it comes.
+    """
     return HostLine(**{name: getattr(line, name) for name in HostLine.__slots__} | {"code": code})
 
 

@@ -19,6 +19,9 @@ SIGN_INS: Mapping[str, tuple[int, ...]] = {"001": (8, 8), "003": (16, 16), "004"
 MAC_KEYS: Mapping[str, int] = {"cup": 8, "cup_3des": 16, "cup_sm4": 16, "x919": 16}
 """The MACs by their names in our profiles, and how many bytes their keys have."""
 
+NO_MAC = "none"
+"""Terminals need not sign in, and whatever stands in field 64 is taken: for one whose MAC is made up."""
+
 
 @dataclass(frozen=True, slots=True)
 class Keys:
@@ -32,6 +35,10 @@ class Keys:
     def mac(self, data: bytes) -> bytes:
         """Return the 8 bytes of field 64."""
         return mac(self.mak, data, self.kind)
+
+    def take(self, said: str, data: bytes) -> bool:
+        """Whether these hex digits are the MAC of `data`."""
+        return self.kind == NO_MAC or bytes.fromhex(said) == self.mac(data)
 
     def block(self, tmk: bytes, *, wrong_check: bool = False) -> str:
         """Return field 62 of the sign-in: each key under the master key, with its check value."""
@@ -52,6 +59,8 @@ class Keys:
 
 def mac(key: bytes, data: bytes, kind: str = "cup") -> bytes:
     """Return the MAC of `data` that goes by this name."""
+    if kind == NO_MAC:
+        return bytes(_HEX_MAC)
     if kind == "x919":
         return _retail_mac(key, data)
     size = 16 if kind == "cup_sm4" else 8

@@ -146,7 +146,7 @@ class LineTerminal:
             frame = line_frames.write(mti, fields)
             for start, end in zip((0, *cuts), (*cuts, len(frame)), strict=True):
                 line.sendall(frame[start:end])
-            slip = self._with_answer(slip, line)
+            slip = self._with_answer(slip, f"{int(mti) + 10:04d}", line)
         except (OSError, line_frames.Unreadable):
             self._hang_up()
         self.slips.append(slip)
@@ -154,13 +154,14 @@ class LineTerminal:
             self._hang_up()
         return slip
 
-    def _with_answer(self, slip: Slip, line: socket.socket) -> Slip:
+    def _with_answer(self, slip: Slip, answer_type: str, line: socket.socket) -> Slip:
         while True:
             size = int.from_bytes(self._received[:2], "big") + 2
             if len(self._received) >= 2 and len(self._received) >= size:
                 rest, self._received = self._received[2:size], self._received[size:]
-                _, told = line_frames.read(rest)
-                if told.get(11) == slip.trace:
+                said_type, told = line_frames.read(rest)
+                # A reversal has its sale's trace: the type tells their answers apart.
+                if (said_type, told.get(11)) == (answer_type, slip.trace):
                     return Slip(
                         kind=slip.kind,
                         trace=slip.trace,

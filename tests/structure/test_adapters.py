@@ -82,6 +82,7 @@ MAY = {
     "terminal_agent/channels/one_exchange.py": ("network", "one request to a channel and its answer"),
     "terminal_agent/channels/key_files.py": ("files", "a merchant's keys, read again when they change"),
     "terminal_agent/certify/control.py": ("network", "an emulator's control address"),
+    "terminal_agent/certify/on_watched_lines.py": ("network", "both ends of a line that passes through us"),
     "terminal_agent/certify/on_http.py": ("network", "faults at our own end of a channel's exchanges"),
     # The other side of each link: a program of its own, which shares nothing with the agent's adapters.
     "terminal_agent/emulators/books.py": ("files clock", "the acquirer's books, on disk before the answer"),

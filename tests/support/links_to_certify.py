@@ -10,10 +10,11 @@ from acquirer import profile_text as direct_text
 from alipay import EmulatedAlipay
 from emulator import MIS_FILE, NEXO_FILE, PROFILE_FILES, EmulatedTerminal, short_profile_text, short_text
 from unionpay import EmulatedUnionPay
+from watched_by_hand import watched_by_hand
 from wechat import EmulatedWechat
 
 NUMBER = "EMU00001"
-TERMINALS = (*PROFILE_FILES, "nexo", "mis", "direct")
+TERMINALS = (*PROFILE_FILES, "nexo", "mis", "direct", "relay")
 CHANNELS: Mapping[str, Callable[..., EmulatedWechat | EmulatedAlipay | EmulatedUnionPay]] = {
     "wechat": EmulatedWechat.start,
     "alipay": EmulatedAlipay.start,
@@ -26,11 +27,15 @@ DIRECT_VARIANTS = tuple(f"direct/{one}" for one in VARIANTS if one != "cup")
 
 
 class ToCertify(NamedTuple):
-    """What the command is given: a configuration, the link's name in it, the emulator's control address."""
+    """What the command is given: a configuration, the link's name in it, the emulator's control address.
+
+    `terminal` is that of an emulated terminal which is only watched.
+    """
 
     config: Path
     link: str
     control: str
+    terminal: str = ""
 
 
 @contextmanager
@@ -50,6 +55,10 @@ def to_certify(kind: str, folder: Path) -> Iterator[ToCertify]:
         with EmulatedAcquirer.start(folder, mac=VARIANTS[variant][0]) as host:
             text = direct_text(NUMBER, memory=folder / "pinpad.trace", **spoken(variant, folder))
             yield ToCertify(write_config(folder, "iso8583_direct", host.address, text), NUMBER, host.control)
+    elif kind == "relay":
+        with watched_by_hand(folder, NUMBER) as both:
+            config = write_config(folder, "relay", both.port, both.profile)
+            yield ToCertify(config, NUMBER, both.control, both.terminal)
     else:
         on_network = kind in ("nexo", "mis")
         link = {"link": "127.0.0.1:0"} if on_network else {}

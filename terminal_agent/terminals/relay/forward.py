@@ -9,6 +9,7 @@ import socket
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
+from typing import NamedTuple
 
 from terminal_agent import system
 from terminal_agent.checkout.ports import Clock
@@ -26,6 +27,27 @@ Address = tuple[str, int]
 Spawn = Callable[[str, Callable[[], None]], None]
 
 
+class Ends(NamedTuple):
+    """Where the two ends of a line come from: the port that a terminal calls, a connection to its acquirer.
+
+    Both are made for an address, and raise OSError where it cannot be had.
+    """
+
+    open_door: Callable[[Address], socket.socket]
+    dial: Callable[[Address], socket.socket]
+
+
+def _open_door(address: Address) -> socket.socket:
+    return socket.create_server(address, backlog=MOST_CONNECTIONS)
+
+
+def _dial(address: Address) -> socket.socket:
+    return socket.create_connection(address, CONNECT_S)
+
+
+SOCKETS = Ends(_open_door, _dial)
+
+
 class Forwarder:
     """Passes bytes on for one terminal. `run` is its thread; each connection has two more.
 
@@ -39,12 +61,14 @@ class Forwarder:
         observer: Observer,
         clock: Clock,
         callers: frozenset[str] = frozenset(),
+        ends: Ends = SOCKETS,
     ) -> None:
         self._listen = listen
         self._acquirer = acquirer
         self._observer = observer
         self._clock = clock
         self._callers = callers
+        self._ends = ends
         self._sent_away: set[str] = set()
         self.refused = 0
         self.refused_from = ""
@@ -58,7 +82,7 @@ class Forwarder:
         """Listen until the process ends; a port that cannot be had is tried again."""
         while True:
             try:
-                with socket.create_server(self._listen, backlog=MOST_CONNECTIONS) as door:
+                with self._ends.open_door(self._listen) as door:
                     self.port, self.problem = door.getsockname()[1], ""
                     log("relay.listening", address=f"{self._listen[0]}:{self.port}")
                     self._welcome(door, log)
@@ -97,7 +121,7 @@ class Forwarder:
         """Carry one connection from its beginning to its end."""
         try:
             try:
-                acquirer = socket.create_connection(self._acquirer, CONNECT_S)
+                acquirer = self._ends.dial(self._acquirer)
             except OSError:
                 # Before it hears of it: from then on it may go another way, unseen.
                 self._observer.not_connected()

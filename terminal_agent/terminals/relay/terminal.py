@@ -8,11 +8,12 @@ from msgspec.structs import replace
 from subsidy.strict.yaml_text import FileError
 from terminal_agent.checkout.ports import Clock, Payment
 from terminal_agent.terminals.link_serial import open_serial
-from terminal_agent.terminals.relay.forward import Forwarder
+from terminal_agent.terminals.relay.forward import SOCKETS, Ends, Forwarder
 from terminal_agent.terminals.relay.hand_over import HandOver
 from terminal_agent.terminals.relay.observer import Observer
 from terminal_agent.terminals.relay.payment import WatchedTerminal
 from terminal_agent.terminals.relay.profile import Profile, address_of, read_profile
+from terminal_agent.terminals.relay.seen import Understand
 from terminal_agent.terminals.relay.understand import Reader
 from terminal_agent.terminals.terminal import Can, LostAnswer, Reach, Terminal
 from terminal_agent.traces.mask_frames import ISO8583, iso8583_mask
@@ -41,15 +42,26 @@ class RelayTerminal(msgspec.Struct, frozen=True):
 
     def payment(self, clock: Clock) -> Payment:
         """Return the way to take money at it: arm an amount and watch."""
+        return self.payment_over(self.observer(self.reader().understand, clock), clock)
+
+    def reader(self) -> Reader:
+        """Return who understands what passes."""
+        return Reader(self.profile.dialect, self.profile.codes)
+
+    def observer(self, understand: Understand, clock: Clock) -> Observer:
+        """Return who watches the line, with `understand` for what passes on it."""
         profile = self.profile
-        understand = Reader(profile.dialect, profile.codes).understand
         note = None
         if self.recorder is not None:
             note = self.recorder(ISO8583, profile.dialect.name, iso8583_mask(profile.dialect))
-        observer = Observer(understand, profile.no_original_ms, clock, note=note)
+        return Observer(understand, profile.no_original_ms, clock, note=note)
+
+    def payment_over(self, observer: Observer, clock: Clock, ends: Ends = SOCKETS) -> WatchedTerminal:
+        """Return the way to take money at it, on a line that `observer` watches, between `ends`."""
+        profile = self.profile
         line: Forwarder | HandOver
         if self.listen is not None:
-            line = Forwarder(self.listen, profile.acquirer, observer, clock, self.callers)
+            line = Forwarder(self.listen, profile.acquirer, observer, clock, self.callers, ends)
         else:
             assert profile.line is not None
             open_link = partial(open_serial, self.port, profile.line)

@@ -10,15 +10,21 @@ from wechat import RealClock
 from subsidy import ids
 from subsidy.records.payment import Evidence
 from terminal_agent.certify import side as sides
+from terminal_agent.certify.at_the_terminal import EmulatedKeypad
 from terminal_agent.certify.control import Control
 from terminal_agent.certify.link_side import LinkSide
 from terminal_agent.certify.links import links_of
+from terminal_agent.certify.on_watched_lines import LineInOurHands
 from terminal_agent.certify.our_end import OurEnd
 from terminal_agent.certify.people import MadeUp
 from terminal_agent.certify.plan import Means, trials_of
 from terminal_agent.certify.run import Verdict, run_all
 from terminal_agent.checkout.ports import Answer, Ask, Say, Secret
 from terminal_agent.config import read_config
+from terminal_agent.terminals.relay.forward import Forwarder
+from terminal_agent.terminals.relay.observer import Observer, Way
+from terminal_agent.terminals.relay.profile import Profile
+from terminal_agent.terminals.relay.watch import Watch
 
 
 class Honest:
@@ -155,18 +161,83 @@ BY_A_SHOWN_CODE = [
 ]
 
 
+class BlindSoNo(Honest):
+    """Takes what it has not seen for a no."""
+
+    def query(self, ask):
+        said = self._driver.query(ask)
+        return replace(said, say=Say.DECLINED) if said.say is Say.UNCLEAR else said
+
+
+def changes_a_byte(self, source, target, number, way):
+    while content := source.recv(65_536):
+        self._observer.passed(number, way, content)
+        target.sendall(content[:-1] + bytes((content[-1] ^ (way is Way.TO_TERMINAL),)))
+    target.shutdown(1)
+
+
+def passes_only_what_is_watched(self, connection, way, content, see=Observer.passed):
+    if not self.runs:
+        raise ConnectionError
+    see(self, connection, way, content)
+
+
+def takes_any_amount(self, connection, seen, now_ms, see=Watch.message):
+    armed = self._armings.get(self.armed)
+    see(self, connection, replace(seen, fen=armed.fen) if armed else seen, now_ms)
+
+
+def nothing(*_):
+    return None
+
+
+ON_A_WATCHED_LINE = [
+    (Forwarder, "_pass_on", changes_a_byte, "charging: nothing goes wrong", "other bytes went out"),
+    (Observer, "passed", passes_only_what_is_watched, "charged: while whoever watches dies", "slip: unclear"),
+    (Observer, "_inside", lambda _: [], "charged: while it is given up, half the request being here", "no"),
+    (Watch, "message", takes_any_amount, "charged: with another amount", "was seen: asked about: yes"),
+    (Watch, "hung_up", nothing, "charging: the answer comes when the terminal has hung up", "seen: yes"),
+    (Watch, "broken", nothing, "charging: there is noise before the request", "no (NOTHING_PASSED)"),
+    (Watch, "disarm", nothing, "charged: after it was given up", "was seen: given up: still at work"),
+    (Profile, "no_original_ms", 0, "charging: the request is lost", "was seen: asked about: no (REVERSED)"),
+    (LineInOurHands, "tell", nothing, "charged: twice", "SALE_NOT_OURS, 1 times; was seen: 0 times"),
+    (LineInOurHands, "tell", nothing, "power cut while charging", "had to be seen: told unasked: MONEY_BACK"),
+]
+
+
+@pytest.mark.parametrize(("part", "name", "broken", "trial", "shown"), ON_A_WATCHED_LINE)
+def test_a_relay_that_breaks_a_promise_fails(part, name, broken, trial, shown, watched, monkeypatch):
+    monkeypatch.setattr(part, name, broken)
+    result = tried(Honest, trial, watched)
+    assert result.verdict is Verdict.FAILED
+    assert shown in result.why
+
+
+def test_a_relay_that_takes_blindness_for_a_no_fails(watched):
+    result = tried(BlindSoNo, "power cut while charging", watched)
+    assert result.verdict is Verdict.FAILED
+    assert "had to be seen: asked about: unclear; was seen: undisturbed: asked about: no" in result.why
+
+
 @pytest.fixture(scope="module")
 def given(tmp_path_factory):
     with to_certify("allinpay", tmp_path_factory.mktemp("serial")) as given:
         config = read_config(given.config)
-        yield links_of(config)[given.link], Control(given.control)
+        yield links_of(config)[given.link], Control(given.control), None
+
+
+@pytest.fixture(scope="module")
+def watched(tmp_path_factory):
+    with to_certify("relay", tmp_path_factory.mktemp("relay")) as given:
+        config = read_config(given.config)
+        yield links_of(config)[given.link], Control(given.control), Control(given.terminal)
 
 
 @pytest.fixture(scope="module")
 def shown_code(tmp_path_factory):
     with to_certify("wechat/shown", tmp_path_factory.mktemp("shown")) as given:
         config = read_config(given.config)
-        yield links_of(config)[given.link], Control(given.control)
+        yield links_of(config)[given.link], Control(given.control), None
 
 
 @pytest.mark.parametrize(("driver", "name", "shown"), BY_A_SHOWN_CODE)
@@ -192,7 +263,7 @@ def test_the_driver_that_ships_keeps_it(name, given):
 
 
 def tried(driver, name, given):
-    link, control = given
+    link, control, terminal = given
     end, clock = OurEnd(RealClock()), RealClock()
 
     def side_of():
@@ -205,6 +276,8 @@ def tried(driver, name, given):
             fen=101,
             end=end,
             control=control,
+            settles=dict(link.settles),
+            watched=None if terminal is None else (link.line, EmulatedKeypad(terminal)),
         )
 
     trials = trials_of(link.counterpart, Means(our_end=True, control=True))
@@ -213,7 +286,7 @@ def tried(driver, name, given):
 
 
 def test_what_is_not_tried_is_never_passed(given):
-    link, _ = given
+    link, _, _ = given
     trials = trials_of(link.counterpart, Means(our_end=True, control=False))
     kept = [one for one in trials if one.not_tried or one.does_not_apply]
     assert len(kept) >= 15

@@ -5,20 +5,25 @@ uses. What is made at our own end, `test_command.py` runs.
 """
 
 import secrets
+import threading
 from contextlib import ExitStack
-from functools import cache
+from functools import cache, partial
 
 import pytest
 from links_to_certify import DIRECT_VARIANTS, KINDS, to_certify
 from wechat import RealClock
 
-from terminal_agent.certify import counterparts, scenarios
+from terminal_agent.certify import counterparts, scenarios, watch_a_line
+from terminal_agent.certify.at_the_terminal import EmulatedKeypad
 from terminal_agent.certify.bad_moments import MOMENTS
 from terminal_agent.certify.control import Control
 from terminal_agent.certify.link_side import LinkSide
 from terminal_agent.certify.links import links_of
 from terminal_agent.certify.people import MadeUp
 from terminal_agent.certify.plan import Means, trials_of
+from terminal_agent.certify.watched_blindly import CHARGED_BLINDLY
+from terminal_agent.certify.watched_moments import CHARGED_AT
+from terminal_agent.checkout.ports import Listening
 from terminal_agent.config import read_config
 
 FEN = 85_000
@@ -27,6 +32,7 @@ ROWS = {
     "nexo": counterparts.NEXO,
     "mis": counterparts.MIS,
     "direct": counterparts.DIRECT,
+    "relay": counterparts.RELAY,
     "wechat": counterparts.WECHAT,
     "wechat/shown": counterparts.WECHAT_SHOWN,
     "alipay": counterparts.ALIPAY,
@@ -70,16 +76,26 @@ def link_of(tmp_path_factory):
             folder = tmp_path_factory.mktemp(kind.replace("/", "-"))
             given = running.enter_context(to_certify(kind, folder))
             config = read_config(given.config)
-            return config, links_of(config)[given.link], Control(given.control)
+            link = links_of(config)[given.link]
+            opened = partial(payment_of, config, link)
+            if not given.terminal:
+                return link, opened, Control(given.control), None
+            # Its line is the terminal's only one, so it is opened once.
+            watched = (link.line, EmulatedKeypad(Control(given.terminal)))
+            return link, cache(opened), Control(given.control), watched
 
         yield start
 
 
 def payment_of(config, link):
-    """Return the link as the agent opens it."""
+    """Return the link as the agent opens it; what listens from its start on does."""
     wallet, _, shown = link.name.partition("/")
     if link.name in config.terminals:
-        return config.terminals[link.name].payment(RealClock())
+        payment = config.terminals[link.name].payment(RealClock())
+        if isinstance(payment, Listening):
+            for work in payment.workers(link.name, link.line.tell, lambda *_, **__: None).values():
+                threading.Thread(target=work, daemon=True).start()
+        return payment
     (channel,) = (one for name, one in config.channels.items() if name.value == wallet)
     open_it = channel.showing if shown else channel.payment
     return open_it(RealClock(), secrets.token_bytes)
@@ -87,18 +103,19 @@ def payment_of(config, link):
 
 @pytest.mark.parametrize(("kind", "trial"), CASES)
 def test_a_link_keeps_its_promise(kind, trial, link_of):
-    config, link, control = link_of(kind)
+    link, opened, control, watched = link_of(kind)
     assert link.counterpart is ROWS[kind]
     control.clear()
     side = LinkSide(
         link.counterpart,
-        lambda: payment_of(config, link),
+        opened,
         RealClock(),
         secrets.token_bytes,
         MadeUp(link.counterpart, control, secrets.token_bytes),
         fen=FEN,
         control=control,
         settles=dict(link.settles),
+        watched=watched,
     )
 
     trial.run(side)
@@ -132,8 +149,13 @@ def test_no_two_scenarios_of_one_step_try_the_same():
         scenarios.QUESTIONS,
         scenarios.REVERSALS,
         scenarios.REFUNDS,
+        watch_a_line.CHARGES,
+        watch_a_line.VOIDS,
+        watch_a_line.REFUNDS,
+        watch_a_line.REVERSALS,
     ]
     for step in steps:
         assert len({one.fault for one in step}) == len(step)
-    moments = {(getattr(one.check, "func", one.check), one.fault) for one in MOMENTS}
-    assert len(moments) == len(MOMENTS)
+    for all_moments in (MOMENTS, (*CHARGED_AT, *CHARGED_BLINDLY)):
+        moments = {(getattr(one.check, "func", one.check), one.fault) for one in all_moments}
+        assert len(moments) == len(all_moments)

@@ -22,6 +22,7 @@ from typer.testing import CliRunner
 from terminal_agent.emulators.cli import app
 from terminal_agent.emulators.host_keys import encipher, mac
 from terminal_agent.emulators.host_wire import Unreadable, join, split, wrap
+from terminal_agent.emulators.line_terminal import LineTerminal
 
 MASTER = bytes.fromhex("0123456789ABCDEFFEDCBA9876543210")
 AROUND = bytes.fromhex("6000030000603100310001")
@@ -181,6 +182,22 @@ def test_a_number_used_twice_is_a_repeat_and_not_charged(host, terminal):
     terminal._trace -= 1
     _, _, values, _ = terminal.ask("0200", {3: "000000", 4: "000000000100", 60: f"22{terminal.batch}000"})
     assert (first[39], values[39]) == ("00", "94")
+    # Its number still means the sale, which can be undone.
+    terminal._trace -= 1
+    back = {3: "000000", 4: "000000000100", 39: "98", 60: f"22{terminal.batch}000"}
+    assert terminal.ask("0400", back)[2][39] == "00"
+    mine = [(one["kind"], one["fen"]) for one in host.books() if one["tid"] == terminal._number]
+    assert mine == [("sale", 100), ("reversal", 100)]
+
+
+def test_without_macs_a_terminal_need_not_sign_in_and_its_books_are_kept_all_the_same(tmp_path):
+    with EmulatedAcquirer.start(tmp_path, mac="none") as host:
+        ip, _, port = host.address.rpartition(":")
+        terminal = LineTerminal((ip, int(port)), "EMU00007")
+        assert terminal.sign_in().approved
+        assert terminal.sell(300).approved
+        assert terminal.void("000002").approved
+        assert [(one["kind"], one["fen"]) for one in host.books()] == [("sale", 300), ("void", 300)]
 
 
 @pytest.mark.parametrize(

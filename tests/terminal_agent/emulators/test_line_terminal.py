@@ -55,6 +55,16 @@ def test_what_a_host_says_in_chinese_is_read():
     assert line_frames.read(frame[2:]) == ("0210", {11: "000007", 39: "00", 63: "CUP交易成功"})
 
 
+def test_the_answer_to_a_sale_is_none_to_its_reversal():
+    told = line_frames.write("0210", {11: "000001", 39: "00", 41: "EMU00001"})
+    with CardHost() as host:
+        host.nexts.extend([Next(answers=False), Next(raw=told)])
+        terminal = LineTerminal(host.address)
+        terminal.sell(85_000, wait_s=0.05)
+        assert terminal.reverse("000001", wait_s=0.05).code == ""
+        assert terminal.reverse("000001").approved
+
+
 def test_an_answer_that_cannot_be_read_is_none():
     with CardHost() as host:
         host.nexts.append(Next(raw=b"\x00\x04\xff\xff\xff\xff"))
