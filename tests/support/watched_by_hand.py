@@ -13,8 +13,8 @@ from story.processes import free_port
 from watched_line import profile_text
 
 # A terminal waits for its host as long as the profile believes. Long enough for a busy machine.
-_HOST_MS = 800
-_ARMED_MS = 4000
+_HOST_MS = 1500
+_ARMED_MS = 8000
 
 
 class ByHand(NamedTuple):

@@ -197,7 +197,7 @@ ON_A_WATCHED_LINE = [
     (Observer, "_inside", lambda _: [], "charged: while it is given up, half the request being here", "no"),
     (Watch, "message", takes_any_amount, "charged: with another amount", "was seen: asked about: yes"),
     (Watch, "hung_up", nothing, "charging: the answer comes when the terminal has hung up", "seen: yes"),
-    (Watch, "broken", nothing, "charging: there is noise before the request", "no (NOTHING_PASSED)"),
+    (Watch, "broken", nothing, "charging: there is noise before the request", "still at work"),
     (Watch, "disarm", nothing, "charged: after it was given up", "was seen: given up: still at work"),
     (Profile, "no_original_ms", 0, "charging: the request is lost", "was seen: asked about: no (REVERSED)"),
     (LineInOurHands, "tell", nothing, "charged: twice", "SALE_NOT_OURS, 1 times; was seen: 0 times"),
