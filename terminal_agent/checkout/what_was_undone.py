@@ -5,6 +5,7 @@ counters are full. So the newest sale with that number is meant, and whatever el
 true of it. The reference number alone says more than all the rest.
 """
 
+import datetime
 from collections.abc import Sequence
 
 import msgspec
@@ -13,12 +14,16 @@ from subsidy.records.payment import Evidence
 
 _LONGEST_IN_BATCH_MS = 2 * 86_400_000
 """So long after its sale a void or reversal is believed: both are of the open batch, closed daily."""
+_MOST_DATES = 3
+"""That reaches two dates further; one more is for 29 February, which our count always has."""
+_LEAP_YEAR, _DAYS_A_YEAR = 2000, 366
 
 
 class Undone(msgspec.Struct, frozen=True):
     """What a message that undoes a sale says of that sale; empty where it says nothing.
 
-    `is_whole` is a void or a reversal: of the whole sale, in its batch. `day` is the sale's, as 0301.
+    `is_whole` is a void or a reversal: of the whole sale, in its batch. `day` is the sale's, as 0301, and
+    `undone_on` the day on which the acquirer says that it undid it.
     """
 
     fen: int | None = None
@@ -27,10 +32,14 @@ class Undone(msgspec.Struct, frozen=True):
     auth: str = ""
     masked_pan: str = ""
     day: str = ""
+    undone_on: str = ""
 
 
 class Known(msgspec.Struct, frozen=True):
-    """What is known of a sale. `taken_fen` is None while nobody has said that money was taken."""
+    """What is known of a sale. `taken_fen` is None while nobody has said that money was taken.
+
+    `age_ms` is by this host's clock, which may have been set since.
+    """
 
     asked_fen: int
     taken_fen: int | None
@@ -63,9 +72,26 @@ def contradiction(undone: Undone, known: Known) -> str:
         return "it names another card"
     if _both(undone.day, said.host_date) and undone.day != said.host_date:
         return "it names another day"
-    if undone.is_whole and known.age_ms > _LONGEST_IN_BATCH_MS:
+    if undone.is_whole and _is_older_than_a_batch(undone, known):
         return "the sale is older than a batch"
     return ""
+
+
+def _is_older_than_a_batch(undone: Undone, known: Known) -> bool:
+    """Ask the acquirer's calendar where it dates both; only else the clock of this host."""
+    sold, undone_on = _date(known.said.host_date), _date(undone.undone_on)
+    if sold is None or undone_on is None:
+        return known.age_ms > _LONGEST_IN_BATCH_MS
+    apart = abs((undone_on - sold).days)
+    return min(apart, _DAYS_A_YEAR - apart) > _MOST_DATES
+
+
+def _date(month_and_day: str) -> datetime.date | None:
+    """Return a day written as 0301, in a leap year; None when it is none."""
+    try:
+        return datetime.date(_LEAP_YEAR, int(month_and_day[:2]), int(month_and_day[2:]))
+    except ValueError:
+        return None
 
 
 def _both(one: str, other: str) -> bool:

@@ -294,6 +294,7 @@ class Watch:
             auth=request.evidence.auth,
             masked_pan=request.evidence.masked_pan,
             day=request.evidence.host_date,
+            undone_on=answer.evidence.host_date,
         )
         # A refund may be of an older batch, where it names its sale by the reference number too.
         by_number = undone.is_whole or not undone.rrn

@@ -36,6 +36,12 @@ REFUND = replace(ALL, is_whole=False)
         (replace(NO_RRN, fen=FEN), replace(SALE, taken_fen=FEN - 5)),
         (NO_RRN, replace(SALE, taken_fen=None)),
         (NO_RRN, replace(SALE, age_ms=-DAY_MS)),  # the host's clock was set back
+        # It stood in 1970 when the sale began: the acquirer's dates say how old that is.
+        (replace(NO_RRN, undone_on="0301"), replace(SALE, age_ms=20_000 * DAY_MS)),
+        (replace(NO_RRN, undone_on="0304"), replace(SALE, age_ms=20_000 * DAY_MS)),
+        (Undone(undone_on="0101"), replace(SALE, said=replace(SAID, host_date="1231"))),
+        (Undone(undone_on="0229"), replace(SALE, said=replace(SAID, host_date="0228"))),
+        (Undone(undone_on="9999"), SALE),
     ],
 )
 def test_what_may_be_meant_is_not_contradicted(undone, sale):
@@ -55,6 +61,9 @@ def test_what_may_be_meant_is_not_contradicted(undone, sale):
         (replace(NO_RRN, day="0302"), SALE, "another day"),
         (NO_RRN, replace(SALE, age_ms=2 * DAY_MS + 1), "older than a batch"),
         (Undone(), replace(SALE, age_ms=2 * DAY_MS + 1), "older than a batch"),
+        (Undone(undone_on="9999"), replace(SALE, age_ms=2 * DAY_MS + 1), "older than a batch"),
+        (replace(NO_RRN, undone_on="0305"), SALE, "older than a batch"),  # whatever the host's clock says
+        (replace(NO_RRN, undone_on="0225"), SALE, "older than a batch"),
     ],
 )
 def test_one_thing_that_is_not_so_is_enough(undone, sale, word):

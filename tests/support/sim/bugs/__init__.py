@@ -87,6 +87,7 @@ CAUGHT_BY: dict[str, int] = {
     "return_after_payout_credits_the_pool": 37,
     "return_frees_before_refunded": 3,
     "reversal_not_one_way": 67,
+    "sale_aged_by_the_hosts_clock": 1722,
     "sale_cut_off_by_a_full_disk_stays": 42,
     "serial_number_not_looked_at": 30,
     "shares_of_the_day_it_comes": 173,

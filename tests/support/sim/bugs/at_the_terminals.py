@@ -5,6 +5,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from sim.bugs import Patch, bug
+from terminal_agent.checkout import what_was_undone
 from terminal_agent.checkout.ports import Answer, Ask, Say
 from terminal_agent.terminals.direct.driver import DirectTerminal
 from terminal_agent.terminals.mis_fixed import MisTerminal
@@ -54,3 +55,9 @@ def amount_that_passes_not_read() -> list[Patch]:
 @bug("the till asks for a charge until the moment from which it counts no more")
 def asks_until_it_counts_no_more() -> list[Patch]:
     return [(watch, "_KEYING_IN", 10**9)]
+
+
+@bug("how long ago a sale was at a watched terminal is told by the host's clock alone", "relay")
+def sale_aged_by_the_hosts_clock() -> list[Patch]:
+    limit_ms = what_was_undone._LONGEST_IN_BATCH_MS
+    return [(what_was_undone, "_is_older_than_a_batch", lambda _undone, known: known.age_ms > limit_ms)]
