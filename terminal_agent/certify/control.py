@@ -39,10 +39,12 @@ class Control:
         """Let nothing go wrong any more."""
         self._call("DELETE", "/faults")
 
-    def books(self) -> list[dict[str, Any]]:
-        """Return what is booked, line by line."""
-        said = self._call("GET", "/books")
-        return said if isinstance(said, list) else []
+    def books(self, after: int = 0) -> list[dict[str, Any]]:
+        """Return what is booked, line by line, from the first line on that follows number `after`."""
+        said = self._call("GET", f"/books?after={after}")
+        if not isinstance(said, list) or not all(isinstance(one, dict) and "no" in one for one in said):
+            raise NotThere("what answers at the control address has no books")
+        return said
 
     def settle(self, body: Mapping[str, str]) -> None:
         """Close the day, or a terminal's batch."""

@@ -149,7 +149,7 @@ class LinkSide:
         self._told = 0
         self._settles = settles or {}
         self._calls = dict(counterpart.calls)  # its words, which change when its day ends
-        self._lines_before = 0
+        self._last_line = 0
         self.fen = fen
         # A real channel may take its time; an emulator says at once what it says at once.
         self.says_at_once = counterpart.says_at_once and (control is not None or not counterpart.code_digits)
@@ -169,7 +169,8 @@ class LinkSide:
         """Return an attempt that nobody has had before."""
         now_ms = self.clock.wall_ms()
         one = self._counterpart
-        self._lines_before = len(self._control.books()) if self._control is not None else 0
+        if self._control is not None and (booked_since := self._control.books(self._last_line)):
+            self._last_line = booked_since[-1]["no"]
         ask = Ask(
             ids.pay_ref(ids.record_id(now_ms, self._random_bytes(10)), 1),
             self.fen,
@@ -226,7 +227,7 @@ class LinkSide:
         """Return what the other side has booked, None without its control address."""
         if self._control is None:
             return None
-        moved = self._counterpart.moved(self._control.books()[self._lines_before :], pay_ref)
+        moved = self._counterpart.moved(self._control.books(self._last_line), pay_ref)
         self.saw(f"their books: {booked(moved)}")
         return moved
 

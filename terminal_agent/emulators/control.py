@@ -5,10 +5,11 @@ must not reach it: bodies must be JSON by their type, and the address must be ca
 """
 
 import json
+import re
 import sys
 import threading
-from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl
@@ -18,6 +19,7 @@ from terminal_agent.emulators.faults import FaultRefused
 _MOST_BYTES = 65_536
 _WAIT_S = 5
 _MOST_UNPLUGGED_MS = 600_000
+_NUMBER = re.compile(r"0|[1-9][0-9]{0,8}", re.ASCII)
 
 Body = dict[str, object]
 Route = Callable[[Body], object]
@@ -90,6 +92,14 @@ def read_text(body: Body, name: str) -> str:
     if set(body) != {name} or not isinstance(text, str):
         raise BodyRefused(f'write {{"{name}": "..."}}')
     return text
+
+
+def read_lines(query: Body, lines: Sequence[Any]) -> list[dict[str, Any]]:
+    """Return the lines of books, numbered from 1: all of them, or those after the number that is asked."""
+    after = query.get("after", "0")
+    if set(query) - {"after"} or not isinstance(after, str) or _NUMBER.fullmatch(after) is None:
+        raise BodyRefused("write ?after=12, the number of the last line that is known")
+    return [asdict(one) for one in lines[int(after) :]]
 
 
 def read_nothing(body: Body) -> None:

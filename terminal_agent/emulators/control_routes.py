@@ -1,10 +1,9 @@
 """What does every emulated channel answer at its control address: its faults and its books?"""
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
 from typing import Any, Protocol
 
-from terminal_agent.emulators.control import Body, Route
+from terminal_agent.emulators.control import Body, Route, read_lines
 from terminal_agent.emulators.faults import Faults, Kind
 
 Step = Callable[[], Any]
@@ -36,8 +35,8 @@ def shared_routes(
         server.alone(faults.clear)
         return {"faults": []}
 
-    def show_books(_: Body) -> object:
-        return server.alone(lambda: [asdict(one) for one in lines()])
+    def show_books(query: Body) -> object:
+        return server.alone(lambda: read_lines(query, lines()))
 
     return {
         ("GET", "/faults"): show_faults,

@@ -6,12 +6,12 @@ import signal
 import threading
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 from terminal_agent.emulators.acquirer_file import read_date, settlement_file
 from terminal_agent.emulators.acquirer_zm import zm_file
-from terminal_agent.emulators.control import Body, BodyRefused, Control, Route, Text
+from terminal_agent.emulators.control import Body, BodyRefused, Control, Route, Text, read_lines
 from terminal_agent.emulators.faults import Faults, read_wish
 from terminal_agent.emulators.host import Host, Ways
 from terminal_agent.emulators.host_books import HostBooks
@@ -68,8 +68,8 @@ def _routes(line: HostLine, faults: Faults, books: HostBooks) -> dict[tuple[str,
         line.alone(faults.clear)
         return {"faults": []}
 
-    def show_books(_: Body) -> object:
-        return line.alone(lambda: [asdict(one) for one in books.lines])
+    def show_books(query: Body) -> object:
+        return line.alone(lambda: read_lines(query, books.lines))
 
     def show_file(query: Body) -> object:
         day = read_date(query)

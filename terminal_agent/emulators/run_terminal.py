@@ -5,13 +5,13 @@ import signal
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
 from terminal_agent.emulators.acquirer_file import read_date, settlement_file
 from terminal_agent.emulators.books import Books
-from terminal_agent.emulators.control import Body, Control, Route, Text, read_nothing, read_unplug
+from terminal_agent.emulators.control import Body, Control, Route, Text, read_lines, read_nothing, read_unplug
 from terminal_agent.emulators.faults import KNOWN, Faults, Kind, read_wish
 from terminal_agent.emulators.loop import Loop
 from terminal_agent.emulators.pty_link import PtyLink
@@ -136,8 +136,8 @@ def routes(
         loop.ask(faults.clear)
         return {"faults": []}
 
-    def show_books(_: Body) -> object:
-        return loop.ask(lambda: [asdict(one) for one in books.lines])
+    def show_books(query: Body) -> object:
+        return loop.ask(lambda: read_lines(query, books.lines))
 
     def show_file(query: Body) -> object:
         day = read_date(query)

@@ -78,7 +78,15 @@ def test_a_link_that_keeps_its_promises_passes(kind, tmp_path):
         where = ("--link", given.link, "--control", given.control, "--only", words)
         done = certify(given.config, *where, "--json")
         books = requests.get(f"{given.control}/books", timeout=5).json()
+        # Whoever asks again and again asks for what is new: all of it takes long after some thousand lines.
+        newer = [
+            requests.get(f"{given.control}/books?after={no}", timeout=5).json() for no in (1, len(books))
+        ]
+        refused = requests.get(f"{given.control}/books?after=-1", timeout=5)
     document = json.loads(done.stdout)
+    assert newer == [books[1:], []]
+    assert [line["no"] for line in books] == [*range(1, len(books) + 1)]
+    assert (refused.status_code, "?after=12" in refused.text) == (400, True)
     assert document["failed"] == document["not_tried"] == 0
     assert document["passed"] == {"mis": 2, "direct": 8}.get(kind, 7)
     assert document["books_seen"] is True
@@ -174,7 +182,7 @@ class LyingControl(ThreadingHTTPServer):
                     timeout=5,
                 )
                 said = answer.json()
-                if self.path == "/books":
+                if self.path.startswith("/books?"):
                     said = [line for one in said for line in [one] * (2 if one["kind"] == "sale" else 1)]
                 content = json.dumps(said).encode()
                 self.send_response(answer.status_code)
