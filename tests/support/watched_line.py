@@ -130,21 +130,25 @@ class WatchedLine:
         return eventually(lambda: (said := self.payment.query(ask)).say is say and said)
 
     def gives_up(self, do: Callable[[], Any]) -> None:
-        """Let the terminal do something that it gives up on, until the line knows that it has."""
-        self._hung_up.clear()
+        """Let the terminal do something that it gives up on, until the line knows that it has.
+
+        The end of an earlier connection may be noticed only now.
+        """
+        before = self.forwarder._count
         do()
-        assert self._hung_up.wait(30)
+        eventually(lambda: any(one > before for one in self._hung_up))
 
     def settle(self) -> None:
         """Wait until everything that has passed was looked at."""
         self.payment.query(self.new_ask(1))
 
     def _note_when_it_hangs_up(self) -> None:
-        hung_up, self._hung_up = self.observer.hung_up, threading.Event()
+        hung_up = self.observer.hung_up
+        self._hung_up: list[int] = []
 
         def noted(connection: int) -> None:
             hung_up(connection)
-            self._hung_up.set()
+            self._hung_up.append(connection)
 
         self.observer.hung_up = noted  # type: ignore[method-assign]
 
