@@ -4,8 +4,10 @@ A planted bug is in nobody's way: it is put into the shipped code for the worlds
 taken out again. What catches it must be a claim about money or safety.
 """
 
+import importlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from sim.cards.kinds import others
@@ -127,26 +129,8 @@ def bug(says: str, terminals: str = "") -> Callable[[Callable[[], list[Patch]]],
 
 def known_bugs() -> dict[str, Bug]:
     """Return every planted bug by its name."""
-    from sim.bugs import (
-        at_a_wallet,
-        at_its_end,
-        at_the_centre,
-        at_the_drawer,
-        at_the_payment,
-        at_the_shop,
-        at_the_terminals,
-    )
-
-    places = {
-        at_a_wallet,
-        at_its_end,
-        at_the_centre,
-        at_the_drawer,
-        at_the_payment,
-        at_the_shop,
-        at_the_terminals,
-    }
-    assert len(places) == 7
+    for one in sorted(Path(__file__).parent.glob("at_*.py")):
+        importlib.import_module(f"sim.bugs.{one.stem}")
     return BUGS
 
 
