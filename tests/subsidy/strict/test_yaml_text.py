@@ -204,6 +204,21 @@ def test_both_parsers_read_each_of_our_files_alike(text):
     assert as_read(text, yaml.CSafeLoader) == as_read(text, yaml.SafeLoader)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a: 1-01\t{\n",  # only libyaml takes a tab in plain text
+        "a: {b: 〔2025〕469?, c: d}\n",
+        "? a b\n    ",
+        "a: |#\n",
+        "a:\n  - b: [c,x d]\n\ufeff   e: f\n",
+        "!]x\n,",
+    ],
+)
+def test_what_libyaml_reads_otherwise_is_read_as_by_the_other(text):
+    assert as_read(text, yaml.CSafeLoader) == as_read(text, yaml.SafeLoader)
+
+
 @given(changed_texts())
 def test_both_parsers_read_a_changed_file_alike(text):
     assert as_read(text, yaml.CSafeLoader) == as_read(text, yaml.SafeLoader)

@@ -190,6 +190,16 @@ def test_a_void_after_a_restart_is_known_by_its_trace(shop):
     agree(shop, shop.now(sale))
 
 
+def test_a_reversal_is_of_its_sale_also_when_the_hosts_clock_was_put_right_by_decades_meanwhile(shop):
+    sale, _ = sold(shop)
+    shop.clock.wall += 56 * 365 * 86_400_000
+    shop.restart()
+    assert shop.terminal.reverse("000001").approved
+    eventually(lambda: shop.now(sale).state is S.RETURNED)
+    assert looks(shop) == []
+    agree(shop, shop.now(sale))
+
+
 def test_a_void_of_somebody_elses_sale_changes_nothing(shop):
     sale, _ = sold(shop)
     other = shop.terminal.sell(500)
