@@ -7,7 +7,8 @@ a certificate it speaks TLS, and in clear with nobody.
 import select
 import socket
 import ssl
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 _MOST_AT_ONCE = 65_536
@@ -110,15 +111,26 @@ class TcpLink:
 
 
 def tls_of(certificate: Path | None, clients: Path | None) -> ssl.SSLContext | None:
-    """Return how a terminal speaks TLS, None without a certificate. Raises OSError.
+    """Return how a terminal speaks TLS, None without a certificate. Raises OSError, which names the file.
 
     `certificate` is a file with it and its key; `clients` has who vouches for those that may call.
     """
     if certificate is None:
         return None
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    tls.load_cert_chain(certificate)
+    with _named(certificate):
+        tls.load_cert_chain(certificate)
     if clients is not None:
         tls.verify_mode = ssl.CERT_REQUIRED
-        tls.load_verify_locations(clients)
+        with _named(clients):
+            tls.load_verify_locations(clients)
     return tls
+
+
+@contextmanager
+def _named(file: Path) -> Iterator[None]:
+    """Say which file it is that cannot be read: OpenSSL does not."""
+    try:
+        yield
+    except OSError as wrong:
+        raise OSError(f"{file} cannot be read as PEM ({wrong.strerror})") from None

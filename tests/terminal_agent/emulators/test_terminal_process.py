@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 from emulator import REPO, EmulatedTerminal
+from line_certificates import Authority
 from typer.testing import CliRunner
 
 from terminal_agent.emulators.cli import app
@@ -217,6 +218,21 @@ def test_a_kind_or_address_that_is_none_is_a_usage_error(wrong, tmp_path):
     done = CliRunner().invoke(app, ["terminal", *wrong, "--books", str(tmp_path / "books.jsonl")])
     assert done.exit_code == 2
     assert "Invalid value" in done.output
+
+
+@pytest.mark.parametrize("content", [None, "no certificate"])
+@pytest.mark.parametrize("option", ["--certificate", "--clients"])
+def test_a_certificate_that_cannot_be_read_is_named(option, content, tmp_path):
+    file = tmp_path / "wrong.pem"
+    if content is not None:
+        file.write_text(content)
+    options = [option, str(file)]
+    if option == "--clients":
+        options += ["--certificate", str(Authority().issue(tmp_path, "terminal").both)]
+    where = ["--kind", "nexo", "--link", "127.0.0.1:0", "--books", str(tmp_path / "books.jsonl")]
+    done = CliRunner().invoke(app, ["terminal", *where, *options])
+    assert done.exit_code == 1
+    assert f"{file} cannot be read as PEM" in done.output
 
 
 @pytest.mark.parametrize("kind", ["nexo", "mis"])
