@@ -148,6 +148,8 @@ class _Relay:
         self._open: list[socket.socket] = []
         self._ended: system.Mailbox[bool] = system.Mailbox()
         self.is_dead = False
+        self.is_unplugged = False
+        """Whether the terminal is gone whose request comes next to the acquirer."""
         self.watcher_fault = ""
         self._observer = terminal.observer(self._see, clock)
         ends = Ends(self._open_door, self._dial)
@@ -284,6 +286,7 @@ class _TerminalsEnd(socket.socket):
                 self._then = partial(self._hold, self._break)
                 return frame[:half]
             case our_end.UNPLUG:
+                self._relay.is_unplugged = True
                 self._then = self._break
             case our_end.DOUBLED_TO_US:
                 return frame * 2
@@ -320,6 +323,8 @@ class _AcquirersEnd(socket.socket):
         """Send what goes to the acquirer."""
         self._passed.went += data
         self._fault = self._relay.end.strike(self._relay.look(data), AT_THE_ACQUIRER)
+        if self._relay.is_unplugged:
+            self._relay.is_unplugged, self._fault = False, our_end.UNPLUG
         if self._fault == our_end.TORN_REQUEST:
             super().sendall(data[: len(data) // 2])
             raise ConnectionResetError
@@ -331,8 +336,10 @@ class _AcquirersEnd(socket.socket):
     def recv(self, _size: int, _flags: int = 0) -> bytes:
         """Return what comes from the acquirer."""
         came = self._line.read(0)
-        if came and self._fault == our_end.LATE_ANSWER:
+        if came and self._fault in (our_end.LATE_ANSWER, our_end.UNPLUG):
             self._hung_up.take(_MOST_LATE_S)
+            if self._fault == our_end.UNPLUG:
+                came = b""  # the line was broken, which an answer may be ahead of or behind: here it is behind
         elif came and self._fault == our_end.HELD_ANSWER:
             self._relay.end.hold()
         self._passed.came += came
