@@ -339,7 +339,7 @@ class _AcquirersEnd(socket.socket):
         if came and self._fault in (our_end.LATE_ANSWER, our_end.UNPLUG):
             self._hung_up.take(_MOST_LATE_S)
             if self._fault == our_end.UNPLUG:
-                came = b""  # the line was broken, which an answer may be ahead of or behind: here it is behind
+                came = b""  # an answer may be ahead of a break or behind it: here it is behind
         elif came and self._fault == our_end.HELD_ANSWER:
             self._relay.end.hold()
         self._passed.came += came

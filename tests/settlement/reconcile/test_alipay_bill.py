@@ -4,11 +4,11 @@ import io
 import os
 import random
 import re
-import time
 import zipfile
 
 import pytest
 from alipay_day import ACCOUNT, ALIPAY, AlipayDay, packed, rewritten, unpacked
+from cpu_time import cpu_time
 from night import DAY, changed, pay_ref, to_pay
 
 from settlement.reconcile.sources.alipay_bill import COLUMNS, DETAIL, SUMMARY, read
@@ -209,9 +209,9 @@ def test_a_zip_that_would_burst_is_refused_before_it_is_unpacked(raw):
     names = list(unpacked(raw))
     bomb = zip_of((names[0], b"0" * (40 << 20)), (names[1], b""))
     assert len(bomb) < 100_000
-    before = time.process_time()
-    assert "unpacks to 41943040 bytes" in refused(bomb).problem
-    assert time.process_time() - before < 0.1
+    with cpu_time() as cost:
+        assert "unpacks to 41943040 bytes" in refused(bomb).problem
+    assert cost.s < 0.1
 
 
 def test_a_zip_that_lies_about_its_size_is_refused_without_being_unpacked_whole(raw):
@@ -220,9 +220,9 @@ def test_a_zip_that_lies_about_its_size_is_refused_without_being_unpacked_whole(
     size = (40 << 20).to_bytes(4, "little")
     while (at := bomb.find(size)) >= 0:
         bomb[at : at + 4] = (1000).to_bytes(4, "little")
-    before = time.process_time()
-    refused(bytes(bomb))
-    assert time.process_time() - before < 0.1
+    with cpu_time() as cost:
+        refused(bytes(bomb))
+    assert cost.s < 0.1
 
 
 @pytest.mark.parametrize("name", ["../{}", "/{}", "..\\{}", "C:{}", "a/{}", ".{}", "{}\n", "\\\\host\\{}"])
@@ -295,13 +295,13 @@ def mutate_and_read(raw, count, seed):
                     start = made.randrange(len(content))
                     content[place:place] = content[start : start + made.randrange(1, 200)]
         mutated = bytes(content) if at % 2 else packed({**files, name: bytes(content)})
-        before = time.process_time()
-        try:
-            assert money(mutated) == good
-            same += 1
-        except FileError:
-            pass
-        assert time.process_time() - before < 0.1
+        with cpu_time() as cost:
+            try:
+                assert money(mutated) == good
+                same += 1
+            except FileError:
+                pass
+        assert cost.s < 0.1
     return same
 
 

@@ -2,11 +2,11 @@
 
 import contextlib
 import json
-import time
 from typing import Literal
 
 import msgspec
 import pytest
+from cpu_time import cpu_time
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -101,10 +101,9 @@ def test_the_limit_is_the_callers():
     ],
 )
 def test_a_crafted_megabyte_does_not_keep_the_reader_busy(raw):
-    began = time.process_time()
-    with contextlib.suppress(NotStrict):
+    with cpu_time() as cost, contextlib.suppress(NotStrict):
         decode(raw, list)
-    assert time.process_time() - began < 2
+    assert cost.s < 2
 
 
 def test_a_number_that_is_none_of_those_asked_for_is_shown_only_while_it_can_be_no_card():

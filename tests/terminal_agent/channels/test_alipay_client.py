@@ -8,11 +8,11 @@ import json
 import os
 import random
 import string
-import time
 from base64 import b64encode
 
 import pytest
 from alipay import REPO
+from cpu_time import cpu_time
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 from cryptography.hazmat.primitives.hashes import SHA256
@@ -137,9 +137,9 @@ EVIL = b'{"code":"10000","out_trade_no":"A","total_amount":"1.00"}'
     ],
 )
 def test_nothing_else_is_believed(body, why):
-    before = time.process_time()
-    assert believed(body, METHOD, PLATFORM) is why
-    assert time.process_time() - before < 0.1
+    with cpu_time() as cost:
+        assert believed(body, METHOD, PLATFORM) is why
+    assert cost.s < 0.1
 
 
 def test_the_members_are_those_that_python_reads():
@@ -192,9 +192,9 @@ def mutate_and_read(count, seed):
                 case _:
                     start = made.randrange(len(body))
                     body[place:place] = body[start : start + made.randrange(1, 40)]
-        before = time.process_time()
-        found = believed(bytes(body), METHOD, PLATFORM)
-        assert time.process_time() - before < 0.1
+        with cpu_time() as cost:
+            found = believed(bytes(body), METHOD, PLATFORM)
+        assert cost.s < 0.1
         if isinstance(found, Believed):
             assert found.body == PAID
             taken += 1

@@ -9,6 +9,7 @@ import time
 import msgspec
 import pytest
 from broken_certificates import der_of, of_no_known_version, pem_of, with_a_broken_name
+from cpu_time import cpu_time
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
@@ -299,9 +300,9 @@ def test_a_mutated_answer_is_believed_only_as_it_was_and_costs_little(recorded):
     slowest = 0.0
     for _ in range(MUTATIONS):
         body = mutated(recorded.body, dice)
-        began = time.process_time()
-        said = believed(body, recorded.keys, recorded.at_ms)
-        slowest = max(slowest, time.process_time() - began)
+        with cpu_time() as cost:
+            said = believed(body, recorded.keys, recorded.at_ms)
+        slowest = max(slowest, cost.s)
         # One signature can be written in more than one base64: its last bits are not looked at.
         assert isinstance(said, Silence) or {**said.fields, "signature": ""} == as_it_was
     assert slowest < 0.1
@@ -327,9 +328,9 @@ def test_a_certificate_mutated_in_its_own_bytes_speaks_for_nothing_and_costs_lit
         spoilt = bytearray(right)
         for _ in range(dice.randrange(1, 4)):
             spoilt[dice.randrange(len(spoilt))] ^= dice.randrange(1, 256)
-        began = time.process_time()
-        key = recorded.keys.key_of(pem_of(bytes(spoilt)), at)
-        slowest = max(slowest, time.process_time() - began)
+        with cpu_time() as cost:
+            key = recorded.keys.key_of(pem_of(bytes(spoilt)), at)
+        slowest = max(slowest, cost.s)
         # What stands around the signed part may change; the key that speaks is the one that was signed.
         assert key is None or key == right_key
     assert slowest < 0.1
@@ -340,9 +341,9 @@ def test_a_certificate_mutated_in_its_own_bytes_speaks_for_nothing_and_costs_lit
     [b"{" * 65_000, b"&" * 65_000, b"a=" * 32_000, b"a={" * 20_000, b"signPubKeyCert=" + b"A" * 60_000],
 )
 def test_a_hostile_answer_costs_little(body, recorded):
-    began = time.process_time()
-    assert isinstance(believed(body, recorded.keys, recorded.at_ms), Silence)
-    assert time.process_time() - began < 0.1
+    with cpu_time() as cost:
+        assert isinstance(believed(body, recorded.keys, recorded.at_ms), Silence)
+    assert cost.s < 0.1
 
 
 VALUES = st.dictionaries(

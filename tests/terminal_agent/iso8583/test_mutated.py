@@ -5,8 +5,8 @@
 
 import os
 import random
-import time
 
+from cpu_time import cpu_time
 from iso8583_messages import APPROVAL, SALE, codec
 
 from terminal_agent.iso8583.dialect import Frame
@@ -53,14 +53,14 @@ def test_mutated_frames_raise_nothing_but_our_faults_and_take_no_time():
         if no % 8 < 4:
             width = 2 if one.dialect.frame.length == "bin2" else 4
             line = close_frame(Frame(one.dialect.frame.length, "", ""), line[width:])
-        before = time.process_time()
-        try:
-            for content in FrameReader(one.dialect.frame).feed(line):
-                one.decode(open_frame(one.dialect.frame, content).body)
-                read += 1
-        except Iso8583Fault:
-            refused += 1
-        slowest = max(slowest, time.process_time() - before)
+        with cpu_time() as cost:
+            try:
+                for content in FrameReader(one.dialect.frame).feed(line):
+                    one.decode(open_frame(one.dialect.frame, content).body)
+                    read += 1
+            except Iso8583Fault:
+                refused += 1
+        slowest = max(slowest, cost.s)
     print(f"{COUNT} frames: {read} read, {refused} refused, the slowest took {slowest * 1000:.2f} ms of CPU")
     assert slowest < MOST_CPU_S
     assert refused > COUNT / 2
