@@ -157,15 +157,20 @@ def _line_or_two(label: str, value: str) -> list[str]:
     """Return one line where both fit, else the label and the value below it, as many lines as it needs."""
     if _width(label) + 1 + _width(value) <= _COLUMNS:
         return [_line(label, value)]
-    lines = [label, ""]
+    lines, left = [label, ""], _COLUMNS
     for character in value:
-        if _width(lines[-1] + character) > _COLUMNS:
+        width = _width(character)
+        if width > left:
             lines.append("")
+            left = _COLUMNS
         lines[-1] += character
+        left -= width
     return lines
 
 
 def _width(text: str) -> int:
+    if text.isascii():
+        return len(text)
     return sum(2 if unicodedata.east_asian_width(one) in "WF" else 1 for one in text)
 
 
