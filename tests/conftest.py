@@ -12,12 +12,17 @@ import taken_moves
 import typer.testing
 from hypothesis import settings
 
+from terminal_agent.channels import key_files
+
 # A slow machine is no finding: what an example may cost is held in CPU time, where it matters.
 settings.register_profile("ours", deadline=None)
 settings.load_profile("ours")
 
 # A program puts its commands together once, when it starts; tests call them hundreds of times in one.
 typer.testing._get_command = functools.cache(typer.testing._get_command)
+
+# The same for a private key, whose primes are looked at each time it is read.
+key_files.load_pem_private_key = functools.cache(key_files.load_pem_private_key)
 
 # It is the tests' own client, and names the addresses that they ask, whatever stands in them.
 logging.getLogger("httpx").setLevel(logging.WARNING)

@@ -16,9 +16,9 @@ PROFILE_FILE = REPO / "config/terminals/stx_lrc.yaml"
 
 # Long enough for a busy machine, short enough for a test of every fault.
 SHORT_MS = {
-    "ack_wait_ms": 150,
-    "gap_ms": 60,
-    "status_wait_ms": 700,
+    "ack_wait_ms": 300,
+    "gap_ms": 100,
+    "status_wait_ms": 900,
     "answer_wait_ms": 600,
     "answer_cap_ms": 1400,
     "host_timeout_ms": 200,
