@@ -53,12 +53,12 @@ def both_ends(length: int) -> list[int]:
 
 def check_cut_payment(side: Side, points: PointsOf) -> None:
     """Cut a payment at each point, begin anew, ask, and undo what was taken."""
-    length = _measured(side)
+    length, asked = _measured(side)
     for at in points(length):
         ask = prepared(side)
         _cut(side, at, partial(side.payment.take, ask))
         with at_byte(at, length):
-            _settle(side, ask, left_whole=at >= length)
+            _settle(side, ask, left_whole=at >= asked)
 
 
 def check_cut_undo(side: Side, points: PointsOf) -> None:
@@ -139,15 +139,15 @@ def check_cut_closing(side: ShownSide, points: PointsOf) -> None:
             must(not side.scan(took.show), "a scan after it is closed is not taken", "it is")
 
 
-def _measured(side: Side) -> int:
-    """Return how many bytes of ours an undisturbed payment takes; it is undone."""
+def _measured(side: Side) -> tuple[int, int]:
+    """Return how many bytes of ours an undisturbed payment takes, and how many its first request; undo it."""
     ask = prepared(side)
     side.cut_after(None)
     took = side.payment.take(ask)
-    length = side.sent()
+    length, asked = side.sent(), side.asked()
     must_say("paying", took, frozenset({Say.APPROVED, Say.PENDING}))
     _settle(side, ask, left_whole=True)
-    return length
+    return length, asked
 
 
 def _cut(side: Side, at: int | None, call: Callable[[], Answer]) -> None:

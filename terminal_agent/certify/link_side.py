@@ -257,6 +257,11 @@ class LinkSide:
         assert self._end is not None
         return self._end.sent
 
+    def asked(self) -> int:
+        """Return how many bytes had left when the first answer came; all that have where none did."""
+        assert self._end is not None
+        return self._end.sent if self._end.asked is None else self._end.asked
+
     @property
     def _line(self) -> LineInOurHands:
         assert self._watched is not None

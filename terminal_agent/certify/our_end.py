@@ -55,6 +55,8 @@ class OurEnd:
         self._before: dict[str, object] = {}
         self._left: int | None = None
         self.sent = 0
+        self.asked: int | None = None
+        """How many bytes had left when the first answer since the count began had come, None before."""
         self.late = b""
         """An answer that is still on its way to us."""
         self._held: Mailbox[bool] = Mailbox()
@@ -91,6 +93,8 @@ class OurEnd:
 
     def heard(self, kinds: frozenset[str], answer: object) -> None:
         """Keep the answer to such a request."""
+        if self.asked is None:
+            self.asked = self.sent
         self._before |= dict.fromkeys(kinds, answer)
 
     def before(self, kinds: frozenset[str]) -> object | None:
@@ -118,6 +122,7 @@ class OurEnd:
         """Let the power fail once so many bytes have left; None: never. The count begins anew."""
         self._left = count
         self.sent = 0
+        self.asked = None
 
     def send(self, data: bytes, write: Callable[[bytes], object], close: Callable[[], object]) -> None:
         """Write what of `data` still leaves. Raises PowerCut, once the line is closed."""

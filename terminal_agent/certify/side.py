@@ -82,6 +82,9 @@ class Side(Protocol):
     def sent(self) -> int:
         """Return how many bytes have left since."""
 
+    def asked(self) -> int:
+        """Return how many bytes had left when the first answer came; all that have where none did."""
+
     def scan(self, code: str) -> bool:
         """Be the shopper who scans a code and pays; return whether the other side took it."""
 
