@@ -53,12 +53,12 @@ def both_ends(length: int) -> list[int]:
 
 def check_cut_payment(side: Side, points: PointsOf) -> None:
     """Cut a payment at each point, begin anew, ask, and undo what was taken."""
-    length, asked = _measured(side)
+    length = _measured(side)
     for at in points(length):
         ask = prepared(side)
         _cut(side, at, partial(side.payment.take, ask))
         with at_byte(at, length):
-            _settle(side, ask, left_whole=at >= asked)
+            _settle(side, ask)
 
 
 def check_cut_undo(side: Side, points: PointsOf) -> None:
@@ -139,15 +139,15 @@ def check_cut_closing(side: ShownSide, points: PointsOf) -> None:
             must(not side.scan(took.show), "a scan after it is closed is not taken", "it is")
 
 
-def _measured(side: Side) -> tuple[int, int]:
-    """Return how many bytes of ours an undisturbed payment takes, and how many its first request; undo it."""
+def _measured(side: Side) -> int:
+    """Return how many bytes of ours an undisturbed payment takes; it is undone."""
     ask = prepared(side)
     side.cut_after(None)
     took = side.payment.take(ask)
-    length, asked = side.sent(), side.asked()
+    length = side.sent()
     must_say("paying", took, frozenset({Say.APPROVED, Say.PENDING}))
-    _settle(side, ask, left_whole=True)
-    return length, asked
+    _settle(side, ask)
+    return length
 
 
 def _cut(side: Side, at: int | None, call: Callable[[], Answer]) -> None:
@@ -156,13 +156,14 @@ def _cut(side: Side, at: int | None, call: Callable[[], Answer]) -> None:
         call()
 
 
-def _settle(side: Side, ask: Ask, *, left_whole: bool) -> None:
+def _settle(side: Side, ask: Ask) -> None:
     """Ask, as a new process does, what became of a payment, and undo it."""
+    left_whole = side.left_whole()
     side.restart()
     payment = side.payment
     late = replace(ask, pay_code=None)
     if left_whole and not payment.not_found_is_no:
-        # The request is still on its way; "I know of none" would mean nothing.
+        # It may still be on its way: "I know of none" would mean nothing.
         side.clock.sleep(min(2 * payment.clocks.host_timeout_s, _MOST_WAIT_S))
     taken, evidence = [side.fen], Evidence()
     if side.can_be_asked:

@@ -257,10 +257,10 @@ class LinkSide:
         assert self._end is not None
         return self._end.sent
 
-    def asked(self) -> int:
-        """Return how many bytes had left when the first answer came; all that have where none did."""
+    def left_whole(self) -> bool:
+        """Return whether something has left whole since."""
         assert self._end is not None
-        return self._end.sent if self._end.asked is None else self._end.asked
+        return self._end.left_whole
 
     @property
     def _line(self) -> LineInOurHands:

@@ -55,8 +55,8 @@ class OurEnd:
         self._before: dict[str, object] = {}
         self._left: int | None = None
         self.sent = 0
-        self.asked: int | None = None
-        """How many bytes had left when the first answer since the count began had come, None before."""
+        self.left_whole = False
+        """Whether something has left whole since the count began, be it the last before the power failed."""
         self.late = b""
         """An answer that is still on its way to us."""
         self._held: Mailbox[bool] = Mailbox()
@@ -93,8 +93,7 @@ class OurEnd:
 
     def heard(self, kinds: frozenset[str], answer: object) -> None:
         """Keep the answer to such a request."""
-        if self.asked is None:
-            self.asked = self.sent
+        self.left_whole = True
         self._before |= dict.fromkeys(kinds, answer)
 
     def before(self, kinds: frozenset[str]) -> object | None:
@@ -122,7 +121,7 @@ class OurEnd:
         """Let the power fail once so many bytes have left; None: never. The count begins anew."""
         self._left = count
         self.sent = 0
-        self.asked = None
+        self.left_whole = False
 
     def send(self, data: bytes, write: Callable[[bytes], object], close: Callable[[], object]) -> None:
         """Write what of `data` still leaves. Raises PowerCut, once the line is closed."""
@@ -133,5 +132,7 @@ class OurEnd:
         if self._left is not None:
             self._left -= len(going)
             if self._left <= 0:
+                # The end of a request or of its head: which, only the other side could say.
+                self.left_whole = self.left_whole or len(going) == len(data)
                 close()
                 raise PowerCut

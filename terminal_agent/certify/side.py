@@ -82,8 +82,8 @@ class Side(Protocol):
     def sent(self) -> int:
         """Return how many bytes have left since."""
 
-    def asked(self) -> int:
-        """Return how many bytes had left when the first answer came; all that have where none did."""
+    def left_whole(self) -> bool:
+        """Return whether something has left whole since."""
 
     def scan(self, code: str) -> bool:
         """Be the shopper who scans a code and pays; return whether the other side took it."""
