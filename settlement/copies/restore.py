@@ -94,10 +94,13 @@ def _into_file(found: Manifest, backup: Path, place: Sqlite) -> Iterator[Engine]
                 raise CopyRefused(f"SQLite finds the copy damaged: {said[0]}. Use another backup")
             _compare(copy, found)
         engine = engine_on(Sqlite(unfinished))
-        yield engine
-        # Whatever was written has to lie in the one file that is put in place.
-        with engine.connect() as connection:
-            connection.execute(text("PRAGMA wal_checkpoint(TRUNCATE)"))
+        try:
+            yield engine
+            # Whatever was written has to lie in the one file that is put in place.
+            with engine.connect() as connection:
+                connection.execute(text("PRAGMA wal_checkpoint(TRUNCATE)"))
+        finally:
+            engine.dispose()
 
 
 def _refuse_file(place: Sqlite) -> None:

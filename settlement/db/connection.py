@@ -9,20 +9,22 @@ Whatever writes takes the one row of `writer` first, so that one transaction at 
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pysqlite3.dbapi2
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError, DisconnectionError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolEmpty
-from sqlalchemy.pool import NullPool
+from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
 
 from settlement.db.place import DatabaseDown, Place, Postgres, Sqlite
 
 _OLDEST_SAFE = (3, 51, 3)
 BUSY_S = 30
-# Connections to PostgreSQL: what is asked at the same time beyond these waits.
+# Connections that stay open, and more while they are needed: who comes beyond these waits.
 _POOL, _POOL_MORE = 5, 15
 # Any number that nobody else takes a lock by.
 _MIGRATION_LOCK = 8_600_001
@@ -114,14 +116,33 @@ def _sqlite(place: Sqlite) -> Engine:
     engine = create_engine(
         "sqlite://",
         module=pysqlite3.dbapi2,
-        poolclass=NullPool,
+        poolclass=QueuePool,
+        pool_size=_POOL,
+        max_overflow=_POOL_MORE,
         # An error's text must not bring rows into the log.
         hide_parameters=True,
         creator=connect,
     )
     event.listen(engine, "connect", _check_sqlite)
+    event.listen(engine, "connect", lambda _raw, entry: entry.info.update(file=_file_at(path)))
+    event.listen(engine, "checkout", partial(_check_it_is_there, path))
     event.listen(engine, "begin", _begin_sqlite)
     return engine
+
+
+def _file_at(path: Path) -> tuple[int, int] | None:
+    """Return what tells the file at a path from any other that was or will be there."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def _check_it_is_there(path: Path, _raw: Any, entry: ConnectionPoolEntry, _given: Any) -> None:
+    """Have a connection that stayed open opened anew when its file is not the one at its path any more."""
+    if _file_at(path) != entry.info["file"]:
+        raise DisconnectionError
 
 
 def _check_sqlite(raw: Any, _record: Any) -> None:

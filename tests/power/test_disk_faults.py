@@ -23,7 +23,7 @@ def test_each_act_of_the_journal_fails_at_its_operations_and_is_done_afterwards(
 
 @pytest.mark.parametrize("kind", FAULTS)
 def test_each_batch_of_the_centre_fails_at_its_operations_and_is_done_afterwards(kind):
-    trial = centre_faults.try_books(kind, stride=40)
+    trial = centre_faults.try_books(kind, stride=25)
     assert trial.wrong == []
     assert trial.faults > 40
     assert trial.said.keys() <= {"database or disk is full", "disk I/O error"}

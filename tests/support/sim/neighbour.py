@@ -73,7 +73,7 @@ def _make(made: Template, folder: Path) -> Sharing:
     shutil.copy(settings.keys / "index.key", folder / "person.key")
     make_register(place, random_bytes)
     registers = RegisterSettings((place,))
-    books, centres = {}, {}
+    books, centres, entrances = {}, {}, []
     for name in (made.centre.pack.programme, OTHER):
         path = books[name] = folder / f"{name}.sqlite3"
         shutil.copyfile(made.books["large"], path)
@@ -82,7 +82,7 @@ def _make(made: Template, folder: Path) -> Sharing:
         with reading(engine) as connection:
             found = entered(connection, registers, name)
         assert found is not None
-        found.databases[0].engine()
+        entrances.append(found.databases[0].engine())
         centre = msgspec.structs.replace(
             made.centre, pack=msgspec.structs.replace(made.centre.pack, programme=name), registers=found
         )
@@ -91,7 +91,9 @@ def _make(made: Template, folder: Path) -> Sharing:
             keep_open(engine)
             centre = msgspec.structs.replace(centre, engine=engine)
         centres[name] = centre
-    checkpoint(found.databases[0].engine())
+    for engine in entrances:
+        checkpoint(engine)
+        keep_open(engine)
     return Sharing(place.database.path, books, centres)  # type: ignore[union-attr]
 
 

@@ -198,9 +198,10 @@ def _policies(folder: Path) -> Path:
 
 
 def checkpoint(engine: Engine) -> None:
-    """Let a database be one file, as it is copied."""
+    """Let a database be one file that nobody has open, as it is copied and put back."""
     with engine.connect() as connection:
         connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+    engine.dispose()
 
 
 def _make_host(data: Path, raw: bytes, enrolled: v1.Enrolled, packs: Mapping[str, PackFiles]) -> Path:
