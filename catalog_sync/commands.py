@@ -15,7 +15,7 @@ from typer.core import TyperGroup
 
 
 def commands_at(places: Mapping[str, str]) -> type[TyperGroup]:
-    """Return the class of a group with these commands, in this order, each at its "module:attribute".
+    """Return a class of groups that have these commands too, in this order, each at its "module:attribute".
 
     There is the function of a command, or the `Typer` of a group of commands.
     """
@@ -23,7 +23,7 @@ def commands_at(places: Mapping[str, str]) -> type[TyperGroup]:
     class Group(TyperGroup):
         def __init__(self, **settings: Any) -> None:
             super().__init__(**settings)
-            self.commands = _WhenAskedFor(places)
+            self.commands = _WhenAskedFor({**self.commands, **places})
 
         def list_commands(self, ctx: Any) -> list[str]:
             # Typer asks for each command to say its name.

@@ -154,7 +154,7 @@ MAY = {
     "settlement/copies/pg_tools.py": ("environment files process", "runs PostgreSQL's own programs"),
     "settlement/copies/restore.py": ("files", "puts the file of a backup in its place"),
     "settlement/copies/sqlite_file.py": ("database files", "opens copies to look at and files to throw away"),
-    "settlement/app.py": ("files", "makes the folder of the database's file"),
+    "settlement/set_up.py": ("files", "makes the folder of the database's file"),
     "settlement/db/connection.py": ("database files", "opens the database, durable or not at all"),
     "settlement/db/serving.py": ("files", "tells services from commands that must be alone, by a lock"),
     "settlement/db/whose.py": ("database files", "looks whose database a file is before it is changed"),
