@@ -12,7 +12,7 @@ import reference_data as reference  # noqa: E402
 from centre import Clock, import_all, write_config  # noqa: E402
 from fake_device import FakeDevice  # noqa: E402
 
-from settlement.app import Centre, set_up  # noqa: E402
+from settlement.app import Centre  # noqa: E402
 from settlement.config import read_settings  # noqa: E402
 from settlement.db.connection import writing  # noqa: E402
 from settlement.devices.enrol import Enrol  # noqa: E402
@@ -20,6 +20,7 @@ from settlement.devices.make_code import make_code  # noqa: E402
 from settlement.funds.gather_facts import Question  # noqa: E402
 from settlement.funds.place_hold import PlaceHold  # noqa: E402
 from settlement.funds.top_up import TopUp  # noqa: E402
+from settlement.set_up import set_up  # noqa: E402
 from settlement.system import random_bytes  # noqa: E402
 from settlement.writer import store  # noqa: E402
 from settlement.writer.batch import Rows  # noqa: E402

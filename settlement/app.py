@@ -1,4 +1,7 @@
-"""How is the centre put together? The only place that wires database, keys, pack, writer and web."""
+"""How is the centre put together? The only place that wires database, keys, pack and writer.
+
+What makes one is in `set_up.py`, what serves one in `web/start.py`.
+"""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -10,30 +13,21 @@ from sqlalchemy import Engine
 from catalog_sync.packs import read_texts
 from settlement.config import Settings
 from settlement.copies.restored import KIND, SUBJECT
-from settlement.db import migrate, moved, tables
-from settlement.db.connection import engine_on, open_database, reading, writing
-from settlement.db.place import DatabaseDown, Sqlite
-from settlement.db.upsert import upsert
-from settlement.db.whose import PROGRAMME, programme_of, refuse_foreign
+from settlement.db import moved, version
+from settlement.db.connection import open_database, reading
+from settlement.db.whose import programme_of, refuse_foreign
 from settlement.keys import Keys
-from settlement.logs import make_log, stderr_lines
 from settlement.people.acting import Task, acting
 from settlement.people.sessions import Actor
-from settlement.reconcile import schedule
 from settlement.reconcile.config import NightConfig
 from settlement.reconcile.run import NightParts
 from settlement.reconcile.wiring import night_parts, sources_of
 from settlement.registers.config import PERSON
-from settlement.registers.database import look
 from settlement.registers.enter import enter, entered
 from settlement.registers.shared import Registers
-from settlement.sources.key_files import make_keys, read_keys
-from settlement.sources.pack_files import files_of_packs
+from settlement.sources.key_files import read_keys
+from settlement.sources.pack_files import PackFiles, files_of_packs
 from settlement.system import clock_us, random_bytes, wall_ms
-from settlement.trail import Trail
-from settlement.web.app import build_web
-from settlement.web.edge import Edge, PackFiles
-from settlement.web.quick_hold import HoldsFirst
 from settlement.writer import store
 from settlement.writer.apply import Direct
 from settlement.writer.batch import Rows
@@ -43,6 +37,9 @@ from settlement.writer.writer import Committed, Writer
 from subsidy.policy.model import Pack
 from subsidy.policy.read_pack import read_packs
 from subsidy.strict.yaml_text import FileError
+
+# The programme's pack, those that are handed out, and the texts of their folder.
+Packs = tuple[Pack, dict[str, Pack], dict[str, str]]
 
 
 class Centre(msgspec.Struct, frozen=True):
@@ -104,99 +101,36 @@ class Centre(msgspec.Struct, frozen=True):
         item = rows.get(Difference, SUBJECT, KIND)
         return item if item is not None and item.closed_ms is None else None
 
-    def web(self) -> HoldsFirst:
-        """Start the writer, and the nights when they have an hour, and return the web application."""
-        lines = stderr_lines()
-        log, trail = make_log(self.now_ms, lines), Trail(self.now_ms, lines)
-        writer = self.writer(lambda wrong: log.error("writer.failed", exc_info=wrong), trail.committed)
-        if (item := self.restored()) is not None:
-            log.warning("books.restored", detail=item.detail, next_step=item.next_step)
-        if self.registers is not None:
-            try:
-                self.enter_registers()
-            except DatabaseDown as wrong:
-                # Entered it was; what is paid meanwhile must still be taken in.
-                log.error("register.down", why=str(wrong))
-        night_at = self.settings.night_at
-        parts = None if night_at is None else self.night_parts(writer.submit)
-        writer.start()
-        if parts is not None and night_at is not None:
-            hour = night_at
-            schedule.start(hour, lambda: schedule.run_due_nights(parts, hour, log))
-        setting = self.setting()
-        return build_web(
-            Edge(
-                engine=self.engine,
-                keys=self.keys,
-                setting=lambda: setting,
-                writer=writer,
-                now_ms=self.now_ms,
-                packs=self.packs(),
-                log=log,
-                trail=trail,
-                night_at=night_at,
-                holds_per_device_s=self.settings.holds_per_device_s,
-                sources=self.sources(),
-                registers=self.registers,
-            )
-        )
-
-
-def set_up(settings: Settings, now_ms: Callable[[], int] = wall_ms) -> Centre:
-    """Make what is missing of database and keys, and return the centre. Safe to repeat.
-
-    Raises FileError, or DatabaseDown.
-    """
-    # The pack first: a wrong configuration should leave nothing behind.
-    pack, offered, texts = _pack(settings)
-    for register in settings.registers:
-        look(register)
-    place = settings.database
-    try:
-        if isinstance(place, Sqlite):
-            place.path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as wrong:
-        raise FileError(str(place), 1, "", f"cannot be made ({wrong.strerror})", "Check the path") from None
-    refuse_foreign(settings.database, settings.programme)
-    engine = engine_on(settings.database)
-    migrate.migrate(engine)
-    with writing(engine) as connection:
-        mine = {"name": PROGRAMME, "value": settings.programme}
-        connection.execute(upsert(connection, tables.meta).values(mine).on_conflict_do_nothing())
-    make_keys(settings.keys, random_bytes)
-    enter(engine, settings.registers, settings.programme, now_ms(), random_bytes)
-    return _centre(settings, engine, (pack, offered, texts), now_ms)
-
 
 def open_centre(settings: Settings, now_ms: Callable[[], int] = wall_ms, even_moved: bool = False) -> Centre:
-    """Return the centre that `set_up` has made. Raises FileError, or DatabaseDown.
+    """Return the centre that was set up. Raises FileError, or DatabaseDown.
 
     Books that were moved elsewhere are not opened, unless `even_moved`.
     """
-    packs = _pack(settings)
+    packs = packs_of(settings)
     file = str(settings.database)
     if programme_of(settings.database) is None:
         raise FileError(file, 1, "", "there is no database", "Run `settlement init`")
     refuse_foreign(settings.database, settings.programme)
     engine = open_database(settings.database)
     with reading(engine) as connection:
-        if not migrate.is_current(connection):
+        if not version.is_current(connection):
             raise FileError(file, 1, "", "its tables are of another version", "Run `settlement init`")
         gone = moved.moved_to(connection)
     if gone is not None and not even_moved:
         raise FileError(file, 1, "", f"its books were moved to {gone}", "Name that one under `database:`")
-    return _centre(settings, engine, packs, now_ms)
+    return put_together(settings, engine, packs, now_ms)
 
 
 def centre_on(settings: Settings, engine: Engine, now_ms: Callable[[], int] = wall_ms) -> Centre:
     """Return the centre of books that are not in their place yet. Raises FileError."""
-    return _centre(settings, engine, _pack(settings), now_ms)
+    return put_together(settings, engine, packs_of(settings), now_ms)
 
 
-def _centre(
+def put_together(
     settings: Settings,
     engine: Engine,
-    packs: tuple[Pack, dict[str, Pack], dict[str, str]],
+    packs: Packs,
     now_ms: Callable[[], int],
 ) -> Centre:
     """Return the centre on books that are there, with the registers that they have entered."""
@@ -207,7 +141,7 @@ def _centre(
     return Centre(settings, engine, keys, *packs, now_ms, registers)
 
 
-def _pack(settings: Settings) -> tuple[Pack, dict[str, Pack], dict[str, str]]:
+def packs_of(settings: Settings) -> Packs:
     """Return the programme's pack, and every pack that this centre may hand out with the folder's texts."""
     folder = str(settings.policies)
     texts = read_texts(settings.policies)

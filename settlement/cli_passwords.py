@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 
 from settlement.app import Centre, open_centre
 from settlement.cli_agreed import propose_to_administrators, refuse_unless_needed
-from settlement.cli_people import User, factor_lines, said, typed
+from settlement.cli_people import User, factor_lines, said, typed, users
 from settlement.config import read_settings
 from settlement.console import Config, DryRun, Json, Refused, Set, Shown, TokenFile, run
 from settlement.db.connection import writing
@@ -24,6 +24,7 @@ from settlement.people.sessions import who_is
 from settlement.system import Lock, random_bytes
 
 
+@users.command("password")
 def password(
     name: User,
     config: Config,

@@ -39,6 +39,10 @@ class SettingWrong(FileError):
         self.args = (f"{origin}: {problem}. {remedy}",)
 
 
+class AddressTaken(Exception):
+    """The address cannot be listened on. The message says why and what to do."""
+
+
 class Listen(msgspec.Struct, frozen=True):
     """The address that the centre listens on. Port 0 is any that is free."""
 

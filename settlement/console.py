@@ -12,14 +12,13 @@ import msgspec
 import typer
 from sqlalchemy.exc import DBAPIError
 
-from settlement.config import CONFIG_VARIABLE
+from settlement.config import CONFIG_VARIABLE, AddressTaken
 from settlement.db.connection import trouble
 from settlement.db.place import DatabaseDown
 from settlement.people.acting import NotAllowed
 from settlement.people.credentials import TOKEN_FILE_VARIABLE
 from settlement.people.users import UserRefused
 from settlement.sources.csv_rows import FileErrors
-from settlement.web.serve import AddressTaken
 from subsidy.strict.yaml_text import FileError
 
 Config = Annotated[

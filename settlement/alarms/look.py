@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from sqlalchemy import Connection, and_, func, select
 
 from settlement.alarms.kinds import Alarm, AlarmCode
-from settlement.copies.drill import LAST_DRILL
+from settlement.copies.drilled import last_drill_ms
 from settlement.db import tables
 from settlement.ledger import post, read_books
 from settlement.ledger.accounts import Account
@@ -170,11 +170,11 @@ def _not_told(connection: Connection, lag_ms: int, now_ms: int) -> Iterator[Ring
 
 
 def _drill(connection: Connection, now_ms: int) -> Iterator[Ringing]:
-    meta, event = tables.meta.c, tables.event.c
-    drilled_ms = connection.execute(select(meta.value).where(meta.name == LAST_DRILL)).scalar()
+    event = tables.event.c
+    drilled_ms = last_drill_ms(connection)
     # Books in which nothing has happened yet have nothing to lose.
     began = select(event.at_ms).order_by(event.event_no).limit(1)
-    since_ms = connection.execute(began).scalar() if drilled_ms is None else int(drilled_ms)
+    since_ms = connection.execute(began).scalar() if drilled_ms is None else drilled_ms
     if since_ms is not None and now_ms >= since_ms + DRILL_EVERY_DAYS * _DAY_MS:
         yield "the books", since_ms + DRILL_EVERY_DAYS * _DAY_MS
 

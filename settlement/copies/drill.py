@@ -14,6 +14,7 @@ from sqlalchemy.engine import make_url
 
 from settlement.copies import manifest
 from settlement.copies.backup import SQLITE
+from settlement.copies.drilled import LAST_DRILL
 from settlement.copies.dump import content
 from settlement.copies.log import head_at
 from settlement.copies.manifest import Manifest
@@ -24,8 +25,6 @@ from settlement.copies.target import CopyRefused
 from settlement.db.connection import reading, writing
 from settlement.db.place import Place, Postgres, Sqlite
 from settlement.ledger import read_books
-
-LAST_DRILL = "last_drill_ms"
 
 
 class Step(msgspec.Struct, frozen=True):

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, func, select
 from settlement.copies import files
 from settlement.copies.books import LOG
 from settlement.copies.dump import Content, content
-from settlement.db import migrate, tables
+from settlement.db import tables, version
 from settlement.keys import Keys
 from settlement.writer.event_chain import GENESIS
 from subsidy.strict import json_bytes
@@ -63,7 +63,7 @@ def describe(connection: Connection) -> Books:
     sums = select(c.account, func.sum(c.fen).label("fen")).group_by(c.account)
     balances = {str(row.account): int(row.fen) for row in connection.execute(sums)}
     return Books(
-        revision=migrate.revision(connection),
+        revision=version.revision(connection),
         events=0 if last is None else last.event_no,
         head=GENESIS if last is None else last.hash,
         balances_fen=dict(sorted(balances.items())),

@@ -18,7 +18,7 @@ from settlement.copies.manifest import Manifest
 from settlement.copies.restored import NoteRestore
 from settlement.copies.sqlite_file import open_copy
 from settlement.copies.target import CopyRefused, empty_books, refuse_books
-from settlement.db import migrate, tables
+from settlement.db import tables, version
 from settlement.db.connection import engine_on, writing
 from settlement.db.place import Place, Postgres, Sqlite
 from settlement.db.upsert import upsert
@@ -59,9 +59,9 @@ def refuse_unfit(found: Manifest, programme: str, keys: str) -> None:
             "the keys here are not those of the backup: no promise in it could be checked. "
             "Put the saved keys into the folder that `keys` names first"
         )
-    if found.books.revision != migrate.newest():
+    if found.books.revision != version.NEWEST:
         raise CopyRefused(
-            f"the backup has tables of version {found.books.revision}, this software {migrate.newest()}. "
+            f"the backup has tables of version {found.books.revision}, this software {version.NEWEST}. "
             "Restore it with the software that made it, then run `settlement init` with this one"
         )
 

@@ -2,9 +2,18 @@
 
 from collections.abc import Mapping
 
+import msgspec
+
 from subsidy.policy.model import Pack
 from subsidy.policy.read_pack import pack_hash
 from subsidy.strict import yaml_text
+
+
+class PackFiles(msgspec.Struct, frozen=True):
+    """The files that a pack was read from, name to text."""
+
+    programme: str
+    files: dict[str, str]
 
 
 def files_of_packs(packs: Mapping[str, Pack], texts: Mapping[str, str]) -> dict[str, dict[str, str]]:

@@ -12,6 +12,7 @@ from settlement.logs import Log
 from settlement.reconcile.config import NightConfig
 from settlement.registers.database import RegisterDown
 from settlement.registers.shared import Registers
+from settlement.sources.pack_files import PackFiles
 from settlement.trail import Trail
 from settlement.web.problems import busy, no_register, problem_of, unsure
 from settlement.writer.apply import Direct
@@ -19,13 +20,6 @@ from settlement.writer.step import Answer, Denied, Setting, Signed
 from settlement.writer.writer import MOST_WAITING, Fenced, Unsure, Waiter, Writer
 from subsidy import seal
 from subsidy.seal import Sealed
-
-
-class PackFiles(msgspec.Struct, frozen=True):
-    """The files that a pack was read from, name to text."""
-
-    programme: str
-    files: dict[str, str]
 
 
 class TurnedAway(msgspec.Struct):

@@ -7,7 +7,7 @@ from litestar.di import NamedDependency
 from msgspec import json
 
 from settlement.db.connection import reading
-from settlement.db.migrate import is_current
+from settlement.db.version import is_current
 from settlement.registers.database import RegisterDown
 from settlement.web import metrics
 from settlement.web.edge import Edge

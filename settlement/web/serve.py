@@ -16,7 +16,7 @@ import uvicorn
 from litestar.types import Receive, Send
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from settlement.config import Listen
+from settlement.config import AddressTaken, Listen
 from settlement.system import keep_what_is_loaded, share_python_fairly
 from subsidy.problem import MEDIA_TYPE, of_http_status
 
@@ -26,10 +26,6 @@ MOST_HEADER_BYTES = 64 << 10
 MOST_CONNECTIONS = 1000
 _GRACE_S = 10
 _BACKLOG = 1024
-
-
-class AddressTaken(Exception):
-    """The address cannot be listened on. The message says why and what to do."""
 
 
 class Served(Protocol):

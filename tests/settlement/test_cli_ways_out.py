@@ -12,7 +12,7 @@ from fake_device import promised
 from typer.testing import CliRunner
 
 from settlement.cli import app
-from settlement.copies.drill import LAST_DRILL
+from settlement.copies.drilled import LAST_DRILL
 from settlement.copies.restore import note_meta
 from settlement.db.connection import writing
 from settlement.people.credentials import name_of_account

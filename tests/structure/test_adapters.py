@@ -8,7 +8,7 @@ where somebody would look for this kind of outside, and must not decide anything
 import ast
 
 import pytest
-from touches import FILES, PACKAGES, touches
+from touches import FILES, OURS, PACKAGES, touches
 
 KINDS = {
     "clock": "what time it is, how long it took, waiting",
@@ -22,6 +22,7 @@ KINDS = {
     "database": "SQLite",
     "log": "what is written for people: logs, standard output",
     "library": "a vendor's library, called by its binary interface",
+    "code": "a module by its name, from a table that can be read",
 }
 
 MAY = {
@@ -153,7 +154,7 @@ MAY = {
     "settlement/copies/pg_tools.py": ("environment files process", "runs PostgreSQL's own programs"),
     "settlement/copies/restore.py": ("files", "puts the file of a backup in its place"),
     "settlement/copies/sqlite_file.py": ("database files", "opens copies to look at and files to throw away"),
-    "settlement/app.py": ("files", "makes the folder of the database's file"),
+    "settlement/set_up.py": ("files", "makes the folder of the database's file"),
     "settlement/db/connection.py": ("database files", "opens the database, durable or not at all"),
     "settlement/db/serving.py": ("files", "tells services from commands that must be alone, by a lock"),
     "settlement/db/whose.py": ("database files", "looks whose database a file is before it is changed"),
@@ -180,10 +181,14 @@ MAY = {
     "settlement/web/audited.py": ("threads", "writes the audit beside the loop"),
     "settlement/people/credentials.py": ("environment files", "the token and the account of a command"),
     # Reference data.
+    "catalog_sync/commands.py": ("code", "loads a program's command when it is asked for"),
     "catalog_sync/packs.py": ("files", "reads a folder of packs"),
     "catalog_sync/data_file.py": ("files", "reads a file of facts or records"),
     "catalog_sync/check_files.py": ("files", "finds the files beside the one that is checked"),
 }
+
+LOADER = "catalog_sync/commands.py"
+LOADER_NAME = "catalog_sync.commands"
 
 
 def test_there_is_something_to_look_at():
@@ -212,6 +217,40 @@ def test_the_shared_rules_touch_nothing():
 
 def test_nothing_may_be_allowed_what_nobody_can_follow_or_another_sqlite():
     assert {kind for kinds, _ in MAY.values() for kind in kinds.split()} <= set(KINDS)
+    assert [file for file, (kinds, _) in MAY.items() if "code" in kinds.split()] == [LOADER]
+
+
+def nodes(file):
+    return ast.walk(ast.parse(FILES[file].read_text(encoding="utf-8")))
+
+
+@pytest.mark.parametrize(
+    "file", [one for one in FILES if "commands_at" in FILES[one].read_text() and one != LOADER]
+)
+def test_a_command_that_is_loaded_by_name_can_be_followed(file):
+    calls = [
+        one for one in nodes(file) if isinstance(one, ast.Call) and ast.unparse(one.func) == "commands_at"
+    ]
+    assert len(calls) == sum(isinstance(one, ast.Name) and one.id == "commands_at" for one in nodes(file)) > 0
+    for call in calls:
+        (table,) = map(ast.literal_eval, call.args)
+        for place in table.values():
+            module, _, attribute = place.partition(":")
+            assert module in OURS
+            assert module.partition(".")[0] == file.partition("/")[0]
+            assert attribute.isidentifier()
+
+
+def test_only_tables_of_commands_are_given_to_what_loads_by_name():
+    imports = {
+        ast.unparse(one)
+        for file in FILES
+        for one in nodes(file)
+        if isinstance(one, ast.Import | ast.ImportFrom)
+        and "commands" in ast.unparse(one).replace(".", " ").split()
+        and "catalog_sync" in ast.unparse(one)
+    }
+    assert imports == {"from catalog_sync.commands import commands_at"}
 
 
 FOUND = {

@@ -27,19 +27,21 @@ from fake_device import Chained, FakeDevice, promised
 from matched import match_all
 from sqlalchemy import inspect, text
 
-from settlement.app import Centre, open_centre, set_up
+from settlement.app import Centre, open_centre
 from settlement.config import Listen, Settings, read_settings
 from settlement.db.connection import reading, writing
 from settlement.devices.make_code import make_code
 from settlement.funds.top_up import TopUp
 from settlement.people import tokens, users
 from settlement.people.roles import Grant, Role
+from settlement.set_up import set_up
 from settlement.sources.prices import import_prices
 from settlement.sources.products import import_products
 from settlement.sources.qualifications import import_qualifications
 from settlement.sources.shops import import_shops
 from settlement.system import random_bytes
 from settlement.web import serve
+from settlement.web.start import start_web
 from subsidy import calendar, seal
 from subsidy.policy.split import Part
 from subsidy.seal import Sealed
@@ -243,7 +245,7 @@ class RunningCentre:
         self._bound = serve.bind(Listen("127.0.0.1", 0))
         self.port: int = self._bound.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
-        self._web = centre.web()
+        self._web = start_web(centre)
         self._server = serve.server(self._web)
         self._thread = threading.Thread(
             target=self._server.run, kwargs={"sockets": [self._bound]}, daemon=True

@@ -11,7 +11,7 @@ from sqlalchemy import select
 
 from settlement.alarms import look
 from settlement.alarms.kinds import AlarmCode
-from settlement.copies.drill import LAST_DRILL
+from settlement.copies.drilled import LAST_DRILL
 from settlement.copies.restore import note_meta
 from settlement.db.connection import reading, writing
 from settlement.db.tables import event

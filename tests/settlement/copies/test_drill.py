@@ -11,7 +11,8 @@ from sqlalchemy import select
 from settlement.copies import drill as drilling
 from settlement.copies import manifest as manifests
 from settlement.copies.backup import back_up
-from settlement.copies.drill import LAST_DRILL, Drilling, drill
+from settlement.copies.drill import Drilling, drill
+from settlement.copies.drilled import LAST_DRILL
 from settlement.copies.dump import content
 from settlement.copies.manifest import ManifestWrong
 from settlement.copies.restore import Restoring, restore

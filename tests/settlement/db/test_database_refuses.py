@@ -14,8 +14,9 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from settlement.db import tables
 from settlement.db.connection import reading, writing
-from settlement.db.migrate import is_current, migrate
+from settlement.db.migrate import migrate
 from settlement.db.migrations.versions import __path__ as versions
+from settlement.db.version import is_current
 from settlement.funds.states import MOVES, State
 from settlement.ledger.accounts import NEVER_OVERDRAWN, Account
 

@@ -5,11 +5,12 @@ import json
 import postgres
 import pytest
 from alembic import command
+from alembic.script import ScriptDirectory
 from books import ENGINES, NOON_MS, SQLITE
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
-from settlement.db import migrate
+from settlement.db import migrate, version
 from settlement.db.connection import engine_on, migrating, reading, writing
 from settlement.db.place import Postgres, Sqlite
 from settlement.people import sessions, standing, tokens, users
@@ -96,12 +97,27 @@ def put(connection, table, values):
     )
 
 
+def test_the_version_that_this_software_works_with_is_that_of_the_last_migration():
+    assert ScriptDirectory.from_config(migrate._config()).get_heads() == [version.NEWEST]
+
+
+def test_tables_of_another_version_are_not_current(old):
+    with reading(old) as connection:
+        assert version.revision(connection) == "0001"
+        assert not version.is_current(connection)
+
+
+def test_where_there_are_no_tables_there_is_no_version(tmp_path):
+    with reading(engine_on(Sqlite(tmp_path / "empty.sqlite3"))) as connection:
+        assert version.revision(connection) == ""
+
+
 def test_what_was_there_is_there_and_knows_what_is_new(old):
     migrate.migrate(old)
     with reading(old) as connection:
         records = {one.record_id: one for one in store.read_where(connection, Record)}
         (difference,) = store.read_where(connection, Difference)
-        assert migrate.is_current(connection)
+        assert version.is_current(connection)
     assert {name: one.state for name, one in records.items()} == {
         "r1": "PAYABLE",
         "r2": "BLOCKED",

@@ -21,12 +21,13 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import Engine
 from story.shop_files import with_values
 
-from settlement.app import Centre, set_up
+from settlement.app import Centre
 from settlement.config import read_settings
 from settlement.db.connection import writing
 from settlement.devices.enrol import Enrol, device_name
 from settlement.devices.make_code import make_code
 from settlement.funds.top_up import TopUp
+from settlement.set_up import set_up
 from settlement.system import random_bytes
 from settlement.web import agents
 from settlement.web.edge import PackFiles

@@ -1,0 +1,76 @@
+"""How does an operator make a centre?"""
+
+from typing import Annotated
+
+import typer
+
+from settlement.config import read_settings
+from settlement.console import Config, Json, Refused, Set, Shown, run
+from settlement.db.connection import writing
+from settlement.db.place import Place, Postgres
+from settlement.db.rights import is_role_name, let_in
+from settlement.people import audit
+from settlement.people.credentials import name_of_account
+from settlement.people.first import first_token
+from settlement.set_up import set_up
+from settlement.system import random_bytes
+
+
+def init(
+    config: Config,
+    set_: Set = None,
+    json: Json = False,
+    new_token: Annotated[bool, typer.Option("--new-token", help="Make another API token.")] = False,
+    database: Annotated[
+        str | None, typer.Option("--database", help="A file or postgresql:// URL over the configured one.")
+    ] = None,
+    service_role: Annotated[
+        str | None, typer.Option("--service-role", help="PostgreSQL: the role that the service runs as.")
+    ] = None,
+) -> None:
+    """Make the database, the keys and the first API token, which is shown once. Safe to repeat.
+
+    Example:
+
+        settlement init --config settlement.yaml
+    """
+
+    def work() -> Shown:
+        overrides = [*(set_ or ()), *([f"database={database}"] if database is not None else [])]
+        settings = read_settings(config, overrides).settings
+        _check_role(settings.database, service_role)
+        centre = set_up(settings)
+        if service_role is not None:
+            let_in(centre.engine, service_role)
+        with writing(centre.engine) as connection:
+            token = first_token(connection, random_bytes, centre.now_ms(), again=new_token)
+            audit.write(connection, centre.now_ms(), name_of_account(), "os", "init", "", "done")
+        settings = centre.settings
+        document = {
+            "programme": settings.programme,
+            "database": str(settings.database),
+            "keys": str(settings.keys),
+            "key_id": centre.keys.kid,
+            "api_token": token,
+        }
+        lines = [
+            f"programme  {settings.programme}",
+            f"database   {settings.database}",
+            f"keys       {settings.keys} (current {centre.keys.kid}); back them up apart from the database",
+            f"API token  {token} (shown this once)"
+            if token
+            else "API token  made before; --new-token makes one",
+            "next       settlement import shops FILE, then settlement serve",
+        ]
+        return Shown(document, lines)
+
+    run(work, json)
+
+
+def _check_role(place: Place, role: str | None) -> None:
+    if role is None:
+        return
+    if not isinstance(place, Postgres):
+        raise Refused("only a database on a PostgreSQL server has roles. Leave --service-role out", 2)
+    if not is_role_name(role):
+        raise Refused("--service-role: write small letters, digits and _, as in settlement", 2)
