@@ -84,14 +84,14 @@ class _KeptOpen(NullPool):
     def _do_get(self) -> ConnectionPoolEntry:
         task = Here.scheduler.current
         assert task is not None
-        kept = task.process.kept_open
+        kept = task.process.kept_open.get(self)
         return kept.pop() if kept else super()._do_get()
 
     def _do_return_conn(self, record: ConnectionPoolEntry) -> None:
         connection: Any = record.dbapi_connection
         # Whoever lets go of it, be it the garbage collector: it is its own process's.
         if connection is not None and connection.process.alive:
-            connection.process.kept_open.append(record)
+            connection.process.kept_open.setdefault(self, []).append(record)
         else:
             record.close()
 

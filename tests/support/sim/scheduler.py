@@ -27,7 +27,8 @@ class Process:
         self.born_ms = born_ms
         self.skew_ms = skew_ms
         self.till: Any = None
-        self.kept_open: list[Any] = []
+        self.kept_open: dict[Any, list[Any]] = {}
+        """The connections to a database that nobody uses now, by the pool that they belong to."""
         self.version = 0
         self.pay_ref = ""
         """The payment that a child is about."""
