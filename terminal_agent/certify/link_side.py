@@ -258,7 +258,7 @@ class LinkSide:
         return self._end.sent
 
     def left_whole(self) -> bool:
-        """Return whether something has left whole since."""
+        """Return whether what left last has left whole, and was not answered."""
         assert self._end is not None
         return self._end.left_whole
 

@@ -56,7 +56,7 @@ class OurEnd:
         self._left: int | None = None
         self.sent = 0
         self.left_whole = False
-        """Whether something has left whole since the count began, be it the last before the power failed."""
+        """Whether what left last before the power failed had left whole, and nobody has answered it."""
         self.late = b""
         """An answer that is still on its way to us."""
         self._held: Mailbox[bool] = Mailbox()
@@ -93,7 +93,7 @@ class OurEnd:
 
     def heard(self, kinds: frozenset[str], answer: object) -> None:
         """Keep the answer to such a request."""
-        self.left_whole = True
+        self.left_whole = False
         self._before |= dict.fromkeys(kinds, answer)
 
     def before(self, kinds: frozenset[str]) -> object | None:
@@ -133,6 +133,6 @@ class OurEnd:
             self._left -= len(going)
             if self._left <= 0:
                 # The end of a request or of its head: which, only the other side could say.
-                self.left_whole = self.left_whole or len(going) == len(data)
+                self.left_whole = len(going) == len(data)
                 close()
                 raise PowerCut

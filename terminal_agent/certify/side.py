@@ -83,7 +83,7 @@ class Side(Protocol):
         """Return how many bytes have left since."""
 
     def left_whole(self) -> bool:
-        """Return whether something has left whole since."""
+        """Return whether what left last has left whole, and was not answered."""
 
     def scan(self, code: str) -> bool:
         """Be the shopper who scans a code and pays; return whether the other side took it."""

@@ -1,4 +1,4 @@
-"""A payment that has left whole is on its way, also when the power fails at a request that follows it."""
+"""Who asks what became of a payment waits when it may still be on its way, and only then."""
 
 from contextlib import suppress
 
@@ -24,18 +24,20 @@ def pay_and_ask(end):
 
 
 @pytest.mark.parametrize("at", range(len(HEAD + BODY + QUERY) + 1))
-def test_it_may_be_on_its_way_from_its_last_byte_on(at):
+def test_it_may_be_on_its_way_after_its_last_byte_until_it_is_answered(at):
     end = OurEnd(SystemClock())
     end.cut_after(at)
     with suppress(PowerCut):
         pay_and_ask(end)
     # Where a request ends is not known here, so its head's end counts as well.
-    assert end.left_whole == (at == len(HEAD) or at >= len(HEAD + BODY))
+    assert end.left_whole == (at in (len(HEAD), len(HEAD + BODY), len(HEAD + BODY + QUERY)))
 
 
 def test_what_left_before_the_count_began_does_not_count():
     end = OurEnd(SystemClock())
-    pay_and_ask(end)
+    end.cut_after(len(HEAD))
+    with suppress(PowerCut):
+        pay_and_ask(end)
     assert end.left_whole
     end.cut_after(1)
     assert not end.left_whole
