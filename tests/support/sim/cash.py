@@ -6,6 +6,7 @@ not at all, and take and give what the till says, while they look at it.
 
 import functools
 import random
+from collections import Counter
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -89,6 +90,7 @@ class Hands:
         self._chance = world.plan.chance(f"{till}, cash")
         self._not_paid: set[str] = set()
         self._silent: set[str] = set()
+        self._looks: Counter[str] = Counter()
 
     def tender(self) -> dict[str, Any] | None:
         """Return that a shopper pays in cash; None where one pays another way."""
@@ -97,11 +99,14 @@ class Hands:
     def attend(self, document: dict[str, Any], *, again: bool = False) -> list[str]:
         """Do with the money what a till says, and return what to tell it then, in order.
 
-        That is nothing where the cashier keeps silent about this sale, unless one looks `again`.
+        That is nothing where the cashier keeps silent about this sale, unless one looks `again`, and where
+        the same cashier has looked at it once more meanwhile.
         """
-        self._sleep(0.5, 12)
         pay_ref, fen = _asked(document)
-        if pay_ref in self._silent and not again:
+        self._looks[pay_ref] += 1
+        look = self._looks[pay_ref]
+        self._sleep(0.5, 12)
+        if look != self._looks[pay_ref] or (pay_ref in self._silent and not again):
             return []
         self._move(document, pay_ref, fen)
         times = 1
