@@ -65,7 +65,7 @@ class Agent:
         self._clock = SystemClock()
         self._changes = Changes()
         self._board = Board(self._changes.announce)
-        boot = system.random_bytes(8).hex()
+        self._boot = boot = system.random_bytes(8).hex()
         self._sync_box: Mailbox[None] = Mailbox()
         self._next_check_ms = 0
         self.journal = SqliteJournal(
@@ -161,6 +161,7 @@ class Agent:
     def resume(self) -> None:
         """Finish what the last run left open, send what waits, and return; nothing is sold meanwhile."""
         close_after_restart(self.journal)
+        self._uploader.run()
         for link in self._boxes:
             self._lane(link).resume()
         self._uploader.run()
@@ -279,9 +280,17 @@ class Agent:
     def _lane(self, link: str) -> Lane:
         payment = self._payments[link]
         paying = Paying(self.journal, payment, self._clock, self.checkout.hold_is_over, self._board)
-        resolver = Resolver(self.journal, payment, self._clock, paying)
-        refunding = Refunding(self.journal, payment, self._clock)
+        resolver = Resolver(self.journal, payment, self._clock, paying, self._may_be_old)
+        refunding = Refunding(self.journal, payment, self._clock, self._may_be_old)
         return Lane(link, self.journal, payment, paying, resolver, refunding)
+
+    def _may_be_old(self, sale: Sale) -> bool:
+        """Whether a sale of an earlier run may stand here as it was long ago: in a copy of the journal.
+
+        The centre, which has heard what the copy has not, freezes its device: so it is asked first.
+        """
+        knows_us = self._uploader.has_tried and self._line.denied is None
+        return sale.boot != self._boot and not knows_us
 
     def _rules(self, sale: Sale) -> tuple[Because, ...]:
         """Return the rules by which a sale's subsidy was granted, as far as the pack is kept here."""

@@ -7,13 +7,13 @@ longer be reversed is refunded. The resolver has a bounded time before the termi
 sale is looked at again whenever the terminal is idle.
 """
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 
 from msgspec.structs import replace
 
 from subsidy import ids
 from terminal_agent.checkout.attempt import Paying, Verdict, ask_of, judge
-from terminal_agent.checkout.ports import Answer, Back, Clock, Journal, Payment, Say
+from terminal_agent.checkout.ports import Answer, Ask, Back, Clock, Journal, Payment, Say
 from terminal_agent.checkout.sale import Attempt, Sale
 from terminal_agent.checkout.send_refund import Refunds
 from terminal_agent.checkout.states import UNDECIDED_ATTEMPTS, AttemptState, SaleState
@@ -22,13 +22,24 @@ _NOT_FOUND_TIMES = 2
 
 
 class Resolver:
-    """Resolves the attempts of one link. Its clocks run from when this process first saw them."""
+    """Resolves the attempts of one link. Its clocks run from when this process first saw them.
 
-    def __init__(self, journal: Journal, payment: Payment, clock: Clock, paying: Paying) -> None:
+    `may_be_old` says of a sale whether more may have happened to it than the journal knows.
+    """
+
+    def __init__(
+        self,
+        journal: Journal,
+        payment: Payment,
+        clock: Clock,
+        paying: Paying,
+        may_be_old: Callable[[Sale], bool] = lambda _: False,
+    ) -> None:
         self._journal = journal
         self._payment = payment
         self._clock = clock
         self._paying = paying
+        self._may_be_old = may_be_old
         self._refunds = Refunds(payment, clock)
         self._not_found: dict[tuple[str, AttemptState], int] = {}
 
@@ -71,7 +82,7 @@ class Resolver:
         self._paying.keep(pay_refs)
 
     def _ask(self, sale: Sale, attempt: Attempt) -> Sale:
-        answer = self._payment.query(ask_of(sale, attempt))
+        answer = self._payment.query(self._ask_of(sale, attempt))
         if self._is_certainly_not_there(attempt, answer):
             return self._paying.not_paid(sale, attempt.no, answer.evidence)
         if answer.say in (Say.NOT_FOUND, Say.UNCLEAR, Say.PENDING):
@@ -93,7 +104,7 @@ class Resolver:
     def _reverse(self, sale: Sale, attempt: Attempt) -> Sale:
         if self._paying.since_s(attempt) < self._payment.clocks.reverse_not_before_s:
             return sale
-        answer = self._payment.reverse(ask_of(sale, attempt), attempt.evidence)
+        answer = self._payment.reverse(self._ask_of(sale, attempt), attempt.evidence)
         if answer.say is Say.APPROVED or self._is_certainly_not_there(attempt, answer):
             return self._paying.not_paid(sale, attempt.no, answer.evidence)
         if answer.say is Say.DECLINED:
@@ -112,7 +123,7 @@ class Resolver:
             mark=attempt.back_mark,
         )
         # The whole of what was taken, which need not be what was asked.
-        ask = replace(ask_of(sale, attempt), amount_fen=back.fen)
+        ask = replace(self._ask_of(sale, attempt), amount_fen=back.fen)
         answer = self._refunds.send(ask, back)
         if answer.say is Say.APPROVED and answer.approved_fen == back.fen:
             return self._paying.given_back(sale, attempt.no, answer.evidence)
@@ -122,6 +133,10 @@ class Resolver:
             if mark is not None:
                 return self._journal.mark_back(sale.record_id, attempt.no, mark)
         return sale
+
+    def _ask_of(self, sale: Sale, attempt: Attempt) -> Ask:
+        ask = ask_of(sale, attempt)
+        return replace(ask, moved_on=ask.moved_on or self._may_be_old(sale))
 
     def _is_certainly_not_there(self, attempt: Attempt, answer: Answer) -> bool:
         """Whether "not found" is by now a no: said twice in a row and late enough.

@@ -47,9 +47,15 @@ class Uploader:
         self._lag_target_ms = lag_target_s * 1000
         self._log = log
         self._stated_steady_ms: int | None = None
+        self.has_tried = False
+        """Whether it is known what the centre says to us, or that it cannot be reached."""
 
     def run(self) -> None:
         """Send everything that waits, or the statement alone when it is due; stop at the first failure."""
+        self._run()
+        self.has_tried = True
+
+    def _run(self) -> None:
         while True:
             waiting = self._journal.depth()
             if waiting == 0 and not self._statement_is_due():

@@ -174,6 +174,7 @@ class ScriptedPayment:
         self.backs: list[Back] = []
         self.asked_back: list[Ask] = []
         self.asked: list[Ask] = []
+        self.asked_about: list[Ask] = []
         self.on_query: Any = lambda: None
         self.codes: list[str | None] = []
         self.reversed_ms: list[int] = []
@@ -199,6 +200,7 @@ class ScriptedPayment:
     def query(self, ask: Ask) -> Answer:
         self._log.append(f"{self._name}query")
         assert ask.pay_code is None, "a query needs no code"
+        self.asked_about.append(ask)
         self.on_query()
         return _next(self.queries)
 

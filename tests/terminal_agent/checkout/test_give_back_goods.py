@@ -7,7 +7,7 @@ from unit_shop import BY_PHONE, SAID, TO_PAY_FEN
 from subsidy.policy.refusals import Refusal
 from subsidy.records.payment import Evidence
 from subsidy.wire import v1
-from terminal_agent.checkout.give_back_goods import FOUND_LATE, NoLink
+from terminal_agent.checkout.give_back_goods import FOUND_LATE, NoLink, Refunding
 from terminal_agent.checkout.goods_return import Goods, Wish
 from terminal_agent.checkout.ports import (
     Answer,
@@ -230,6 +230,15 @@ def test_a_link_is_told_that_it_was_used_for_another_sale_since_a_refund_began(d
     assert desk.journal.has_moved_on(sold.record_id)
     desk.restart()
     assert desk.journal.has_moved_on(sold.record_id)
+
+
+@pytest.mark.parametrize("is_copy", [True, False], ids=["a copy", "as it is"])
+def test_a_link_is_told_that_a_return_may_stand_here_as_it_was_long_ago(is_copy, desk, sold):
+    desk.payment.refunds.append(Answer(Say.UNCLEAR))
+    desk.give_back(sold)
+    refunding = Refunding(desk.journal, desk.payment, desk.clock, lambda _: is_copy)
+    refunding.look(sold.record_id)
+    assert desk.payment.asked_back[-1].moved_on == is_copy
 
 
 def test_what_was_said_of_an_unclear_refund_is_kept(desk, sold):

@@ -19,6 +19,10 @@ UNCLEAR = Answer(Say.UNCLEAR)
 LONG_ENOUGH_S = 2 * CLOCKS.host_timeout_s
 
 
+class PowerCut(BaseException):
+    """The agent is dead."""
+
+
 def unknown_sale(shop, *queries, reversals=(UNCLEAR,)):
     """Sell an item whose answer does not come; the terminal says `queries` when it is asked."""
     shop.payment.takes[0] = UNCLEAR
@@ -292,3 +296,28 @@ def test_a_parked_sale_whose_time_is_over_is_paid_when_it_was_paid(unit_shop):
     unit_shop.lane.look_at_parked()
 
     assert unit_shop.now(sale).state is SaleState.PAID
+
+
+@pytest.mark.parametrize("is_copy", [True, False], ids=["a copy", "as it is"])
+def test_a_link_is_told_that_a_sale_may_stand_here_as_it_was_long_ago(is_copy, unit_shop):
+    def die():
+        raise PowerCut
+
+    unit_shop.payment.on_query = die
+    with pytest.raises(PowerCut):
+        unknown_sale(unit_shop, UNCLEAR)
+    unit_shop.payment.on_query = lambda: None
+    (sale,) = unit_shop.journal.unfinished()
+    assert sale.state is SaleState.PAYING
+    paying = Paying(
+        unit_shop.journal,
+        unit_shop.payment,
+        unit_shop.clock,
+        unit_shop.checkout.hold_is_over,
+        unit_shop.board,
+    )
+    resolver = Resolver(unit_shop.journal, unit_shop.payment, unit_shop.clock, paying, lambda _: is_copy)
+
+    resolver.look(sale.record_id, 1)
+
+    assert unit_shop.payment.asked_about[-1].moved_on == is_copy

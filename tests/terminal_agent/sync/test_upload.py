@@ -121,9 +121,11 @@ def test_a_statement_goes_alone_at_the_start_and_at_half_the_lag_target(uploader
 def test_nothing_is_dropped_and_it_stops_when_the_centre_does_not_answer(fails, uploader, centre, unit_shop):
     unit_shop.sell()
     centre.fails = fails
+    assert not uploader.has_tried
 
     uploader.run()
 
+    assert uploader.has_tried
     assert len(unit_shop.real_journal.waiting(10)) == 1
     centre.fails = None
     uploader.run()

@@ -49,6 +49,7 @@ CAUGHT_BY: dict[str, int] = {
     "cloned_key_accepted": 18,
     "code_not_closed": 43,
     "code_shown_by_the_shops_clock": 6,
+    "copy_of_a_journal_trusted": 9003384,
     "fence_not_looked_at": 35,
     "fork_accepted": 56,
     "fund_overdraft": 7,
