@@ -41,7 +41,8 @@ def code(address: str) -> str:
 
 
 def _add(folder: Path, config: list[str], name: str, *words: str, token: str) -> str:
-    password = secrets.token_urlsafe(18)
+    # In letters in which no name here could stand by chance.
+    password = secrets.token_hex(16)
     add = ["settlement", "users", "add", name, *words, *config, "--json"]
     made = json.loads(run(folder, add, typed=f"{password}\n", token=token))
     new = ["settlement", "token", "new", "demo", "--user", name, *config, "--json"]
