@@ -287,9 +287,10 @@ class Agent:
     def _may_be_old(self, sale: Sale) -> bool:
         """Whether a sale of an earlier run may stand here as it was long ago: in a copy of the journal.
 
-        The centre, which has heard what the copy has not, freezes its device: so it is asked first.
+        The centre has heard what the copy has not, and freezes its device once it contradicts that: so it is
+        asked first.
         """
-        knows_us = self._uploader.has_tried and self._line.denied is None
+        knows_us = self._uploader.has_tried and not self._uploader.is_behind and self._line.denied is None
         return sale.boot != self._boot and not knows_us
 
     def _rules(self, sale: Sale) -> tuple[Because, ...]:
@@ -305,8 +306,9 @@ class Agent:
 
     def _sync(self) -> None:
         while True:
-            self._sync_box.take(self._config.sync_every_s)
+            # At once after a start: until then, what an earlier run left open may be a copy's.
             self._uploader.run()
+            self._sync_box.take(self._config.sync_every_s)
 
     def _nudge_sync(self) -> None:
         self._sync_box.put(None)

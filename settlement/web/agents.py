@@ -105,5 +105,25 @@ def hand_out_pack(data: JSONBody[v1.PackRequest], edge: NamedDependency[Edge]) -
     return _sealed_now(edge, v1.PACK, json.encode(answer))
 
 
+@post("/v1/heard", status_code=200, sync_to_thread=True, guards=SIGNED, responses=ANSWERS)
+def tell_what_is_heard(
+    request: StrictRequest, data: JSONBody[v1.HeardRequest], edge: NamedDependency[Edge]
+) -> Sealed:
+    """Return how far the caller's reports have come: by that it knows whether its journal is an old copy."""
+    caller: Caller = request.state.caller
+    device = caller.device
+    if device.frozen is not None:
+        raise problem_of(freeze.denied(device))
+    answer = v1.Heard(
+        v=1,
+        device=device.device,
+        epoch=caller.epoch,
+        upload_no=device.upload_no,
+        last_seq=device.last_seq,
+        centre_ms=edge.now_ms(),
+    )
+    return _sealed_now(edge, v1.HEARD, json.encode(answer))
+
+
 def _sealed_now(edge: Edge, typ: str, payload: bytes) -> Sealed:
     return sealed(edge, Signed(typ, payload, edge.keys.kid))

@@ -37,6 +37,7 @@ _ROUTES: tuple[Any, ...] = (
     agents.enrol_host,
     agents.tell_facts,
     agents.hand_out_pack,
+    agents.tell_what_is_heard,
     holds_and_records.release_hold,
     holds_and_records.take_return,
     holds_and_records.take_records,

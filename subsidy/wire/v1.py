@@ -28,6 +28,7 @@ UPLOAD = "upload.v1"
 ACK = "ack.v1"
 ENROLLED = "enrolled.v1"
 PACK = "pack.v1"
+HEARD = "heard.v1"
 
 RecordId = Annotated[str, Meta(pattern=RECORD_ID_PATTERN.replace("$", r"\Z"))]
 Fen = Annotated[int, Meta(ge=0, le=MOST_FEN)]
@@ -333,6 +334,26 @@ class Ack(Message, frozen=True):
     seq: Count
     hash: Hash
     answer: Literal["accepted", "repeat", "quarantined"]
+
+
+class HeardRequest(Message, frozen=True):
+    """Asks how far the device's own reports have come."""
+
+    v: Literal[1]
+
+
+class Heard(Message, frozen=True):
+    """The newest upload and the newest entry of a device that the centre has, 0 for none.
+
+    A journal that has not come so far is an old copy of the one that has reported them.
+    """
+
+    v: Literal[1]
+    device: Name
+    epoch: Count
+    upload_no: Annotated[int, Meta(ge=0, le=2**53)]
+    last_seq: Annotated[int, Meta(ge=0, le=2**53)]
+    centre_ms: Ms
 
 
 class UploadAnswer(Message, frozen=True):

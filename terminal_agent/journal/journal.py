@@ -256,6 +256,11 @@ class SqliteJournal(SightingMoves, CashWords, Closings, Looks):
         with self._looking() as db:
             return outbox.last_seq(db)
 
+    def last_upload_no(self) -> int:
+        """Return the number of the newest upload that was cut, 0 when none was."""
+        with self._looking() as db:
+            return outbox.number(db, "upload_no")
+
     def acknowledged_after(self, seq: int) -> int:
         """Return how many entries after `seq` are acknowledged."""
         with self._looking() as db:

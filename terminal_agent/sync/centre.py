@@ -85,6 +85,16 @@ class CentreLine:
         if self._journal.returning_waiting(record_id) is not None:
             raise CentreUnreachable("the return was not acknowledged")
 
+    def heard(self, within_s: float) -> v1.Heard:
+        """Return how far this device's reports have come. Raises CentreUnreachable and CentreDenied."""
+        request = msgspec.json.encode(v1.HeardRequest(v=1))
+        heard = self._line.unseal(self._line.ask("/v1/heard", request, within_s), v1.HEARD, v1.Heard)
+        enrolled = self._journal.enrolled()
+        assert enrolled is not None
+        _must_be((heard.device, heard.epoch) == (enrolled[0].device, enrolled[0].epoch))
+        self._line.heard(heard.centre_ms)
+        return heard
+
     def acks(self, content: bytes, sent: tuple[Waiting, ...]) -> list[tuple[v1.Ack, str]]:
         """Return the believable acks of an answer to `sent`, each with its sealed text."""
         try:

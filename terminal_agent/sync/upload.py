@@ -22,6 +22,7 @@ from terminal_agent.sync.line import Line
 
 MOST_AT_ONCE = 200
 UPLOAD_WITHIN_S = 30.0
+_HEARD_WITHIN_S = 10.0
 _DAY_MS = 86_400_000
 
 
@@ -47,15 +48,46 @@ class Uploader:
         self._lag_target_ms = lag_target_s * 1000
         self._log = log
         self._stated_steady_ms: int | None = None
+        self._has_compared = False
         self.has_tried = False
         """Whether it is known what the centre says to us, or that it cannot be reached."""
+        self.is_behind = False
+        """Whether the centre has heard more from us than the journal knows of: it is an old copy."""
 
     def run(self) -> None:
-        """Send everything that waits, or the statement alone when it is due; stop at the first failure."""
-        self._run()
+        """Send everything that waits, or the statement alone when it is due; stop at the first failure.
+
+        Before the first time it is asked whether the journal is an old copy.
+        """
+        if self._has_compared or self._compare():
+            self._send_all()
         self.has_tried = True
 
-    def _run(self) -> None:
+    def _compare(self) -> bool:
+        """Ask how far our reports have come; return whether the centre can be reached."""
+        try:
+            heard = self._centre.heard(_HEARD_WITHIN_S)
+        except CentreUnreachable as wrong:
+            self._log("heard.failed", why=str(wrong))
+            return False
+        except CentreDenied as wrong:
+            self._log("heard.denied", why=str(wrong))
+            return True
+        # Our own numbers are read after the answer: they only grow.
+        upload_no, last_seq = self._journal.last_upload_no(), self._journal.last_seq()
+        self._has_compared = True
+        self.is_behind = heard.upload_no > upload_no or heard.last_seq > last_seq
+        if self.is_behind:
+            self._log(
+                "journal.is_an_old_copy",
+                heard_upload_no=heard.upload_no,
+                heard_last_seq=heard.last_seq,
+                upload_no=upload_no,
+                last_seq=last_seq,
+            )
+        return True
+
+    def _send_all(self) -> None:
         while True:
             waiting = self._journal.depth()
             if waiting == 0 and not self._statement_is_due():

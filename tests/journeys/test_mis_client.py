@@ -6,6 +6,7 @@ numbers, from the acquirer's books. At the end the books of shop, centre and acq
 
 import json
 import os
+import re
 import signal
 from collections import Counter
 from pathlib import Path
@@ -183,3 +184,32 @@ def test_clear_data_from_the_client_is_kept_nowhere(other):
     assert any(sale["record_id"].encode() in content for content in contents)
     for secret in (MADE_UP_CARD, MADE_UP_TRACK, MADE_UP_PHONE, MADE_UP_IDENTITY):
         assert not [content for content in contents if secret.encode() in content]
+
+
+@pytest.fixture
+def seldom(other):
+    """Have the outbox looked at every five minutes only, where nothing new is in it."""
+    config = other.folder / "agent.yaml"
+    usual = config.read_text(encoding="utf-8")
+    text, found = re.subn(r"(?m)^sync_every_ms: .*$", "sync_every_ms: 300000", usual)
+    assert found == 1
+    config.write_text(text, encoding="utf-8")
+    other.agent.stop()
+    other.restart()
+    yield
+    config.write_text(usual, encoding="utf-8")
+    other.agent.stop()
+    other.restart()
+
+
+@pytest.mark.usefixtures("seldom")
+def test_after_a_restart_the_centre_is_asked_at_once_so_that_an_open_payment_is_found(other):
+    before = lines(other)
+    other.terminal().fault("kill", point="after_approval", pid=other.agent.pid)
+    body = other.body()
+    other.selling(body)
+    other.agent.wait_dead()
+    killed = other.journal().sale_of(body["item"]["serial_no"])
+    other.restart()
+    sale = other.wait_for_sale(killed["record_id"], lambda one: one["state"] in SETTLED)
+    assert (sale["state"], moved(other, before)) == ("paid", ["sale"])

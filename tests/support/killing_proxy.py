@@ -19,6 +19,7 @@ _LENGTH = re.compile(rb"\r\ncontent-length: *([0-9]+)\r\n", re.IGNORECASE)
 _PATHS = {
     "/v1/enrolments": "enrolments",
     "/v1/facts": "facts",
+    "/v1/heard": "heard",
     "/v1/packs": "packs",
     "/v1/holds": "holds",
     "/v1/records": "records",

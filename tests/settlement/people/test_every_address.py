@@ -30,6 +30,7 @@ EXPECTED = {
     "POST /v1/login": ANYBODY,
     "POST /v1/enrolments": ANYBODY,
     "POST /v1/facts": SIGNED,
+    "POST /v1/heard": SIGNED,
     "POST /v1/packs": SIGNED,
     "POST /v1/holds": SIGNED,
     "POST /v1/holds/{record_id}/release": SIGNED,

@@ -126,6 +126,32 @@ def test_a_pack_that_is_not_here_is_a_404(client):
     assert (answer.status_code, answer.json()["code"]) == (404, "PACK_UNKNOWN")
 
 
+def heard_of(client):
+    answer = client.post("/v1/heard", v1.HeardRequest(v=1))
+    payload = seal.unseal(client.sealed_answer(answer), v1.HEARD, client.centre_keys)
+    heard = msgspec.json.decode(payload, type=v1.Heard)
+    assert (heard.device, heard.epoch) == (client.name, 1)
+    return heard.upload_no, heard.last_seq
+
+
+def test_a_device_is_told_how_far_its_own_reports_have_come(centre):
+    client = centre.enrol()
+    assert heard_of(client) == (0, 0)
+    client.send_upload(*(client.chain(client.closed(client.record_id(), number)) for number in (1, 2)))
+    client.send_upload()
+    assert heard_of(client) == (2, 2)
+    assert heard_of(centre.enrol()) == (0, 0)
+
+
+def test_a_frozen_device_is_told_that_instead(centre):
+    client = centre.enrol()
+    client.send_upload(client.chain(client.closed(client.record_id(), 1)))
+    other = client.at(1, "0" * 64, client.closed(client.record_id(), 2))
+    client.post("/v1/records", client.sealed(client.upload([other])))
+    answer = client.post("/v1/heard", v1.HeardRequest(v=1))
+    assert (answer.status_code, answer.json()["code"]) == (403, "DEVICE_FROZEN")
+
+
 # Holds, releases and records.
 
 

@@ -93,6 +93,7 @@ def test_the_description_is_openapi_3_1_and_names_every_address(centre):
         "/v1/freezes",
         "/v1/freezes/lift",
         "/v1/funds",
+        "/v1/heard",
         "/v1/holds",
         "/v1/holds/{record_id}",
         "/v1/holds/{record_id}/free-goods",

@@ -41,7 +41,7 @@ def test_a_request_signed_by_its_device_is_taken(client, body):
     assert client.send("/v1/packs", body, signed(client, body)).status_code == 200
 
 
-SIGNED_ADDRESSES = ["/v1/facts", "/v1/packs", "/v1/holds", "/v1/holds/x/release", "/v1/records"]
+SIGNED_ADDRESSES = ["/v1/facts", "/v1/heard", "/v1/packs", "/v1/holds", "/v1/holds/x/release", "/v1/records"]
 
 
 @pytest.mark.parametrize("path", SIGNED_ADDRESSES)

@@ -124,6 +124,8 @@ EXPECTED: dict[str, msgspec.Struct] = {
     "pack-answer": v1.PackAnswer(
         v=1, programme="TRAINING", files={"TRAINING.yaml": 'kind: programme\nprogramme: "TRAINING"\n'}
     ),
+    "heard-request": v1.HeardRequest(v=1),
+    "heard": v1.Heard(v=1, device=KID, epoch=1, upload_no=3, last_seq=12, centre_ms=AT_MS),
     "hold-request": v1.HoldRequest(
         v=1,
         record_id=RECORD_ID,
@@ -228,6 +230,7 @@ SEALED = {
     "ack": v1.ACK,
     "enrolled": v1.ENROLLED,
     "pack-answer": v1.PACK,
+    "heard": v1.HEARD,
 }
 
 

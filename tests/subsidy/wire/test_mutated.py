@@ -23,6 +23,8 @@ TYPES = {
     "enrolment-request": v1.EnrolmentRequest,
     "facts-answer": v1.FactsAnswer,
     "facts-request": v1.FactsRequest,
+    "heard": v1.Heard,
+    "heard-request": v1.HeardRequest,
     "hold-request": v1.HoldRequest,
     "pack-answer": v1.PackAnswer,
     "pack-request": v1.PackRequest,

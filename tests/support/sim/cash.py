@@ -90,6 +90,7 @@ class Hands:
         self._chance = world.plan.chance(f"{till}, cash")
         self._not_paid: set[str] = set()
         self._silent: set[str] = set()
+        self._kept: set[tuple[str, int]] = set()
         self._looks: Counter[str] = Counter()
 
     def tender(self) -> dict[str, Any] | None:
@@ -115,6 +116,8 @@ class Hands:
             self._sleep(5, 300)
         if not times:
             self._silent.add(pay_ref)
+        elif document["return"] is not None and self._world.drawers.has(pay_ref):
+            self._kept.add(_try_to_return(document, pay_ref))
         return ["in_till" if self._world.drawers.has(pay_ref) else "with_shopper"] * times
 
     def repeats(self) -> bool:
@@ -134,8 +137,11 @@ class Hands:
             # Where nothing was paid when the cashier looked, nothing is taken any more.
             self._not_paid.add(pay_ref)
         # With goods that come back a shopper may be gone; who has given up a sale stands there.
-        is_gone = document["return"] is not None and self._chance.random() < _IS_GONE
-        if action == "GIVE_CASH_BACK" and drawers.has(pay_ref) and not is_gone:
+        is_return = document["return"] is not None
+        is_gone = is_return and self._chance.random() < _IS_GONE
+        # Of whom it was said that nobody was there is given nothing on an old page; the goods may come again.
+        has_been_gone = is_return and _try_to_return(document, pay_ref) in self._kept
+        if action == "GIVE_CASH_BACK" and drawers.has(pay_ref) and not (is_gone or has_been_gone):
             drawers.take_out(pay_ref)
 
     def _sleep(self, least_s: float, most_s: float) -> None:
@@ -147,6 +153,11 @@ def _asked(document: dict[str, Any]) -> tuple[str, int]:
     states = ("PAID",) if document["return"] is not None else _ASKED
     found = [one for one in document["attempts"] if one["tender"] == "cash" and one["state"] in states]
     return found[-1]["pay_ref"], found[-1]["amount_fen"]
+
+
+def _try_to_return(document: dict[str, Any], pay_ref: str) -> tuple[str, int]:
+    """Return which time it is that the goods of this payment come back."""
+    return pay_ref, document["return"]["tries"]
 
 
 # At the centre.

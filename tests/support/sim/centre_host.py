@@ -224,6 +224,7 @@ class Doors:
         self._holds._deliveries = _AtOnce()  # type: ignore[assignment]
         self._handlers: dict[str, tuple[type, Callable[..., Any]]] = {
             "/v1/facts": (v1.FactsRequest, agents.tell_facts.fn),
+            "/v1/heard": (v1.HeardRequest, agents.tell_what_is_heard.fn),
             "/v1/packs": (v1.PackRequest, lambda request, data, edge: agents.hand_out_pack.fn(data, edge)),
             "/v1/records": (Sealed, holds_and_records.take_records.fn),
             "/v1/returns": (v1.ChainedEntry, holds_and_records.take_return.fn),

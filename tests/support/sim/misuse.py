@@ -4,10 +4,12 @@ A host with two histories can prove nothing any more: what its journal says of s
 and only what the centre makes of it is looked at.
 """
 
+import functools
 import shutil
 from typing import TYPE_CHECKING
 
 from sim.network import Came, Sent
+from sim.old_copy import put_an_old_copy_back
 from sim.people import Cashier
 from sim.shop_host import ShopHost
 from sim.threads import Here
@@ -24,30 +26,14 @@ def plan_misuse(world: "World") -> None:
     host = chance.choice(world.hosts)
     first_s, then_s = chance.uniform(20, 200), chance.uniform(10, 200)
     if "backup" in world.plan.on:
-        world.later(first_s, lambda: _back_up_and_restore(world, host, then_s))
+        sleep = functools.partial(Here.scheduler.sleep, then_s)
+        world.later(first_s, lambda: put_an_old_copy_back(world, host, sleep))
     if "clone" in world.plan.on:
         world.later(first_s, lambda: _clone(world, host))
     if "two_centres" in world.plan.on:
         world.later(first_s, lambda: _overtake(world, then_s))
     if "poison" in world.plan.on:
         world.later(first_s, lambda: _poison(world, chance.choice(world.hosts)))
-
-
-def _back_up_and_restore(world: "World", host: ShopHost, after_s: float) -> None:
-    backup = world.folder / f"backup of {host.shop.shop}"
-    shutil.copytree(host.data, backup)
-    world.trace.note("the world", f"{host.name} is backed up")
-    Here.scheduler.sleep(after_s)
-    if world.healed:
-        return
-    host.is_doubtful = True
-    assert host.process is not None
-    Here.scheduler.kill(host.process)
-    # Its tasks are unwound before its files change.
-    Here.scheduler.sleep(0.001)
-    shutil.rmtree(host.data)
-    shutil.copytree(backup, host.data)
-    world.trace.note("the world", f"the backup of {host.name} is put back")
 
 
 def _overtake(world: "World", after_s: float) -> None:

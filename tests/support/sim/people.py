@@ -10,6 +10,7 @@ from sim.cards.wishes import LOST, LOST_ANSWER
 from sim.cash import ACTIONS as CASH_ACTIONS
 from sim.cash import Hands
 from sim.lend import PIN
+from sim.old_copy import put_an_old_copy_back
 from sim.phones import Phones
 from sim.scheduler import Process
 from sim.shop_host import BROKEN, ShopHost, Told
@@ -43,11 +44,13 @@ class Cashier:
         self._hands = Hands(world, self.name)
         self._of_combined = world.plan.chance(f"{self.name}, faults that come together")
         self._of_silence = world.plan.chance(f"{self.name}, a long silence")
+        self._of_copies = world.plan.chance(f"{self.name}, old copies")
         self._of_returns = world.plan.chance(f"{self.name}, goods that come back")
         self._keys, self._came_ms = 0, Here.scheduler.now_ms
         self.sale_of: dict[str, str] = {}
         """Which sale it was told of under each of its keys."""
         self._last: Buyer | None = None
+        self._sold: tuple[Buyer, str] | None = None
         self._is_away_s = 0.0
 
     def begin(self, sales: int) -> None:
@@ -118,12 +121,29 @@ class Cashier:
             for wish in self._cable.wishes.stale:
                 self._arm(wish)
             buyer = last._replace(person=buyer.person, serial_no=buyer.serial_no)
+        may_copy = self._sold is not None and not self._world.has_old_copy
+        if may_copy and self._world.hits("old_copy", self._of_copies):
+            buyer = self._meet_in_doubt(buyer, *self._sold)
         self._last = buyer
         if self._world.hits("long_silence", self._of_silence):
             self._arm(LOST_ANSWER)
             seconds = self._of_silence.choice((150, 250))
             self._world.later(self._of_silence.uniform(2, 8), lambda: self._cable.unplug_for(seconds))
         return buyer
+
+    def _meet_in_doubt(self, buyer: "Buyer", before: "Buyer", record_id: str) -> "Buyer":
+        """Leave a payment in doubt, take goods of the same price back, and forget that it was done."""
+        self._world.has_old_copy = True
+        for wish in self._cable.wishes.stale:
+            self._arm(wish)
+
+        def give_back() -> None:
+            self._world.begins()
+            self.give_back(record_id)
+
+        seconds = self._of_copies.uniform(5, 30)
+        self._world.later(seconds, lambda: put_an_old_copy_back(self._world, self._host, give_back))
+        return before._replace(person=buyer.person, serial_no=buyer.serial_no)
 
     def _arm(self, wish: dict[str, Any]) -> None:
         self._cable.arm(wish)
@@ -249,6 +269,8 @@ class Cashier:
             cables[next(link for link in reversed(links) if link in cables)].by_hand(document)
 
     def _after(self, document: dict[str, Any]) -> None:
+        assert self._last is not None
+        self._sold = (self._last, document["record_id"])
         if document["next_action"] == "ASK_HANDED_OVER_OR_REFUND" and self._chance.random() < 0.7:
             goods = self._chance.choice(("handed_over", "refund"))
             self._ask("answer", {**_BY, "answer": goods}, self._key(), document["record_id"])

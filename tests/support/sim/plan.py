@@ -41,6 +41,7 @@ CLASSES = {
     "lax_acquirer": "an acquirer refunds what it is asked to, however often",
     "claims": "the centre's clerk claims, pays, sends back, over midnight",
     "backup": "an old backup of a shop's host is put back",
+    "old_copy": "a shop's disk is copied while a payment is in doubt, and put back after others at its till",
     "clone": "a shop's host is copied to a second one, key and all",
     "poison": "an entry of a shop cannot be taken",
     "two_centres": "a second centre is started while the first one still serves",
@@ -111,7 +112,7 @@ class Plan(msgspec.Struct, frozen=True):
         return self.rates[name] if name in self.on else 0.0
 
 
-_FORGETFUL = ("backup", "clone")
+_FORGETFUL = ("backup", "old_copy", "clone")
 
 
 def draw(seed: int, off: Collection[str] = (), sales: int | None = None) -> Plan:
@@ -213,7 +214,7 @@ _RARE = (
     "careless_shop",
     "stranger",
 )
-_DRAWN = {**dict.fromkeys(_RARE, _SELDOM), "shared_register": 0.04, "cash": 0.15}
+_DRAWN = {**dict.fromkeys(_RARE, _SELDOM), "shared_register": 0.04, "old_copy": 0.06, "cash": 0.15}
 _BY_DAY = (
     "claims",
     "rare_sync",
@@ -222,6 +223,7 @@ _BY_DAY = (
     "careless_shop",
     "shared_register",
     "stranger",
+    "old_copy",
 )
 _OFTEN = (0.05, 0.15, 0.4)
 _RATES = {
@@ -244,6 +246,7 @@ _RATES = {
     "returns": (0.2, 0.5),
     "clock": (0.05, 0.2),
     "late_refund": (0.3, 0.6),
+    "old_copy": (0.3, 0.6),
     "sudden_freeze": (0.05, 0.1, 0.15),
     "long_silence": (0.3, 0.5, 0.8),
     "careless_shop": (0.2, 0.4),

@@ -27,7 +27,7 @@ def answer_is_durable(world: "World", _who: str, address: str, sent: Sent, came:
             found = in_books(world, "SELECT subsidy_fen FROM record WHERE record_id = ?", promise.record_id)
             if found != [(promise.amounts.subsidy_fen,)]:
                 world.violated("I16 a promise is in the books when it is heard", promise.record_id)
-    elif sent.path not in ("/v1/facts", "/v1/packs"):
+    elif sent.path not in ("/v1/facts", "/v1/packs", "/v1/heard"):
         for one in msgspec.json.decode(came.body, type=v1.UploadAnswer).acks:
             ack = msgspec.json.decode(one.payload_bytes(), type=v1.Ack)
             sql = "SELECT 1 FROM entry_row WHERE device = ? AND seq = ? AND hash = ?"

@@ -49,7 +49,7 @@ _AT_STATEMENTS = {
     "agent": {"crash": "crash_agent", "disk": "disk", "slow": "slow_disk"},
     "centre": {"crash": "crash_centre", "disk": "centre_disk", "slow": "slow_disk"},
 }
-_COPY_DISKS = ("backup", "clone")
+_COPY_DISKS = ("backup", "old_copy", "clone")
 UNDOES = {
     "reversal": ("/reverse", "/close", ".cancel", ".reverse"),
     "refund": ("POST /v3/refund/domestic/refunds", ".trade.refund", "unionpay.refund"),
@@ -75,6 +75,8 @@ class World:
         """Whether journals stay open from world to world (`disk.Kept`)."""
         self.violations: list[Violation] = []
         self.healed, self._healed_ms = False, 0
+        self.has_old_copy = False
+        """Whether a disk was copied in doubt: one is enough, for of that host nothing is proven any more."""
         self.points = self.points_before_healing = self.crashes = 0
         self.ends: Counter[str] = Counter()
         self._reader: Any = None

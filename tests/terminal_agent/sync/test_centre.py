@@ -7,6 +7,7 @@ import pytest
 import small_pack
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from msgspec.structs import replace
+from quiet_till import ENROLLED
 from unit_shop import ack_of
 
 from subsidy import seal
@@ -101,6 +102,37 @@ def test_an_answer_without_acks_acknowledges_nothing(centre, entry):
     assert centre.acks(upload_answer(), (entry,)) == []
     with pytest.raises(CentreUnreachable):
         centre.acks(b"<html>Log in</html>", (entry,))
+
+
+# How far our reports have come.
+
+
+def heard(**changes):
+    return replace(
+        v1.Heard(v=1, device=ENROLLED.device, epoch=1, upload_no=3, last_seq=2, centre_ms=90_000), **changes
+    )
+
+
+def test_how_far_our_reports_have_come_is_believed_when_the_centre_sealed_it(centre, line):
+    line.says["/v1/heard"] = msgspec.json.encode(sealed(v1.HEARD, heard()))
+    assert centre.heard(1) == heard()
+    assert line.skew_ms == 90_000 - line._clock.wall_ms()
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        sealed(v1.HEARD, heard(device="another")),
+        sealed(v1.HEARD, heard(epoch=2)),
+        sealed(v1.HEARD, heard(), STRANGER),
+        sealed(v1.FACTS, heard()),
+    ],
+    ids=["another device", "another epoch", "a stranger's", "another message"],
+)
+def test_how_far_somebody_elses_have_come_is_not(answer, centre, line):
+    line.says["/v1/heard"] = msgspec.json.encode(answer)
+    with pytest.raises(CentreUnreachable):
+        centre.heard(1)
 
 
 # Releases.

@@ -28,6 +28,8 @@ class ListeningCentre:
         self.uploads = []
         self.fails = None
         self.most = 10**6
+        self.heard_of_us = (0, 0)
+        self.asked_what_it_heard = 0
 
     def ask(self, path, body, within_s):
         assert path == "/v1/records"
@@ -38,6 +40,15 @@ class ListeningCentre:
         keys = {seal.key_id(KEY.signing.public_key()): KEY.signing.public_key()}
         self.uploads.append(msgspec.json.decode(seal.unseal(sealed, v1.UPLOAD, keys), type=v1.Upload))
         return b""
+
+    def heard(self, within_s):
+        self.asked_what_it_heard += 1
+        if self.fails is not None:
+            raise self.fails
+        upload_no, last_seq = self.heard_of_us
+        return v1.Heard(
+            v=1, device=ENROLLED.device, epoch=1, upload_no=upload_no, last_seq=last_seq, centre_ms=0
+        )
 
     def acks(self, content, sent):
         return [(ack_of(one), "sealed") for one in sent[: self.most]]
@@ -161,3 +172,51 @@ def test_refused_sales_are_counted_by_day_and_headline(uploader, centre, unit_sh
         ("2026-03-01", "CENTRE_UNREACHABLE", 1),
         ("2026-03-02", "CENTRE_UNREACHABLE", 2),
     ]
+
+
+# Is the journal an old copy?
+
+
+@pytest.mark.parametrize(
+    ("heard", "is_behind"),
+    [((0, 0), False), ((3, 2), False), ((1, 1), False), ((4, 2), True), ((3, 3), True)],
+)
+def test_a_journal_is_an_old_copy_when_the_centre_has_heard_more_of_it(
+    heard, is_behind, uploader, centre, unit_shop
+):
+    for _ in range(3):
+        unit_shop.real_journal.cut_batch(1)
+    for _ in range(2):
+        unit_shop.sell()
+    centre.heard_of_us = heard
+
+    uploader.run()
+
+    assert uploader.is_behind is is_behind
+    told = [fields for event, fields in uploader.logged if event == "journal.is_an_old_copy"]
+    assert [(one["heard_upload_no"], one["upload_no"], one["last_seq"]) for one in told] == (
+        [(heard[0], 3, 2)] if is_behind else []
+    )
+
+
+def test_the_centre_is_asked_before_the_first_upload_and_once_it_has_answered_no_more(uploader, centre):
+    centre.fails = CentreUnreachable("silence")
+    uploader.run()
+    assert (uploader.has_tried, centre.asked_what_it_heard, centre.uploads) == (True, 1, [])
+
+    centre.fails = None
+    centre.heard_of_us = (7, 0)
+    uploader.run()
+    uploader.run()
+    assert (uploader.is_behind, centre.asked_what_it_heard, len(centre.uploads)) == (True, 2, 1)
+
+
+def test_a_centre_that_does_not_know_the_question_gets_the_reports_as_ever(uploader, centre, unit_shop):
+    def does_not_know(within_s):
+        raise CentreDenied("NOT_FOUND: no such address")
+
+    unit_shop.sell()
+    centre.heard = does_not_know
+    uploader.run()
+    assert unit_shop.real_journal.waiting(10) == ()
+    assert (uploader.has_tried, uploader.is_behind) == (True, False)

@@ -200,6 +200,9 @@ def old_entries_are_dropped() -> list[Patch]:
     return [(outbox, "waiting", young)]
 
 
-@bug("a copy of the journal that was put back is believed before the centre was asked about it")
+@bug(
+    "a copy of the journal that was put back is believed before the centre was asked about it",
+    terminals="mis",
+)
 def copy_of_a_journal_trusted() -> list[Patch]:
     return [(terminal_agent.app.Agent, "_may_be_old", lambda _self, _sale: False)]

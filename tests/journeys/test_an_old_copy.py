@@ -1,0 +1,43 @@
+"""A shop's disk is put back from a copy. The agent is told by the centre, before anything is contradicted."""
+
+import json
+import shutil
+
+from shop import Shop
+from story.processes import wait_for
+
+
+def told(shop):
+    """Return what the agent has said of its journal since it was started first."""
+    lines = [json.loads(line) for line in shop.agent.log().splitlines() if line.startswith("{")]
+    return [one for one in lines if one["event"] == "journal.is_an_old_copy"]
+
+
+def test_a_journal_put_back_from_a_copy_is_known_as_one_at_the_centres_first_word(
+    tmp_path, centre, moves_taken
+):
+    with Shop.open(tmp_path, centre, moves_taken) as shop:
+        data, copy = tmp_path / "agent-data", tmp_path / "copy"
+        shop.sell()
+        shop.wait_for_empty_outbox()
+        shop.agent.stop()
+        shutil.copytree(data, copy)
+        shop.restart()
+        later = shop.sell()["record_id"]
+        shop.wait_for_record(later, "PAYABLE")
+        shop.wait_for_empty_outbox()
+        shop.agent.stop()
+        assert told(shop) == []
+
+        shutil.rmtree(data)
+        copy.rename(data)
+        shop.restart()
+        wait_for("the agent's word", lambda: told(shop))
+        (one, *_) = told(shop)
+        assert (one["last_seq"], one["heard_last_seq"]) == (1, 2)
+        assert one["upload_no"] < one["heard_upload_no"]
+        # Nothing has contradicted the centre yet; the next sale would.
+        assert shop.get("/v1/status")["refused_by_centre"] is None
+        (why,) = shop.sell()["reasons"]
+        assert why["code"] == "DEVICE_NOT_ACCEPTED"
+        assert "DEVICE_FROZEN" in shop.get("/v1/status")["refused_by_centre"]
