@@ -51,11 +51,8 @@ class HandingEnd:
         self._is_done = False
         self._passed: Passed | None = None
 
-    def open(self, port: Link) -> Link:
-        """Return an open port in our hands."""
-        if self.hands.is_dead:
-            port.close()
-            raise PowerCut
+    def in_our_hands(self, port: Link) -> Link:
+        """Return a port that was opened, in our hands."""
         self._relay_hears = Decoder()
         return _Port(self, port)
 

@@ -195,7 +195,9 @@ class _Relay:
         return line
 
     def _open_port(self, port: str, line: Line) -> Link:
-        return self.handing.open(ENDS.open_port(port, line))
+        if self.is_dead:
+            raise PowerCut
+        return self.handing.in_our_hands(ENDS.open_port(port, line))
 
     def keep(self, one: socket.socket, *, is_terminals: bool) -> Passed:
         """Take note of an end that is open, and return where to keep what passes at it."""
