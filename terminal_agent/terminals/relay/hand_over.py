@@ -133,8 +133,8 @@ class HandOver:
         """Let the observer know that a request is under way, so that giving its sale up waits for it."""
         if self._begun is None:
             self._count += 1
+            self._observer.opened(self._count, has_begun=True)
             self._begun = self._count
-            self._observer.opened(self._begun, has_begun=True)
         return self._begun
 
     def _let_go(self) -> None:

@@ -20,11 +20,12 @@ from terminal_agent.terminals.relay.forward import ENDS
 FEN = 85_000
 ACK = b"\x06"
 ACK_WAIT_S = 0.5
+HOST_MS = 1000
 
 
 class Counter:
     def __init__(self, port, asker, host):
-        text = profile_text(host.address, on_serial=True)
+        text = profile_text(host.address, on_serial=True, host_timeout_ms=HOST_MS)
         self.host, self.asker, self.terminal = host, asker, HandingTerminal(asker)
         self.payment = DRIVERS["relay"](port, text, "relay.yaml").payment(SystemClock())
         self.seen, self.logged = [], []
@@ -138,7 +139,7 @@ def test_a_refund_whose_yes_the_terminal_never_takes_is_known(counter):
     counter.until(ask, Say.APPROVED)
     counter.asker.takes_answers = False
     assert not counter.terminal.refund(slip.trace, wait_s=0.5).approved
-    assert counter.host.standing() == {}
+    eventually(lambda: counter.host.standing() == {})
     counter.asker.takes_answers = True
     counter.terminal.sign_in()  # it has gone on
     assert counter.until(ask, Say.DECLINED).evidence.code == "REFUNDED"
