@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from terminal_agent.certify import on_watched_lines, our_end
+from terminal_agent.certify import our_end, watched_ends
 from terminal_agent.certify.side import GIVEN_BACK, TAKEN, Moved
 from terminal_agent.checkout.ports import Clocks, Say
 
@@ -49,6 +49,8 @@ class Counterpart(msgspec.Struct, frozen=True):
     knows_unscanned: bool = True
     shown: bool = False
     watched: bool = False
+    hands_over: bool = False
+    """Whether a terminal that is only watched hands its frames over a serial line."""
     show_for_s: float = 900.0
     code_prefix: str = ""
     code_digits: int = 0
@@ -238,13 +240,15 @@ DIRECT = Counterpart(
     undoes_unknown=False,
 )
 
-_AT_A_WATCHED_LINE = (
+_BEHIND_A_RELAY = (
     (_ON_A_LINE - {our_end.BROKEN_ANSWER})  # its MAC is between terminal and acquirer
-    | on_watched_lines.AT_THE_TERMINAL
-    | on_watched_lines.AT_THE_ACQUIRER
-    | on_watched_lines.OF_THE_AGENT
+    | watched_ends.AT_THE_ACQUIRER
+    | watched_ends.OF_THE_AGENT
     | {our_end.NO_LINE}
 )
+_AT_A_WATCHED_LINE = _BEHIND_A_RELAY | watched_ends.WHERE_IT_CALLS
+_WHERE_FRAMES_ARE_HANDED_OVER = _BEHIND_A_RELAY | watched_ends.WHERE_IT_HANDS_OVER | {watched_ends.CABLE_OUT}
+_NO_TLS = "a frame is handed over at a time, and its answer back: there is no line that could be encrypted"
 _OUR_END_ALONE = "only our own end can do this to the line"
 
 
@@ -279,6 +283,15 @@ RELAY = Counterpart(
     not_here=dict.fromkeys(_AT_A_WATCHED_LINE, _OUR_END_ALONE),
     undone_by=_without_reversed_voids,
     watched=True,
+)
+HAND_OVER = msgspec.structs.replace(
+    RELAY,
+    at_our_end=_WHERE_FRAMES_ARE_HANDED_OVER,
+    not_here={
+        **dict.fromkeys(_WHERE_FRAMES_ARE_HANDED_OVER, _OUR_END_ALONE),
+        our_end.ENCRYPTED_TO_US: _NO_TLS,
+    },
+    hands_over=True,
 )
 
 _BY_A_CHANNEL = {

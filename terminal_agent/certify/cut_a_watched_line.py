@@ -9,8 +9,16 @@ from typing import NamedTuple
 
 from terminal_agent.certify.cut_power import PointsOf, at_byte
 from terminal_agent.certify.scenarios import NO, YES
-from terminal_agent.certify.side import Slip, WatchedSide, must
-from terminal_agent.certify.watch_a_line import armed, charged, must_be_booked, must_print, unanswered
+from terminal_agent.certify.side import Slip, WatchedSide
+from terminal_agent.certify.watch_a_line import (
+    armed,
+    charged,
+    count_told,
+    must_be_booked,
+    must_have_told,
+    must_print,
+    unanswered,
+)
 from terminal_agent.certify.watched_blindly import begin_anew
 from terminal_agent.checkout.ports import Ask, Say
 from terminal_agent.checkout.sighting import Sight
@@ -46,17 +54,11 @@ def check_step(step: Step, side: WatchedSide, points: PointsOf) -> None:
         side.restart()
         with at_byte(at, length):
             begin_anew(side, ask)
-            told_before = len(side.sighted())
+            told_before = count_told(side, ask, Sight.MONEY_BACK)
+            # By the new run of the agent, so that the journal finds what went back.
             if step.follow(side, ask, sale, slip):
-                _must_be_told(side, ask, told_before)
+                must_have_told(side, ask, Sight.MONEY_BACK, told_before + 1)
     side.must_be_untouched()
-
-
-def _must_be_told(side: WatchedSide, ask: Ask, told_before: int) -> None:
-    """Expect that the new run of the agent has told what went back, by which the journal finds it."""
-    side.payment.query(ask)
-    told = any(one.sight is Sight.MONEY_BACK for one in side.sighted()[told_before:])
-    must(told, f"told unasked: {Sight.MONEY_BACK.value}", "it is not told")
 
 
 def _armed(side: WatchedSide) -> tuple[Ask, Slip | None]:

@@ -311,7 +311,7 @@ class LinkSide:
         self._end.release()
 
     def trouble(self, what: str) -> None:
-        """Let the agent's power fail, or whoever watches the line there."""
+        """Let the agent's power fail, whoever watches the line there, or its serial cable be out."""
         self._line.trouble(what)
 
     def must_be_untouched(self) -> None:

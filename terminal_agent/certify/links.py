@@ -89,14 +89,10 @@ def _of_terminal(number: str, terminal: Terminal) -> LinkUnderTest | CannotBeCer
         case HostTerminal():
             settles = {"terminal_no": number}
             return LinkUnderTest(number, counterparts.DIRECT, partial(_direct, terminal), settles)
-        case RelayTerminal(listen=None):
-            return CannotBeCertified(
-                f"{number} hands its frames over a serial port, and our hands are on network lines only. "
-                "Try the same acquirer with a terminal that calls over the network"
-            )
         case RelayTerminal():
             line = LineInOurHands(number, terminal)
-            return LinkUnderTest(number, counterparts.RELAY, line.open, {"terminal_no": number}, line)
+            kind = counterparts.HAND_OVER if terminal.listen is None else counterparts.RELAY
+            return LinkUnderTest(number, kind, line.open, {"terminal_no": number}, line)
     return CannotBeCertified(_UNKNOWN.format(number))
 
 

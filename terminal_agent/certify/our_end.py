@@ -32,6 +32,24 @@ LOST_TO_US, TORN_TO_US, DOUBLED_TO_US, NOISE_TO_US, ENCRYPTED_TO_US = (
 )
 HELD_REQUEST, HELD_AND_TORN = "held_request", "held_and_torn"
 LOST_TO_TERMINAL, TORN_TO_TERMINAL = "lost_to_terminal", "torn_to_terminal"
+# and where it hands its frames over, acknowledged and sent again:
+LOST_ONCE_TO_US, BROKEN_ONCE_TO_US, NO_FRAME_TO_US, OUR_ACK_LOST = (
+    "lost_once_to_us",
+    "broken_once_to_us",
+    "no_frame_to_us",
+    "our_ack_lost",
+)
+LOST_ONCE_TO_TERMINAL, BROKEN_ONCE_TO_TERMINAL, BROKEN_TO_TERMINAL, NOISE_TO_TERMINAL = (
+    "lost_once_to_terminal",
+    "broken_once_to_terminal",
+    "broken_to_terminal",
+    "noise_to_terminal",
+)
+THEIR_ACK_LOST, THEIR_ACKS_LOST, NOISE_FOR_THEIR_ACK = (
+    "their_ack_lost",
+    "their_acks_lost",
+    "noise_for_their_ack",
+)
 
 NEED_ONE_BEFORE = frozenset({STRANGERS_ANSWER, CROSSED_ANSWER})
 

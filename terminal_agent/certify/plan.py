@@ -5,7 +5,7 @@ from functools import partial
 
 import msgspec
 
-from terminal_agent.certify import scenarios, watch_a_line
+from terminal_agent.certify import hand_frames_over, scenarios, watch_a_line
 from terminal_agent.certify.ask_about import check_question
 from terminal_agent.certify.bad_moments import MOMENTS
 from terminal_agent.certify.counterparts import Counterpart
@@ -30,6 +30,7 @@ from terminal_agent.certify.give_back import (
 from terminal_agent.certify.link_side import LinkSide
 from terminal_agent.certify.show_a_code import check_close, check_shown, undo_shown
 from terminal_agent.certify.take_and_undo import check, check_reversal, undo
+from terminal_agent.certify.watch_a_line import Watched
 from terminal_agent.certify.watched_blindly import CHARGED_BLINDLY
 from terminal_agent.certify.watched_moments import CHARGED_AT
 
@@ -40,6 +41,14 @@ _CUT = "the power fails at our own end"
 _ONCE = "after the restart it is known whether it was taken, and undone whole, once"
 _PASSES_AGAIN = "after the restart the bytes pass, it is unclear, and what then goes back is told, once"
 _UNDONE = "after the restart it is undone, once"
+
+WHERE_IT_CALLS = Watched(
+    watch_a_line.CHARGES,
+    watch_a_line.VOIDS,
+    watch_a_line.REFUNDS,
+    watch_a_line.REVERSALS,
+    (*CHARGED_AT, *CHARGED_BLINDLY),
+)
 
 
 class Means(msgspec.Struct, frozen=True):
@@ -172,19 +181,20 @@ def _shown(one: Counterpart, means: Means) -> Iterator[Trial]:
 
 
 def _watched(one: Counterpart, means: Means) -> Iterator[Trial]:
-    for charge in watch_a_line.CHARGES:
+    tried = hand_frames_over.SCENARIOS if one.hands_over else WHERE_IT_CALLS
+    for charge in tried.charges:
         run: Callable[[LinkSide], None] = partial(watch_a_line.check_charge, charge)
         yield _trial(f"charging: {charge.name}", one, means, "take", charge.fault, charge.must, run)
     steps = (
-        ("voiding", "void", watch_a_line.VOIDS, watch_a_line.check_void),
-        ("giving back", "refund", watch_a_line.REFUNDS, watch_a_line.check_refund),
-        ("reversing", "reverse", watch_a_line.REVERSALS, watch_a_line.check_reversal),
+        ("voiding", "void", tried.voids, watch_a_line.check_void),
+        ("giving back", "refund", tried.refunds, watch_a_line.check_refund),
+        ("reversing", "reverse", tried.reversals, watch_a_line.check_reversal),
     )
     for name, call, backs, check_back in steps:
         for back in backs:
             run = partial(check_back, back)
             yield _trial(f"{name}: {back.name}", one, means, call, back.fault, back.must, run)
-    for moment in (*CHARGED_AT, *CHARGED_BLINDLY):
+    for moment in tried.moments:
         name = f"charged: {moment.name}"
         trial = _trial(name, one, means, "take", moment.fault, moment.must, moment.check)
         yield _on_day(trial, one, means, moment.day_ends)

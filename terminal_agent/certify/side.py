@@ -148,7 +148,7 @@ class WatchedSide(Side, Protocol):
         """Let go on what is kept back."""
 
     def trouble(self, what: str) -> None:
-        """Let the agent's power fail, or whoever watches the line there."""
+        """Let the agent's power fail, whoever watches the line there, or its serial cable be out."""
 
     def must_be_untouched(self) -> None:
         """Raise Broken unless all that came in at one end of the line has gone out at the other."""

@@ -8,6 +8,7 @@ before us is between the terminal and us for a request, and between the acquirer
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import NamedTuple
 
 from msgspec.structs import replace
 
@@ -34,6 +35,7 @@ from terminal_agent.checkout.ports import Answer, Ask, Say
 from terminal_agent.checkout.sighting import Sight
 
 _BOOKED_WITHIN_S = 3.0
+_TOLD_WITHIN_S = 3.0
 _LOOK_AGAIN_S = 0.02
 _REVERSED = "REVERSED"
 
@@ -78,6 +80,16 @@ class WatchedMoment:
     check: Callable[[WatchedSide], None]
     fault: str = ""
     day_ends: bool = False
+
+
+class Watched(NamedTuple):
+    """All that is tried at one kind of terminal that is only watched, but for power cuts."""
+
+    charges: tuple[Charge, ...]
+    voids: tuple[Back, ...]
+    refunds: tuple[Back, ...]
+    reversals: tuple[Back, ...]
+    moments: tuple[WatchedMoment, ...]
 
 
 def _charge(
@@ -355,10 +367,17 @@ def must_print(call: str, slip: Slip, says: frozenset[Say]) -> None:
 
 
 def must_have_told(side: WatchedSide, ask: Ask, sight: Sight, times: int) -> None:
-    """Raise Broken unless so much was told unasked, once everything that has passed was looked at."""
-    side.payment.query(ask)
-    count = sum(one.sight is sight for one in side.sighted())
+    """Raise Broken unless so much comes to be told unasked: the slip may be out before it is."""
+    until_ms = side.clock.steady_ms() + round(_TOLD_WITHIN_S * 1000)
+    while (count := count_told(side, ask, sight)) < times and side.clock.steady_ms() < until_ms:
+        side.clock.sleep(_LOOK_AGAIN_S)
     must(count == times, f"told unasked: {sight.value}, {times} times", f"{count} times")
+
+
+def count_told(side: WatchedSide, ask: Ask, sight: Sight) -> int:
+    """Return how often this was told, once everything that has passed was looked at."""
+    side.payment.query(ask)
+    return sum(one.sight is sight for one in side.sighted())
 
 
 def _must_be_of(side: WatchedSide, said: Answer) -> None:

@@ -8,7 +8,6 @@ from functools import partial
 
 from subsidy.records.payment import Evidence
 from terminal_agent.certify import our_end
-from terminal_agent.certify.on_watched_lines import POWER_OFF, WATCHER_DIES, WATCHER_STUMBLES
 from terminal_agent.certify.scenarios import NO, UNCLEAR
 from terminal_agent.certify.side import WatchedSide, must, must_say, prepared, ready, until
 from terminal_agent.certify.watch_a_line import (
@@ -24,6 +23,7 @@ from terminal_agent.certify.watch_a_line import (
     must_print,
     must_void,
 )
+from terminal_agent.certify.watched_ends import POWER_OFF, WATCHER_DIES, WATCHER_STUMBLES
 from terminal_agent.checkout.ports import Ask
 from terminal_agent.checkout.sighting import Sight
 

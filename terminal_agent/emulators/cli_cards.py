@@ -148,18 +148,29 @@ def acquirer(
 
 
 def line_terminal(
-    acquirer: Annotated[str, typer.Option(help="Host and port that it calls: an agent's, or a host's.")],
+    acquirer: Annotated[
+        str,
+        typer.Option(help="Host and port that it calls, an agent's or a host's; with --serial the host's."),
+    ],
     control: Annotated[int, typer.Option(min=0, max=65_535, help="Port of the control address; 0: any.")] = 0,
     terminal_no: Annotated[str, typer.Option(help="Eight characters that begin with EMU.")] = "EMU00001",
     wait_ms: Annotated[
         int, typer.Option(min=1, max=600_000, help="How long it waits for its host.")
     ] = 60_000,
+    serial: Annotated[
+        Path | None,
+        typer.Option(help="Have no network: hand the frames over a pseudo serial port at this path."),
+    ] = None,
+    ack_wait_ms: Annotated[
+        int, typer.Option(min=1, max=60_000, help="With --serial, how long it waits for an ACK.")
+    ] = 2000,
 ) -> None:
     """Be a card terminal that calls its acquirer itself, for a line that passes through an agent.
 
-    Prints one JSON line when it is ready and ends on SIGTERM or Ctrl-C. Example:
+    Prints one JSON line when it is ready and ends on SIGTERM or Ctrl-C. Examples:
 
         terminal-agent emulate line-terminal --acquirer 127.0.0.1:9101
+        terminal-agent emulate line-terminal --acquirer 127.0.0.1:8583 --serial /tmp/terminal
 
     While it runs, its control address takes what a person would key in, and answers with the slip: POST
     /sale {"fen": 85000}, /void {"trace": "000001"}, /refund, /reverse; POST /noise {"hex": "00ff"}, /drop,
@@ -170,8 +181,9 @@ def line_terminal(
         raise typer.BadParameter("host and port, as in 127.0.0.1:9101", param_hint="--acquirer")
     if _TERMINAL_NO.fullmatch(terminal_no) is None:
         raise typer.BadParameter("eight characters that begin with EMU", param_hint="--terminal-no")
+    called = (address[1], int(address[2]))
     try:
-        run_line_terminal(LineSettings((address[1], int(address[2])), control, terminal_no, wait_ms))
+        run_line_terminal(LineSettings(called, control, terminal_no, wait_ms, serial, ack_wait_ms))
     except OSError as trouble:
         typer.echo(f"The emulator cannot go on: {trouble}", err=True)
         raise typer.Exit(1) from None

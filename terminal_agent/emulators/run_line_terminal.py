@@ -9,9 +9,12 @@ import signal
 import threading
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
 from terminal_agent.emulators.control import Body, BodyRefused, Control, Route, read_nothing
 from terminal_agent.emulators.line_terminal import LineTerminal, NoSuchSlip
+from terminal_agent.emulators.pty_link import PtyLink
+from terminal_agent.emulators.serial_asker import HandingTerminal, SerialAsker
 
 _TRACE = re.compile(r"[0-9]{6}", re.ASCII)
 _HEX = re.compile(r"(?:[0-9a-fA-F]{2}){1,4096}", re.ASCII)
@@ -20,25 +23,34 @@ _MOST_FEN = 10**12 - 1
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What the command line said."""
+    """What the command line said. With `serial` the frames are handed over a serial port at that path."""
 
     acquirer: tuple[str, int]
     control_port: int
     terminal_no: str
     wait_ms: int
+    serial: Path | None
+    ack_wait_ms: int
 
 
 def run_line_terminal(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT. Raises OSError before it is ready."""
     stopped = threading.Event()
-    terminal = LineTerminal(settings.acquirer, settings.terminal_no)
     with ExitStack() as stack:
-        stack.callback(terminal.drop)
+        ready: dict[str, object] = {"ready": True}
+        terminal = LineTerminal(settings.acquirer, settings.terminal_no)
+        if settings.serial is None:
+            stack.callback(terminal.drop)
+        else:
+            link = PtyLink(settings.serial)
+            asker = stack.enter_context(SerialAsker(link, settings.acquirer, settings.ack_wait_ms / 1000))
+            terminal = HandingTerminal(asker, settings.terminal_no)
+            ready |= {"link": str(settings.serial)}
         control = Control(settings.control_port, _routes(terminal, settings.wait_ms / 1000), ())
         stack.callback(control.close)
         for one in (signal.SIGTERM, signal.SIGINT):
             signal.signal(one, lambda *_: stopped.set())
-        print(json.dumps({"ready": True, "control": control.address}), flush=True)
+        print(json.dumps(ready | {"control": control.address}), flush=True)
         stopped.wait()
 
 

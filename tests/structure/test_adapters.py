@@ -84,6 +84,9 @@ MAY = {
     "terminal_agent/channels/key_files.py": ("files", "a merchant's keys, read again when they change"),
     "terminal_agent/certify/control.py": ("network", "an emulator's control address"),
     "terminal_agent/certify/on_watched_lines.py": ("network", "both ends of a line that passes through us"),
+    "terminal_agent/certify/watched_ends.py": ("network", "what the ends of such a line have in common"),
+    "terminal_agent/certify/calling_end.py": ("network", "faults where a terminal calls us"),
+    "terminal_agent/certify/acquirers_end.py": ("network", "faults between us and its acquirer"),
     "terminal_agent/certify/on_http.py": ("network", "faults at our own end of a channel's exchanges"),
     # The other side of each link: a program of its own, which shares nothing with the agent's adapters.
     "terminal_agent/emulators/books.py": ("files clock", "the acquirer's books, on disk before the answer"),
@@ -92,6 +95,10 @@ MAY = {
     "terminal_agent/emulators/pty_link.py": ("serial files process", "a pseudo-terminal behind a link"),
     "terminal_agent/emulators/run_terminal.py": ("clock files process log", "puts it together, transcript"),
     "terminal_agent/emulators/run_network.py": ("clock files log", "the same for one on the network"),
+    "terminal_agent/emulators/serial_asker.py": (
+        "clock randomness threads",
+        "the cable over which a terminal hands its frames, and each one's number",
+    ),
     "terminal_agent/emulators/tcp_link.py": ("network", "its connections"),
     "terminal_agent/emulators/mis.py": ("process", "the fault that kills the agent at a point"),
     "terminal_agent/emulators/nexo.py": ("process", "the fault that kills the agent at a point"),

@@ -10,11 +10,11 @@ from acquirer import profile_text as direct_text
 from alipay import EmulatedAlipay
 from emulator import MIS_FILE, NEXO_FILE, PROFILE_FILES, EmulatedTerminal, short_profile_text, short_text
 from unionpay import EmulatedUnionPay
-from watched_by_hand import watched_by_hand
+from watched_by_hand import BRISK, PATIENT, Waits, watched_by_hand
 from wechat import EmulatedWechat
 
 NUMBER = "EMU00001"
-TERMINALS = (*PROFILE_FILES, "nexo", "mis", "direct", "relay")
+TERMINALS = (*PROFILE_FILES, "nexo", "mis", "direct", "relay", "relay/serial")
 CHANNELS: Mapping[str, Callable[..., EmulatedWechat | EmulatedAlipay | EmulatedUnionPay]] = {
     "wechat": EmulatedWechat.start,
     "alipay": EmulatedAlipay.start,
@@ -24,6 +24,12 @@ SHOWN = tuple(f"{one}/shown" for one in CHANNELS)
 KINDS = (*TERMINALS, *CHANNELS, *SHOWN)
 DIRECT_VARIANTS = tuple(f"direct/{one}" for one in VARIANTS if one != "cup")
 """The direct driver with the other MACs and sign-ins."""
+RELAYS = {
+    "relay": None,
+    "relay/serial": Waits(),
+    "relay/serial/patient": PATIENT,
+    "relay/serial/brisk": BRISK,
+}
 
 
 class ToCertify(NamedTuple):
@@ -55,8 +61,8 @@ def to_certify(kind: str, folder: Path) -> Iterator[ToCertify]:
         with EmulatedAcquirer.start(folder, mac=VARIANTS[variant][0]) as host:
             text = direct_text(NUMBER, memory=folder / "pinpad.trace", **spoken(variant, folder))
             yield ToCertify(write_config(folder, "iso8583_direct", host.address, text), NUMBER, host.control)
-    elif kind == "relay":
-        with watched_by_hand(folder, NUMBER) as both:
+    elif kind in RELAYS:
+        with watched_by_hand(folder, NUMBER, RELAYS[kind]) as both:
             config = write_config(folder, "relay", both.port, both.profile)
             yield ToCertify(config, NUMBER, both.control, both.terminal)
     else:

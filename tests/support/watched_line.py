@@ -36,8 +36,11 @@ SHORT_MS = {"armed_for_ms": 4000, "host_timeout_ms": 120, "poll_every_ms": 20, "
 _PATIENCE_S = 20.0
 
 
-def profile_text(address: tuple[str, int], **times_ms: int) -> str:
-    """Return the shipped profile with the host's address and times that a test can wait for."""
+def profile_text(address: tuple[str, int], *, on_serial: bool = False, **times_ms: int) -> str:
+    """Return the shipped profile with the host's address and times that a test can wait for.
+
+    `on_serial`: with how the serial port is set over which its terminal hands us its frames.
+    """
     text = PROFILE.read_text(encoding="utf-8").replace("10.1.2.3:8001", f"{address[0]}:{address[1]}")
     for name, value in (SHORT_MS | times_ms).items():
         lines = [
@@ -45,6 +48,10 @@ def profile_text(address: tuple[str, int], **times_ms: int) -> str:
             for line in text.split("\n")
         ]
         text = "\n".join(lines)
+    if on_serial:
+        text = text.replace("# line:\n", "line:\n")
+        for name in ("baud", "parity", "stop_bits"):
+            text = text.replace(f"#   {name}:", f"  {name}:")
     return text
 
 

@@ -13,6 +13,9 @@ from typing import NamedTuple
 
 from terminal_agent import system
 from terminal_agent.checkout.ports import Clock
+from terminal_agent.terminals.exchange import Link
+from terminal_agent.terminals.link_serial import open_serial
+from terminal_agent.terminals.profile import Line
 from terminal_agent.terminals.relay.observer import Log, Observer, Way
 
 MOST_CONNECTIONS = 32
@@ -28,13 +31,15 @@ Spawn = Callable[[str, Callable[[], None]], None]
 
 
 class Ends(NamedTuple):
-    """Where the two ends of a line come from: the port that a terminal calls, a connection to its acquirer.
+    """Where the two ends of a line come from: what a terminal calls or is plugged into, its acquirer.
 
-    Both are made for an address, and raise OSError where it cannot be had.
+    `open_door` and `dial` are given an address, and raise OSError where it cannot be had; `open_port` is
+    given a serial port and how it is set, and raises LinkFault.
     """
 
     open_door: Callable[[Address], socket.socket]
     dial: Callable[[Address], socket.socket]
+    open_port: Callable[[str, Line], Link]
 
 
 def _open_door(address: Address) -> socket.socket:
@@ -45,7 +50,7 @@ def _dial(address: Address) -> socket.socket:
     return socket.create_connection(address, CONNECT_S)
 
 
-SOCKETS = Ends(_open_door, _dial)
+ENDS = Ends(_open_door, _dial, open_serial)
 
 
 class Forwarder:
@@ -61,7 +66,7 @@ class Forwarder:
         observer: Observer,
         clock: Clock,
         callers: frozenset[str] = frozenset(),
-        ends: Ends = SOCKETS,
+        ends: Ends = ENDS,
     ) -> None:
         self._listen = listen
         self._acquirer = acquirer

@@ -45,6 +45,8 @@ class _Passed(msgspec.Struct, frozen=True):
 
 class _Opened(msgspec.Struct, frozen=True):
     connection: int
+    has_begun: bool
+    at_ms: int
 
 
 class _HungUp(msgspec.Struct, frozen=True):
@@ -89,6 +91,7 @@ class Observer:
         self._clock = clock
         self._box: BoundedBox[_Event] = BoundedBox(most_bytes, _Lost())
         self._cutters: dict[int, dict[Way, Cutter]] = {}
+        self._begun: set[int] = set()
         self._no_original_ms = no_original_ms
         self.armed: str | None = None
         """The pay_ref that is armed now."""
@@ -105,9 +108,9 @@ class Observer:
         """Take a copy of what is about to pass. Never waits, never raises."""
         self._put(_Passed(connection, way, content, self._clock.steady_ms()), len(content))
 
-    def opened(self, connection: int) -> None:
-        """A connection through us begins."""
-        self._put(_Opened(connection))
+    def opened(self, connection: int, *, has_begun: bool = False) -> None:
+        """A connection through us begins. `has_begun`: with a request of which nothing can pass yet."""
+        self._put(_Opened(connection, has_begun, self._clock.steady_ms()))
 
     def hung_up(self, connection: int) -> None:
         """The terminal has ended its half of a connection: a yes that comes now reaches nobody."""
@@ -193,14 +196,17 @@ class Observer:
         match event:
             case _Passed():
                 self._look(watch, event)
-            case _Opened(connection):
+            case _Opened(connection, has_begun, at_ms):
+                watch.pass_time(at_ms, self._inside())  # what ends now does not wait for it
                 self._cutters[connection] = {way: Cutter() for way in Way}
+                self._begun |= {connection} if has_begun else set()
                 watch.opened(connection)
                 self._say(connection, "opened")
             case _HungUp(connection):
                 watch.hung_up(connection)
             case _Closed(connection):
                 self._cutters.pop(connection, None)
+                self._begun.discard(connection)
                 watch.closed(connection)
                 self._say(connection, "closed")
             case _Broken():
@@ -216,6 +222,7 @@ class Observer:
         if cutters is None:  # its beginning was left out
             self._break(watch)
             return
+        self._begun.discard(event.connection)
         cutter = cutters[event.way]
         was_lost = cutter.lost is not None
         for frame in cutter.feed(event.content):
@@ -242,7 +249,8 @@ class Observer:
             self._note.said("", connection, what)
 
     def _inside(self) -> list[int]:
-        return [no for no, cutters in self._cutters.items() if cutters[Way.TO_ACQUIRER].is_inside]
+        inside = [no for no, cutters in self._cutters.items() if cutters[Way.TO_ACQUIRER].is_inside]
+        return [*inside, *self._begun]
 
     def _break_all(self, watch: Watch) -> None:
         for cutters in self._cutters.values():

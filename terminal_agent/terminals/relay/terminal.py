@@ -7,8 +7,7 @@ from msgspec.structs import replace
 
 from subsidy.strict.yaml_text import FileError
 from terminal_agent.checkout.ports import Clock, Payment
-from terminal_agent.terminals.link_serial import open_serial
-from terminal_agent.terminals.relay.forward import SOCKETS, Ends, Forwarder
+from terminal_agent.terminals.relay.forward import ENDS, Ends, Forwarder
 from terminal_agent.terminals.relay.hand_over import HandOver
 from terminal_agent.terminals.relay.observer import Observer
 from terminal_agent.terminals.relay.payment import WatchedTerminal
@@ -56,7 +55,7 @@ class RelayTerminal(msgspec.Struct, frozen=True):
             note = self.recorder(ISO8583, profile.dialect.name, iso8583_mask(profile.dialect))
         return Observer(understand, profile.no_original_ms, clock, note=note)
 
-    def payment_over(self, observer: Observer, clock: Clock, ends: Ends = SOCKETS) -> WatchedTerminal:
+    def payment_over(self, observer: Observer, clock: Clock, ends: Ends = ENDS) -> WatchedTerminal:
         """Return the way to take money at it, on a line that `observer` watches, between `ends`."""
         profile = self.profile
         line: Forwarder | HandOver
@@ -64,9 +63,9 @@ class RelayTerminal(msgspec.Struct, frozen=True):
             line = Forwarder(self.listen, profile.acquirer, observer, clock, self.callers, ends)
         else:
             assert profile.line is not None
-            open_link = partial(open_serial, self.port, profile.line)
+            open_link = partial(ends.open_port, self.port, profile.line)
             wait_s = profile.clocks.host_timeout_s
-            line = HandOver(open_link, profile.acquirer, wait_s, observer, clock)
+            line = HandOver(open_link, profile.acquirer, wait_s, observer, clock, ends)
         return WatchedTerminal(profile.clocks, profile.armed_for_s, observer, line)
 
     @property

@@ -21,7 +21,9 @@ from terminal_agent.certify.plan import Means, trials_of
 from terminal_agent.certify.run import Verdict, run_all
 from terminal_agent.checkout.ports import Answer, Ask, Say, Secret
 from terminal_agent.config import read_config
+from terminal_agent.terminals.relay import hand_over
 from terminal_agent.terminals.relay.forward import Forwarder
+from terminal_agent.terminals.relay.hand_over import HandOver
 from terminal_agent.terminals.relay.observer import Observer, Way
 from terminal_agent.terminals.relay.profile import Profile
 from terminal_agent.terminals.relay.watch import Watch
@@ -191,10 +193,18 @@ def nothing(*_):
     return None
 
 
+def none_of(*_):
+    return []
+
+
+def never(*_):
+    return False
+
+
 ON_A_WATCHED_LINE = [
     (Forwarder, "_pass_on", changes_a_byte, "charging: nothing goes wrong", "other bytes went out"),
     (Observer, "passed", passes_only_what_is_watched, "charged: while whoever watches dies", "slip: unclear"),
-    (Observer, "_inside", lambda _: [], "charged: while it is given up, half the request being here", "no"),
+    (Observer, "_inside", none_of, "charged: while it is given up, half the request being here", "no"),
     (Watch, "message", takes_any_amount, "charged: with another amount", "was seen: asked about: yes"),
     (Watch, "hung_up", nothing, "charging: the answer comes when the terminal has hung up", "seen: yes"),
     (Watch, "broken", nothing, "charging: there is noise before the request", "still at work"),
@@ -203,6 +213,29 @@ ON_A_WATCHED_LINE = [
     (LineInOurHands, "tell", nothing, "charged: twice", "SALE_NOT_OURS, 1 times; was seen: 0 times"),
     (LineInOurHands, "tell", nothing, "power cut while charging", "had to be seen: told unasked: MONEY_BACK"),
 ]
+
+
+def reads_another(line, read=hand_over._read_one):
+    told = read(line)
+    return told[:-1] + bytes((told[-1] ^ 1,))
+
+
+WHERE_FRAMES_ARE_HANDED_OVER = [
+    (hand_over, "_read_one", reads_another, "charging: nothing goes wrong", "other bytes went out"),
+    (HandOver, "_is_again", never, "charging: our ACK is lost, so the request comes again", "slip: no"),
+    (HandOver, "_end_last", nothing, "charging: the terminal's cable is pulled after the request", "at work"),
+    (HandOver, "_end_last", nothing, "giving back: its answer fails its check each time", "still at work"),
+    (Observer, "_inside", none_of, "charged: while it is given up, half the request being here", "no"),
+    (Observer, "not_connected", nothing, "charged: never, and the cable was out", "was seen: no"),
+]
+
+
+@pytest.mark.parametrize(("part", "name", "broken", "trial", "shown"), WHERE_FRAMES_ARE_HANDED_OVER)
+def test_a_hand_over_that_breaks_a_promise_fails(part, name, broken, trial, shown, handed, monkeypatch):
+    monkeypatch.setattr(part, name, broken)
+    result = tried(Honest, trial, handed)
+    assert result.verdict is Verdict.FAILED
+    assert shown in result.why
 
 
 @pytest.mark.parametrize(("part", "name", "broken", "trial", "shown"), ON_A_WATCHED_LINE)
@@ -229,6 +262,13 @@ def given(tmp_path_factory):
 @pytest.fixture(scope="module")
 def watched(tmp_path_factory):
     with to_certify("relay", tmp_path_factory.mktemp("relay")) as given:
+        config = read_config(given.config)
+        yield links_of(config)[given.link], Control(given.control), Control(given.terminal)
+
+
+@pytest.fixture(scope="module")
+def handed(tmp_path_factory):
+    with to_certify("relay/serial", tmp_path_factory.mktemp("handed")) as given:
         config = read_config(given.config)
         yield links_of(config)[given.link], Control(given.control), Control(given.terminal)
 
@@ -282,6 +322,7 @@ def tried(driver, name, given):
 
     trials = trials_of(link.counterpart, Means(our_end=True, control=True))
     (result,) = run_all([one for one in trials if one.name == name], side_of, control, lambda _: None)
+    end.clear()  # what is still kept back has a line to itself
     return result
 
 

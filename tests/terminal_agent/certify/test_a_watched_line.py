@@ -3,22 +3,11 @@
 What only our own end can do, on both sides of the relay; what an acquirer can do, `test_every_link.py` runs.
 """
 
-import secrets
-from functools import partial
-
 import pytest
-from links_to_certify import to_certify
-from wechat import RealClock
+from watched_sides import new_sides
 
 from terminal_agent.certify import counterparts
-from terminal_agent.certify.at_the_terminal import EmulatedKeypad
-from terminal_agent.certify.control import Control
-from terminal_agent.certify.link_side import LinkSide
-from terminal_agent.certify.links import links_of
-from terminal_agent.certify.our_end import OurEnd
-from terminal_agent.certify.people import MadeUp
 from terminal_agent.certify.plan import Means, Trial, trials_of
-from terminal_agent.config import read_config
 
 FEN = 85_000
 ALL = trials_of(counterparts.RELAY, Means(our_end=True, control=True))
@@ -30,22 +19,8 @@ HERE = [one for one in AT_OUR_END if one.name not in ELSEWHERE]
 
 @pytest.fixture(scope="module")
 def new_side(tmp_path_factory):
-    with to_certify("relay", tmp_path_factory.mktemp("relay")) as given:
-        link = links_of(read_config(given.config))[given.link]
-        control, clock = Control(given.control), RealClock()
-        end = OurEnd(clock)
-        yield lambda: LinkSide(
-            link.counterpart,
-            partial(link.open, clock, end),
-            clock,
-            secrets.token_bytes,
-            MadeUp(link.counterpart, control, secrets.token_bytes),
-            fen=FEN,
-            end=end,
-            control=control,
-            settles=dict(link.settles),
-            watched=(link.line, EmulatedKeypad(Control(given.terminal))),
-        )
+    with new_sides("relay", tmp_path_factory.mktemp("relay"), FEN) as new_side:
+        yield new_side
 
 
 @pytest.mark.parametrize("trial", HERE, ids=[one.name for one in HERE])

@@ -17,7 +17,6 @@ from driver_bench import PROFILE_FILES
 from links_to_certify import NUMBER, to_certify
 from story.processes import BIN
 from typer.testing import CliRunner
-from watched_line import profile_text as relay_text
 
 from terminal_agent.certify.control import Control
 from terminal_agent.cli import app
@@ -374,18 +373,20 @@ def test_a_keypad_is_for_a_terminal_that_is_only_watched(serial, watched):
     assert "as in 127.0.0.1:41327" in wrong
 
 
-def test_a_terminal_that_hands_its_frames_over_a_serial_port_is_told_apart(tmp_path):
-    text = relay_text(("127.0.0.1", 8001)).replace("# line:\n", "line:\n")
-    for name in ("baud", "parity", "stop_bits"):
-        text = text.replace(f"#   {name}", f"  {name}")
-    (tmp_path / "relay.yaml").write_text(text)
-    config = tmp_path / "agent.yaml"
-    config.write_text(
-        'centre: "http://127.0.0.1:1"\ndata: data\ntraining: true\nterminals:\n  "EMU00001":\n'
-        '    driver: relay\n    port: "/dev/ttyUSB0"\n    profile: relay.yaml\n'
-        'tills:\n  "01": "EMU00001"\n'
+def test_a_watched_terminal_that_hands_its_frames_over_a_serial_port_is_tried_too(tmp_path):
+    with to_certify("relay/serial", tmp_path) as given:
+        where = ("--link", NUMBER, "--control", given.control, "--terminal", given.terminal)
+        said = here(given.config, *where, "--only", "our ACK is lost").stdout
+        listed = here(given.config, "--link", NUMBER, "--list").stdout
+    assert said.endswith("4 passed, 0 failed, 0 not tried, 0 does not apply\n")
+    assert (
+        "ok   charging: our ACK is lost, so the request comes again\n       done: made at our own end\n"
+        in said
     )
-    assert "hands its frames over a serial port" in here(config, "--link", "EMU00001", code=6).stderr
+    assert "charging: the request is encrypted  (does not apply: a frame is handed over at a time" in listed
+    assert len(listed.splitlines()) >= 120
+    gone = here(given.config, "--link", NUMBER, "--only", "charged: twice", code=5).stdout
+    assert f"not tried, The terminal's port {tmp_path / 'terminal'} is not there or in use" in gone
 
 
 def test_real_money_is_moved_only_when_told_so(tmp_path):

@@ -13,16 +13,14 @@ import pytest
 from links_to_certify import DIRECT_VARIANTS, KINDS, to_certify
 from wechat import RealClock
 
-from terminal_agent.certify import counterparts, scenarios, watch_a_line
+from terminal_agent.certify import counterparts, hand_frames_over, scenarios
 from terminal_agent.certify.at_the_terminal import EmulatedKeypad
 from terminal_agent.certify.bad_moments import MOMENTS
 from terminal_agent.certify.control import Control
 from terminal_agent.certify.link_side import LinkSide
 from terminal_agent.certify.links import links_of
 from terminal_agent.certify.people import MadeUp
-from terminal_agent.certify.plan import Means, trials_of
-from terminal_agent.certify.watched_blindly import CHARGED_BLINDLY
-from terminal_agent.certify.watched_moments import CHARGED_AT
+from terminal_agent.certify.plan import WHERE_IT_CALLS, Means, trials_of
 from terminal_agent.checkout.ports import Listening
 from terminal_agent.config import read_config
 
@@ -33,6 +31,7 @@ ROWS = {
     "mis": counterparts.MIS,
     "direct": counterparts.DIRECT,
     "relay": counterparts.RELAY,
+    "relay/serial": counterparts.HAND_OVER,
     "wechat": counterparts.WECHAT,
     "wechat/shown": counterparts.WECHAT_SHOWN,
     "alipay": counterparts.ALIPAY,
@@ -149,13 +148,11 @@ def test_no_two_scenarios_of_one_step_try_the_same():
         scenarios.QUESTIONS,
         scenarios.REVERSALS,
         scenarios.REFUNDS,
-        watch_a_line.CHARGES,
-        watch_a_line.VOIDS,
-        watch_a_line.REFUNDS,
-        watch_a_line.REVERSALS,
+        *WHERE_IT_CALLS[:4],
+        *hand_frames_over.SCENARIOS[:4],
     ]
     for step in steps:
         assert len({one.fault for one in step}) == len(step)
-    for all_moments in (MOMENTS, (*CHARGED_AT, *CHARGED_BLINDLY)):
+    for all_moments in (MOMENTS, WHERE_IT_CALLS.moments, hand_frames_over.SCENARIOS.moments):
         moments = {(getattr(one.check, "func", one.check), one.fault) for one in all_moments}
         assert len(moments) == len(all_moments)

@@ -1,16 +1,21 @@
 """The emulated terminal that calls its acquirer itself: its frames are typed from the protocol."""
 
 import json
+import os
+import select
 import subprocess
 import sys
 import urllib.error
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
 import pytest
 from card_host import CardHost, Next
 from emulator import REPO
+from watched_line import eventually
 
-from terminal_agent.emulators import host_wire, line_frames
+from terminal_agent.emulators import host_wire, line_frames, wire
 from terminal_agent.emulators.line_terminal import LineTerminal, NoSuchSlip
 
 # A sale of 850.00 on terminal EMU00001, written down byte by byte.
@@ -89,18 +94,20 @@ def host():
         yield host
 
 
-@pytest.fixture(scope="module")
-def ask(host):
+@contextmanager
+def started(host, *options):
+    """Start the command; yield what it says when it is ready, and what asks its control address."""
     process = subprocess.Popen(
         [
-            *(sys.executable, "-m", "terminal_agent.emulators.cli", "line-terminal", "--wait-ms", "300"),
-            *("--acquirer", f"127.0.0.1:{host.address[1]}"),
+            *(sys.executable, "-m", "terminal_agent.emulators.cli", "line-terminal"),
+            *("--acquirer", f"127.0.0.1:{host.address[1]}", *options),
         ],
         cwd=REPO,
         stdout=subprocess.PIPE,
         text=True,
     )
-    control = json.loads(process.stdout.readline())["control"]
+    ready = json.loads(process.stdout.readline())
+    control = ready["control"]
 
     def ask(path, body=None):
         data = None if body is None else json.dumps(body).encode()
@@ -111,10 +118,16 @@ def ask(host):
         except urllib.error.HTTPError as refusal:
             return json.load(refusal)
 
-    yield ask
+    yield ready, ask
     process.terminate()
     assert process.wait(10) == 0
     process.stdout.close()
+
+
+@pytest.fixture(scope="module")
+def ask(host):
+    with started(host, "--wait-ms", "300") as (_, ask):
+        yield ask
 
 
 def test_what_a_person_keys_in_reaches_the_host(host, ask):
@@ -150,3 +163,44 @@ def test_what_it_cannot_do_it_says_and_does_not(host, ask, path, body):
     before = list(host.books)
     assert "error" in ask(path, body)
     assert host.books == before
+
+
+def heard(port, listener, kind):
+    """Return what comes on the port, up to the first of this kind."""
+    while True:
+        assert select.select([port], [], [], 20)[0]
+        found = [middle for one, middle in listener.hear(os.read(port, 4096), 0.0) if one == kind]
+        if found:
+            return found[0]
+
+
+def test_without_a_network_it_hands_its_frames_over_and_takes_the_answer_that_is_its_own(host, tmp_path):
+    path = tmp_path / "terminal"
+    with started(host, "--serial", str(path), "--ack-wait-ms", "200") as (ready, ask):
+        assert ready["link"] == str(path)
+        port, listener = os.open(path, os.O_RDWR | os.O_NOCTTY), wire.Listener()
+        with ThreadPoolExecutor() as pool:
+            slip = pool.submit(ask, "/sale", {"fen": 85_000})
+            first, again = heard(port, listener, "frame"), heard(port, listener, "frame")
+            assert first == again  # nobody has acknowledged it
+            os.write(port, wire.ACKNOWLEDGED)
+            asked = wire.split(first)
+            assert asked[0x01] == bytes((17,))
+            assert (asked[0x16], asked[0x17]) == (b"127.0.0.1", str(host.address[1]).encode())
+            mti, fields = line_frames.read(asked[0x15][2:])
+            told = line_frames.write("0210", {4: fields[4], 11: fields[11], 39: "00", 41: fields[41]})
+            answer = {0x01: bytes((17,)), 0x14: b"00", 0x15: told}
+            os.write(port, wire.wrap(wire.join(answer | {0x1A: b"another's"})))
+            os.write(port, wire.wrap(wire.join(answer | {0x1A: asked[0x1A]}), spoil_check=True))
+            heard(port, listener, "nak")
+            for _ in range(2):
+                os.write(port, wire.wrap(wire.join(answer | {0x1A: asked[0x1A]})))
+                heard(port, listener, "ack")
+            assert (mti, slip.result()["code"]) == ("0200", "00")
+        os.close(port)
+        before = os.readlink(path)
+        assert ask("/drop", {}) == {"dropped": True}
+        eventually(lambda: path.is_symlink() and os.path.exists(path))
+        assert before.startswith("/dev/")
+        lost = ask("/sale", {"fen": 100})
+        assert lost["code"] == ""  # nobody is there
