@@ -182,6 +182,7 @@ class Agent:
         return {
             "online": self._line.online,
             "refused_by_centre": self._line.denied,
+            "is_old_copy": self._uploader.is_behind,
             "outbox": {
                 "depth": numbers["depth"],
                 "oldest_s": (self._clock.wall_ms() - oldest_ms) // 1000 if oldest_ms else 0,

@@ -15,6 +15,8 @@ from terminal_agent.console import (
 )
 from terminal_agent.till.local import AgentStatus, ask_agent, lines_of, looks_of
 
+_OLD_COPY = "the journal is an old copy: the centre has heard more of this device. Enrol this host anew"
+
 
 def status(config: ConfigOption = DEFAULT, as_json: JsonOption = False) -> None:
     """Show how the running agent is. Example: terminal-agent status --config agent.yaml"""
@@ -27,6 +29,11 @@ def status(config: ConfigOption = DEFAULT, as_json: JsonOption = False) -> None:
             f"(oldest {found['outbox']['oldest_s']} s), {found['parked']} parked, "
             f"{found['returning']} returning"
         )
+        # An agent of before this version does not know of old copies.
+        troubles = [_OLD_COPY] if found.get("is_old_copy") else []
+        if found.get("refused_by_centre"):
+            troubles.append(f"the centre refuses this device: {found['refused_by_centre']}")
+        lines += "".join(f"\n{trouble}" for trouble in troubles)
         for link in found["links_missing"]:
             lines += f"\n{link} is not in the configuration, and money may still move on it. Put it back"
         troubled = {number: problem for number, problem in lines_of(found).items() if problem}
@@ -44,6 +51,13 @@ def status(config: ConfigOption = DEFAULT, as_json: JsonOption = False) -> None:
             lines += f"\n{disk['free_mib']} MiB free on the disk: no subsidised sale begins. Free space"
         show(found, as_json, lines)
         undecided = found["parked"] or found["returning"] or found["links_missing"]
-        told = troubled or looks or found.get("certificates", []) or found["outbox"]["quarantined"] or is_full
+        told = (
+            troubles
+            or troubled
+            or looks
+            or found.get("certificates", [])
+            or found["outbox"]["quarantined"]
+            or is_full
+        )
         worth_a_look = not found["online"] or undecided or told
         raise typer.Exit(LOOK_AT_IT if worth_a_look else 0)

@@ -167,7 +167,7 @@ def line_terminal(
 ) -> None:
     """Be a card terminal that calls its acquirer itself, for a line that passes through an agent.
 
-    Prints one JSON line when it is ready and ends on SIGTERM or Ctrl-C. Examples:
+    Prints one JSON line when it is ready and ends on SIGTERM or Ctrl-C. Example:
 
         terminal-agent emulate line-terminal --acquirer 127.0.0.1:9101
         terminal-agent emulate line-terminal --acquirer 127.0.0.1:8583 --serial /tmp/terminal

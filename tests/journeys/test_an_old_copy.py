@@ -2,15 +2,24 @@
 
 import json
 import shutil
+import subprocess
 
 from shop import Shop
-from story.processes import wait_for
+from story.processes import BIN, wait_for
 
 
 def told(shop):
     """Return what the agent has said of its journal since it was started first."""
     lines = [json.loads(line) for line in shop.agent.log().splitlines() if line.startswith("{")]
     return [one for one in lines if one["event"] == "journal.is_an_old_copy"]
+
+
+def command_status(shop):
+    """Return what the command prints, which says by its exit code that it is worth a look."""
+    command = [BIN / "terminal-agent", "status", "--config", "agent.yaml"]
+    done = subprocess.run(command, cwd=shop.folder, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 4, done.stderr
+    return done.stdout
 
 
 def test_a_journal_put_back_from_a_copy_is_known_as_one_at_the_centres_first_word(
@@ -37,7 +46,9 @@ def test_a_journal_put_back_from_a_copy_is_known_as_one_at_the_centres_first_wor
         assert (one["last_seq"], one["heard_last_seq"]) == (1, 2)
         assert one["upload_no"] < one["heard_upload_no"]
         # Nothing has contradicted the centre yet; the next sale would.
-        assert shop.get("/v1/status")["refused_by_centre"] is None
+        status = shop.get("/v1/status")
+        assert (status["is_old_copy"], status["refused_by_centre"]) == (True, None)
+        assert "the journal is an old copy" in command_status(shop)
         (why,) = shop.sell()["reasons"]
         assert why["code"] == "DEVICE_NOT_ACCEPTED"
-        assert "DEVICE_FROZEN" in shop.get("/v1/status")["refused_by_centre"]
+        assert "the centre refuses this device: DEVICE_FROZEN" in command_status(shop)
