@@ -161,7 +161,8 @@ class LineTerminal:
                 rest, self._received = self._received[2:size], self._received[size:]
                 said_type, told = line_frames.read(rest)
                 # A reversal has its sale's trace: the type tells their answers apart.
-                if (said_type, told.get(11)) == (answer_type, slip.trace):
+                is_mine = told.get(41, self.terminal_no) == self.terminal_no
+                if is_mine and (said_type, told.get(11)) == (answer_type, slip.trace):
                     return Slip(
                         kind=slip.kind,
                         trace=slip.trace,

@@ -70,6 +70,18 @@ def test_the_answer_to_a_sale_is_none_to_its_reversal():
         assert terminal.reverse("000001").approved
 
 
+@pytest.mark.parametrize(("mti", "do"), [("0210", "sell"), ("0410", "reverse")])
+def test_an_answer_for_another_terminal_is_none(mti, do):
+    others = line_frames.write(mti, {11: "000001", 39: "00", 41: "EMU99999"})
+    with CardHost() as host:
+        host.nexts.extend([Next(raw=others)] if do == "sell" else [Next(answers=False), Next(raw=others)])
+        terminal = LineTerminal(host.address)
+        slip = terminal.sell(85_000, wait_s=0.05)
+        if do == "reverse":
+            slip = terminal.reverse("000001", wait_s=0.05)
+        assert (slip.code, slip.approved) == ("", False)
+
+
 def test_an_answer_that_cannot_be_read_is_none():
     with CardHost() as host:
         host.nexts.append(Next(raw=b"\x00\x04\xff\xff\xff\xff"))
