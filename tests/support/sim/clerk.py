@@ -5,6 +5,7 @@ again. A day's world has no night: before most claims the clerk says what one wo
 WeChat's own books.
 """
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import reference_data as reference
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 _EVERY_S = {"usual": (6, 25), "fast": (1, 3), "claims": (1, 3), "late": (1, 3), "none": (1, 3)}
 _COMES_BACK = {"IN_CLAIM": 0.85, "PAID_OUT": 0.55}
 _PATIENCE_MS = 100_000
+_MOST_TIMES = 5
 _TOO_EARLY = 0.2
 """How often a clerk with little patience ends a hold that is being paid."""
 _LATE = "SELECT record_id FROM record WHERE state = 'RELEASED' AND money IS NOT NULL ORDER BY 1"
@@ -48,6 +50,7 @@ class Clerk:
         self._pace = "usual"
         self._day = calendar.business_day(calendar.from_ms(world.plan.began_ms))
         self._documents = 0
+        self._came_back: Counter[str] = Counter()
         self._last: Any = None
 
     def begin(self) -> None:
@@ -101,7 +104,11 @@ class Clerk:
         )
         if not paid_out or self._world.is_late() or self._chance.random() < 0.5:
             return
-        self._give_back(*self._chance.choice(paid_out))
+        record_id, shop = self._chance.choice(paid_out)
+        self._came_back[record_id] += 1
+        # Who cannot be given the money does not come for ever.
+        if self._came_back[record_id] <= _MOST_TIMES:
+            self._give_back(record_id, shop)
 
     def _give_back(self, record_id: str, shop: str) -> None:
         till = next(one for one in self._world.tills if one.shop == shop)
