@@ -281,18 +281,22 @@ class Agent:
     def _lane(self, link: str) -> Lane:
         payment = self._payments[link]
         paying = Paying(self.journal, payment, self._clock, self.checkout.hold_is_over, self._board)
-        resolver = Resolver(self.journal, payment, self._clock, paying, self._may_be_old)
-        refunding = Refunding(self.journal, payment, self._clock, self._may_be_old)
+        may_be_old = partial(self._may_be_old, link)
+        resolver = Resolver(self.journal, payment, self._clock, paying, may_be_old)
+        refunding = Refunding(self.journal, payment, self._clock, may_be_old)
         return Lane(link, self.journal, payment, paying, resolver, refunding)
 
-    def _may_be_old(self, sale: Sale) -> bool:
-        """Whether a sale of an earlier run may stand here as it was long ago: in a copy of the journal.
+    def _may_be_old(self, link: str, sale: Sale) -> bool:
+        """Whether more may have happened on a link since than the journal knows of a sale of an earlier run.
 
-        The centre has heard what the copy has not, and freezes its device once it contradicts that: so it is
-        asked first.
+        In a copy of the journal: the centre has heard what the copy has not, and freezes its device once it
+        contradicts that, so it is asked first. And where something else is open on the link: that may have
+        been sent again at any time, which nobody writes down.
         """
+        if sale.boot == self._boot:
+            return False
         knows_us = self._uploader.has_tried and not self._uploader.is_behind and self._line.denied is None
-        return sale.boot != self._boot and not knows_us
+        return not knows_us or self.journal.others_open(link, sale.record_id)
 
     def _rules(self, sale: Sale) -> tuple[Because, ...]:
         """Return the rules by which a sale's subsidy was granted, as far as the pack is kept here."""

@@ -18,7 +18,7 @@ from terminal_agent.checkout import entries
 from terminal_agent.checkout.ports import Clock, KeyMacs, KeyReused, Opening
 from terminal_agent.checkout.sale import Held, Sale
 from terminal_agent.checkout.states import OPEN_SALES, SaleState
-from terminal_agent.journal import check, outbox, read_sale
+from terminal_agent.journal import check, outbox, read_return, read_sale
 from terminal_agent.journal.connection import JournalConnection, JournalDamaged, explained
 from terminal_agent.journal.write_cash import CashWords
 from terminal_agent.journal.write_closing import Closings
@@ -127,6 +127,13 @@ class SqliteJournal(SightingMoves, CashWords, Closings, Looks):
         """Return (record_id, number) of the attempts on a terminal that are open, oldest first."""
         with self._looking() as db:
             return read_sale.open_attempts(db, terminal_no)
+
+    def others_open(self, terminal_no: str, record_id: str) -> bool:
+        """Return whether an attempt or a return of another sale is open on a terminal."""
+        with self._looking() as db:
+            attempts = read_sale.open_attempts(db, terminal_no)
+            names = (*(name for name, _ in attempts), *read_return.open_on(db, terminal_no))
+            return any(name != record_id for name in names)
 
     def links_in_use(self) -> set[str]:
         """Return the links that money may still move on: an attempt is open there, or a refund is."""
