@@ -51,7 +51,7 @@ CAUGHT_BY: dict[str, int] = {
     "code_shown_by_the_shops_clock": 45,
     "copy_of_a_journal_trusted": 8850,
     "fence_not_looked_at": 35,
-    "fork_accepted": 56,
+    "fork_accepted": 11,
     "fund_overdraft": 7,
     "granted_by_the_tills_clock": 1,
     "hold_freed_by_time_alone": 24,
