@@ -499,8 +499,9 @@ class World:
         """Note a failure inside a program; it is a fault of ours unless something was made to go wrong."""
         if isinstance(wrong, Dead):
             return
-        # Where the folder lies is another place each time.
+        # Where the folder lies is another place each time; what programmes share lies in one of its own.
         text = f"{type(wrong).__name__}: {wrong}".replace(f"{self.folder}/", "")
+        text = text.replace(f"{self.folder.parent}/", "")
         self.trace.note("failed", f"{where} {text[:200]}")
         chain = []
         one: BaseException | None = wrong
