@@ -3,6 +3,7 @@
 A pseudo-terminal behind a symbolic link. The agent opens the link, as it would /dev/ttyUSB0.
 """
 
+import errno
 import os
 import tty
 from contextlib import suppress
@@ -28,7 +29,14 @@ class PtyLink:
         return self._master
 
     def plug_in(self) -> None:
-        """Make the port and put the link in its place, also over one that an earlier emulator left."""
+        """Make the port and put the link in its place, also over one that an earlier emulator left.
+
+        Raises OSError, and leaves what stands there, when that is no link.
+        """
+        if os.path.lexists(self._path) and not self._path.is_symlink():
+            raise FileExistsError(
+                errno.EEXIST, "another file stands there, name a path of its own", str(self._path)
+            )
         self._master, self._slave = os.openpty()
         # Our own hold on the slave's side keeps the line alive when the agent closes it or is killed.
         tty.setraw(self._slave)

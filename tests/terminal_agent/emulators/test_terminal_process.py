@@ -55,6 +55,23 @@ def test_a_link_left_by_a_power_cut_is_replaced(tmp_path):
         assert [path.name for path in tmp_path.iterdir() if path.is_symlink()] == ["terminal"]
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("terminal", "--link", "PATH", "--books", "BOOKS"),
+        ("line-terminal", "--acquirer", "127.0.0.1:1", "--serial", "PATH"),
+    ],
+    ids=lambda command: command[0],
+)
+def test_a_file_that_stands_where_the_link_should_is_left_as_it_is(command, tmp_path):
+    file = tmp_path / "terminal"
+    file.write_text("somebody's")
+    words = [{"PATH": str(file), "BOOKS": str(tmp_path / "books.jsonl")}.get(one, one) for one in command]
+    done = CliRunner().invoke(app, words)
+    assert (done.exit_code, file.read_text()) == (1, "somebody's")
+    assert "another file stands there" in done.output
+
+
 def test_two_stand_side_by_side(tmp_path):
     with (
         EmulatedTerminal.start(tmp_path, "one") as one,
