@@ -281,12 +281,12 @@ class Agent:
     def _lane(self, link: str) -> Lane:
         payment = self._payments[link]
         paying = Paying(self.journal, payment, self._clock, self.checkout.hold_is_over, self._board)
-        may_be_old = partial(self._may_be_old, link)
-        resolver = Resolver(self.journal, payment, self._clock, paying, may_be_old)
-        refunding = Refunding(self.journal, payment, self._clock, may_be_old)
+        may_have_moved_on = partial(self._may_have_moved_on, link)
+        resolver = Resolver(self.journal, payment, self._clock, paying, may_have_moved_on)
+        refunding = Refunding(self.journal, payment, self._clock, may_have_moved_on)
         return Lane(link, self.journal, payment, paying, resolver, refunding)
 
-    def _may_be_old(self, link: str, sale: Sale) -> bool:
+    def _may_have_moved_on(self, link: str, sale: Sale) -> bool:
         """Whether more may have happened on a link since than the journal knows of a sale of an earlier run.
 
         In a copy of the journal: the centre has heard what the copy has not, and freezes its device once it

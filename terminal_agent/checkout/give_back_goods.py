@@ -164,19 +164,19 @@ class Returns:
 
 
 class Refunding:
-    """Gives shoppers' money back over one link. `may_be_old` as for the `Resolver`."""
+    """Gives shoppers' money back over one link. `may_have_moved_on` as for the `Resolver`."""
 
     def __init__(
         self,
         journal: ReturnJournal,
         payment: Payment,
         clock: Clock,
-        may_be_old: Callable[[Sale], bool] = lambda _: False,
+        may_have_moved_on: Callable[[Sale], bool] = lambda _: False,
     ) -> None:
         self._journal = journal
         self._payment = payment
         self._clock = clock
-        self._may_be_old = may_be_old
+        self._may_have_moved_on = may_have_moved_on
         self._refunds = Refunds(payment, clock)
 
     def carry_out(self, record_id: str) -> Sale:
@@ -216,7 +216,7 @@ class Refunding:
         if back.state is ReturnState.BEGUN:
             refused = back.centre_said is not None and not back.may_refund
             return self._journal.refund_refused(record_id, NOT_TAKEN) if refused else sale
-        moved_on = self._journal.has_moved_on(record_id) or self._may_be_old(sale)
+        moved_on = self._journal.has_moved_on(record_id) or self._may_have_moved_on(sale)
         ask = replace(ask_of(sale, paid), moved_on=moved_on)
         answer = self._refunds.send(ask, Back(back.refund_no, back.refund_fen, paid.evidence, back.mark))
         match judge(back, answer):

@@ -24,7 +24,7 @@ _NOT_FOUND_TIMES = 2
 class Resolver:
     """Resolves the attempts of one link. Its clocks run from when this process first saw them.
 
-    `may_be_old` says of a sale whether more may have happened to it than the journal knows.
+    `may_have_moved_on` says of a sale whether more may have happened to it than the journal knows.
     """
 
     def __init__(
@@ -33,13 +33,13 @@ class Resolver:
         payment: Payment,
         clock: Clock,
         paying: Paying,
-        may_be_old: Callable[[Sale], bool] = lambda _: False,
+        may_have_moved_on: Callable[[Sale], bool] = lambda _: False,
     ) -> None:
         self._journal = journal
         self._payment = payment
         self._clock = clock
         self._paying = paying
-        self._may_be_old = may_be_old
+        self._may_have_moved_on = may_have_moved_on
         self._refunds = Refunds(payment, clock)
         self._not_found: dict[tuple[str, AttemptState], int] = {}
 
@@ -136,7 +136,7 @@ class Resolver:
 
     def _ask_of(self, sale: Sale, attempt: Attempt) -> Ask:
         ask = ask_of(sale, attempt)
-        return replace(ask, moved_on=ask.moved_on or self._may_be_old(sale))
+        return replace(ask, moved_on=ask.moved_on or self._may_have_moved_on(sale))
 
     def _is_certainly_not_there(self, attempt: Attempt, answer: Answer) -> bool:
         """Whether "not found" is by now a no: said twice in a row and late enough.

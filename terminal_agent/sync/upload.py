@@ -23,6 +23,7 @@ from terminal_agent.sync.line import Line
 MOST_AT_ONCE = 200
 UPLOAD_WITHIN_S = 30.0
 _HEARD_WITHIN_S = 10.0
+_MOST_UNANSWERED = 3
 _DAY_MS = 86_400_000
 
 
@@ -48,7 +49,7 @@ class Uploader:
         self._lag_target_ms = lag_target_s * 1000
         self._log = log
         self._stated_steady_ms: int | None = None
-        self._has_compared = False
+        self._has_compared, self._unanswered = False, 0
         self.has_tried = False
         """Whether it is known what the centre says to us, or that it cannot be reached."""
         self.is_behind = False
@@ -57,9 +58,10 @@ class Uploader:
     def run(self) -> None:
         """Send everything that waits, or the statement alone when it is due; stop at the first failure.
 
-        Before the first time it is asked whether the journal is an old copy.
+        Before the first time it is asked whether the journal is an old copy. Reports do not wait for ever for
+        the answer: whatever stands between us and the centre may not know the question.
         """
-        if self._has_compared or self._compare():
+        if self._has_compared or self._compare() or self._unanswered >= _MOST_UNANSWERED:
             self._send_all()
         self.has_tried = True
 
@@ -68,6 +70,7 @@ class Uploader:
         try:
             heard = self._centre.heard(_HEARD_WITHIN_S)
         except CentreUnreachable as wrong:
+            self._unanswered += 1
             self._log("heard.failed", why=str(wrong))
             return False
         except CentreDenied as wrong:

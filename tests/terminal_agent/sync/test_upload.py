@@ -211,12 +211,20 @@ def test_the_centre_is_asked_before_the_first_upload_and_once_it_has_answered_no
     assert (uploader.is_behind, centre.asked_what_it_heard, len(centre.uploads)) == (True, 2, 1)
 
 
-def test_a_centre_that_does_not_know_the_question_gets_the_reports_as_ever(uploader, centre, unit_shop):
+@pytest.mark.parametrize(
+    ("fails", "tries"),
+    [(CentreDenied("NOT_FOUND: no such address"), 1), (CentreUnreachable("a proxy answered 403"), 3)],
+)
+def test_reports_do_not_wait_for_ever_where_the_question_is_not_known(
+    fails, tries, uploader, centre, unit_shop
+):
     def does_not_know(within_s):
-        raise CentreDenied("NOT_FOUND: no such address")
+        raise fails
 
     unit_shop.sell()
     centre.heard = does_not_know
-    uploader.run()
+    for _ in range(tries):
+        assert len(unit_shop.real_journal.waiting(10)) == 1
+        uploader.run()
     assert unit_shop.real_journal.waiting(10) == ()
     assert (uploader.has_tried, uploader.is_behind) == (True, False)

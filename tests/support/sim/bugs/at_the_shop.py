@@ -205,7 +205,7 @@ def old_entries_are_dropped() -> list[Patch]:
     terminals="mis",
 )
 def copy_of_a_journal_trusted() -> list[Patch]:
-    return [(terminal_agent.app.Agent, "_may_be_old", lambda *_: False)]
+    return [(terminal_agent.app.Agent, "_may_have_moved_on", lambda *_: False)]
 
 
 @bug("what else is open at a terminal, and may have been sent again since, is forgotten")

@@ -34,7 +34,7 @@ def desk(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("has_tried", "is_behind", "denied", "boot", "may_be_old"),
+    ("has_tried", "is_behind", "denied", "boot", "may_have_moved_on"),
     [
         (False, False, None, "earlier", True),
         (True, False, None, "earlier", False),  # it answered, or could not be reached
@@ -45,26 +45,26 @@ def desk(tmp_path):
     ],
 )
 def test_a_sale_of_an_earlier_run_is_doubted_until_the_centre_was_asked_and_did_not_refuse_us(
-    has_tried, is_behind, denied, boot, may_be_old, desk
+    has_tried, is_behind, denied, boot, may_have_moved_on, desk
 ):
     sale = replace(desk.sell(), boot=boot)
     asked = agent(desk.journal, has_tried=has_tried, is_behind=is_behind, denied=denied)
-    assert Agent._may_be_old(asked, TERMINAL, sale) is may_be_old
+    assert Agent._may_have_moved_on(asked, TERMINAL, sale) is may_have_moved_on
 
 
 def test_of_two_refunds_that_are_open_on_a_link_either_may_have_been_sent_last(desk):
     first, second = desk.sell(), desk.sell()
     desk.payment.refunds.append(Answer(Say.UNCLEAR))
     desk.give_back(first)
-    assert not Agent._may_be_old(agent(desk.journal), TERMINAL, first)
+    assert not Agent._may_have_moved_on(agent(desk.journal), TERMINAL, first)
 
     desk.give_back(second)
     # By this the older one is sent again, of which nothing is written down.
     desk.lane.look_at_parked()
     for one in (first, second):
-        assert Agent._may_be_old(agent(desk.journal), TERMINAL, one)
-        assert not Agent._may_be_old(agent(desk.journal), TERMINAL, replace(one, boot="this"))
-        assert not Agent._may_be_old(agent(desk.journal), PHONE, one)
+        assert Agent._may_have_moved_on(agent(desk.journal), TERMINAL, one)
+        assert not Agent._may_have_moved_on(agent(desk.journal), TERMINAL, replace(one, boot="this"))
+        assert not Agent._may_have_moved_on(agent(desk.journal), PHONE, one)
 
 
 def test_a_payment_that_is_open_on_a_link_may_have_been_undone_since(desk):
@@ -72,5 +72,5 @@ def test_a_payment_that_is_open_on_a_link_may_have_been_undone_since(desk):
     desk.payment.takes.clear()
     desk.payment.takes.append(Answer(Say.UNCLEAR))
     desk.sell()
-    assert Agent._may_be_old(agent(desk.journal), TERMINAL, returned)
-    assert not Agent._may_be_old(agent(desk.journal), PHONE, returned)
+    assert Agent._may_have_moved_on(agent(desk.journal), TERMINAL, returned)
+    assert not Agent._may_have_moved_on(agent(desk.journal), PHONE, returned)
