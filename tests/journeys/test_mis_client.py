@@ -8,13 +8,14 @@ import json
 import os
 import re
 import signal
+import subprocess
 from collections import Counter
 from pathlib import Path
 
 import pytest
 from audit import disagreements, personal_data
 from shop import SETTLED, Shop
-from story.processes import wait_for
+from story.processes import BIN, wait_for
 
 from terminal_agent.emulators.answers import MADE_UP_CARD, MADE_UP_IDENTITY, MADE_UP_PHONE, MADE_UP_TRACK
 
@@ -213,3 +214,19 @@ def test_after_a_restart_the_centre_is_asked_at_once_so_that_an_open_payment_is_
     other.restart()
     sale = other.wait_for_sale(killed["record_id"], lambda one: one["state"] in SETTLED)
     assert (sale["state"], moved(other, before)) == ("paid", ["sale"])
+
+
+def test_resume_asks_the_centre_before_it_looks_at_an_open_payment(other):
+    before = lines(other)
+    other.terminal().fault("kill", point="after_approval", pid=other.agent.pid)
+    body = other.body()
+    other.selling(body)
+    other.agent.wait_dead()
+    killed = other.journal().sale_of(body["item"]["serial_no"])
+    command = [BIN / "terminal-agent", "resume", "--config", "agent.yaml"]
+    done = subprocess.run(command, cwd=other.folder, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert other.journal().sale_of(body["item"]["serial_no"])["state"] == "PAID"
+    assert moved(other, before) == ["sale"]
+    other.restart()
+    assert other.sale(killed["record_id"])["state"] == "paid"
