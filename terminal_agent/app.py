@@ -139,6 +139,7 @@ class Agent:
             cash=CashDesk(self.journal, lanes),
             supervisors=Supervisors(config.supervisors, self.journal, system.new_lock()),
             rules=self._rules,
+            may_be_an_old_copys=self._may_be_an_old_copys,
         )
 
     def start(self) -> None:
@@ -289,14 +290,21 @@ class Agent:
     def _may_have_moved_on(self, link: str, sale: Sale) -> bool:
         """Whether more may have happened on a link since than the journal knows of a sale of an earlier run.
 
-        In a copy of the journal: the centre has heard what the copy has not, and freezes its device once it
-        contradicts that, so it is asked first. And where something else is open on the link: that may have
-        been sent again at any time, which nobody writes down.
+        In an old copy of the journal; and where something else is open on the link: that may have been sent
+        again at any time, which nobody writes down.
         """
         if sale.boot == self._boot:
             return False
-        knows_us = self._uploader.has_tried and not self._uploader.is_behind and self._line.denied is None
-        return not knows_us or self.journal.others_open(link, sale.record_id)
+        return self._may_be_an_old_copys(sale) or self.journal.others_open(link, sale.record_id)
+
+    def _may_be_an_old_copys(self, sale: Sale) -> bool:
+        """Whether a sale of an earlier run may stand in an old copy of the journal.
+
+        The centre has heard what a copy has not, and freezes its device once it contradicts that. So that is
+        true until the centre has answered.
+        """
+        knows_us = self._uploader.was_answered and not self._uploader.is_behind and self._line.denied is None
+        return sale.boot != self._boot and not knows_us
 
     def _rules(self, sale: Sale) -> tuple[Because, ...]:
         """Return the rules by which a sale's subsidy was granted, as far as the pack is kept here."""
@@ -313,7 +321,7 @@ class Agent:
         while True:
             # At once after a start: until then, what an earlier run left open may be a copy's.
             self._uploader.run()
-            self._sync_box.take(self._config.sync_every_s)
+            self._sync_box.take(self._uploader.next_within_s(self._config.sync_every_s))
 
     def _nudge_sync(self) -> None:
         self._sync_box.put(None)

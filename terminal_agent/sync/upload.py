@@ -24,6 +24,7 @@ MOST_AT_ONCE = 200
 UPLOAD_WITHIN_S = 30.0
 _HEARD_WITHIN_S = 10.0
 _MOST_UNANSWERED = 3
+_ASK_AGAIN_S = 5.0
 _DAY_MS = 86_400_000
 
 
@@ -50,8 +51,8 @@ class Uploader:
         self._log = log
         self._stated_steady_ms: int | None = None
         self._has_compared, self._unanswered = False, 0
-        self.has_tried = False
-        """Whether it is known what the centre says to us, or that it cannot be reached."""
+        self.was_answered = False
+        """Whether the centre has said how far it has heard us, or that it does not tell."""
         self.is_behind = False
         """Whether the centre has heard more from us than the journal knows of: it is an old copy."""
 
@@ -63,7 +64,10 @@ class Uploader:
         """
         if self._has_compared or self._compare() or self._unanswered >= _MOST_UNANSWERED:
             self._send_all()
-        self.has_tried = True
+
+    def next_within_s(self, usual_s: float) -> float:
+        """Return when to run again: soon, then ever more rarely, while the first question has no answer."""
+        return usual_s if self.was_answered else min(usual_s, self._unanswered * _ASK_AGAIN_S)
 
     def _compare(self) -> bool:
         """Ask how far our reports have come; return whether the centre can be reached."""
@@ -75,10 +79,11 @@ class Uploader:
             return False
         except CentreDenied as wrong:
             self._log("heard.denied", why=str(wrong))
+            self.was_answered = True
             return True
         # Our own numbers are read after the answer: they only grow.
         upload_no, last_seq = self._journal.last_upload_no(), self._journal.last_seq()
-        self._has_compared = True
+        self._has_compared = self.was_answered = True
         self.is_behind = heard.upload_no > upload_no or heard.last_seq > last_seq
         if self.is_behind:
             self._log(

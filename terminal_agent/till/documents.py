@@ -28,6 +28,13 @@ _STATES = {
     SaleState.RETURNING: "returned",
     SaleState.RETURNED: "returned",
 }
+_TAKE_NO_MONEY = (
+    NextAction.NONE,
+    NextAction.WAIT,
+    NextAction.VOID_AT_TERMINAL,
+    NextAction.SAY_WHERE_THE_CASH_IS,
+    NextAction.GIVE_CASH_BACK,
+)
 
 
 def sale_document(
@@ -150,6 +157,20 @@ def _with_the_cash(sale: Sale, attempt: Attempt) -> NextAction:
 
 def _waits(sale: Sale) -> bool:
     return any(one.state is AttemptState.INTENDED for one in sale.attempts)
+
+
+def doubted(sale: Sale, document: dict[str, Any]) -> dict[str, Any]:
+    """Return the document of a sale that may stand in an old copy of the journal: nothing more is charged.
+
+    What was paid since, and by which attempt, is not in the copy.
+    """
+    is_refused = sale.state is SaleState.REFUSED and sale.reasons != (Refusal.SALE_INTERRUPTED,)
+    is_paid = sale.state in (SaleState.PAID, SaleState.RETURNING, SaleState.RETURNED)
+    if is_refused or is_paid or document["next_action"] in _TAKE_NO_MONEY:
+        return document
+    action = NextAction.DO_NOT_CHARGE
+    said = {"zh": action.zh, "en": action.en}
+    return {**document, "state": "unknown", "next_action": action, "next_action_text": said}
 
 
 def refusal_document(sale: Sale, refusal: Refusal) -> dict[str, Any]:

@@ -62,6 +62,7 @@ class Till:
         cash: CashDesk,
         supervisors: Supervisors,
         rules: Callable[[Sale], Sequence[Because]],
+        may_be_an_old_copys: Callable[[Sale], bool],
     ) -> None:
         self.checkout = checkout
         self.journal = journal
@@ -72,6 +73,7 @@ class Till:
         self.cash = cash
         self.supervisors = supervisors
         self._rules = rules
+        self._may_be_an_old_copys = may_be_an_old_copys
         self._key = key
         self._terminals = terminals_of_tills
         self._links = links
@@ -192,6 +194,8 @@ class Till:
             same = self.sale(sale.same_as)
             return documents.sale_document(same, self._rules(same), already=True)
         document = documents.sale_document(sale, self._rules(sale), code=self.code_shown(sale))
+        if self._may_be_an_old_copys(sale):
+            document = documents.doubted(sale, document)
         return documents.with_looks(document, self.journal.to_look_at(sale.record_id))
 
     def reprinted(self, sale: Sale) -> str | None:
@@ -336,7 +340,7 @@ async def _changes(till: Till, record_id: str) -> AsyncIterator[str]:
             last = text
             yield text
         ended = document["state"] in _FINAL and not after_sale.is_under_way(document)
-        if ended or document["closed_because"]:
+        if ended or (document["closed_because"] and document["state"] == "not_paid"):
             return
         await anyio.sleep(0.2)
 

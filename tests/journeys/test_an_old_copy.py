@@ -14,6 +14,16 @@ def told(shop):
     return [one for one in lines if one["event"] == "journal.is_an_old_copy"]
 
 
+def put_back(shop, copy):
+    """Put a copy of the agent's data back, and wait until the agent knows that it is one."""
+    shop.agent.stop()
+    data = shop.folder / "agent-data"
+    shutil.rmtree(data)
+    copy.rename(data)
+    shop.restart()
+    wait_for("the agent's word", lambda: told(shop))
+
+
 def command_status(shop):
     """Return what the command prints, which says by its exit code that it is worth a look."""
     command = [BIN / "terminal-agent", "status", "--config", "agent.yaml"]
@@ -35,13 +45,9 @@ def test_a_journal_put_back_from_a_copy_is_known_as_one_at_the_centres_first_wor
         later = shop.sell()["record_id"]
         shop.wait_for_record(later, "PAYABLE")
         shop.wait_for_empty_outbox()
-        shop.agent.stop()
         assert told(shop) == []
 
-        shutil.rmtree(data)
-        copy.rename(data)
-        shop.restart()
-        wait_for("the agent's word", lambda: told(shop))
+        put_back(shop, copy)
         (one, *_) = told(shop)
         assert (one["last_seq"], one["heard_last_seq"]) == (1, 2)
         assert one["upload_no"] < one["heard_upload_no"]
@@ -52,3 +58,23 @@ def test_a_journal_put_back_from_a_copy_is_known_as_one_at_the_centres_first_wor
         (why,) = shop.sell()["reasons"]
         assert why["code"] == "DEVICE_NOT_ACCEPTED"
         assert "the centre refuses this device: DEVICE_FROZEN" in command_status(shop)
+
+
+def test_an_old_copy_tells_nobody_to_sell_again_what_was_paid_since(tmp_path, centre, moves_taken):
+    with Shop.open(tmp_path, centre, moves_taken) as shop:
+        shop.terminal().fault("declined")
+        declined = shop.sell()
+        assert (declined["state"], declined["next_action"]) == ("not_paid", "PAY_AGAIN_OR_STOP")
+        record_id = declined["record_id"]
+        shutil.copytree(shop.folder / "agent-data", tmp_path / "copy")
+        assert shop.pay(record_id)["state"] == "paid"
+        shop.wait_for_record(record_id, "PAYABLE")
+        shop.wait_for_empty_outbox()
+
+        put_back(shop, tmp_path / "copy")
+
+        told_again = shop.sale(record_id)
+        # As the copy has it, nothing was paid under this hold, and a restart has ended it.
+        assert told_again["closed_because"] == "the agent was restarted"
+        assert [one["state"] for one in told_again["attempts"]] == ["NOT_PAID"]
+        assert (told_again["state"], told_again["next_action"]) == ("unknown", "DO_NOT_CHARGE")

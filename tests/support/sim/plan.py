@@ -113,16 +113,6 @@ class Plan(msgspec.Struct, frozen=True):
 
 
 _FORGETFUL = ("backup", "old_copy", "clone")
-_KEEP_FROM_THE_CENTRE = (
-    "lost_request",
-    "lost_answer",
-    "delay",
-    "cut",
-    "portal",
-    "crash_centre",
-    "centre_disk",
-    "two_centres",
-)
 
 
 def draw(seed: int, off: Collection[str] = (), sales: int | None = None) -> Plan:
@@ -137,9 +127,6 @@ def draw(seed: int, off: Collection[str] = (), sales: int | None = None) -> Plan
     if not on.isdisjoint(_FORGETFUL):
         # What a host has done since its backup it cannot know: it rests on an acquirer that gives back once.
         on.discard("lax_acquirer")
-    if "old_copy" in on:
-        # That a disk is one is known by asking the centre, soon after the start.
-        on.difference_update(_KEEP_FROM_THE_CENTRE)
     chance = random.Random(f"{seed}/plan")
     midnight = chance.random() < 0.15 or "claims" in on
     drawn = chance.randint(12, 16)

@@ -66,6 +66,8 @@ class Task(greenlet):
             self.process.tasks.pop(self, None)
             for waiting in self.when_ended:
                 self.scheduler.wake(waiting)
+            # One or two of a world stay behind in their process for good: the world shall not stay with them.
+            del self._run, self.scheduler, self.process, self.when_ended
 
 
 class Step:
@@ -96,6 +98,7 @@ class Scheduler:
         self._count = 0
         self._due: list[tuple[int, float, int, Task | Step, int]] = []
         self._killed: list[Process] = []
+        self._begun: dict[Process, None] = {}
 
     @property
     def now_ms(self) -> int:
@@ -106,6 +109,7 @@ class Scheduler:
         """Start a task of a process."""
         task = Task(self, process, name, run)
         process.tasks[task] = None
+        self._begun[process] = None
         self._push(task, after_s)
         return task
 
@@ -143,6 +147,11 @@ class Scheduler:
             self._bury()
         elif running.process is process:
             raise Dead
+
+    def end(self) -> None:
+        """End every process. A greenlet that is left waiting would stay, and the world that it leads to."""
+        for process in list(self._begun):
+            self.kill(process)
 
     def check_alive(self) -> None:
         """Raise Dead when the running task's process has died."""

@@ -295,6 +295,7 @@ class World:
                     one for one in process.when_dead if getattr(one, "__name__", "") == "bury"
                 ]
                 self.scheduler.kill(process)
+        self.scheduler.end()
         if self._reader is not None:
             self._reader.close()
         if self.neighbour is not None:

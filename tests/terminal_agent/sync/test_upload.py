@@ -132,11 +132,10 @@ def test_a_statement_goes_alone_at_the_start_and_at_half_the_lag_target(uploader
 def test_nothing_is_dropped_and_it_stops_when_the_centre_does_not_answer(fails, uploader, centre, unit_shop):
     unit_shop.sell()
     centre.fails = fails
-    assert not uploader.has_tried
 
     uploader.run()
 
-    assert uploader.has_tried
+    assert uploader.was_answered is isinstance(fails, CentreDenied)
     assert len(unit_shop.real_journal.waiting(10)) == 1
     centre.fails = None
     uploader.run()
@@ -202,13 +201,14 @@ def test_a_journal_is_an_old_copy_when_the_centre_has_heard_more_of_it(
 def test_the_centre_is_asked_before_the_first_upload_and_once_it_has_answered_no_more(uploader, centre):
     centre.fails = CentreUnreachable("silence")
     uploader.run()
-    assert (uploader.has_tried, centre.asked_what_it_heard, centre.uploads) == (True, 1, [])
+    assert (uploader.was_answered, centre.asked_what_it_heard, centre.uploads) == (False, 1, [])
 
     centre.fails = None
     centre.heard_of_us = (7, 0)
     uploader.run()
     uploader.run()
-    assert (uploader.is_behind, centre.asked_what_it_heard, len(centre.uploads)) == (True, 2, 1)
+    assert (uploader.was_answered, uploader.is_behind) == (True, True)
+    assert (centre.asked_what_it_heard, len(centre.uploads)) == (2, 1)
 
 
 @pytest.mark.parametrize(
@@ -227,4 +227,17 @@ def test_reports_do_not_wait_for_ever_where_the_question_is_not_known(
         assert len(unit_shop.real_journal.waiting(10)) == 1
         uploader.run()
     assert unit_shop.real_journal.waiting(10) == ()
-    assert (uploader.has_tried, uploader.is_behind) == (True, False)
+    # A no is an answer; silence is none, however often.
+    assert (uploader.was_answered, uploader.is_behind) == (isinstance(fails, CentreDenied), False)
+
+
+def test_the_question_is_asked_again_soon_and_ever_more_rarely_until_it_is_answered(uploader, centre):
+    centre.fails = CentreUnreachable("silence")
+    waits = []
+    for _ in range(4):
+        uploader.run()
+        waits.append((uploader.next_within_s(300), uploader.next_within_s(8)))
+    assert waits == [(5, 5), (10, 8), (15, 8), (20, 8)]
+    centre.fails = None
+    uploader.run()
+    assert uploader.next_within_s(300) == 300

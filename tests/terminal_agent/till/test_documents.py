@@ -148,6 +148,28 @@ def test_the_sale_that_binds_the_item_says_do_not_charge(paid):
         assert (document["already"], document["next_action"]) == (True, N.DO_NOT_CHARGE)
 
 
+def test_no_money_is_asked_for_by_an_old_copy_whatever_it_knows_of_the_sale(paid):
+    asks_for_money = {N.TAKE_CASH, N.CHARGE_AT_TERMINAL, N.PAY_AGAIN_OR_STOP, N.PAY_ANOTHER_WAY}
+    asks_for_money |= {N.SELL_AGAIN, N.SELL_AT_FULL_PRICE, N.QUOTE_AGAIN, N.TRY_LATER}
+    changed = set()
+    for sale in every_sale(paid):
+        document = documents.sale_document(sale)
+        doubted = documents.doubted(sale, document)
+        is_refused = sale.state is S.REFUSED  # for a reason of its own: that was its end
+        assert is_refused or doubted["next_action"] not in asks_for_money
+        if doubted != document:
+            assert (doubted["state"], doubted["next_action"]) == ("unknown", N.DO_NOT_CHARGE)
+            changed.add(sale.state)
+    assert {S.HELD, S.PAYING, S.CLOSING, S.CLOSED} <= changed
+    assert changed.isdisjoint({S.REFUSED, *AFTER_PAYMENT})
+
+
+def test_a_sale_that_was_cut_off_before_its_promise_may_have_gone_on_after_the_copy(paid):
+    cut_off = sale_of(paid, S.REFUSED, reasons=(Refusal.SALE_INTERRUPTED,))
+    told = documents.doubted(cut_off, documents.sale_document(cut_off))
+    assert (told["state"], told["next_action"]) == ("unknown", N.DO_NOT_CHARGE)
+
+
 @pytest.mark.parametrize("action", NextAction)
 def test_every_action_has_its_sentences(action):
     assert action.zh.endswith("。") or action.zh.endswith("？") or "？" in action.zh

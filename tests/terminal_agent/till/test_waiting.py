@@ -1,11 +1,13 @@
 """How long does a till wait for an answer? Until it can do something, be it before everything is known."""
 
+import re
 import threading
 import time
 
 import pytest
 
 from subsidy.records.payment import Evidence
+from terminal_agent.checkout.resume import RESTARTED
 from terminal_agent.system import Changes
 
 WAIT_S = 30
@@ -54,6 +56,23 @@ def test_a_stopped_sale_is_waited_for_to_its_end(till, undone):
     answer = till.post(path, {"operator": "cashier-1"}).json()
     back.join()
     assert (answer["state"], answer["closed_because"]) == ("not_paid", "stopped by the cashier")
+
+
+def test_a_sale_of_an_earlier_run_is_told_as_it_stands_once_the_journal_is_known_to_be_no_old_copy(till):
+    sale = till.not_paid_sale()
+    till.journal.close(sale.record_id, RESTARTED)
+    till.may_be_an_old_copy = True
+    try:
+        told = till.send("GET", f"/v1/sales/{sale.record_id}").json()
+        assert (told["state"], told["next_action"]) == ("unknown", "DO_NOT_CHARGE")
+        known = threading.Timer(0.5, lambda: setattr(till, "may_be_an_old_copy", False))
+        known.start()
+        # The stream does not end with a word that may change: it would be the till's last one.
+        events = till.send("GET", f"/v1/sales/{sale.record_id}/events").text
+        known.join()
+    finally:
+        till.may_be_an_old_copy = False
+    assert re.findall(r'"next_action":"([A-Z_]+)"', events) == ["DO_NOT_CHARGE", "SELL_AGAIN"]
 
 
 def test_what_has_not_changed_is_not_looked_at_again():

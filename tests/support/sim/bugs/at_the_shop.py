@@ -4,6 +4,7 @@ from typing import Any
 
 import terminal_agent.app
 import terminal_agent.checkout.supervisor
+import terminal_agent.till.documents
 from sim.bugs import Patch, bug
 from subsidy.wire import v1
 from terminal_agent.checkout.apply_subsidy import Checkout
@@ -208,6 +209,11 @@ def copy_of_a_journal_trusted() -> list[Patch]:
     return [(terminal_agent.app.Agent, "_may_have_moved_on", lambda *_: False)]
 
 
-@bug("what else is open at a terminal, and may have been sent again since, is forgotten")
+@bug("an old copy of the journal tells a till to sell again what was paid since")
+def old_copy_asks_for_money() -> list[Patch]:
+    return [(terminal_agent.till.documents, "doubted", lambda _sale, document: document)]
+
+
+@bug("what else is open at a terminal, and may have been sent again since, is forgotten", terminals="mis")
 def others_open_forgotten() -> list[Patch]:
     return [(SqliteJournal, "others_open", lambda _self, _terminal_no, _record_id: False)]
