@@ -194,9 +194,14 @@ class Till:
             same = self.sale(sale.same_as)
             return documents.sale_document(same, self._rules(same), already=True)
         document = documents.sale_document(sale, self._rules(sale), code=self.code_shown(sale))
-        if self._may_be_an_old_copys(sale):
-            document = documents.doubted(sale, document)
-        return documents.with_looks(document, self.journal.to_look_at(sale.record_id))
+        return documents.with_looks(self._doubted(sale, document), self.journal.to_look_at(sale.record_id))
+
+    def refused(self, sale: Sale, refusal: Refusal) -> Document:
+        """Return a sale's document with the reason why nothing more was done with it."""
+        return self._doubted(sale, documents.refusal_document(sale, refusal))
+
+    def _doubted(self, sale: Sale, document: Document) -> Document:
+        return documents.doubted(sale, document) if self._may_be_an_old_copys(sale) else document
 
     def reprinted(self, sale: Sale) -> str | None:
         """Return a sale's receipt marked as printed again, None when it has none."""
@@ -273,7 +278,7 @@ def controllers(till: Till) -> list[type[Controller]]:
             except KeyReused:
                 raise key_reused() from None
             if refusal is not None:
-                return documents.refusal_document(sale, refusal)
+                return till.refused(sale, refusal)
             return till.waited(record_id, wait_s, is_shown=data.tender.kind is Tender.QR_SHOW)
 
         @post("/{record_id:str}/stop", status_code=200, sync_to_thread=True, summary="Give the sale up")

@@ -72,7 +72,6 @@ CAUGHT_BY: dict[str, int] = {
     "old_entries_are_dropped": 2,
     "old_word_answers_a_return": 22,
     "one_item_two_sales": 40,
-    "others_open_forgotten": 30013068,
     "partial_approval_taken": 34,
     "payment_outlives_its_hold": 2,
     "person_unique_per_programme_only": 57,

@@ -212,8 +212,3 @@ def copy_of_a_journal_trusted() -> list[Patch]:
 @bug("an old copy of the journal tells a till to sell again what was paid since")
 def old_copy_asks_for_money() -> list[Patch]:
     return [(terminal_agent.till.documents, "doubted", lambda _sale, document: document)]
-
-
-@bug("what else is open at a terminal, and may have been sent again since, is forgotten", terminals="mis")
-def others_open_forgotten() -> list[Patch]:
-    return [(SqliteJournal, "others_open", lambda _self, _terminal_no, _record_id: False)]
