@@ -90,6 +90,8 @@ class ShopHost:
         self.data = folder
         self.is_doubtful = False
         """Whether its journal has two histories."""
+        self.forgotten: set[str] = set()
+        """Sales whose other history nobody has heard of: what happened to them in it nobody can know."""
         if not folder.exists():
             shutil.copytree(template.hosts[shop.shop], folder)
         self.config = replace(template.configs[shop.shop], data=folder)

@@ -67,7 +67,8 @@ def till_answer_is_true(world: "World", host: ShopHost, document: dict[str, Any]
         )
         if other := in_journal(host, sql, document["item"]["serial_no"], record_id):
             world.violated("nobody is sent on with an item that is being paid for", f"{record_id} {other}")
-    if action in ("PAY_AGAIN_OR_STOP", "SELL_AT_FULL_PRICE", "SELL_AGAIN"):
+    invites = action in ("PAY_AGAIN_OR_STOP", "SELL_AT_FULL_PRICE", "SELL_AGAIN")
+    if invites and record_id not in host.forgotten:
         standing = world.standing(document["attempts"])
         if standing:
             world.violated("another payment is invited only when none stands", f"{record_id} {standing}")
