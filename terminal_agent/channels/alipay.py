@@ -100,7 +100,8 @@ class Alipay:
         """Undo the attempt whole, paid or not. APPROVED: nothing of it stands. May be repeated.
 
         Alipay says done of an order that it does not know, too, and such a one could still be paid: what
-        counts is what the order itself says after. NOT_FOUND: it knows of none.
+        counts is what the order itself says after. NOT_FOUND: it knows of none, and took the cancel or said
+        so to that too. Who refuses it otherwise may know an order that a question does not find yet.
         """
         heard = self._call("alipay.trade.cancel", {"out_trade_no": ask.pay_ref})
         if isinstance(heard, Silence):
@@ -113,6 +114,8 @@ class Alipay:
             if not never:
                 return self._unclear(heard, ask)
             return Answer(Say.DECLINED, evidence=found.evidence)
+        if found.say is Say.NOT_FOUND and not (heard.code in self._profile.done or self._knows_none(heard)):
+            return self._unclear(heard, ask)
         return found
 
     def refund(self, ask: Ask, back: Back) -> Answer:

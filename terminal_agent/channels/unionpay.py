@@ -137,13 +137,16 @@ class UnionPay:
         return found if found.say is not Say.NOT_FOUND else _unclear(heard)
 
     def _judge_unreversed(self, ask: Ask) -> Answer:
-        """Say what a reversal that will not be done means: DECLINED only when the payment stands."""
+        """Say what a reversal that will not be done means: DECLINED only when the payment stands.
+
+        Who refuses it may know an order that a question does not find yet: that is no NOT_FOUND.
+        """
         found = self.query(ask)
         if found.say is Say.APPROVED:
             return Answer(Say.DECLINED, evidence=found.evidence)
         if found.say is Say.DECLINED:
             return Answer(Say.APPROVED, evidence=found.evidence)
-        return found if found.say is Say.NOT_FOUND else Answer(Say.UNCLEAR, evidence=found.evidence)
+        return Answer(Say.UNCLEAR, evidence=found.evidence)
 
     def _order(self, ask: Ask, more: Mapping[str, str]) -> Said | Silence:
         assert ask.amount_fen > 0
@@ -255,7 +258,7 @@ class UnionPayShown(UnionPay):
             return Answer(Say.DECLINED, evidence=found.evidence)
         if found.say is Say.DECLINED or (is_over and found.say in (Say.PENDING, Say.NOT_FOUND)):
             return Answer(Say.APPROVED, evidence=found.evidence)
-        return found if found.say is Say.NOT_FOUND else Answer(Say.UNCLEAR, evidence=found.evidence)
+        return Answer(Say.UNCLEAR, evidence=found.evidence)
 
 
 def open_unionpay(

@@ -106,6 +106,8 @@ class WechatPay:
         if found.say is Say.APPROVED:
             never = 400 <= heard.status < 500 and code in self._profile.cannot_reverse
             return Answer(Say.DECLINED, evidence=found.evidence) if never else unclear(code)
+        if found.say is Say.NOT_FOUND and not self._is_known_to_be_none(heard):
+            return unclear(code)
         return found
 
     def refund(self, ask: Ask, back: Back) -> Answer:
@@ -222,6 +224,16 @@ class WechatPay:
             return True
         trade = read(heard, Trade)
         return heard.status == 200 and trade is not None and self._is_ours(ask, trade)
+
+    def _is_known_to_be_none(self, heard: Reply | Silence) -> bool:
+        """Whether an undo was taken, or says itself that there is nothing to undo.
+
+        Who refuses it for another reason, such as being too late, may know an order that a question does not
+        find yet.
+        """
+        if isinstance(heard, Silence):
+            return False
+        return heard.status in (200, 204) or code_of(heard) in self._profile.not_found
 
     def _is_ours(self, ask: Ask, trade: Trade) -> bool:
         return (trade.mchid, trade.out_trade_no) == (self._profile.mchid, ask.pay_ref)

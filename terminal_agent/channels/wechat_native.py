@@ -75,6 +75,8 @@ class WechatNative(WechatPay):
         if found.say is Say.PENDING:
             code = code_of(heard) if isinstance(heard, Reply) else heard
             return Answer(Say.UNCLEAR, evidence=evidence_of(code=code))
+        if found.say is Say.NOT_FOUND and not self._is_known_to_be_none(heard):
+            return unclear(code_of(heard) if isinstance(heard, Reply) else heard)
         return found
 
 

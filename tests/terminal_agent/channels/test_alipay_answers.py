@@ -112,6 +112,10 @@ def test_what_an_answer_to_a_question_means(answer, say):
         (said("10000", action="refund", retry_flag="N"), state("TRADE_SUCCESS"), U),  # said, and not done
         (said("10000", action="close", retry_flag="N"), state("WAIT_BUYER_PAY"), P),
         (said("10000", retry_flag="N"), no("ACQ.TRADE_NOT_EXIST"), N),
+        (no("ACQ.TRADE_NOT_EXIST"), no("ACQ.TRADE_NOT_EXIST"), N),
+        # Who refuses to cancel an order may know it, though a question does not find it yet.
+        (no("ACQ.TRADE_CANCEL_TIME_OUT"), no("ACQ.TRADE_NOT_EXIST"), U),
+        (no("ACQ.SYSTEM_ERROR"), no("ACQ.TRADE_NOT_EXIST"), U),
         (said("40004", retry_flag="Y"), state("TRADE_SUCCESS"), U),
         (no("ACQ.TRADE_CANCEL_TIME_OUT"), state("TRADE_SUCCESS"), D),
         (no("ACQ.TRADE_HAS_FINISHED"), state("TRADE_FINISHED"), D),

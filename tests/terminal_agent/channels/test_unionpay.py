@@ -144,7 +144,17 @@ def test_after_the_settlement_day_the_payment_stands_and_a_refund_gives_it_back(
 def test_a_refused_reversal_of_what_nobody_knows_is_no_end(unionpay, channel):
     ask = prepared(channel)
     unionpay.fault("declined", on="reverse", code="35")
-    assert channel.reverse(ask, Evidence()).say is N
+    assert channel.reverse(ask, Evidence()).say is U
+    assert channel.reverse(ask, Evidence()).say is N, "it knows of none, and says so"
+
+
+def test_a_reversal_is_refused_of_a_payment_that_is_not_found_yet(unionpay, channel):
+    ask = prepared(channel)
+    unionpay.fault("not_found_lag", ms=60_000)
+    channel.take(ask)
+    unionpay.fault("declined", on="reverse", code="35")
+    assert channel.query(ask).say is N
+    assert channel.reverse(ask, Evidence()).say is U
 
 
 def test_a_reversal_while_the_shopper_types_is_to_be_repeated(unionpay, channel):

@@ -228,6 +228,11 @@ GONE = problem(404, "ORDER_NOT_EXIST")
         ((problem(400, "REVERSE_EXPIRE"), Silence.NO_ANSWER), Say.UNCLEAR),
         ((problem(500, "REVERSE_EXPIRE"), trade()), Say.UNCLEAR),
         ((problem(400, "PARAM_ERROR"), trade()), Say.UNCLEAR),
+        # Who refuses to reverse an order may know it, though a question does not find it yet.
+        ((problem(400, "REVERSE_EXPIRE"), GONE), Say.UNCLEAR),
+        ((problem(500, "SYSTEM_ERROR"), GONE), Say.UNCLEAR),
+        ((problem(404, "ORDER_NOT_EXIST"), GONE), Say.NOT_FOUND),
+        ((Reply(204, b""), GONE), Say.NOT_FOUND),
     ],
 )
 def test_what_answers_to_a_reversal_mean(answers, say):

@@ -105,6 +105,12 @@ def test_an_order_that_waits_for_a_shopper_is_no_no(state, say):
         (reply(400, code="ORDER_PAID"), order("SUCCESS"), D),  # paid meanwhile: it stands
         (reply(400, code="ORDER_CLOSED"), order("CLOSED"), A),
         (reply(404, code="ORDER_NOT_EXIST"), reply(404, code="ORDER_NOT_EXIST"), N),
+        (
+            reply(400, code="ORDER_PAID"),
+            reply(404, code="ORDER_NOT_EXIST"),
+            U,
+        ),  # it is there, and not found yet
+        (Silence.NO_ANSWER, reply(404, code="ORDER_NOT_EXIST"), U),
     ],
 )
 def test_only_an_order_that_says_it_is_closed_is_not_paid(closed, then, say):
