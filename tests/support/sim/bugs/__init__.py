@@ -67,6 +67,7 @@ CAUGHT_BY: dict[str, int] = {
     "no_original_closes_a_reversal": 10,
     "no_tombstone": 7,
     "not_found_trusted": 9,
+    "not_found_trusted_after_a_refusal": 70017300,
     "offer_called_over_too_early": 133,
     "old_copy_asks_for_money": 40000977,
     "old_entries_are_dropped": 2,

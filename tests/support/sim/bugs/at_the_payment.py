@@ -6,6 +6,7 @@ from msgspec.structs import replace
 
 from sim.bugs import Patch, bug
 from subsidy.records.payment import Evidence
+from terminal_agent.channels.wechat import WechatPay
 from terminal_agent.checkout import attempt, resolve
 from terminal_agent.checkout.attempt import Verdict
 from terminal_agent.checkout.ports import Answer, Say
@@ -58,6 +59,11 @@ def not_found_trusted() -> list[Patch]:
         return answer.say is Say.NOT_FOUND
 
     return [(Resolver, "_is_certainly_not_there", at_once)]
+
+
+@bug('"not found" is believed of a payment whose reversal was refused')
+def not_found_trusted_after_a_refusal() -> list[Patch]:
+    return [(WechatPay, "_is_known_to_be_none", lambda _self, _heard: True)]
 
 
 @bug('"no original" (25, 12) to a void counts as voided')
