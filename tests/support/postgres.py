@@ -101,10 +101,16 @@ class Cluster:
         assert self._server is not None
         # Stopped, it can neither start another one nor notice that one is gone.
         os.kill(self.pid, signal.SIGSTOP)
-        for child in _children_of(self.pid):
+        children = _children_of(self.pid)
+        for child in children:
             os.kill(child, signal.SIGKILL)
         os.kill(self.pid, signal.SIGKILL)
         self._server.wait(30)
+        # One that is still going holds the shared memory, and no server starts beside it.
+        until = time.monotonic() + 30
+        while any(map(_is_there, children)):
+            assert time.monotonic() < until, f"some of {children} do not go"
+            time.sleep(0.01)
 
     def stop(self) -> None:
         """Stop it and remove its folder, once what is left in it is known."""
@@ -167,6 +173,14 @@ class Cluster:
 def _children_of(pid: int) -> list[int]:
     """Return the processes that a process has started."""
     return [int(one) for one in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def _is_there(pid: int) -> bool:
+    """Whether a process is still there: one that nobody has waited for yet is not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][:1] not in "ZX"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
 
 
 _shared: list[Cluster] = []

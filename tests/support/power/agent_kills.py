@@ -175,5 +175,7 @@ def _come_to_rest(shop: Shop, tills: list[_Till]) -> int:
     try:
         wait_for("everything is at rest", at_rest, 90)
     except StoryBroken as wrong:
-        raise AssertionError(f"{wrong}: {shop.get('/v1/status')}") from None
+        back = [shop.sale(one) for till in tills for one in till.taken_back]
+        open_ones = [(one["next_action"], one["return"]) for one in back if one["state"] != "paid"]
+        raise AssertionError(f"{wrong}: {shop.get('/v1/status')}, of {open_ones}") from None
     return int(shop.get("/v1/status")["parked"])
