@@ -1,9 +1,11 @@
 """A shop's disk is put back from a copy. The agent is told by the centre, before anything is contradicted."""
 
 import json
+import re
 import shutil
 import subprocess
 
+from killing_proxy import cut
 from shop import Shop
 from story.processes import BIN, wait_for
 
@@ -78,3 +80,31 @@ def test_an_old_copy_tells_nobody_to_sell_again_what_was_paid_since(tmp_path, ce
         assert told_again["closed_because"] == "the agent was restarted"
         assert [one["state"] for one in told_again["attempts"]] == ["NOT_PAID"]
         assert (told_again["state"], told_again["next_action"]) == ("unknown", "DO_NOT_CHARGE")
+
+
+def test_while_nobody_answers_a_sale_of_an_earlier_run_is_unknown_and_told_soon_after(
+    tmp_path, centre, moves_taken
+):
+    with Shop.open(tmp_path, centre, moves_taken) as shop:
+        config = shop.folder / "agent.yaml"
+        text, found = re.subn(
+            r"(?m)^sync_every_ms: .*$", "sync_every_ms: 300000", config.read_text(encoding="utf-8")
+        )
+        assert found == 1
+        config.write_text(text, encoding="utf-8")
+        shop.terminal().fault("declined")
+        record_id = shop.sell()["record_id"]
+        shop.proxy.always("heard", cut)
+        shop.agent.stop()
+        shop.restart()
+
+        after = shop.wait_for_sale(record_id, lambda sale: sale["closed_because"])
+        assert (after["state"], after["next_action"]) == ("unknown", "DO_NOT_CHARGE")
+        asked_again = shop.pay(record_id)
+        assert (asked_again["state"], asked_again["next_action"]) == ("unknown", "DO_NOT_CHARGE")
+        assert shop.charges(record_id) == 0
+
+        shop.proxy.clear()
+        # Not `sync_every_ms` later.
+        told_at_last = shop.wait_for_sale(record_id, lambda sale: sale["state"] != "unknown")
+        assert (told_at_last["state"], told_at_last["next_action"]) == ("not_paid", "SELL_AGAIN")

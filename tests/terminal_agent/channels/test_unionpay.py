@@ -224,6 +224,17 @@ def test_a_code_that_cannot_be_closed_is_not_paid_only_when_its_time_is_over(uni
     assert not unionpay.scan(code)
 
 
+def test_a_code_that_cannot_be_closed_and_is_not_found_yet_may_still_be_scanned(unionpay):
+    showing = unionpay.showing()
+    ask = prepared(showing, new_unionpay_shown_ask(FEN))
+    unionpay.fault("not_found_lag", on="show", ms=60_000)
+    code = showing.take(ask).show
+    unionpay.fault("declined", on="reverse", code="35")
+    assert showing.query(ask).say is N
+    assert showing.reverse(ask, Evidence()).say is U
+    assert unionpay.scan(code)
+
+
 def test_who_scanned_a_code_that_cannot_be_reversed_is_refunded(unionpay):
     showing = unionpay.showing()
     ask = prepared(showing, new_unionpay_shown_ask(FEN))

@@ -105,11 +105,8 @@ def test_an_order_that_waits_for_a_shopper_is_no_no(state, say):
         (reply(400, code="ORDER_PAID"), order("SUCCESS"), D),  # paid meanwhile: it stands
         (reply(400, code="ORDER_CLOSED"), order("CLOSED"), A),
         (reply(404, code="ORDER_NOT_EXIST"), reply(404, code="ORDER_NOT_EXIST"), N),
-        (
-            reply(400, code="ORDER_PAID"),
-            reply(404, code="ORDER_NOT_EXIST"),
-            U,
-        ),  # it is there, and not found yet
+        # It is there, and not found yet.
+        (reply(400, code="ORDER_PAID"), reply(404, code="ORDER_NOT_EXIST"), U),
         (Silence.NO_ANSWER, reply(404, code="ORDER_NOT_EXIST"), U),
     ],
 )
