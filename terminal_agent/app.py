@@ -139,7 +139,7 @@ class Agent:
             cash=CashDesk(self.journal, lanes),
             supervisors=Supervisors(config.supervisors, self.journal, system.new_lock()),
             rules=self._rules,
-            may_be_an_old_copys=self._may_be_an_old_copys,
+            may_have_forgotten=self._may_have_forgotten,
         )
 
     def start(self) -> None:
@@ -295,10 +295,10 @@ class Agent:
         """
         if sale.boot == self._boot:
             return False
-        return self._may_be_an_old_copys(sale) or self.journal.others_open(link, sale.record_id)
+        return self._may_have_forgotten(sale) or self.journal.others_open(link, sale.record_id)
 
-    def _may_be_an_old_copys(self, sale: Sale) -> bool:
-        """Whether a sale of an earlier run may stand in an old copy of the journal.
+    def _may_have_forgotten(self, sale: Sale) -> bool:
+        """Whether the journal may have forgotten what became of a sale of an earlier run: as an old copy has.
 
         The centre has heard what a copy has not, and freezes its device once it contradicts that. So that is
         true until the centre has answered.

@@ -62,7 +62,7 @@ class Till:
         cash: CashDesk,
         supervisors: Supervisors,
         rules: Callable[[Sale], Sequence[Because]],
-        may_be_an_old_copys: Callable[[Sale], bool],
+        may_have_forgotten: Callable[[Sale], bool],
     ) -> None:
         self.checkout = checkout
         self.journal = journal
@@ -73,7 +73,7 @@ class Till:
         self.cash = cash
         self.supervisors = supervisors
         self._rules = rules
-        self._may_be_an_old_copys = may_be_an_old_copys
+        self._may_have_forgotten = may_have_forgotten
         self._key = key
         self._terminals = terminals_of_tills
         self._links = links
@@ -201,7 +201,7 @@ class Till:
         return self._doubted(sale, documents.refusal_document(sale, refusal))
 
     def _doubted(self, sale: Sale, document: Document) -> Document:
-        return documents.doubted(sale, document) if self._may_be_an_old_copys(sale) else document
+        return documents.doubted(sale, document) if self._may_have_forgotten(sale) else document
 
     def reprinted(self, sale: Sale) -> str | None:
         """Return a sale's receipt marked as printed again, None when it has none."""

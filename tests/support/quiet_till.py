@@ -203,7 +203,7 @@ class QuietTill:
             *(cash_link_name(number) for number in TERMINALS.values() if cash),
             *(shown_link_name(one, number) for one in showing for number in TERMINALS.values()),
         ]
-        self.may_be_an_old_copy = False
+        self.may_have_forgotten = False
         self.clock = StandingClock()
         self.centre = KnowingCentre(self.clock)
         if cash:
@@ -263,7 +263,7 @@ class QuietTill:
             ),
             supervisors=Supervisors({SUPERVISOR: PIN_HASH}, self.journal, system.new_lock()),
             rules=self.rules,
-            may_be_an_old_copys=lambda _: self.may_be_an_old_copy,
+            may_have_forgotten=lambda _: self.may_have_forgotten,
         )
         self.app = till_app.build(till, frozenset({HOST, "localhost:8610"}), self._log)
         self._client = TestClient(self.app, base_url=f"http://{HOST}", raise_server_exceptions=False)

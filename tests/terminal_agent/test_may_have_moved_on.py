@@ -25,7 +25,7 @@ def agent(journal, *, was_answered=True, is_behind=False, denied=None):
         _line=SimpleNamespace(denied=denied),
         _boot="this",
     )
-    asked._may_be_an_old_copys = partial(Agent._may_be_an_old_copys, asked)
+    asked._may_have_forgotten = partial(Agent._may_have_forgotten, asked)
     return asked
 
 
@@ -53,7 +53,7 @@ def test_a_sale_of_an_earlier_run_is_doubted_until_the_centre_has_answered_and_d
     sale = replace(desk.sell(), boot=boot)
     asked = agent(desk.journal, was_answered=was_answered, is_behind=is_behind, denied=denied)
     assert Agent._may_have_moved_on(asked, TERMINAL, sale) is is_doubted
-    assert Agent._may_be_an_old_copys(asked, sale) is is_doubted
+    assert Agent._may_have_forgotten(asked, sale) is is_doubted
 
 
 def test_of_two_refunds_that_are_open_on_a_link_either_may_have_been_sent_last(desk):
@@ -66,7 +66,7 @@ def test_of_two_refunds_that_are_open_on_a_link_either_may_have_been_sent_last(d
     # By this the older one is sent again, of which nothing is written down.
     desk.lane.look_at_parked()
     for one in (first, second):
-        assert not Agent._may_be_an_old_copys(agent(desk.journal), one)
+        assert not Agent._may_have_forgotten(agent(desk.journal), one)
         assert Agent._may_have_moved_on(agent(desk.journal), TERMINAL, one)
         assert not Agent._may_have_moved_on(agent(desk.journal), TERMINAL, replace(one, boot="this"))
         assert not Agent._may_have_moved_on(agent(desk.journal), PHONE, one)

@@ -61,7 +61,7 @@ def test_a_stopped_sale_is_waited_for_to_its_end(till, undone):
 def test_a_sale_of_an_earlier_run_is_told_as_it_stands_once_the_journal_is_known_to_be_no_old_copy(till):
     sale = till.not_paid_sale()
     till.journal.close(sale.record_id, RESTARTED)
-    till.may_be_an_old_copy = True
+    till.may_have_forgotten = True
     try:
         told = till.send("GET", f"/v1/sales/{sale.record_id}").json()
         assert (told["state"], told["next_action"]) == ("unknown", "DO_NOT_CHARGE")
@@ -69,13 +69,13 @@ def test_a_sale_of_an_earlier_run_is_told_as_it_stands_once_the_journal_is_known
         asked = till.post(f"/v1/sales/{sale.record_id}/pay", other).json()
         assert asked["reasons"][0]["code"] == "TENDER_NOT_ALLOWED"
         assert (asked["state"], asked["next_action"]) == ("unknown", "DO_NOT_CHARGE")
-        known = threading.Timer(0.5, lambda: setattr(till, "may_be_an_old_copy", False))
+        known = threading.Timer(0.5, lambda: setattr(till, "may_have_forgotten", False))
         known.start()
         # The stream does not end with a word that may change: it would be the till's last one.
         events = till.send("GET", f"/v1/sales/{sale.record_id}/events").text
         known.join()
     finally:
-        till.may_be_an_old_copy = False
+        till.may_have_forgotten = False
     assert re.findall(r'"next_action":"([A-Z_]+)"', events) == ["DO_NOT_CHARGE", "SELL_AGAIN"]
 
 
