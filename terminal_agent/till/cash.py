@@ -9,7 +9,6 @@ from subsidy.problem import Problem
 from terminal_agent.checkout.cash import Place, asked_of
 from terminal_agent.checkout.ports import KeyReused
 from terminal_agent.checkout.sale import Sale
-from terminal_agent.till import documents
 from terminal_agent.till.requests import ByOperator
 from terminal_agent.till.routes import Document, Till, WaitS, key_reused
 
@@ -47,7 +46,7 @@ def controllers(till: Till) -> list[type[Controller]]:
                         409,
                         "NO_CASH_ASKED_ABOUT",
                         "Nobody asks where cash of this sale is. Look at it; if it is paid, return its goods",
-                        next_action=documents.next_action(before),
+                        next_action=till.next_action(before),
                         record_id=record_id,
                     )
             except KeyReused:

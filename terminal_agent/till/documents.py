@@ -36,6 +36,8 @@ _TAKE_NO_MONEY = (
     NextAction.GIVE_CASH_BACK,
 )
 
+_PAY = (NextAction.PAY_AGAIN_OR_STOP, NextAction.PAY_ANOTHER_WAY)
+
 
 def sale_document(
     sale: Sale, rules: Sequence[Because] = (), *, already: bool = False, code: str | None = None
@@ -173,9 +175,15 @@ def doubted(sale: Sale, document: dict[str, Any]) -> dict[str, Any]:
     return {**document, "state": "unknown", "next_action": action, "next_action_text": said}
 
 
-def refusal_document(sale: Sale, refusal: Refusal) -> dict[str, Any]:
-    """Return the sale with the reason why nothing more was done with it."""
-    return with_reason(sale_document(sale), refusal, refusal.next_action)
+def not_begun(document: dict[str, Any], refusal: Refusal) -> dict[str, Any]:
+    """Return a sale's document with the reason why no other attempt to pay was begun.
+
+    What to do about that comes after what the sale itself asks for: a payment in doubt stays in doubt.
+    """
+    may_pay = document["next_action"] in _PAY
+    return with_reason(
+        document, refusal, refusal.next_action if may_pay else NextAction(document["next_action"])
+    )
 
 
 def with_reason(document: dict[str, Any], refusal: Refusal, action: NextAction) -> dict[str, Any]:

@@ -126,11 +126,11 @@ def controllers(till: Till) -> list[type[Controller]]:
                     409,
                     "NOT_FOUND_LATE",
                     "Nothing is asked about this sale: it was paid in time. Return its goods instead",
-                    next_action=documents.next_action(sale),
+                    next_action=till.next_action(sale),
                     record_id=record_id,
                 )
             if sale.returns and sale.answered is None and data.answer is Goods.HANDED_OVER:
-                raise _answered_otherwise(sale)
+                raise _answered_otherwise(till, sale)
             try:
                 after, refusal = till.returns.answer(record_id, data.operator, data.answer, macs)
             except KeyReused:
@@ -138,7 +138,7 @@ def controllers(till: Till) -> list[type[Controller]]:
             except NoLink:
                 raise _no_link(sale) from None
             if after.answered is None or after.answered.answer is not data.answer:
-                raise _answered_otherwise(after)
+                raise _answered_otherwise(till, after)
             return _returned(till, record_id, refusal, wait_s)
 
         @post("/{record_id:str}/reprint", status_code=200, sync_to_thread=True, summary="The receipt again")
@@ -156,7 +156,7 @@ def controllers(till: Till) -> list[type[Controller]]:
                     409,
                     "NOTHING_TO_PRINT",
                     "Only a sale that is paid, or whose goods were returned, has a receipt",
-                    next_action=documents.next_action(sale),
+                    next_action=till.next_action(sale),
                     record_id=record_id,
                 )
             return {**till.shown(sale), "receipt": text}
@@ -183,7 +183,7 @@ def controllers(till: Till) -> list[type[Controller]]:
                         409,
                         "NOTHING_UNKNOWN",
                         "No payment of this sale is unknown: a slip is keyed in for one that is",
-                        next_action=documents.next_action(sale),
+                        next_action=till.next_action(sale),
                         record_id=record_id,
                     )
             except KeyReused:
@@ -222,18 +222,18 @@ def _paid_sale(till: Till, record_id: str) -> Sale:
             409,
             "SALE_NOT_PAID",
             "Only a sale that is paid can be returned. Look at the sale, and stop it if it is open",
-            next_action=documents.next_action(sale),
+            next_action=till.next_action(sale),
             record_id=record_id,
         )
     return sale
 
 
-def _answered_otherwise(sale: Sale) -> Problem:
+def _answered_otherwise(till: Till, sale: Sale) -> Problem:
     return Problem(
         409,
         "ANSWERED_OTHERWISE",
         "This sale was answered before, and otherwise. Return its goods if they came back",
-        next_action=documents.next_action(sale),
+        next_action=till.next_action(sale),
         record_id=sale.record_id,
     )
 
@@ -267,7 +267,7 @@ def _returned(till: Till, record_id: str, refusal: Refusal | None, wait_s: int |
     elif sale.state is SaleState.PAID:
         action = NextAction.RETURN_LATER
     else:
-        action = documents.next_action(sale)
+        action = till.next_action(sale)
     return documents.with_reason(till.shown(sale), refusal, action)
 
 

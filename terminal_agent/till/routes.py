@@ -194,14 +194,13 @@ class Till:
             same = self.sale(sale.same_as)
             return documents.sale_document(same, self._rules(same), already=True)
         document = documents.sale_document(sale, self._rules(sale), code=self.code_shown(sale))
-        return documents.with_looks(self._doubted(sale, document), self.journal.to_look_at(sale.record_id))
+        if self._may_have_forgotten(sale):
+            document = documents.doubted(sale, document)
+        return documents.with_looks(document, self.journal.to_look_at(sale.record_id))
 
-    def refused(self, sale: Sale, refusal: Refusal) -> Document:
-        """Return a sale's document with the reason why nothing more was done with it."""
-        return self._doubted(sale, documents.refusal_document(sale, refusal))
-
-    def _doubted(self, sale: Sale, document: Document) -> Document:
-        return documents.doubted(sale, document) if self._may_have_forgotten(sale) else document
+    def next_action(self, sale: Sale) -> NextAction:
+        """Return what the cashier can do next, as the sale's document says."""
+        return NextAction(self.shown(sale)["next_action"])
 
     def reprinted(self, sale: Sale) -> str | None:
         """Return a sale's receipt marked as printed again, None when it has none."""
@@ -278,7 +277,7 @@ def controllers(till: Till) -> list[type[Controller]]:
             except KeyReused:
                 raise key_reused() from None
             if refusal is not None:
-                return till.refused(sale, refusal)
+                return documents.not_begun(till.shown(sale), refusal)
             return till.waited(record_id, wait_s, is_shown=data.tender.kind is Tender.QR_SHOW)
 
         @post("/{record_id:str}/stop", status_code=200, sync_to_thread=True, summary="Give the sale up")

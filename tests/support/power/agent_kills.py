@@ -23,6 +23,8 @@ from story.processes import StoryBroken, answers, wait_for
 TILLS = ("01", "02")
 _KILLS_A_PIECE = 25
 _SERVED_WITHIN_S = 10
+_AT_REST_WITHIN_S = 240
+"""A refund that is refused after a restart counts as refused after two host time-outs, two minutes here."""
 _SINCE = {
     "paid": {"PAID", "RETURNING", "RETURNED"},
     "refused": {"REFUSED"},
@@ -173,7 +175,7 @@ def _come_to_rest(shop: Shop, tills: list[_Till]) -> int:
         return bool(status["outbox"]["depth"] == 0 and busy <= 0 and status["returning"] == 0)
 
     try:
-        wait_for("everything is at rest", at_rest, 90)
+        wait_for("everything is at rest", at_rest, _AT_REST_WITHIN_S)
     except StoryBroken as wrong:
         back = [shop.sale(one) for till in tills for one in till.taken_back]
         open_ones = [(one["next_action"], one["return"]) for one in back if one["state"] != "paid"]

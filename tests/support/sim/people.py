@@ -46,6 +46,7 @@ class Cashier:
         self._of_silence = world.plan.chance(f"{self.name}, a long silence")
         self._of_copies = world.plan.chance(f"{self.name}, old copies")
         self._of_returns = world.plan.chance(f"{self.name}, goods that come back")
+        self._of_wrong_ways = world.plan.chance(f"{self.name}, ways of paying that are not there")
         self._keys, self._came_ms = 0, Here.scheduler.now_ms
         self.sale_of: dict[str, str] = {}
         """Which sale it was told of under each of its keys."""
@@ -225,7 +226,10 @@ class Cashier:
                 told = self._ask("stop", _BY, self._key(), record_id)
             elif state in ("paying", "unknown"):
                 Here.scheduler.sleep(self._chance.uniform(2, 40))
-                told = self._ask("show", {}, "", record_id)
+                if self._world.hits("wrong_way", self._of_wrong_ways):
+                    told = self._ask("pay", {**_BY, "tender": _NOT_HERE}, self._key(), record_id)
+                else:
+                    told = self._ask("show", {}, "", record_id)
             else:
                 return
             if told.status != 200:
@@ -345,3 +349,5 @@ class Cashier:
 
 _COME_AGAIN = ("RETURN_LATER", "RETURN_AGAIN", "VOID_AT_TERMINAL")
 _BY = {"operator": "cashier-1"}
+_NOT_HERE = {"kind": "qr_scan", "pay_code": "999650193758201746"}
+"""The code of a wallet that nobody takes."""

@@ -58,6 +58,7 @@ CLASSES = {
     "cash": "shoppers pay in cash, in a programme that allows it",
     "cash_words": "a cashier says late, twice or not at all where the cash of a sale is",
     "stranger": "a program in a shop uses others' keys and receipts, guesses PINs, forges requests",
+    "wrong_way": "a cashier tries a way of paying that the shop does not have while a payment is in doubt",
     "people_settle": "people reject records that are blocked or kept, or accept a difference",
 }
 """Every class of fault, with what it does."""
@@ -213,6 +214,7 @@ _RARE = (
     "long_silence",
     "careless_shop",
     "stranger",
+    "wrong_way",
 )
 _DRAWN = {**dict.fromkeys(_RARE, _SELDOM), "shared_register": 0.04, "old_copy": 0.06, "cash": 0.15}
 _BY_DAY = (

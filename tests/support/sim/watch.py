@@ -67,11 +67,23 @@ def till_answer_is_true(world: "World", host: ShopHost, document: dict[str, Any]
         )
         if other := in_journal(host, sql, document["item"]["serial_no"], record_id):
             world.violated("nobody is sent on with an item that is being paid for", f"{record_id} {other}")
-    invites = action in ("PAY_AGAIN_OR_STOP", "SELL_AT_FULL_PRICE", "SELL_AGAIN")
-    if invites and record_id not in host.forgotten:
-        standing = world.standing(document["attempts"])
+    if action in _INVITES and record_id not in host.forgotten:
+        attempts = document["attempts"]
+        if state == "unknown":
+            attempts = [one for one in attempts if one["state"] not in ("REVERSING", "GIVING_BACK")]
+        standing = world.standing(attempts)
         if standing:
             world.violated("another payment is invited only when none stands", f"{record_id} {standing}")
+
+
+_INVITES = (
+    "PAY_AGAIN_OR_STOP",
+    "PAY_ANOTHER_WAY",
+    "USE_ANOTHER_TENDER",
+    "SELL_AT_FULL_PRICE",
+    "SELL_AGAIN",
+    "TRY_LATER",
+)
 
 
 def moves_taken(world: "World") -> Counter[tuple[str, str, str]]:

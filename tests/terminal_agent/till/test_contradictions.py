@@ -4,6 +4,7 @@ import pytest
 from quiet_till import FRIDGE, UNLISTED, problem_of
 
 from subsidy.policy.model import Tender
+from subsidy.records.payment import Evidence
 from terminal_agent.checkout.states import SaleState
 
 PRICE, DISCOUNT = 459_900, 60_000
@@ -205,4 +206,38 @@ def test_another_attempt_by_a_way_that_we_have_no_link_for_changes_nothing(till,
     answer = till.post(f"/v1/sales/{sale.record_id}/pay", body)
     assert codes(answer) == ["TENDER_NOT_ALLOWED"]
     assert answer.json()["state"] == "not_paid"
+    assert till.state_hash() == before
+
+
+@pytest.mark.parametrize("tender", [{"kind": "cash"}, {"kind": "qr_scan", "pay_code": "999650193758201746"}])
+@pytest.mark.parametrize(
+    ("stands", "told"),
+    [
+        ("in doubt", ("unknown", "DO_NOT_CHARGE")),
+        ("parked", ("unknown", "DO_NOT_CHARGE")),
+        ("paid", ("paid", "HAND_OVER")),
+        ("on its way back", ("unknown", "USE_ANOTHER_TENDER")),
+        ("declined", ("not_paid", "USE_ANOTHER_TENDER")),
+    ],
+)
+def test_who_may_not_be_charged_again_is_not_sent_to_another_way_of_paying(till, stands, told, tender):
+    sale = till.not_paid_sale()
+    if stands != "declined":
+        by_card = {"operator": "cashier-1", "tender": {"kind": "card"}}
+        till.post(f"/v1/sales/{sale.record_id}/pay?wait_s=0", by_card)
+        till.journal.mark_attempt(sale.record_id, 2, "000041")
+    if stands == "paid":
+        till.journal.paid(sale.record_id, 2, sale.to_pay_fen, Evidence())
+    elif stands != "declined":
+        till.journal.unknown(sale.record_id, 2, Evidence())
+    if stands == "parked":
+        till.journal.park(sale.record_id)
+    elif stands == "on its way back":
+        till.journal.reversing(sale.record_id, 2, Evidence())
+    before = till.state_hash()
+    answer = till.post(
+        f"/v1/sales/{sale.record_id}/pay?wait_s=0", {"operator": "cashier-1", "tender": tender}
+    ).json()
+    assert [one["code"] for one in answer["reasons"]] == ["TENDER_NOT_ALLOWED"]
+    assert (answer["state"], answer["next_action"]) == told
     assert till.state_hash() == before

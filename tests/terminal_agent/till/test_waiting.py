@@ -69,6 +69,8 @@ def test_a_sale_of_an_earlier_run_is_told_as_it_stands_once_the_journal_is_known
         asked = till.post(f"/v1/sales/{sale.record_id}/pay", other).json()
         assert asked["reasons"][0]["code"] == "TENDER_NOT_ALLOWED"
         assert (asked["state"], asked["next_action"]) == ("unknown", "DO_NOT_CHARGE")
+        refused = till.post(f"/v1/sales/{sale.record_id}/reprint", {})
+        assert (refused.status_code, refused.json()["next_action"]) == (409, "DO_NOT_CHARGE")
         known = threading.Timer(0.5, lambda: setattr(till, "may_have_forgotten", False))
         known.start()
         # The stream does not end with a word that may change: it would be the till's last one.

@@ -34,6 +34,7 @@ BUGS: dict[str, Bug] = {}
 CAUGHT_BY: dict[str, int] = {
     "acknowledged_when_sent": 10,
     "amount_that_passes_not_read": 1,
+    "another_way_while_in_doubt": 42,
     "answer_of_previous_sale_taken": 355,
     "answered_before_the_commit": 16,
     "any_ack_is_believed": 15,

@@ -212,3 +212,13 @@ def copy_of_a_journal_trusted() -> list[Patch]:
 @bug("an old copy of the journal tells a till to sell again what was paid since")
 def old_copy_asks_for_money() -> list[Patch]:
     return [(terminal_agent.till.documents, "doubted", lambda _sale, document: document)]
+
+
+@bug("who asks for a way of paying that is not there is sent to another one while a payment is in doubt")
+def another_way_while_in_doubt() -> list[Patch]:
+    documents = terminal_agent.till.documents
+
+    def sent_on(document: dict[str, Any], refusal: Any) -> dict[str, Any]:
+        return documents.with_reason(document, refusal, refusal.next_action)
+
+    return [(documents, "not_begun", sent_on)]
