@@ -28,6 +28,7 @@ _KEY_ID = re.compile(r"PUB_KEY_ID_[0-9A-Z]{1,64}|[0-9A-F]{8,64}", re.ASCII)
 _STORE_ID = re.compile(r"[0-9A-Za-z_-]{1,32}", re.ASCII)
 _LONGEST_DESCRIPTION = 127
 _WHO = ("family", "base_url", "appid", "mchid", "description", "store", "merchant", "platform")
+_NOT_PAID_YET = frozenset({"NOTPAY", "USERPAYING", "ACCEPT"})
 _MEANINGS = ("trade_states", "refused", "pending", "not_found", "cannot_reverse", "refund_refused")
 
 
@@ -148,6 +149,12 @@ def _key_places(root: Mapping[str, Node], folder: Path, *, training: bool) -> Ke
 def _states(node: Node) -> States:
     keys = node.mapping(required=("not_paid", "pending"))
     states = States(parts.words(keys["not_paid"]), parts.words(keys["pending"]))
+    if may_still_come := states.not_paid & _NOT_PAID_YET:
+        # A shop's own copy may be older than this rule, and would have a shopper charged twice.
+        raise keys["not_paid"].wrong(
+            f"{', '.join(sorted(may_still_come))} is no no: the money may still be taken",
+            "Write it under pending, as in the shipped file",
+        )
     if states.not_paid & states.pending or {"SUCCESS", "REFUND"} & (states.not_paid | states.pending):
         raise node.wrong("a state with two meanings", "Keep one of them")
     return states

@@ -87,8 +87,9 @@ class WechatPay:
     def reverse(self, ask: Ask, evidence: Evidence) -> Answer:
         """Undo the attempt whole, paid or not. APPROVED: nothing of it stands. May be repeated.
 
-        WeChat Pay has been seen to confirm reversals that it did not do, so a confirmed one is
-        looked up, and counts when the order itself says so.
+        WeChat Pay has been seen to confirm reversals that it did not do, so each is looked up, and counts
+        when the order itself says that nothing is charged. NOTPAY does not say so: it still could be.
+        That ends too: WeChat Pay itself revokes an order of a payment code that is not paid within 45 s.
         """
         heard = self._post(
             f"{order_path(ask)}/reverse", {"appid": self._profile.appid, "mchid": self._profile.mchid}
@@ -100,9 +101,7 @@ class WechatPay:
             return Answer(Say.PENDING, evidence=evidence_of(code=code))
         found = self.query(ask)
         if found.say is Say.DECLINED:
-            # Only together with the confirmation: what is merely unpaid could still be paid.
-            done = self._is_confirmed(ask, heard) or found.evidence.code in ("REVOKED", "CLOSED", "REFUND")
-            return msgspec.structs.replace(found, say=Say.APPROVED) if done else unclear(code)
+            return msgspec.structs.replace(found, say=Say.APPROVED)
         if found.say is Say.APPROVED:
             never = 400 <= heard.status < 500 and code in self._profile.cannot_reverse
             return Answer(Say.DECLINED, evidence=found.evidence) if never else unclear(code)
@@ -218,12 +217,6 @@ class WechatPay:
             return Answer(Say.APPROVED, approved_fen=fen, evidence=evidence)
         # ABNORMAL too: the money lies between, and a person has to send it on.
         return Answer(Say.UNCLEAR, evidence=evidence)
-
-    def _is_confirmed(self, ask: Ask, heard: Reply) -> bool:
-        if heard.status == 204:
-            return True
-        trade = read(heard, Trade)
-        return heard.status == 200 and trade is not None and self._is_ours(ask, trade)
 
     def _is_known_to_be_none(self, heard: Reply | Silence) -> bool:
         """Whether an undo was taken, or says itself that there is nothing to undo.

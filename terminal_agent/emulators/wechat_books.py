@@ -1,8 +1,8 @@
 """What does the emulated WeChat Pay know of money that moved?
 
 One JSON line per event, on disk before it is answered. Of the kinds, "charge" took money, "reversal" and
-"refund" gave back theirs (`fen`, 0 for a reversal of what was never paid); "paying", "declined", "shown" and
-"closed" moved none. From this file an emulator that was switched off knows its orders again.
+"refund" gave back theirs (`fen`, 0 for a reversal of what was never paid); "ordered", "paying", "declined",
+"shown" and "closed" moved none. From this file an emulator that was switched off knows its orders again.
 """
 
 import time
@@ -18,8 +18,8 @@ class Line:
     """One event of an order. `at` is Shanghai time, the `_ms` are Unix milliseconds, 0 for never.
 
     `code_hash` names the payment code without telling it, or is the token in a code that is shown. `due_ms`
-    is when the shopper has typed the password (then `then` comes: "charge" or "declined") or a shown order's
-    time is over, `hidden_ms` until when a query finds nothing.
+    is when the shopper has typed the password or an order is carried out (then `then` comes: "charge" or
+    "declined"), or a shown order's time is over, `hidden_ms` until when a query finds nothing.
     """
 
     no: int
@@ -60,6 +60,7 @@ class Order:
 
 _STATES = {
     "charge": "SUCCESS",
+    "ordered": "NOTPAY",
     "paying": "USERPAYING",
     "declined": "PAYERROR",
     "reversal": "REVOKED",
@@ -143,7 +144,7 @@ class WechatBooks:
         self._file.close()
 
     def _settle(self, order: Order) -> None:
-        if order.state == "USERPAYING" and order.due_ms <= now_ms():
+        if order.then and order.due_ms <= now_ms():
             self.write(
                 order.then,
                 order.out_trade_no,

@@ -28,6 +28,9 @@ KNOWN: Mapping[str, Kind] = {
         on="pay",
         options={"ms": Number(1000, 1, _MOST_MS), "then": Word("pays", ("pays", "declines"))},
     ),
+    "not_paid_yet": Kind(
+        "takes the order and says NOTPAY; after `ms` it is charged", on="pay", options={"ms": _MS}
+    ),
     "wrong_amount": Kind(
         "takes and answers `fen` instead of what was asked",
         on="pay",

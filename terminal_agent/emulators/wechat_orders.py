@@ -163,8 +163,8 @@ class Orders:
             return problem(400, "ORDER_REVERSED")
         if order.code_hash != code_hash or order.fen != fen:
             return problem(403, "OUT_TRADE_NO_USED")
-        if order.state == "USERPAYING":
-            return Answer(202, self._trade(order))
+        if order.then:
+            return self._begun(order)
         return problem(400, "TRADE_ERROR" if order.state == "PAYERROR" else "ORDER_PAID")
 
     def _pay_new(self, order_no: str, fen: int, code_hash: str, description: str, struck: Struck) -> Answer:
@@ -176,6 +176,8 @@ class Orders:
             kind = "paying"
             then = "declined" if struck.word("userpaying", "then") == "declines" else "charge"
             due_ms = now_ms() + (struck.number("userpaying", "ms") or self._waits.password_ms)
+        if "not_paid_yet" in struck:
+            kind, then, due_ms = "ordered", "charge", now_ms() + struck.number("not_paid_yet", "ms")
         self._books.write(
             kind,
             order_no,
@@ -186,7 +188,9 @@ class Orders:
             then=then,
             hidden_ms=hidden_ms,
         )
-        order = self._books.as_written(order_no)
+        return self._begun(self._books.as_written(order_no))
+
+    def _begun(self, order: Order) -> Answer:
         return Answer(202 if order.state == "USERPAYING" else 200, self._trade(order))
 
     def _trade(self, order: Order) -> Json:

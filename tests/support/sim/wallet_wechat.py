@@ -50,6 +50,8 @@ class WechatInHere(Wallet):
         {"fault": "lost_answer", "on": "close"},
         {"fault": "close_lost"},
         {"fault": "declined", "on": "close", "code": "SYSTEM_ERROR", "times": 2},
+        {"fault": "not_paid_yet", "ms": 20_000},
+        {"fault": "not_paid_yet", "ms": 70_000},
     )
 
     def __init__(self, keys: Keys, folder: Path, service: Service, note: Callable[[str, str], None]) -> None:

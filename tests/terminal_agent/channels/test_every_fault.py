@@ -44,6 +44,8 @@ TAKING = [
     Case("userpaying", {"ms": 60_000}, P, P, UNPAID, "USERPAYING"),
     Case("userpaying", {"ms": 1}, P, A, PAID, "USERPAYING"),
     Case("userpaying", {"ms": 1, "then": "declines"}, P, D, UNPAID, "USERPAYING"),
+    Case("not_paid_yet", {"ms": 60_000}, P, P, UNPAID, "NOTPAY"),
+    Case("not_paid_yet", {"ms": 1}, P, A, PAID, "NOTPAY"),
     Case("wrong_amount", {"fen": 1}, A, A, [("charge", 1)], "SUCCESS"),
     Case("wrong_currency", {}, U, A, PAID, "SUCCESS"),
     Case("wrong_order", {}, U, A, PAID),
@@ -152,6 +154,17 @@ def test_a_reversal_while_the_shopper_types_is_to_be_repeated(wechat, channel):
         pass
     undo_until_done(channel, ask)
     assert wechat.moved(ask.pay_ref) == [("charge", 339_915), ("reversal", 339_915)]
+
+
+def test_an_order_that_is_not_paid_yet_is_undone_only_when_it_says_so_itself(wechat, channel):
+    ask = new_ask(FEN)
+    wechat.fault("not_paid_yet", ms=60_000)
+    assert channel.take(ask).say is Say.PENDING
+    wechat.fault("reverse_lost", on="reverse")
+    assert channel.reverse(ask, Evidence()).say is Say.PENDING
+    assert channel.reverse(ask, Evidence()).say is Say.APPROVED
+    assert channel.query(ask).evidence.code == "REVOKED"
+    assert wechat.moved(ask.pay_ref) == []
 
 
 def test_an_order_that_never_arrived_is_closed_before_it_can_be_paid(wechat, channel):

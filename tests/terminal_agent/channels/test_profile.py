@@ -44,9 +44,9 @@ def test_nothing_that_may_still_be_paid_is_a_no():
         "ORDER_NOT_EXIST",
     ):
         assert code not in profile.refused
-    assert not {"SUCCESS", "REFUND", "USERPAYING", "ACCEPT"} & profile.states.not_paid
     assert profile.shown is not None
-    assert not {"SUCCESS", "REFUND", "USERPAYING", "ACCEPT", "NOTPAY"} & profile.shown.not_paid
+    for states in (profile.states, profile.shown):
+        assert not {"SUCCESS", "REFUND", "USERPAYING", "ACCEPT", "NOTPAY"} & states.not_paid
 
 
 @pytest.mark.parametrize(
@@ -89,8 +89,11 @@ def test_plain_http_is_for_an_emulator_on_this_host_only():
         ("certificate: keys/apiclient_cert.pem", 'serial: "12-34"', "certificate"),
         ("answer_cap_ms: 15000", "answer_cap_ms: 9000", "shorter than answer_wait_ms"),
         ("resolver_ms: 60000", "resolver_ms: 0", "below 1"),
-        ("[NOTPAY, CLOSED", "[SUCCESS, CLOSED", "two meanings"),
-        ("[USERPAYING, ACCEPT]", "[USERPAYING, NOTPAY]", "two meanings"),
+        ("not_paid: [CLOSED, REVOKED, P", "not_paid: [SUCCESS, REVOKED, P", "two meanings"),
+        ("pending: [NOTPAY, USERPAYING, ACCEPT]", "pending: [NOTPAY, CLOSED]", "two meanings"),
+        ("not_paid: [CLOSED, REVOKED, P", "not_paid: [NOTPAY, CLOSED, REVOKED, P", "NOTPAY is no no"),
+        ("not_paid: [CLOSED, REVOKED, P", "not_paid: [ACCEPT, USERPAYING, P", "ACCEPT, USERPAYING is no no"),
+        ("not_paid: [CLOSED, REVOKED]", "not_paid: [NOTPAY, CLOSED]", "NOTPAY is no no"),
         ("[USERPAYING, USER_PAYING]", "[USERPAYING, NOT_ENOUGH]", "stands under pending too"),
         ("[USERPAYING, USER_PAYING]", "[USERPAYING, USERPAYING]", "stands twice"),
         ("  NOT_ENOUGH: 余额不足", "  not_enough: 余额不足", "no error code"),

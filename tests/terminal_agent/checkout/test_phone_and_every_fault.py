@@ -42,6 +42,7 @@ SPOILT = {
 }
 ONLY_WHILE_PAYING = {
     "userpaying": {"ms": 3000},
+    "not_paid_yet": {"ms": 3000},
     "wrong_amount": {"fen": TO_PAY_FEN - 1},
     "not_found_lag": {"ms": 700},
 }
@@ -118,6 +119,21 @@ def standing(wechat, sale):
 def test_every_fault_of_the_emulator_is_tried(wechat):
     tried = set(SPOILT) | set(ONLY_WHILE_PAYING) | {one for step in ONLY_ELSEWHERE.values() for one in step}
     assert tried | AT_THE_PROCESS | OF_SHOWN_CODES == set(wechat.call("GET", "/faults")["known"])
+
+
+@pytest.mark.parametrize("lost", [False, True], ids=["heard", "unheard"])
+@pytest.mark.parametrize(("ms", "ends"), [(200, SaleState.PAID), (1500, SaleState.HELD)])
+def test_an_order_that_was_not_paid_yet_is_not_charged_after_it_was_called_not_paid(
+    ms, ends, lost, wechat, shop
+):
+    wechat.fault("not_paid_yet", ms=ms)
+    if lost:
+        wechat.fault("lost_answer", on="pay")
+
+    sale = come_to_rest(shop, sell(shop))
+    time.sleep(ms / 1000)
+
+    assert (sale.state, standing(wechat, sale)) == (ends, TO_PAY_FEN if ends is SaleState.PAID else 0)
 
 
 @pytest.mark.parametrize(("step", "fault", "options", "times"), CASES)

@@ -69,6 +69,7 @@ CAUGHT_BY: dict[str, int] = {
     "no_tombstone": 7,
     "not_found_trusted": 9,
     "not_found_trusted_after_a_refusal": 70017300,
+    "not_paid_yet_is_a_no": 94,
     "offer_called_over_too_early": 133,
     "old_copy_asks_for_money": 40000977,
     "old_entries_are_dropped": 2,

@@ -1,7 +1,12 @@
 """Planted where wallets take money by codes, and give it back."""
 
+from typing import Any
+
+from msgspec.structs import replace
+
 from sim.bugs import Patch, bug
 from terminal_agent.channels.shown_codes import ShownCodes
+from terminal_agent.channels.wechat import WechatPay
 from terminal_agent.channels.wechat_native import WechatNative
 from terminal_agent.checkout.ports import Answer, Say
 from terminal_agent.checkout.sale import Sale
@@ -21,6 +26,18 @@ def code_shown_by_the_shops_clock() -> list[Patch]:
 @bug("an offer that no wallet knows of is called not paid while its code can still be scanned")
 def offer_called_over_too_early() -> list[Patch]:
     return [(ShownCodes, "is_over", lambda _self, _ask: True)]
+
+
+@bug("an order of a payment code that is not paid yet (NOTPAY) is called not paid")
+def not_paid_yet_is_a_no() -> list[Patch]:
+    judge = WechatPay._judge
+
+    def hasty(self: Any, ask: Any, heard: Any) -> Answer:
+        answer = judge(self, ask, heard)
+        is_yet = answer.evidence.code == "NOTPAY" and not isinstance(self, WechatNative)
+        return replace(answer, say=Say.DECLINED) if is_yet else answer
+
+    return [(WechatPay, "_judge", hasty)]
 
 
 @bug("a code that nobody waits for any more is called not paid and is not closed")
