@@ -71,7 +71,7 @@ class UnionPay:
         if ask.pay_code is None:
             return NO_PAY_CODE
         heard = self._order(ask, {"txnSubType": _BY_THEIR_CODE, "qrNo": ask.pay_code.reveal()})
-        if (no := self._refused(heard)) is not None:
+        if (no := self._refused(ask, heard)) is not None:
             return no
         if self._is_about(heard, ask.pay_ref, ask.mark) and self._is_accepted(heard):
             return Answer(Say.PENDING, evidence=self._evidence(heard, "respCode"))
@@ -170,12 +170,17 @@ class UnionPay:
         fields = {"txnType": _ASK, "txnSubType": "00", "orderId": order_no, "txnTime": mark or ""}
         return self._client.call(_QUERY, fields)
 
-    def _refused(self, heard: Said | Silence) -> Answer | None:
-        """Return the sure no that an answer to a payment is, None when it is none."""
+    def _refused(self, ask: Ask, heard: Said | Silence) -> Answer | None:
+        """Return the sure no that an answer to a payment is, None when it is none.
+
+        A refusal that names no order, or another one, may be the answer to something else.
+        """
         if heard is Silence.NO_KEYS:
             return NO_KEYS
-        if isinstance(heard, Said) and heard.get("respCode") in self._profile.refused:
-            code = heard.get("respCode")
+        if not self._is_about(heard, ask.pay_ref, ask.mark):
+            return None
+        code = heard.get("respCode")
+        if code in self._profile.refused:
             return Answer(Say.DECLINED, evidence=Evidence(code=code, text=self._profile.refused[code]))
         return None
 
@@ -238,7 +243,7 @@ class UnionPayShown(UnionPay):
         self._codes.see(ask)
         until = f"{calendar.from_ms(ask.show_until_ms):{TIME_FORM}}"
         heard = self._order(ask, {"txnSubType": _BY_OUR_CODE, "payTimeout": until})
-        if (no := self._refused(heard)) is not None:
+        if (no := self._refused(ask, heard)) is not None:
             return no
         if not self._is_about(heard, ask.pay_ref, ask.mark) or heard.get("respCode") != _DONE:
             return _unclear(heard)

@@ -4,6 +4,7 @@
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from terminal_agent.emulators.faults import Flag, Kind, Number, Word
 
@@ -14,6 +15,7 @@ QUESTIONS = ("query", "file")
 TARGETS = ("any", "pay", "show", "reverse", "refund", *QUESTIONS)
 
 _CODE = Word("64", shape="[0-9A-Z]{2}", described="two digits or capital letters")
+_ITS_OWN = replace(_CODE, default="")
 _MS = Number(None, 1, _MOST_MS)
 
 KNOWN: Mapping[str, Kind] = {
@@ -38,8 +40,8 @@ KNOWN: Mapping[str, Kind] = {
         options={"fen": Number(100, 1, 10**12 - 1)},
     ),
     "wrong_currency": Kind("done, and answers in another currency"),
-    "wrong_order": Kind("done, and answers for another order"),
-    "wrong_merchant": Kind("done, and answers for another merchant"),
+    "wrong_order": Kind("done, and answers for another order, with `code`", options={"code": _ITS_OWN}),
+    "wrong_merchant": Kind("done, and answers for another merchant, with `code`", options={"code": _ITS_OWN}),
     "wrong_key": Kind("done, and signs with a stranger's key under its own certificate"),
     "unknown_key": Kind("done, and signs under a certificate that does not lead to the root"),
     "missing_signature": Kind("done, and does not sign"),

@@ -44,6 +44,7 @@ _ECHOED = (
     "orderId",
     "txnTime",
 )
+_STRANGERS = (("wrong_order", "orderId", "SOMEBODYELSES"), ("wrong_merchant", "merId", "EMU999999999999"))
 _DAY = re.compile(r"(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])", re.ASCII)
 _Result = TypeVar("_Result")
 
@@ -213,9 +214,10 @@ _NO_FAULTS = Struck({})
 def _spoilt(form: Form, struck: Struck) -> Form:
     if "wrong_currency" in struck and "currencyCode" in form:
         form = {**form, "currencyCode": "840"}
-    if "wrong_order" in struck:
-        form = {**form, "orderId": "SOMEBODYELSES"}
-    return {**form, "merId": "EMU999999999999"} if "wrong_merchant" in struck else form
+    for fault, name, other in _STRANGERS:
+        if fault in struck:
+            form = {**form, name: other, "respCode": struck.word(fault, "code") or form["respCode"]}
+    return form
 
 
 def _kill_at(point: str, struck: Struck) -> bool:

@@ -60,6 +60,8 @@ class UnionPayInHere(Wallet):
         {"fault": "declined", "on": "show"},
         {"fault": "lost_answer", "on": "show"},
         {"fault": "unclear_code", "on": "show"},
+        {"fault": "wrong_order", "code": "64"},
+        {"fault": "wrong_merchant", "on": "show", "code": "64"},
     )
 
     def __init__(self, keys: Keys, folder: Path, service: Service, note: Callable[[str, str], None]) -> None:

@@ -11,13 +11,17 @@ from unionpay import (
     new_unionpay_ask,
     new_unionpay_shown_ask,
 )
+from wechat import RealClock
 
 from subsidy import ids
 from subsidy.records.payment import Evidence
 from terminal_agent.channels import unionpay as unionpay_link
+from terminal_agent.channels.unionpay_client import Said
+from terminal_agent.channels.unionpay_profile import read_profile
 from terminal_agent.checkout.ports import Back, Say
 
 FEN = 85_000
+PROFILE = read_profile(PROFILE_FILE.read_text(encoding="utf-8"), PROFILE_FILE.name, PROFILE_FILE.parent)
 PAID, UNPAID = [("charge", FEN)], []
 A, D, N, P, U = Say.APPROVED, Say.DECLINED, Say.NOT_FOUND, Say.PENDING, Say.UNCLEAR
 
@@ -64,6 +68,8 @@ TAKING = [
     Case("wrong_currency", {}, P, A, PAID, "00"),
     Case("wrong_order", {}, U, A, PAID, "00"),
     Case("wrong_merchant", {}, U, A, PAID, "00"),
+    Case("wrong_order", {"code": "64"}, U, A, PAID, "64"),
+    Case("wrong_merchant", {"code": "64"}, U, A, PAID, "64"),
     Case("wrong_key", {}, U, A, PAID, "WRONG_SIGNATURE"),
     Case("unknown_key", {}, U, A, PAID, "UNKNOWN_KEY"),
     Case("missing_signature", {}, U, A, PAID, "NOT_SIGNED"),
@@ -100,6 +106,49 @@ def test_a_fault_while_paying_is_answered_as_it_is(case, unionpay, channel):
     assert took.evidence.code == case.evidence
     assert unionpay.moved(ask.pay_ref) == case.booked
     assert found.approved_fen == (case.booked[0][1] if found.say is A else None)
+
+
+@pytest.mark.parametrize("fault", ["wrong_order", "wrong_merchant"])
+def test_a_refusal_of_somebody_elses_order_refuses_no_code_of_ours(fault, unionpay):
+    showing = unionpay.showing()
+    ask = prepared(showing, new_unionpay_shown_ask(FEN))
+    unionpay.fault(fault, on="show", code="64")
+    assert (showing.take(ask).say, showing.query(ask).say) == (U, P)
+
+
+class Told:
+    """A line that gives a prepared answer to everything."""
+
+    def __init__(self, said):
+        self._said = said
+
+    def call(self, path, fields):
+        return Said(self._said)
+
+
+NAMED = {"merId": "000000000000000", "orderId": "", "txnTime": "20261123103456"}
+
+
+@pytest.mark.parametrize("link", [unionpay_link.UnionPay, unionpay_link.UnionPayShown])
+@pytest.mark.parametrize("code", ["64", "10", "11"])
+@pytest.mark.parametrize(
+    ("changes", "say"),
+    [
+        ({}, D),
+        ({"merId": "999999999999999"}, U),
+        ({"orderId": "SOMEBODYELSES"}, U),
+        ({"txnTime": "20200101000000"}, U),
+        # Who refuses may name nothing: then nobody knows what was refused.
+        ({"merId": None, "orderId": None, "txnTime": None}, U),
+    ],
+    ids=str,
+)
+def test_a_refusal_is_a_no_only_to_the_order_that_it_names(changes, say, code, link):
+    make = new_unionpay_ask if link is unionpay_link.UnionPay else new_unionpay_shown_ask
+    ask = msgspec.structs.replace(make(FEN), mark=NAMED["txnTime"])
+    said = {"respCode": code, **NAMED, "orderId": ask.pay_ref, **changes}
+    line = Told({name: value for name, value in said.items() if value is not None})
+    assert link(PROFILE, line, lambda: None, RealClock()).take(ask).say is say
 
 
 def test_every_known_fault_has_a_case_and_a_row(unionpay):

@@ -106,6 +106,7 @@ CAUGHT_BY: dict[str, int] = {
     "statement_forgets_what_is_being_paid": 10,
     "steady_clock_reset_trusted": 1072,
     "stored_answer_replayed": 10,
+    "strangers_refusal_is_a_no": 56,
     "time_out_is_declined": 10,
     "told_paid_too_early": 1,
     "unconfirmed_reversal_counts": 8,

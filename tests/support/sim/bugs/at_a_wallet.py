@@ -6,6 +6,8 @@ from msgspec.structs import replace
 
 from sim.bugs import Patch, bug
 from terminal_agent.channels.shown_codes import ShownCodes
+from terminal_agent.channels.unionpay import UnionPay
+from terminal_agent.channels.unionpay_client import Said
 from terminal_agent.channels.wechat import WechatPay
 from terminal_agent.channels.wechat_native import WechatNative
 from terminal_agent.checkout.ports import Answer, Say
@@ -38,6 +40,18 @@ def not_paid_yet_is_a_no() -> list[Patch]:
         return replace(answer, say=Say.DECLINED) if is_yet else answer
 
     return [(WechatPay, "_judge", hasty)]
+
+
+@bug("a refusal of another order is taken for one of ours")
+def strangers_refusal_is_a_no() -> list[Patch]:
+    refused = UnionPay._refused
+
+    def of_anybody(self: Any, ask: Any, heard: Any) -> Answer | None:
+        if isinstance(heard, Said) and heard.get("respCode") in self._profile.refused:
+            return Answer(Say.DECLINED)
+        return refused(self, ask, heard)
+
+    return [(UnionPay, "_refused", of_anybody)]
 
 
 @bug("a code that nobody waits for any more is called not paid and is not closed")
