@@ -82,7 +82,7 @@ class Alipay:
         heard = self._call("alipay.trade.query", {"out_trade_no": ask.pay_ref})
         if isinstance(heard, Silence):
             return unclear(heard)
-        if self._knows_none(heard):
+        if self._knows_none(heard, ask):
             return Answer(Say.NOT_FOUND, evidence=Evidence(code=heard.sub_code))
         if heard.code not in self._profile.done or not _names(heard, ask):
             return self._unclear(heard, ask)
@@ -114,7 +114,9 @@ class Alipay:
             if not never:
                 return self._unclear(heard, ask)
             return Answer(Say.DECLINED, evidence=found.evidence)
-        if found.say is Say.NOT_FOUND and not (heard.code in self._profile.done or self._knows_none(heard)):
+        if found.say is Say.NOT_FOUND and not (
+            heard.code in self._profile.done or self._knows_none(heard, ask)
+        ):
             return self._unclear(heard, ask)
         return found
 
@@ -134,7 +136,8 @@ class Alipay:
             return unclear(heard)
         if heard.code in self._profile.done and _names(heard, ask):
             return self.refund_query(ask, back.refund_no)
-        if heard.code in self._profile.failed and heard.sub_code in self._profile.refund_refused:
+        refused = heard.code in self._profile.failed and heard.sub_code in self._profile.refund_refused
+        if refused and _names_no_other(heard, ask):
             # An earlier try under the same number may have been taken all the same.
             found = self.refund_query(ask, back.refund_no)
             no = Answer(Say.DECLINED, evidence=Evidence(code=heard.sub_code))
@@ -148,7 +151,7 @@ class Alipay:
         )
         if isinstance(heard, Silence):
             return unclear(heard)
-        if self._knows_none(heard):
+        if self._knows_none(heard, ask):
             return Answer(Say.NOT_FOUND, evidence=Evidence(code=heard.sub_code))
         if heard.code not in self._profile.done:
             return self._unclear(heard, ask)
@@ -170,8 +173,9 @@ class Alipay:
             return NO_KEYS
         if isinstance(heard, Silence) or heard.code not in self._profile.failed:
             return None
-        # The gateway's own refusals come before it has looked at any order.
-        of_ours = _names(heard, ask) or not heard.sub_code.startswith(_OF_THE_PAYMENT)
+        # The gateway's own refusals come before it has looked at any order, and name none.
+        of_the_gateway = not heard.out_trade_no and not heard.sub_code.startswith(_OF_THE_PAYMENT)
+        of_ours = _names(heard, ask) or of_the_gateway
         if not of_ours or heard.sub_code not in self._profile.refused:
             return None
         text = self._profile.refused[heard.sub_code]
@@ -186,12 +190,13 @@ class Alipay:
         theirs, ours = offers_of(said)
         return Answer(Say.APPROVED, fen, replace(evidence, offer_fen=theirs, shop_offer_fen=ours))
 
-    def _knows_none(self, said: Said) -> bool:
-        return said.code in self._profile.failed and said.sub_code in self._profile.not_found
+    def _knows_none(self, said: Said, ask: Ask) -> bool:
+        known = said.code in self._profile.failed and said.sub_code in self._profile.not_found
+        return known and _names_no_other(said, ask)
 
     def _unclear(self, said: Said, ask: Ask) -> Answer:
         """Return that nothing is clear, with the reason, unless it is said of somebody else's order."""
-        return unclear(kept_code(said.reason) if said.out_trade_no in ("", ask.pay_ref) else "")
+        return unclear(kept_code(said.reason) if _names_no_other(said, ask) else "")
 
     def _evidence(self, said: Said, code: str) -> Evidence:
         return evidence_of(said, self._profile.app_id, code)
@@ -232,3 +237,7 @@ def line_of(
 
 def _names(said: Said, ask: Ask) -> bool:
     return said.out_trade_no == ask.pay_ref
+
+
+def _names_no_other(said: Said, ask: Ask) -> bool:
+    return said.out_trade_no in ("", ask.pay_ref)

@@ -58,6 +58,7 @@ def told(*answers):
         (no("ACQ.TRADE_NOT_EXIST"), U),
         (no("ACQ.OF_TOMORROW"), U),
         (no("isv.invalid-signature", "40002", out_trade_no=...), D),
+        (no("isv.invalid-signature", "40002", out_trade_no="SOMEBODYELSES"), U),
         (no("aop.invalid-auth-token", "20001", out_trade_no=...), U),
         (no(""), U),
         (Believed(b"{}"), U),
@@ -91,6 +92,7 @@ def test_what_an_answer_to_a_payment_means(answer, say):
         (state("TRADE_SUCCESS", trans_currency="USD"), U),
         (no("ACQ.TRADE_NOT_EXIST"), N),
         (no("ACQ.TRADE_NOT_EXIST", out_trade_no=...), N),
+        (no("ACQ.TRADE_NOT_EXIST", out_trade_no="SOMEBODYELSES"), U),
         (no("ACQ.TRADE_NOT_EXIST", "20000"), U),
         (no("ACQ.SYSTEM_ERROR"), U),
         (no("ACQ.BUYER_BALANCE_NOT_ENOUGH"), U),
@@ -116,6 +118,7 @@ def test_what_an_answer_to_a_question_means(answer, say):
         # Who refuses to cancel an order may know it, though a question does not find it yet.
         (no("ACQ.TRADE_CANCEL_TIME_OUT"), no("ACQ.TRADE_NOT_EXIST"), U),
         (no("ACQ.SYSTEM_ERROR"), no("ACQ.TRADE_NOT_EXIST"), U),
+        (no("ACQ.TRADE_NOT_EXIST", out_trade_no="SOMEBODYELSES"), no("ACQ.TRADE_NOT_EXIST"), U),
         (said("40004", retry_flag="Y"), state("TRADE_SUCCESS"), U),
         (no("ACQ.TRADE_CANCEL_TIME_OUT"), state("TRADE_SUCCESS"), D),
         (no("ACQ.TRADE_HAS_FINISHED"), state("TRADE_FINISHED"), D),
@@ -142,6 +145,11 @@ def test_what_answers_to_a_cancel_mean(cancel, query, say):
         (said("10000", fund_change="Y"), refunded(refund_amount="0.00"), U),
         (said("10000", out_trade_no="SOMEBODYELSES"), refunded(), U),
         (no("ACQ.SELLER_BALANCE_NOT_ENOUGH"), said("10000", out_trade_no=...), D),
+        (
+            no("ACQ.SELLER_BALANCE_NOT_ENOUGH", out_trade_no="SOMEBODYELSES"),
+            said("10000", out_trade_no=...),
+            U,
+        ),
         (no("ACQ.SELLER_BALANCE_NOT_ENOUGH"), refunded(), A),  # an earlier try was taken
         (no("ACQ.SELLER_BALANCE_NOT_ENOUGH"), Silence.NO_ANSWER, U),
         (no("ACQ.TRADE_NOT_EXIST"), refunded(), U),
