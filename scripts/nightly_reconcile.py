@@ -4,8 +4,8 @@
     python3 scripts/nightly_reconcile.py --config settlement.yaml --date 2026-03-01 --dry-run
 
 It calls `settlement night run` and leaves with its exit code: 0 all is well, 3 a file cannot be taken, 4
-there are differences or files to come, 5 the database is down, 6 another night is under way or a file on
-record is another. Safe to repeat. Standard library only.
+there are differences, or files that have not come or came before the day was over, 5 the database is down, 6
+another night is under way or a file on record is another. Safe to repeat. Standard library only.
 """
 
 import argparse

@@ -18,7 +18,8 @@ def tell(story: Story) -> dict[str, int]:
     as_they_came, planted_in = stage.folder / "files", stage.folder / "files-planted"
     _fetch(story, day, as_they_came)
     print("The night holds the day's files against the records and the ledger, dry:", flush=True)
-    clean = _night(stage.folder, day, as_they_came, 0, "--dry-run")
+    # The day is not over: a night says so, and ends with 4, whatever it finds.
+    clean = _night(stage.folder, day, as_they_came, 4, "--dry-run")
     story.claim(
         clean["differences"] == [],
         f"{clean['matched']} matched, no difference, reversed orders and returns included",

@@ -82,8 +82,9 @@ _SAID = {
         Severity.CRITICAL,
         "对账未按时完成。",
         "A night that should be complete is not.",
-        "执行 settlement night run --date，它会指出缺少哪个文件。",
-        "Run settlement night run --date for the day: it names the file that has not come.",
+        "执行 settlement night run --date，它会指出哪个文件缺少、到得过早或已不是同一份。",
+        "Run settlement night run --date for the day: it names the file that has not come, came too early "
+        "or is another one.",
     ),
     AlarmCode.FUND_USED_UP: _Said(
         Severity.CRITICAL,

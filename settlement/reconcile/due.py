@@ -1,7 +1,8 @@
 """Which nights are to be run, and which are overdue? What has been run lives in a table.
 
 A day is due when the hour of its night has come and no night of it was complete: one that found a file
-missing is due again. So what a stopped service has missed is run when it comes up.
+missing, or only what came before the day was over, is due again. So what a stopped service has missed is run
+when it comes up.
 """
 
 import datetime
@@ -14,6 +15,7 @@ from settlement.reconcile.expect import day_of
 from subsidy import calendar
 
 MOST_DAYS = 31
+NOT_LATE = datetime.timedelta()
 OVERDUE_AFTER = datetime.timedelta(hours=4)
 _DAY = datetime.timedelta(days=1)
 
@@ -21,7 +23,15 @@ _DAY = datetime.timedelta(days=1)
 def due(
     connection: Connection, night_at: datetime.time, now_ms: int, late_by: datetime.timedelta
 ) -> list[str]:
-    """Return the days whose night should have been complete `late_by` ago and is not, oldest first.
+    """Return the days whose night should have been complete `late_by` ago and is not, oldest first."""
+    done = _complete(connection)
+    return [day for day in asked_for(connection, night_at, now_ms, late_by) if day not in done]
+
+
+def asked_for(
+    connection: Connection, night_at: datetime.time, now_ms: int, late_by: datetime.timedelta
+) -> list[str]:
+    """Return the days whose night should have been complete `late_by` ago, oldest first.
 
     Days before the first record, and more than a month ago, are not asked for.
     """
@@ -32,25 +42,35 @@ def due(
     now = calendar.from_ms(now_ms) - late_by
     last = now.date() - (_DAY if now.time() >= night_at else 2 * _DAY)
     first = max(datetime.date.fromisoformat(day_of(first_ms)), last - (MOST_DAYS - 1) * _DAY)
-    c = tables.night_run.c
-    done = set(connection.execute(select(c.day).where(c.complete == 1)).scalars())
-    days = [(first + number * _DAY).isoformat() for number in range((last - first).days + 1)]
-    return [day for day in days if day not in done]
+    return [(first + number * _DAY).isoformat() for number in range((last - first).days + 1)]
 
 
 def last_complete(connection: Connection) -> str | None:
     """Return the newest day whose night was complete."""
-    c = tables.night_run.c
-    found = connection.execute(select(func.max(c.day)).where(c.complete == 1)).scalar_one()
-    return None if found is None else str(found)
+    return max(_complete(connection), default=None)
 
 
 def note_run(connection: Connection, day: str, exit_code: int, complete: bool, at_ms: int) -> None:
     """Note that a night has ended, unless the same is noted already."""
     c = tables.night_run.c
-    before = connection.execute(select(c.exit_code, c.complete).where(c.day == day)).one_or_none()
-    if before is not None and tuple(before) == (exit_code, int(complete)):
+    row = connection.execute(select(c.exit_code, c.complete, c.ended_ms).where(c.day == day)).one_or_none()
+    noted = None if row is None else (row.exit_code, row.complete, _was_over(day, row.ended_ms))
+    if noted == (exit_code, int(complete), _was_over(day, at_ms)):
         return
     values = {"exit_code": exit_code, "complete": int(complete), "ended_ms": at_ms}
     statement = upsert(connection, tables.night_run).values(day=day, **values)
     connection.execute(statement.on_conflict_do_update(index_elements=["day"], set_=values))
+
+
+def _complete(connection: Connection) -> set[str]:
+    """Return the days whose night was complete.
+
+    Older books call some complete that ended on the day itself, of which no file can tell the whole.
+    """
+    c = tables.night_run.c
+    rows = connection.execute(select(c.day, c.ended_ms).where(c.complete == 1))
+    return {row.day for row in rows if _was_over(row.day, row.ended_ms)}
+
+
+def _was_over(day: str, at_ms: int) -> bool:
+    return day_of(at_ms) > day

@@ -70,7 +70,10 @@ class Proof(msgspec.Struct, frozen=True):
 
 
 class Report(msgspec.Struct, frozen=True):
-    """The night of one day. `older` are differences of other days that this day's rows or records touch."""
+    """The night of one day. `older` are differences of other days that this day's rows or records touch.
+
+    It is `complete` when each file came when the day was over, and each payment has a source.
+    """
 
     programme: str
     day: str
@@ -123,11 +126,11 @@ def text(report: Report) -> list[str]:
 def _file(one: FileShown) -> str:
     if one.state == "to_come":
         return f"file     {one.source}: {one.file} has not come"
+    early = "" if one.whole else ", taken before its day was over"
     if one.state == "none":
-        return f"file     {one.source}: the channel says that nothing moved"
-    late = "" if one.whole else ", taken before its day was over"
+        return f"file     {one.source}: the channel says that nothing moved{early}"
     moved = f"{yuan(one.sale_fen)} taken, {yuan(one.back_fen)} given back"
-    return f"file     {one.source}: {one.rows} rows, {moved}{late}"
+    return f"file     {one.source}: {one.rows} rows, {moved}{early}"
 
 
 def _noted(what: str, records: tuple[RecordNoted, ...]) -> list[str]:
@@ -167,15 +170,16 @@ def _difference(one: DifferenceShown, of: str = "") -> list[str]:
 
 def _next(report: Report) -> list[str]:
     again = f"settlement night run --date {report.day}"
-    lines = [
-        f"next     put {one.file} into the folder, then {again}"
-        for one in report.files
-        if one.state == "to_come"
-    ]
+    lines = [_for_whole(one, again) for one in report.files if not one.whole]
     if any(one.wait == "no_source" for one in report.waiting):
         lines.append(f"next     name the missing source in night.yaml, then {again}")
-    if any(one.state == "here" and not one.whole for one in report.files):
-        lines.append(
-            f"next     the day was not over: run it again with the whole files, {again} --replace SOURCE"
-        )
     return lines
+
+
+def _for_whole(one: FileShown, again: str) -> str:
+    if one.state == "to_come":
+        return f"next     put {one.file} into the folder, then {again}"
+    if one.state == "none":
+        return f"next     when the day is over and nothing has moved at {one.source}, {again}"
+    into = f"put the whole {one.file} into the folder"
+    return f"next     when the day is over, {into}, then {again} --replace {one.source}"

@@ -14,14 +14,12 @@ from apscheduler.triggers.interval import IntervalTrigger
 
 from settlement.db.connection import reading
 from settlement.logs import Log
-from settlement.reconcile.due import due
+from settlement.reconcile.due import NOT_LATE, due
 from settlement.reconcile.lock import NightUnderWay
 from settlement.reconcile.register import OtherBytes
 from settlement.reconcile.run import NightParts, NightRefused, run_night
 from subsidy.calendar import SHANGHAI
 from subsidy.strict.yaml_text import FileError
-
-NOT_LATE = datetime.timedelta()
 
 
 def start(night_at: datetime.time, run_due: Callable[[], None]) -> None:

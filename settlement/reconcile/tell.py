@@ -59,8 +59,7 @@ def tell_of(
     return Report(
         programme=programme,
         day=found.day,
-        complete=all(one.state != "to_come" for one in files)
-        and all(one.wait is not Wait.NO_SOURCE for one in waiting),
+        complete=all(one.whole for one in files) and all(one.wait is not Wait.NO_SOURCE for one in waiting),
         matched=sum(is_matched.values()),
         matched_fen=sum(line.net_fen for line in found.day_lines if is_matched.get(line.pay_ref, False)),
         files=files,

@@ -21,23 +21,27 @@ from settlement.web.metrics import exposition
 from subsidy import calendar, ids
 
 TODAY = calendar.business_day(datetime.datetime.now(datetime.UTC))
+YESTERDAY = TODAY - datetime.timedelta(days=1)
+DAY_MS = 86_400_000
 
 
 class Shop:
-    """A centre that runs, with one paid sale of today, and the folder of its files."""
+    """A centre that runs, with one paid sale of yesterday, and the folder of its files."""
 
     def __init__(self, folder, centre):
         self.folder = folder
         self.centre = centre
-        self.day = TODAY.isoformat()
+        self.day = YESTERDAY.isoformat()
         self.incoming = folder / "incoming"
         self.incoming.mkdir()
         (folder / "night.yaml").write_text(SOURCES, encoding="utf-8")
         (folder / f"incoming/wechat-{self.day}.csv.none").touch()
+        centre.clock.ahead_ms = -DAY_MS
         client = centre.enrol()
         said = client.hold()
         self.promise = promised(said.sealed)
         assert client.send_upload(client.chain(client.paid(said.sealed)))[0].answer == "accepted"
+        centre.clock.ahead_ms = 0
 
     @property
     def pay_ref(self):
@@ -116,6 +120,17 @@ def test_a_second_run_prints_the_same_bytes(shop):
 def test_a_missing_file_exits_4_and_is_named(shop):
     printed = shop.run(exit_code=4)
     assert f"acquirer-{shop.day}.csv has not come" in printed
+
+
+def test_a_file_that_comes_before_its_day_is_over_exits_4_with_what_to_do(shop):
+    shop.day = TODAY.isoformat()
+    shop.write()
+    (shop.incoming / f"wechat-{shop.day}.csv.none").touch()
+    found = shop.json(exit_code=4)
+    assert (found["complete"], [one["whole"] for one in found["files"]]) == (False, [False, False])
+    printed = shop.run(exit_code=4)
+    assert "taken before its day was over" in printed
+    assert f"settlement night run --date {shop.day} --replace acquirer" in printed
 
 
 def test_a_bad_file_exits_3_with_file_line_and_remedy(shop):
@@ -225,12 +240,11 @@ def test_the_script_runs_the_night_of_yesterday_and_says_what_to_do(shop):
     )
     command = [sys.executable, "-c", code, str(REPO / "scripts"), command[1]]
     done = subprocess.run([*command, *words], capture_output=True, text=True, timeout=60, check=False)
-    yesterday = TODAY - datetime.timedelta(days=1)
     assert done.returncode == 4, done.stderr
-    assert f"acquirer-{yesterday}.csv has not come" in done.stdout
+    assert f"acquirer-{shop.day}.csv has not come" in done.stdout
     assert "a late file closes its items" in done.stderr
     shop.write(shop.row())
-    words += ["--date", shop.day, "--dry-run", "--json"]
+    words += ["--dry-run", "--json"]
     done = subprocess.run([*command, *words], capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["matched"] == 1
@@ -243,7 +257,7 @@ def test_the_service_runs_what_it_has_missed_and_raises_the_alarm_for_what_it_ca
     with RunningCentre.start(folder, night="night.yaml") as centre:
         Shop(folder, centre)
         # The sale was made three days ago, in books that no night has looked at.
-        centre.sql("UPDATE record SET placed_at_ms = placed_at_ms - 3 * 86400000")
+        centre.sql(f"UPDATE record SET placed_at_ms = placed_at_ms - 2 * {DAY_MS}")
     first = (TODAY - datetime.timedelta(days=3)).isoformat()
     (folder / f"incoming/acquirer-{first}.csv").write_bytes(card_bytes([]))
     (folder / f"incoming/wechat-{first}.csv.none").touch()

@@ -32,6 +32,7 @@ def in_cash(day):
 def test_a_sale_in_cash_is_no_difference_and_waits_for_no_file(day):
     sealed = in_cash(day)
     day.write_files()
+    day.pass_to(NEXT_DAY)
     night = day.run()
     assert (night.report.differences, night.report.waiting, night.exit_code) == ((), (), 0)
     assert (day.record(sealed).night, day.record(sealed).blocks) == (MATCHED, ("no_invoice",))

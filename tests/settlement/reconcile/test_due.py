@@ -4,7 +4,7 @@ import datetime
 import json
 
 import pytest
-from night import DAY, NEXT_DAY, NightDay
+from night import ACQUIRER, DAY, NEXT_DAY, NightDay, changed
 
 from settlement import logs
 from settlement.db.connection import reading
@@ -86,6 +86,49 @@ def test_a_night_with_differences_was_complete(day):
     day.pass_to(NEXT_DAY)
     assert day.run().exit_code == 4
     assert asked(day) == []
+
+
+def test_a_night_that_was_run_on_its_own_day_is_due_when_the_day_is_over(day):
+    day.sell()
+    day.write_files()
+    assert not day.run().report.complete
+    day.pass_to(NEXT_DAY)
+    assert asked(day) == [DAY]
+    (told,) = run_due(day)
+    assert (told["day"], told["complete"]) == (DAY, True)
+    assert asked(day) == []
+
+
+def test_what_was_charged_after_an_early_night_is_found_once_the_whole_file_counts(day):
+    day.sell()
+    day.write_files()
+    day.run()
+    day.card.append(changed(day.card[0], trace="000099", rrn="000000000099"))
+    day.write_files()
+    day.pass_to(NEXT_DAY)
+    (told,) = run_due(day)
+    assert (told["event"], told["day"]) == ("night.refused", DAY)
+    assert f"--replace {ACQUIRER}" in told["problem"]
+    day.pass_to(NEXT_DAY, 14.5)
+    assert asked(day, OVERDUE_AFTER) == [DAY]
+    night = day.run(replace_of=[ACQUIRER])
+    assert [one.kind for one in night.report.differences] == ["doubled"]
+    assert asked(day) == []
+
+
+def test_a_night_that_books_of_before_call_complete_on_its_own_day_is_due_once_more(day):
+    day.sell()
+    day.write_files()
+    day.run()
+    day.books.sql("UPDATE night_run SET exit_code = 0, complete = 1")  # as it was noted then
+    day.pass_to(NEXT_DAY)
+    with reading(day.books.engine) as connection:
+        assert last_complete(connection) is None
+    assert asked(day) == [DAY]
+    assert [one["complete"] for one in run_due(day)] == [True]
+    assert asked(day) == []
+    with reading(day.books.engine) as connection:
+        assert last_complete(connection) == DAY
 
 
 def test_a_dry_run_does_not_count(day):

@@ -194,10 +194,13 @@ def test_a_file_of_the_day_itself_that_is_the_same_when_the_day_is_over_is_whole
     day = NightDay(tmp_path)
     held = day.hold()
     day.write_files()
-    assert [one.whole for one in day.run().report.files] == [False, False]
+    early = day.run()
+    assert [one.whole for one in early.report.files] == [False, False]
+    assert (early.report.complete, early.exit_code) == (False, 4)
     day.pass_to(NEXT_DAY)
     night = day.run()
     assert [(one.version, one.whole) for one in night.report.files] == [(2, True), (2, True)]
+    assert (night.report.complete, night.exit_code) == (True, 0)
     assert day.run().content == night.content
     day.write_files(NEXT_DAY)
     day.pass_to("2026-03-03")
@@ -422,6 +425,20 @@ def test_the_lines_for_people_end_with_what_to_do(day):
         lines[-1] == f"next     put wechat-{DAY}.csv into the folder, then settlement night run --date {DAY}"
     )
     assert any(Kind.MISSING_IN_FILE.next_en in line for line in lines)
+
+
+def test_the_lines_for_people_say_which_files_came_before_their_day_was_over(tmp_path):
+    day = NightDay(tmp_path)
+    day.sell()
+    day.write_files()  # and WeChat's word that nothing moved
+    lines = text(day.run().report)
+    again = f"settlement night run --date {DAY}"
+    card = f"put the whole acquirer-{DAY}.csv into the folder, then {again} --replace acquirer"
+    assert sum("taken before its day was over" in one for one in lines if one.startswith("file")) == 2
+    assert lines[-2:] == [
+        f"next     when the day is over, {card}",
+        f"next     when the day is over and nothing has moved at wechat, {again}",
+    ]
 
 
 def test_a_day_before_the_programme_runs_and_is_empty(day):
