@@ -29,7 +29,8 @@ def alarms(config: Config, token_file: TokenFile = None, set_: Set = None, json:
             centre.acting(Task(Permission.READ_BOOKS, "alarms"), token_file),
             reading(centre.engine) as connection,
         ):
-            found = look(connection, centre.pack, centre.settings.night_at, lag_target_s, now_ms)
+            night_at, sources = centre.settings.night_at, centre.sources()
+            found = look(connection, centre.pack, night_at, lag_target_s, now_ms, sources)
         lines = [line for one in found for line in _told(one)] or ["nothing needs you"]
         return Shown({"alarms": msgspec.to_builtins(found)}, lines, 4 if found else 0)
 

@@ -21,6 +21,7 @@ class AlarmCode(StrEnum):
     FUND_USED_UP = "FUND_USED_UP"
     FUND_90_USED = "FUND_90_USED"
     FUND_80_USED = "FUND_80_USED"
+    FILE_NOT_TAKEN = "FILE_NOT_TAKEN"
     DEVICE_FROZEN = "DEVICE_FROZEN"
     DEVICE_SILENT = "DEVICE_SILENT"
     RETURN_OVERDUE = "RETURN_OVERDUE"
@@ -106,6 +107,13 @@ _SAID = {
         "80 % of a funder's money is used.",
         "通知出资方；看 settlement ledger balances。",
         "Tell the funder; see settlement ledger balances.",
+    ),
+    AlarmCode.FILE_NOT_TAKEN: _Said(
+        Severity.WARNING,
+        "文件夹中的对账文件与已入账的不是同一份，系统不会自动采用。",
+        "A file in the night's folder is not the one on record, and no night takes it by itself.",
+        "核对两份文件；要采用新文件，执行 settlement night run --date 日期 --replace 来源。",
+        "Look at both; to let the new one count, run settlement night run --date DAY --replace SOURCE.",
     ),
     AlarmCode.DEVICE_FROZEN: _Said(
         Severity.WARNING,

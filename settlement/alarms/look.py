@@ -1,4 +1,7 @@
-"""Which alarms ring now? Read from the books; cheap enough to be asked by a monitor every few seconds."""
+"""Which alarms ring now? Read from the books, and what lies in the night's folder from there.
+
+Cheap enough to be asked by a monitor every few seconds.
+"""
 
 import datetime
 from collections.abc import Iterable, Iterator
@@ -10,7 +13,9 @@ from settlement.copies.drilled import last_drill_ms
 from settlement.db import tables
 from settlement.ledger import post, read_books
 from settlement.ledger.accounts import Account
-from settlement.reconcile.due import OVERDUE_AFTER, due
+from settlement.reconcile.config import NightConfig
+from settlement.reconcile.due import NOT_LATE, OVERDUE_AFTER, asked_for, due
+from settlement.reconcile.not_taken import not_taken
 from subsidy import calendar
 from subsidy.policy.model import Pack, is_open
 
@@ -29,7 +34,12 @@ Ringing = tuple[str, int | None]
 
 
 def alarms(
-    connection: Connection, pack: Pack, night_at: datetime.time | None, lag_target_s: int, now_ms: int
+    connection: Connection,
+    pack: Pack,
+    night_at: datetime.time | None,
+    lag_target_s: int,
+    now_ms: int,
+    sources: NightConfig | None,
 ) -> list[Alarm]:
     """Return what rings, the worst first.
 
@@ -39,12 +49,14 @@ def alarms(
         night_at: the hour of the nights, None when the service does not run them.
         lag_target_s: within how many seconds a shop should have reported.
         now_ms: the centre's time.
+        sources: the night's, None when none are named.
     """
     lag_ms = lag_target_s * 1000
     found: dict[AlarmCode, list[Ringing]] = {
         AlarmCode.BOOKS_NOT_TRUE: [],
         AlarmCode.NOTHING_HEARD: list(_nothing_heard(connection, pack, lag_ms, now_ms)),
         AlarmCode.NIGHT_OVERDUE: list(_nights(connection, night_at or NIGHTS_BY, now_ms)),
+        AlarmCode.FILE_NOT_TAKEN: list(_not_taken(connection, night_at or NIGHTS_BY, now_ms, sources)),
         AlarmCode.DEVICE_FROZEN: list(_waiting(connection, now_ms, "device_frozen")),
         AlarmCode.DEVICE_SILENT: list(_silent(connection, lag_ms, now_ms)),
         AlarmCode.RETURN_OVERDUE: list(_returns(connection, lag_ms, now_ms)),
@@ -126,6 +138,15 @@ def _nights(connection: Connection, night_at: datetime.time, now_ms: int) -> Ite
         until = datetime.timedelta(hours=night_at.hour, minutes=night_at.minute) + OVERDUE_AFTER
         ended_ms = calendar.end_ms(datetime.date.fromisoformat(day))
         yield day, ended_ms + until // datetime.timedelta(milliseconds=1)
+
+
+def _not_taken(
+    connection: Connection, night_at: datetime.time, now_ms: int, sources: NightConfig | None
+) -> Iterator[Ringing]:
+    if sources is not None:
+        days = asked_for(connection, night_at, now_ms, NOT_LATE)
+        for file in not_taken(connection, sources, days):
+            yield file, None
 
 
 def _silent(connection: Connection, lag_ms: int, now_ms: int) -> Iterator[Ringing]:

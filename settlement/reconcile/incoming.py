@@ -1,7 +1,12 @@
 """Which of a day's files have come?"""
 
+import hashlib
+import os
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
+
+import msgspec
 
 from settlement.reconcile.config import Source
 from settlement.reconcile.lines import FileRead
@@ -33,6 +38,45 @@ def read_files(folder: Path, sources: Sequence[Source], day: str) -> list[FileRe
         elif path.exists():
             found.append(LAYOUTS[source.layout](_bytes(path, MOST_BYTES), place))
     return found
+
+
+class Lying(msgspec.Struct, frozen=True):
+    """What lies in a file's place: its name, and its hash, empty when no night could take it.
+
+    `is_none` is the word that nothing moved, in place of the file.
+    """
+
+    name: str
+    sha256: str
+    is_none: bool
+
+
+def lying(folder: Path, source: Source, day: str) -> Lying | None:
+    """Return what lies in the place of a source's file, or None. What has not changed is not read again."""
+    path = folder / source.file_name(day)
+    marker = path.with_name(path.name + NONE)
+    here, said_none = os.path.exists(path), os.path.exists(marker)
+    if here and said_none:
+        return Lying(path.name, "", False)
+    if said_none:
+        return Lying(marker.name, _sha256(marker, _MOST_NONE_BYTES), True)
+    return Lying(path.name, _sha256(path, MOST_BYTES), False) if here else None
+
+
+def _sha256(path: Path, most: int) -> str:
+    try:
+        now = path.stat()
+        if not path.is_file() or now.st_size > most:
+            return ""
+        return _sha256_as_of(path, now.st_ino, now.st_size, now.st_mtime_ns, now.st_ctime_ns)
+    except OSError:
+        return ""
+
+
+@lru_cache(maxsize=1024)
+def _sha256_as_of(path: Path, *_as_of: int) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _none(marker: Path, path: Path, source: Source, place: Place) -> FileRead:

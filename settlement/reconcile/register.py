@@ -27,10 +27,10 @@ class OtherBytes(Exception):
         self.source = file.source
 
 
-def counting(connection: Connection) -> dict[tuple[str, str], Registered]:
-    """Return the file that counts, by source and day."""
+def counting(connection: Connection, since: str = "") -> dict[tuple[str, str], Registered]:
+    """Return the file that counts, by source and day, of the days from `since` (2026-01-31) on."""
     c = tables.channel_file.c
-    query = select(tables.channel_file).order_by(c.source, c.day, c.version)
+    query = select(tables.channel_file).where(c.day >= since).order_by(c.source, c.day, c.version)
     return {(row.source, row.day): _registered(row) for row in connection.execute(query)}
 
 

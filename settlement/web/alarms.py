@@ -31,4 +31,5 @@ def show_alarms(edge: NamedDependency[Edge]) -> Alarms:
 def ringing(connection: Connection, edge: Edge) -> list[Alarm]:
     """Return what rings at the centre."""
     setting, now_ms = edge.setting(), edge.now_ms()
-    return alarms(connection, setting.pack, edge.night_at, setting.lag_target_s(now_ms), now_ms)
+    lag_target_s = setting.lag_target_s(now_ms)
+    return alarms(connection, setting.pack, edge.night_at, lag_target_s, now_ms, edge.sources)

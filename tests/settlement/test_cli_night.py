@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 
+import msgspec
 import pytest
 import reference_data as reference
 import requests
@@ -77,6 +78,12 @@ class Shop:
             raise result.exception
         assert result.exit_code == exit_code, result.output
         self.stderr = result.stderr
+        return result.stdout
+
+    def alarms(self):
+        words = ["alarms", "--config", str(self.folder / "settlement.yaml"), "--set", "night_at=00:00"]
+        result = CliRunner().invoke(app, words)
+        assert result.exit_code in (0, 4), result.output
         return result.stdout
 
     def json(self, *words, exit_code=0, command="run"):
@@ -150,6 +157,26 @@ def test_other_bytes_exit_6_and_replace_takes_them(shop):
     shop.run(exit_code=6)
     assert "--replace acquirer" in shop.stderr
     assert shop.json("--replace", "acquirer")["matched"] == 1
+
+
+def test_another_file_of_a_complete_day_is_an_alarm_that_says_what_to_run(shop):
+    shop.write(shop.row())
+    shop.run()
+    told = f"{shop.day} acquirer: acquirer-{shop.day}.csv"
+    edge = msgspec.structs.replace(
+        shop.centre._server.config.app.edge,
+        night_at=datetime.time(0),
+        sources=shop.centre.centre.sources(),
+    )
+    figure = 'settlement_alarm{code="FILE_NOT_TAKEN",severity="warning"}'
+    assert told not in shop.alarms()
+    assert f"{figure} 0.0" in exposition(edge).decode()
+    shop.write(shop.row(), shop.row(trace="000002", rrn="000000000002", pay_ref=""))
+    assert told in shop.alarms()
+    assert "settlement night run --date DAY --replace SOURCE" in shop.alarms()
+    assert f"{figure} 1.0" in exposition(edge).decode()
+    shop.run("--replace", "acquirer")
+    assert told not in shop.alarms()
 
 
 def test_a_dry_run_changes_nothing(shop):

@@ -1,12 +1,17 @@
 """Does each alarm ring when it must, at the exact edge, and at no other time?"""
 
 import datetime
+import hashlib
+import os
+import shutil
+from pathlib import Path
 
 import msgspec
 import pytest
 import reference_data as reference
 from books import changed_pack
 from fake_device import promised
+from night import ACQUIRER, DAY, NEXT_DAY, NightDay, changed
 from sqlalchemy import select
 
 from settlement.alarms import look
@@ -32,6 +37,7 @@ def ringing(books, **changes):
         "night_at": None,
         "lag_target_s": LAG_S,
         "now_ms": books.clock.now_ms(),
+        "sources": None,
     } | changes
     with reading(books.engine) as connection:
         found = look.alarms(connection, **fields)
@@ -152,6 +158,93 @@ def test_a_night_that_is_not_complete_rings_four_hours_after_its_time(books):
     with writing(books.engine) as connection:
         note_run(connection, "2026-03-01", 0, True, books.clock.now_ms())
     assert "NIGHT_OVERDUE" not in ringing(books)
+
+
+@pytest.fixture
+def night_day(books, tmp_path):
+    """A day whose night was complete, at noon of the next."""
+    day = NightDay(tmp_path, books)
+    day.sell()
+    day.write_files()
+    day.pass_to(NEXT_DAY, 12)
+    assert day.run().report.complete
+    return day
+
+
+def not_taken(day, **changes):
+    """Return which files that lie in the folder ring, because they are not those on record."""
+    alarm = ringing(day.books, sources=day.config(), **changes).get("FILE_NOT_TAKEN")
+    return () if alarm is None else alarm.about
+
+
+def test_another_file_of_a_complete_day_rings_until_it_counts_or_is_gone(night_day):
+    day = night_day
+    assert not_taken(day) == ()
+    was = day.card_file().read_bytes()
+    day.card.append(changed(day.card[0], trace="000099", rrn="000000000099"))
+    day.write_files()
+    assert not_taken(day) == (f"{DAY} acquirer: acquirer-{DAY}.csv",)
+    day.card_file().write_bytes(was)
+    assert not_taken(day) == ()
+    day.write_files()
+    assert not_taken(day) != ()
+    day.run(replace_of=[ACQUIRER])
+    assert not_taken(day) == ()
+    day.card_file().unlink()  # kept elsewhere: what is on record counts
+    assert not_taken(day) == ()
+
+
+def test_a_file_of_the_same_size_and_time_that_is_another_rings_too(night_day):
+    file = night_day.card_file()
+    at, was = file.stat(), file.read_bytes()
+    assert not_taken(night_day) == ()
+    file.write_bytes(bytes(reversed(was)))
+    os.utime(file, ns=(at.st_atime_ns, at.st_mtime_ns))
+    assert not_taken(night_day) != ()
+
+
+def test_a_file_that_comes_where_nothing_was_said_to_have_moved_rings(night_day):
+    day, file = night_day, night_day.wechat_file()
+    file.write_bytes(b"a bill after all")
+    assert not_taken(day) == (f"{DAY} wechat: {file.name}",)
+    file.with_name(f"{file.name}.none").unlink()
+    assert not_taken(day) == (f"{DAY} wechat: {file.name}",)
+
+
+def test_the_word_that_nothing_moved_in_place_of_a_file_rings(night_day):
+    day, file = night_day, night_day.card_file()
+    file.rename(file.with_name(f"{file.name}.none"))
+    assert not_taken(day) == (f"{DAY} acquirer: {file.name}.none",)
+
+
+@pytest.mark.parametrize("spoil", [Path.mkdir, lambda place: (place.touch(), os.truncate(place, 300 << 20))])
+def test_what_no_night_could_take_in_a_files_place_rings(night_day, spoil):
+    night_day.card_file().unlink()
+    spoil(night_day.card_file())
+    assert not_taken(night_day) == (f"{DAY} acquirer: acquirer-{DAY}.csv",)
+
+
+def test_no_file_rings_before_the_hour_of_its_night_nor_a_month_after(night_day):
+    night_day.card_file().write_bytes(b"another one")
+    assert not_taken(night_day, night_at=datetime.time(12, 1)) == ()
+    assert not_taken(night_day, night_at=datetime.time(12)) != ()
+    night_day.pass_to("2026-04-01", 12)
+    assert not_taken(night_day) != ()
+    night_day.pass_to("2026-04-02", 12)
+    assert not_taken(night_day) == ()
+
+
+def test_without_the_nights_sources_or_their_folder_no_file_rings(night_day):
+    night_day.card_file().write_bytes(b"another one")
+    assert "FILE_NOT_TAKEN" not in ringing(night_day.books)
+    shutil.rmtree(night_day.incoming)
+    assert not_taken(night_day) == ()
+
+
+def test_a_file_is_read_once_while_it_stays_as_it_is(night_day, monkeypatch):
+    assert not_taken(night_day) == ()
+    monkeypatch.setattr(hashlib, "file_digest", lambda *_: pytest.fail("read again"))
+    assert not_taken(night_day) == ()
 
 
 def test_a_return_under_way_for_longer_than_the_target_rings(books):

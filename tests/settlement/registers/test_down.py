@@ -62,7 +62,7 @@ def test_nothing_is_granted_and_paid_records_are_booked(one, other, sharing):
 def test_what_a_register_has_not_been_told_for_longer_than_a_shop_may_be_silent_is_an_alarm(one, sharing):
     def untold():
         with reading(one.engine) as connection:
-            found = alarms(connection, one.pack, None, 300, one.clock.now_ms())
+            found = alarms(connection, one.pack, None, 300, one.clock.now_ms(), None)
         return [alarm.about for alarm in found if alarm.code == AlarmCode.REGISTER_NOT_TOLD]
 
     device = one.enrol("here")
