@@ -34,7 +34,9 @@ year = typer.Typer(help="Programme years.", no_args_is_help=True)
 
 Claim = Annotated[str, typer.Argument(help="The claim's name, as in C-M001-2026-03-01.")]
 RecordId = Annotated[str, typer.Argument(help="The sale's record id.")]
-Reference = Annotated[str, typer.Option("--reference", help="The document it rests on; it counts once.")]
+Reference = Annotated[
+    str, typer.Option("--reference", help="The document it rests on; for one claim or record it counts once.")
+]
 Reason = Annotated[str, typer.Option("--reason", help="Why, in a line.")]
 
 

@@ -65,7 +65,7 @@ def balances(config: Config, token_file: TokenFile = None, set_: Set = None, jso
             for (funder, account, year, pool), fen in ordered
         ]
         lines = [
-            f"{year}  {funder:<12}{account.value:<24}{yuan(fen):>18}  {pool}".rstrip()
+            f"{year}  {funder:<15} {account.value:<24}{yuan(fen):>18}  {pool}".rstrip()
             for (funder, account, year, pool), fen in ordered
         ]
         return Shown({"balances": rows}, lines or ["no money has moved yet"])

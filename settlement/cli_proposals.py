@@ -315,7 +315,10 @@ def _needed(centre: Centre, name: str, of_books: Permission) -> Permission:
 
 
 def _lines(shown: shown_text.Shown) -> list[str]:
-    moves = [f"  {one.year}  {one.funder:<12}{one.account:<22}{yuan(one.fen):>18}" for one in shown.moves]
+    moves = [
+        f"  {one.year}  {one.funder:<15} {one.account:<22}{yuan(one.fen):>18}  {one.pool}".rstrip()
+        for one in shown.moves
+    ]
     left_out = [f"  left out {one.record_id}  {yuan(one.fen):>14}  {one.why}" for one in shown.left_out]
     return moves + left_out
 

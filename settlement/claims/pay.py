@@ -22,7 +22,7 @@ CLAIM_UNKNOWN = "CLAIM_UNKNOWN"
 
 
 class PayClaim(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="pay_claim"):
-    """The bank has paid `claim`; `reference` names its document, which counts once.
+    """The bank has paid `claim`; `reference` names its document, which counts once for it.
 
     `lines` and `fen` are what two people agreed that it comes to; without them, whatever it comes to.
     """

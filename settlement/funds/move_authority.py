@@ -6,7 +6,7 @@ promised, owed or claimed never moves: it stays its year's own.
 
 import msgspec
 
-from settlement.funds.top_up import problem_of_parts, problem_of_place
+from settlement.funds.top_up import problem_of_parts, problem_of_place, year_closed
 from settlement.ledger import balances
 from settlement.ledger.post import Booking, Happening
 from settlement.writer.batch import Rows, Wanted
@@ -82,7 +82,7 @@ def decide(rows: Rows, command: MoveAuthority, setting: Setting, _at_ms: int, em
         detail = f"{command.reference} is booked for {here.year}. Another document needs another reference"
         return Denied(409, "ALREADY_BOOKED", detail)
     if rows.get(ClosedYear, there.year) is not None:
-        return Denied(409, "YEAR_CLOSED", f"{there.year} is closed: nothing of it is promised again")
+        return year_closed(there.year)
     if not balances.can_bear(rows, command.parts, here.year, here.pool):
         return Denied(409, "NOT_AVAILABLE", f"{here} has less available. See `settlement ledger balances`")
     taken = Booking(Happening.MOVED_OUT, here.year, command.parts, here.pool)

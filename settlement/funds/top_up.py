@@ -6,7 +6,7 @@ from settlement.funds.pools import is_pool
 from settlement.ledger import balances
 from settlement.ledger.post import Booking, Happening
 from settlement.writer.batch import Rows, Wanted
-from settlement.writer.rows import Funding
+from settlement.writer.rows import ClosedYear, Funding
 from settlement.writer.step import Answer, Denied, Done, Emit, MoneyEvent, Setting
 from subsidy.policy.split import Part
 
@@ -34,9 +34,10 @@ class ToppedUp(MoneyEvent, frozen=True, kw_only=True, tag="topped_up"):
 
 
 def keys(command: TopUp, _rows: Rows) -> list[Wanted]:
-    """Ask for the document and the balances of the funders."""
+    """Ask for the document, whether the year is closed, and the balances of the funders."""
     return [
         (Funding, (command.year, command.reference)),
+        (ClosedYear, (command.year,)),
         *balances.keys((part.funder for part in command.parts), command.year, command.pool),
     ]
 
@@ -49,9 +50,16 @@ def decide(rows: Rows, command: TopUp, setting: Setting, _at_ms: int, emit: Emit
     if rows.get(Funding, command.year, command.reference) is not None:
         detail = f"{command.reference} is booked for {command.year}. Another document needs another reference"
         return Denied(409, "ALREADY_BOOKED", detail)
+    if rows.get(ClosedYear, command.year) is not None:
+        return year_closed(command.year)
     booking = Booking(Happening.TOPPED_UP, command.year, command.parts, command.pool)
     emit(ToppedUp(reference=command.reference, booking=booking))
     return Done()
+
+
+def year_closed(year: int) -> Denied:
+    """Return why nothing is given for a year that is closed."""
+    return Denied(409, "YEAR_CLOSED", f"{year} is closed: nothing of it is promised again. Name another year")
 
 
 def problem_of_parts(parts: tuple[Part, ...], setting: Setting) -> Denied | None:

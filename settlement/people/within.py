@@ -1,6 +1,8 @@
 """How is a list limited, in the database, to what somebody may see?"""
 
-from sqlalchemy import ColumnElement, Select, false, or_, select, true
+from collections.abc import Collection
+
+from sqlalchemy import ColumnElement, Connection, Select, false, or_, select, true
 
 from settlement.db import tables
 from settlement.people.roles import Reach
@@ -15,19 +17,16 @@ def records(reach: Reach) -> ColumnElement[bool]:
     return or_(false(), _record.merchant.in_(reach.merchants), _record.shop.in_(_shops(reach)))
 
 
-def differences(reach: Reach) -> ColumnElement[bool]:
-    """Return the condition on `difference`: about a record or a device within `reach`."""
-    if reach.everything:
-        return true()
-    subject, device = tables.difference.c.subject, tables.device.c
+def subjects(connection: Connection, reach: Reach, named: Collection[str]) -> set[str]:
+    """Return those of some record and device ids that are within `reach`."""
+    device = tables.device.c
     of_devices = or_(
         device.shop.in_(_shops(reach)),
         device.shop.in_(select(_shop.shop).where(_shop.merchant.in_(reach.merchants))),
     )
-    return or_(
-        subject.in_(select(_record.record_id).where(records(reach))),
-        subject.in_(select(device.device).where(of_devices)),
-    )
+    found = select(_record.record_id).where(_record.record_id.in_(named), records(reach))
+    found_devices = select(device.device).where(device.device.in_(named), of_devices)
+    return {*connection.scalars(found), *connection.scalars(found_devices)}
 
 
 def claims(reach: Reach) -> ColumnElement[bool]:

@@ -1,7 +1,7 @@
 """What makes a proposal happen: another person's approval of exactly what was shown.
 
-The proposed command is decided on the same rows, in the same transaction: when the books say no to it,
-the proposal stays open and the caller hears that no.
+The proposed command is decided on the same rows, in the same transaction: when the books say no to it, or
+it comes to something else by now than both were shown, the proposal stays open and the caller hears that.
 """
 
 from collections.abc import Callable
@@ -16,9 +16,12 @@ from settlement.proposals import two_people
 from settlement.proposals.two_people import NeedsTwo
 from settlement.writer.batch import Rows, Wanted
 from settlement.writer.rows import Proposal
-from settlement.writer.step import Answer, Denied, Emit, Event
+from settlement.writer.step import Answer, Denied, Emit, Event, Happened
 
 LASTS_MS = 7 * 86_400_000
+
+CarryOut = Callable[[NeedsTwo, Rows, Callable[[Happened], None]], Answer]
+"""Runs a command on rows and tells what happens."""
 
 
 class Approve(msgspec.Struct, frozen=True):
@@ -62,7 +65,12 @@ def keys(command: Approve, rows: Rows, keys_of: Callable[[NeedsTwo], list[Wanted
 
 
 def decide(
-    rows: Rows, command: Approve, at_ms: int, emit: Emit, carry_out: Callable[[NeedsTwo], Answer]
+    rows: Rows,
+    command: Approve,
+    at_ms: int,
+    emit: Emit,
+    happened: Callable[[Happened], None],
+    carry_out: CarryOut,
 ) -> Answer:
     """Carry the proposal out, when another person approves what was shown, in time."""
     found = rows.get(Proposal, command.proposal)
@@ -83,9 +91,18 @@ def decide(
     inner = two_people.read(found.command)
     if isinstance(inner, OfPeople) and (against := agreed.refuse_people(rows, inner, people)) is not None:
         return against
-    answer = carry_out(two_people.decided_by(inner, people))
+    decided = two_people.decided_by(inner, people)
+    would_happen: list[Happened] = []
+    answer = carry_out(decided, rows.copy(), would_happen.append)
     if isinstance(answer, Denied):
         return answer
+    if not shown_text.is_same(shown_text.read(found.shown), shown_text.show(inner, answer, would_happen)):
+        detail = (
+            f"{found.proposal} comes to something else now than was shown: the books have changed since. "
+            "Withdraw it, and propose it again"
+        )
+        return Denied(409, "COMES_TO_ANOTHER", detail)
+    answer = carry_out(decided, rows, happened)
     emit(ProposalApproved(proposal=found.proposal, by=command.by, shown_hash=command.shown_hash, at_ms=at_ms))
     return answer
 

@@ -74,6 +74,11 @@ def show(command: NeedsTwo, answer: Answer, happened: Sequence[Happened]) -> Sho
     )
 
 
+def is_same(before: Shown, now: Shown) -> bool:
+    """Whether a command still does what was shown: the same happens, and the same money moves."""
+    return (before.events, before.moves) == (now.events, now.moves)
+
+
 def for_people(shown: Shown) -> Shown:
     """Return it as people see it: of a blind index the beginning only."""
     command = shown.command

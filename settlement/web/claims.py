@@ -39,7 +39,7 @@ class DayToClaim(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Payment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The document of a payment. One reference counts once."""
+    """The document of a payment. For one claim a reference counts once."""
 
     reference: Words
 

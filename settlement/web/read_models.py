@@ -20,10 +20,12 @@ from settlement.reconcile.lines import sale_of_record
 from settlement.writer import store
 from settlement.writer.batch import Rows
 from settlement.writer.rows import ClaimLine, GoodsReturn, Record
-from subsidy import calendar
+from subsidy import calendar, ids
 from subsidy.masking import scrub
 from subsidy.policy.model import Pack
 from subsidy.policy.split import Part, largest_grant
+
+_LOOKED_AT = 500
 
 
 class FunderYear(msgspec.Struct, frozen=True):
@@ -253,10 +255,29 @@ def differences(
     connection: Connection, after: str, most: int, reach: Reach = EVERYTHING
 ) -> list[DifferenceShown]:
     """Return up to `most` differences that wait within `reach`, behind the position `after`."""
+    found: list[DifferenceShown] = []
+    while len(found) < most and (page := _open_behind(connection, after, _LOOKED_AT)):
+        after = page[-1].position
+        if reach.everything:
+            found += page
+            continue
+        about = [_is_of(one) for one in page]
+        seen = within.subjects(connection, reach, set(about))
+        found += [one for one, name in zip(page, about, strict=True) if name in seen]
+    return found[:most]
+
+
+def _open_behind(connection: Connection, after: str, most: int) -> list[DifferenceShown]:
     c = tables.difference.c
     subject, _, kind = after.rpartition(" ")
     behind = or_(c.subject > subject, and_(c.subject == subject, c.kind > kind))
-    return _differences(connection, and_(c.closed_ms.is_(None), behind, within.differences(reach)), most)
+    return _differences(connection, and_(c.closed_ms.is_(None), behind), most)
+
+
+def _is_of(one: DifferenceShown) -> str:
+    """Return the record or device that a difference is about: the night names payments."""
+    of_payment = ids.read_pay_ref(one.pay_ref)
+    return one.subject if of_payment is None else of_payment[0]
 
 
 def _entries(connection: Connection, record_id: str) -> Iterable[EntryShown]:

@@ -169,9 +169,11 @@ def run(
         case propose.Propose():
             return propose.decide(rows, command, at_ms, emit)
         case approve.Approve():
-            return approve.decide(
-                rows, command, at_ms, emit, lambda inner: run(inner, rows, setting, at_ms, happened)
-            )
+
+            def carry_out(inner: NeedsTwo, rows: Rows, happened: Callable[[Happened], None]) -> Answer:
+                return run(inner, rows, setting, at_ms, happened)
+
+            return approve.decide(rows, command, at_ms, emit, happened, carry_out)
         case turn_down.Withdraw() | turn_down.Decline():
             return turn_down.decide(rows, command, at_ms, emit)
         case restored.NoteRestore() | restored.SettleRestore():

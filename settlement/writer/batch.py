@@ -4,6 +4,7 @@ Steps get rows from a `Rows`, and `fold` puts changed ones back; the store write
 """
 
 from collections.abc import Container, Iterable, Iterator, Mapping
+from copy import copy
 from typing import Any, ClassVar, TypeVar
 
 import msgspec
@@ -191,6 +192,16 @@ class Rows:
         self._moves: dict[tuple[Any, ...], list[Row]] = {}
         # The keys of changed rows that were looked for in the database and were not there.
         self._new: dict[type[Row], set[tuple[Any, ...]]] = {}
+
+    def copy(self) -> "Rows":
+        """Return the same rows once more, for a step that is tried out: what it changes stays there."""
+        made = copy(self)
+        made.takes, made._every = dict(self.takes), set(self._every)
+        made._rows = {kind: dict(rows) for kind, rows in self._rows.items()}
+        made._changed = {kind: dict(rows) for kind, rows in self._changed.items()}
+        made._moves = {key: list(rows) for key, rows in self._moves.items()}
+        made._new = {kind: set(keys) for kind, keys in self._new.items()}
+        return made
 
     def has(self, wanted: Wanted) -> bool:
         """Whether it is loaded, be it that the row does not exist."""

@@ -368,7 +368,7 @@ class ClaimLine(Row, frozen=True):
 
 
 class ClaimPayment(Row, frozen=True):
-    """A payment of a claim, or of what was left of it: one reference counts once."""
+    """A payment of a claim, or of what was left of it: for one claim a reference counts once."""
 
     key: ClassVar = ("claim", "reference")
     claim: str

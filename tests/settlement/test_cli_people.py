@@ -205,7 +205,17 @@ def test_approving_looks_before_it_acts(shell):
     shell.run(*words, "--shown-hash", "0" * 64, token=shell.approver, exit_code=6)
     dry = shell.run(*words, "--dry-run", token=shell.approver)
     assert "nothing was changed" in dry
-    assert "central     available" in dry
+    assert "central         available" in dry
     assert shell.rows("SELECT count(*) FROM funding") == [(1,)]
     shell.run(*words, "--shown-hash", proposed["shown_hash"], token=shell.approver)
     assert shell.rows("SELECT count(*) FROM funding") == [(2,)]
+
+
+def test_what_is_approved_names_the_pool_that_loses_and_the_one_that_gains(shell):
+    move = ("transfer", "--from", "2026", "--to", "2026", "--to-pool", "group=A/county=321202")
+    words = (*move, "--part", "central=1.00", "--reference", "doc 9", "--dry-run")
+    said = shell.run(*words, token=shell.proposer).splitlines()
+    assert [one.split() for one in said if " available " in one] == [
+        ["2026", "central", "available", "-1.00"],
+        ["2026", "central", "available", "1.00", "group=A/county=321202"],
+    ]

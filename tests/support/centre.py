@@ -42,6 +42,8 @@ from settlement.sources.shops import import_shops
 from settlement.system import random_bytes
 from settlement.web import serve
 from settlement.web.start import start_web
+from settlement.writer.apply import Direct
+from settlement.writer.step import Answer
 from subsidy import calendar, seal
 from subsidy.policy.split import Part
 from subsidy.seal import Sealed
@@ -291,7 +293,11 @@ class RunningCentre:
 
     def let_a_night_match(self) -> None:
         """Let the night match every payment of which the centre has heard."""
-        match_all(self.centre.engine, self._web.edge.writer.submit)
+        match_all(self.centre.engine, self.submit)
+
+    def submit(self, command: Direct) -> Answer:
+        """Give a command to the centre's writer."""
+        return self._web.edge.writer.submit(command)
 
     def make_code(self, shop: str = reference.SHOP, valid_ms: int = 900_000) -> str:
         """Return a one-time code."""

@@ -105,11 +105,12 @@ def test_money_moves_once_by_a_document_and_only_what_is_there(books):
     assert available(books, 2026, POOL) == 1_00
 
 
-def test_nothing_moves_into_a_year_that_is_closed(books):
+def test_nothing_moves_or_is_given_into_a_year_that_is_closed(books):
     books.done(TopUp(2025, PARTS, "document 1"))
     books.done(CloseYear(2025))
     move = MoveAuthority(Place(2026), Place(2025), (Part("central", 1),), "document 2")
     assert books.denied(move) == "YEAR_CLOSED"
+    assert books.denied(TopUp(2025, PARTS, "document 3")) == "YEAR_CLOSED"
     books.done(MoveAuthority(Place(2025), Place(2026), PARTS, "document 3"))
 
 

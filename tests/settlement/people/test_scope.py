@@ -8,7 +8,8 @@ from centre import add_person
 
 from settlement.people.roles import Grant, Role, Scope
 from settlement.people.users import UserRefused
-from subsidy import calendar
+from settlement.reconcile.apply_night import ApplyNight, Find
+from subsidy import calendar, ids
 from subsidy.wire import v1
 
 HERE, THERE = "321202", "321203"
@@ -155,3 +156,17 @@ def test_two_grants_reach_over_both(centre, seen):
         Grant(Role.REVIEWER, Scope.COUNTY, THERE),
     )
     assert centre.get("/v1/holds?open=1", token).json() == centre.get("/v1/holds?open=1").json()
+
+
+def test_what_the_night_found_of_payments_is_seen_where_their_sales_are(centre, seen, reviewer, monkeypatch):
+    monkeypatch.setattr("settlement.web.read_models._LOOKED_AT", 1)
+
+    def found(county, attempt_no):
+        ref = ids.pay_ref(seen[county]["sold"], attempt_no)
+        return Find(ref, "doubled", "2026-03-01", 500, ref, None, "", "platform", "row 1", "ask")
+
+    of_nobody = Find("row 7", "unknown_row", "2026-03-01", 500, "", None, "", "platform", "row 7", "ask")
+    centre.submit(ApplyNight((found(HERE, 2), found(THERE, 2), found(HERE, 3), of_nobody)))
+    mine = {one["pay_ref"] for one in centre.get("/v1/differences", reviewer).json()["differences"]} - {""}
+    assert mine == {ids.pay_ref(seen[HERE]["sold"], no) for no in (2, 3)}
+    assert "row 7" not in centre.get("/v1/differences", reviewer).text

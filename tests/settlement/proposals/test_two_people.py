@@ -212,6 +212,24 @@ def test_a_payment_that_has_come_to_another_amount_is_not_carried_out(books, dev
     assert (paid.lines, paid.fen) == (1, 43_500)
 
 
+def test_what_comes_to_another_account_by_now_than_was_shown_is_not_carried_out(books, device):
+    sealed = books.sell(device)
+    books.done(PayClaim(books.claim(device).claim, "bank 1"))
+    books.give_back(device, sealed)
+    repayment = Repay(promised(sealed).record_id, "bank 2")
+    proposal = propose(books, repayment)
+    assert "available" in {one.account for one in proposal.shown.moves}
+    books.done(CloseYear(2026))
+    before = books.sql_rows("SELECT * FROM balance ORDER BY 1, 2, 3, 4")
+    assert books.denied(approval(proposal)) == "COMES_TO_ANOTHER"
+    assert books.sql_rows("SELECT * FROM balance ORDER BY 1, 2, 3, 4") == before
+    books.done(Withdraw(proposal.proposal, PROPOSER, "the year is closed"))
+    again = propose(books, repayment)
+    assert "due_to_treasury" in {one.account for one in again.shown.moves}
+    (answer,) = books.write(approval(again))
+    assert isinstance(answer, Done)
+
+
 @pytest.mark.parametrize(
     "reference", ["", " ", "a\nb", "a\0b", "x" * 201, "bank\u202e1", "bank\u200b1", "\ud800"], ids=ascii
 )
