@@ -247,7 +247,7 @@ def test_books_that_are_not_true_are_named_and_the_exit_is_1(shell, change, faul
 
 def test_balances_are_printed_in_yuan(shell):
     out = shell.run("ledger", "balances")
-    assert "2026  central     available                        850000.00" in out
+    assert "2026  central         available                        850000.00" in out
 
 
 def test_books_without_money_are_no_error(fresh):
