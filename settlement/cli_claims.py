@@ -26,7 +26,6 @@ from settlement.people.acting import Task
 from settlement.people.roles import Permission
 from settlement.words import words
 from settlement.writer.step import Claimed
-from subsidy.masking import scrub
 from subsidy.money import yuan
 
 claims = typer.Typer(help="Merchants' claims on the fund, and what comes back.", no_args_is_help=True)
@@ -115,7 +114,7 @@ def reject(
 
         settlement claims reject C-M001-2026-03-01 RECORD_ID --config settlement.yaml --reason "no invoice"
     """
-    command = SendBack(claim, record_id, scrub(words(reason, "--reason")), to_correct=False)
+    command = SendBack(claim, record_id, words(reason, "--reason"), to_correct=False)
     propose_it(lambda _centre: command, f"claims reject {record_id}", config, token_file, set_, json, dry_run)
 
 
@@ -136,7 +135,7 @@ def correct(
 
         settlement claims correct C-M001-2026-03-01 RECORD_ID --config settlement.yaml --reason "no photo"
     """
-    command = SendBack(claim, record_id, scrub(words(reason, "--reason")), to_correct=True)
+    command = SendBack(claim, record_id, words(reason, "--reason"), to_correct=True)
     propose_it(
         lambda _centre: command, f"claims correct {record_id}", config, token_file, set_, json, dry_run
     )

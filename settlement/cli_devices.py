@@ -18,7 +18,6 @@ from settlement.people.acting import Task
 from settlement.people.roles import Permission
 from settlement.words import words
 from subsidy import calendar
-from subsidy.masking import scrub
 from subsidy.money import yuan
 
 devices = typer.Typer(help="The shops' installations.", no_args_is_help=True)
@@ -102,7 +101,7 @@ def freeze(
 
         settlement devices freeze DEVICE --config settlement.yaml --reason "the host was stolen"
     """
-    why = scrub(words(reason, "--reason"))
+    why = words(reason, "--reason")
 
     def work() -> Shown:
         centre = open_centre(read_settings(config, set_ or ()).settings)
@@ -132,7 +131,7 @@ def unfreeze(
 
         settlement devices unfreeze DEVICE --config settlement.yaml --reason "the host was found"
     """
-    command = UnfreezeDevice(device, scrub(words(reason, "--reason")))
+    command = UnfreezeDevice(device, words(reason, "--reason"))
     propose_it(lambda _centre: command, f"devices unfreeze {device}", config, token_file, set_, json, dry_run)
 
 
@@ -155,7 +154,7 @@ def replace(
 
         settlement devices replace DEVICE --config settlement.yaml --reason "its disk is dead"
     """
-    command = ReplaceDevice(device, scrub(words(reason, "--reason")))
+    command = ReplaceDevice(device, words(reason, "--reason"))
 
     def left_behind(centre: Centre) -> More:
         with reading(centre.engine) as connection:

@@ -21,7 +21,6 @@ from settlement.words import words
 from settlement.writer.step import Denied
 from subsidy import calendar
 from subsidy.codes import BadCode, resident_id
-from subsidy.masking import scrub
 
 freeze = typer.Typer(
     help="What is frozen: it gets no hold and is not paid, and nothing of it is lost.", no_args_is_help=True
@@ -147,7 +146,7 @@ def lift(
 
         settlement freeze lift merchant M001 --config settlement.yaml --reason "case 7 cleared"
     """
-    why = scrub(words(reason, "--reason"))
+    why = words(reason, "--reason")
 
     def command(centre: Centre) -> LiftFreeze:
         return LiftFreeze(kind, _meant(centre, kind, name, is_lifted=True).name, why)
@@ -193,7 +192,7 @@ def _freeze(
     json: bool,
     dry_run: bool,
 ) -> None:
-    why = scrub(words(reason, "--reason"))
+    why = words(reason, "--reason")
 
     def work() -> Shown:
         centre = open_centre(read_settings(config, set_ or ()).settings)

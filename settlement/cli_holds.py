@@ -18,7 +18,6 @@ from settlement.web.explained_hold import HoldExplained, explained
 from settlement.words import words
 from subsidy import calendar
 from subsidy.ids import is_record_id
-from subsidy.masking import scrub
 from subsidy.money import yuan
 
 holds = typer.Typer(help="Open holds: money that the fund has promised.", no_args_is_help=True)
@@ -116,7 +115,7 @@ def release(
         settlement holds release RECORD_ID --config settlement.yaml --reason "the shop burnt down"
     """
     kind = FreeGoods if only_person_and_serial else ReleaseHold
-    command = kind(record_id, scrub(words(reason, "--reason")))
+    command = kind(record_id, words(reason, "--reason"))
 
     def its_time(centre: Centre) -> More:
         found = _explained(centre, record_id)

@@ -10,7 +10,6 @@ from settlement.console import Config, DryRun, Json, Refused, Set, TokenFile
 from settlement.invoices.take import TakeInvoice
 from settlement.words import words
 from subsidy.ids import is_record_id
-from subsidy.masking import scrub
 from subsidy.money import fen_from_yuan
 
 invoices = typer.Typer(help="Verified invoices of sales that were paid in cash.", no_args_is_help=True)
@@ -49,6 +48,6 @@ def take(
             raise typer.BadParameter(
                 "write yuan with two decimals, as in 3999.00", param_hint="--total"
             ) from None
-        return TakeInvoice(record_id, number, total_fen, scrub(words(reference, "--reference")))
+        return TakeInvoice(record_id, number, total_fen, words(reference, "--reference"))
 
     propose_it(checked, f"invoices take {record_id}", config, token_file, set_, json, dry_run)

@@ -11,7 +11,6 @@ from settlement.offers.bearers import BorneBy
 from settlement.offers.explain import ExplainOffer
 from settlement.reconcile.lines import is_our_shape
 from settlement.words import words
-from subsidy.masking import scrub
 from subsidy.money import fen_from_yuan
 
 offers = typer.Typer(help="What banks, channels and shops bore of payments.", no_args_is_help=True)
@@ -52,6 +51,6 @@ def explain(
             raise typer.BadParameter(
                 "write yuan with two decimals, as in 5.00", param_hint="--amount"
             ) from None
-        return ExplainOffer(pay_ref, borne_by, fen, scrub(words(reference, "--reference")))
+        return ExplainOffer(pay_ref, borne_by, fen, words(reference, "--reference"))
 
     propose_it(checked, f"offers explain {pay_ref}", config, token_file, set_, json, dry_run)

@@ -27,7 +27,6 @@ from settlement.words import words
 from settlement.writer.apply import Direct
 from settlement.writer.step import Answer, Claimed, Denied
 from subsidy import calendar
-from subsidy.masking import scrub
 from subsidy.money import yuan
 from subsidy.strict import json_bytes
 from subsidy.strict.json_bytes import NotStrict
@@ -187,7 +186,7 @@ def decline(
 
         settlement proposals decline P-7KQ2M4XA --reason "not our bank" --config settlement.yaml
     """
-    why = scrub(words(reason, "--reason"))
+    why = words(reason, "--reason")
     task = Task(Permission.APPROVE, "proposals decline", proposal, dry_run)
     _end(task, lambda by: Decline(proposal, by, why), config, token_file, set_, json)
 
@@ -208,7 +207,7 @@ def withdraw(
 
         settlement proposals withdraw P-7KQ2M4XA --reason "typed twice" --config settlement.yaml
     """
-    why = scrub(words(reason, "--reason"))
+    why = words(reason, "--reason")
     task = Task(Permission.PROPOSE, "proposals withdraw", proposal, dry_run)
     _end(task, lambda by: Withdraw(proposal, by, why), config, token_file, set_, json)
 

@@ -8,7 +8,6 @@ from settlement.claims.settle_record import MAY_BE_ACCEPTED, AcceptDifference, R
 from settlement.cli_proposals import propose_it
 from settlement.console import Config, DryRun, Json, Set, TokenFile
 from settlement.words import words
-from subsidy.masking import scrub
 
 records = typer.Typer(help="Records that are blocked or kept.", no_args_is_help=True)
 
@@ -49,7 +48,7 @@ def settle(
         raise typer.BadParameter("give one of --reject and --accept DIFFERENCE", param_hint="--reject")
     if free_person_and_serial and not reject:
         raise typer.BadParameter("goes with --reject only", param_hint="--free-person-and-serial")
-    why = scrub(words(reason, "--reason"))
+    why = words(reason, "--reason")
     command = (
         RejectRecord(record_id, free_person_and_serial, why)
         if accept is None

@@ -16,7 +16,6 @@ from settlement.returns.serve import BeginReturn, EndReturn
 from settlement.web.what_goes_back import GoesBack, goes_back
 from settlement.words import words
 from subsidy.ids import is_record_id
-from subsidy.masking import scrub
 from subsidy.money import yuan
 
 returns = typer.Typer(help="Returns whose selling host is gone.", no_args_is_help=True)
@@ -42,7 +41,7 @@ def begin(
 
         settlement returns begin RECORD_ID --config settlement.yaml --reason "does not cool"
     """
-    why = scrub(words(reason, "--reason"))
+    why = words(reason, "--reason")
 
     def work() -> Shown:
         centre = open_centre(read_settings(config, set_ or ()).settings)
@@ -81,7 +80,7 @@ def end(
 
         settlement returns end RECORD_ID --config settlement.yaml --refunded --reference "refund 5030..."
     """
-    command = EndReturn(record_id, refunded, scrub(words(reference, "--reference")))
+    command = EndReturn(record_id, refunded, words(reference, "--reference"))
 
     def told(centre: Centre) -> More:
         found = _back(centre, record_id)

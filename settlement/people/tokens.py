@@ -12,6 +12,7 @@ from sqlalchemy import Connection, insert, select, update
 
 from settlement.db import tables
 from settlement.people.users import UserRefused, find
+from subsidy.masking import scrub
 from subsidy.seal import sha256_hex
 
 BYTES = 32
@@ -56,6 +57,8 @@ def make(
         raise UserRefused(
             f"a token's label is one line of at most {_LONGEST_LABEL} characters", is_usage=True
         )
+    if scrub(label) != label:
+        raise UserRefused("a token's label has no number of a card, a person or a phone in it", is_usage=True)
     c = tables.user_token.c
     if connection.execute(select(c.label).where(c.name == name, c.label == label)).first() is not None:
         raise UserRefused(f"{name} has had a token {label}. Give this one another label")

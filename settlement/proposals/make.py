@@ -21,7 +21,7 @@ from settlement.proposals.propose import Propose
 from settlement.proposals.two_people import NeedsTwo
 from settlement.registers import shared
 from settlement.registers.shared import Registers
-from settlement.writer import apply, store
+from settlement.writer import apply, free_texts, store
 from settlement.writer.rows import Proposal
 from settlement.writer.step import Answer, Denied, Happened, Setting
 
@@ -57,6 +57,7 @@ def look(desk: Desk, command: NeedsTwo) -> shown_text.Shown | Denied:
     wrong = two_people.problem_of_texts(command)
     if wrong is not None:
         return Denied(422, "TEXT_WRONG", f"{wrong}. Correct it")
+    command = free_texts.blotted(command)
     with reading(desk.engine) as connection:
         command = _in_full(connection, command)
         answer, happened = try_out(connection, command, desk.setting, desk.at_ms, desk.registers)

@@ -26,6 +26,7 @@ from settlement.offers.explain import ExplainOffer
 from settlement.people.agreed import OfPeople
 from settlement.returns.serve import EndReturn
 from settlement.writer.step import Decision
+from subsidy.masking import scrub
 
 OfBooks = (
     TopUp
@@ -48,6 +49,9 @@ OfBooks = (
 )
 NeedsTwo = OfBooks | OfPeople
 """What is about people is proposed and approved by administrators, the rest by operations and approvers."""
+
+BookedOnce = TopUp | MoveAuthority | PayClaim
+"""What books money by a document, and never twice by the same."""
 
 LONGEST_TEXT = 200
 _OF_PEOPLE = {str(one.__struct_config__.tag) for one in get_args(OfPeople)}
@@ -91,6 +95,11 @@ def problem_of_texts(command: NeedsTwo) -> str | None:
             continue  # the undivided year
         if not text.strip() or len(text) > LONGEST_TEXT or not text.isprintable():
             return f"{where}: not one line of at most {LONGEST_TEXT} characters that can all be seen"
+    if isinstance(command, BookedOnce) and scrub(command.reference) != command.reference:
+        return (
+            "$.reference: it has digits like a card, identity or phone number, and none is kept in clear; if "
+            "they are the document's own, put a letter or a slash between them"
+        )
     return None
 
 

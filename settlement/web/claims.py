@@ -25,7 +25,6 @@ from settlement.web.proposals import proposed
 from settlement.web.strict_request import StrictRequest, has_json
 from settlement.web.words import After, Reason, Words, name_in
 from settlement.writer.step import Claimed
-from subsidy.masking import scrub
 from subsidy.problem import Problem
 
 MOST = 500
@@ -124,7 +123,7 @@ def reject_line(
     edge: NamedDependency[Edge],
 ) -> ProposalShown:
     """Propose that a line is rejected: the fund does not pay it."""
-    command = SendBack(name_in(claim), name_in(record_id), scrub(data.reason), to_correct=False)
+    command = SendBack(name_in(claim), name_in(record_id), data.reason, to_correct=False)
     return proposed(request, edge, command)
 
 
@@ -143,7 +142,7 @@ def send_line_to_correct(
     edge: NamedDependency[Edge],
 ) -> ProposalShown:
     """Propose that a line is sent back to be corrected: it may be claimed again."""
-    command = SendBack(name_in(claim), name_in(record_id), scrub(data.reason), to_correct=True)
+    command = SendBack(name_in(claim), name_in(record_id), data.reason, to_correct=True)
     return proposed(request, edge, command)
 
 

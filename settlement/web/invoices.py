@@ -16,7 +16,6 @@ from settlement.web.problems import ANSWERS
 from settlement.web.proposals import proposed
 from settlement.web.strict_request import StrictRequest, has_json
 from settlement.web.words import Words, name_in
-from subsidy.masking import scrub
 from subsidy.money import MOST_FEN
 
 
@@ -39,7 +38,7 @@ def take_invoice(
     request: StrictRequest, record_id: FromPath[str], data: JSONBody[Verified], edge: NamedDependency[Edge]
 ) -> ProposalShown:
     """Propose to take in the verified invoice of a sale that was paid in cash, so that it can be claimed."""
-    command = TakeInvoice(name_in(record_id), data.invoice_no, data.total_fen, scrub(data.reference))
+    command = TakeInvoice(name_in(record_id), data.invoice_no, data.total_fen, data.reference)
     return proposed(request, edge, command)
 
 

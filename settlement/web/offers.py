@@ -17,7 +17,6 @@ from settlement.web.problems import ANSWERS
 from settlement.web.proposals import proposed
 from settlement.web.strict_request import StrictRequest, has_json
 from settlement.web.words import Words, name_in
-from subsidy.masking import scrub
 from subsidy.money import MOST_FEN
 
 
@@ -40,7 +39,7 @@ def explain_offer(
     request: StrictRequest, pay_ref: FromPath[str], data: JSONBody[Explained], edge: NamedDependency[Edge]
 ) -> ProposalShown:
     """Propose who bore a part of a payment, as the channel has said: that settles the difference in it."""
-    command = ExplainOffer(name_in(pay_ref), data.borne_by, data.fen, scrub(data.reference))
+    command = ExplainOffer(name_in(pay_ref), data.borne_by, data.fen, data.reference)
     return proposed(request, edge, command)
 
 

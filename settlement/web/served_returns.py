@@ -16,7 +16,6 @@ from settlement.web.proposals import proposed
 from settlement.web.strict_request import StrictRequest, has_json
 from settlement.web.what_goes_back import GoesBack, goes_back
 from settlement.web.words import Reason, Words, name_in
-from subsidy.masking import scrub
 
 
 class Ended(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -37,7 +36,7 @@ def begin_return(
     request: StrictRequest, record_id: FromPath[str], data: JSONBody[Reason], edge: NamedDependency[Edge]
 ) -> GoesBack:
     """Begin a return whose host is gone: its line is held back at once. Says what the merchant gives back."""
-    ask_writer(edge, BeginReturn(name_in(record_id), scrub(data.reason), actor_of(request).name))
+    ask_writer(edge, BeginReturn(name_in(record_id), data.reason, actor_of(request).name))
     with reading(edge.engine) as connection:
         found = goes_back(connection, record_id)
     assert found is not None, "the writer has found it a moment ago, and records stay"
@@ -55,7 +54,7 @@ def end_return(
     request: StrictRequest, record_id: FromPath[str], data: JSONBody[Ended], edge: NamedDependency[Edge]
 ) -> ProposalShown:
     """Propose to book what came of a return that the centre serves."""
-    command = EndReturn(name_in(record_id), data.refunded, scrub(data.reference))
+    command = EndReturn(name_in(record_id), data.refunded, data.reference)
     return proposed(request, edge, command)
 
 

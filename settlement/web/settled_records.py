@@ -14,7 +14,6 @@ from settlement.web.problems import ANSWERS
 from settlement.web.proposals import proposed
 from settlement.web.strict_request import StrictRequest, has_json
 from settlement.web.words import Words, name_in
-from subsidy.masking import scrub
 
 
 class ToReject(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -42,7 +41,7 @@ def reject_record(
     request: StrictRequest, record_id: FromPath[str], data: JSONBody[ToReject], edge: NamedDependency[Edge]
 ) -> ProposalShown:
     """Propose that a blocked or kept record is never paid: its money is available again."""
-    command = RejectRecord(name_in(record_id), data.frees_goods, scrub(data.reason))
+    command = RejectRecord(name_in(record_id), data.frees_goods, data.reason)
     return proposed(request, edge, command)
 
 
@@ -57,7 +56,7 @@ def accept_difference(
     request: StrictRequest, record_id: FromPath[str], data: JSONBody[ToAccept], edge: NamedDependency[Edge]
 ) -> ProposalShown:
     """Propose to lift one difference from a record's line."""
-    command = AcceptDifference(name_in(record_id), scrub(data.difference), scrub(data.reason))
+    command = AcceptDifference(name_in(record_id), data.difference, data.reason)
     return proposed(request, edge, command)
 
 

@@ -24,7 +24,6 @@ from settlement.web.proposals import proposed
 from settlement.web.strict_request import StrictRequest, has_json
 from settlement.web.words import Reason, Words, name_in
 from settlement.writer.step import Denied
-from subsidy.masking import scrub
 
 
 class ToFreeze(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -58,7 +57,7 @@ def impose_freeze(
         meant = name_freezing.to_freeze(connection, data.kind, data.name)
     if isinstance(meant, Denied):
         raise problem_of(meant)
-    why, by = scrub(data.reason), actor_of(request).name
+    why, by = data.reason, actor_of(request).name
     ask_writer(edge, ImposeFreeze(data.kind, meant.name, why, by, meant.of_record))
     shown = name_shown(data.kind, meant.name)
     with reading(edge.engine) as connection:
@@ -75,7 +74,7 @@ def impose_freeze(
 )
 def lift_freeze(request: StrictRequest, data: JSONBody[ToLift], edge: NamedDependency[Edge]) -> ProposalShown:
     """Propose to let something go that is frozen."""
-    return proposed(request, edge, LiftFreeze(data.kind, data.name, scrub(data.reason)))
+    return proposed(request, edge, LiftFreeze(data.kind, data.name, data.reason))
 
 
 @post(
@@ -89,7 +88,7 @@ def release_by_decision(
     request: StrictRequest, record_id: FromPath[str], data: JSONBody[Reason], edge: NamedDependency[Edge]
 ) -> ProposalShown:
     """Propose to end a hold unpaid; `/release` beside it is its device's own."""
-    return proposed(request, edge, ReleaseHold(name_in(record_id), scrub(data.reason)))
+    return proposed(request, edge, ReleaseHold(name_in(record_id), data.reason))
 
 
 @post(
@@ -103,7 +102,7 @@ def free_goods(
     request: StrictRequest, record_id: FromPath[str], data: JSONBody[Reason], edge: NamedDependency[Edge]
 ) -> ProposalShown:
     """Propose to free person and serial number of a hold; its money stays held until a proof comes."""
-    return proposed(request, edge, FreeGoods(name_in(record_id), scrub(data.reason)))
+    return proposed(request, edge, FreeGoods(name_in(record_id), data.reason))
 
 
 @post(
@@ -117,7 +116,7 @@ def freeze_device(
     request: StrictRequest, device: FromPath[str], data: JSONBody[Reason], edge: NamedDependency[Edge]
 ) -> DeviceShown:
     """Freeze a device, at once: it gets no hold, and what it has queued stays queued."""
-    ask_writer(edge, FreezeDevice(name_in(device), scrub(data.reason), actor_of(request).name))
+    ask_writer(edge, FreezeDevice(name_in(device), data.reason, actor_of(request).name))
     with reading(edge.engine) as connection:
         found = read_devices.device(connection, device)
     assert found is not None, "a device stays"
@@ -135,7 +134,7 @@ def unfreeze_device(
     request: StrictRequest, device: FromPath[str], data: JSONBody[Reason], edge: NamedDependency[Edge]
 ) -> ProposalShown:
     """Propose to let a device go that people have frozen."""
-    return proposed(request, edge, UnfreezeDevice(name_in(device), scrub(data.reason)))
+    return proposed(request, edge, UnfreezeDevice(name_in(device), data.reason))
 
 
 @post(
@@ -149,7 +148,7 @@ def replace_device(
     request: StrictRequest, device: FromPath[str], data: JSONBody[Reason], edge: NamedDependency[Edge]
 ) -> ProposalShown:
     """Propose to freeze a device for good; then `settlement enrol-code` makes the new host's code."""
-    return proposed(request, edge, ReplaceDevice(name_in(device), scrub(data.reason)))
+    return proposed(request, edge, ReplaceDevice(name_in(device), data.reason))
 
 
 ROUTES: tuple[Any, ...] = (

@@ -15,6 +15,7 @@ from settlement.proposals import approve, propose, turn_down
 from settlement.proposals.two_people import NeedsTwo
 from settlement.reconcile import apply_night
 from settlement.returns import serve
+from settlement.writer import free_texts
 from settlement.writer.batch import Rows, Wanted
 from settlement.writer.step import Answer, Event, Happened, MoneyEvent, Setting
 
@@ -125,6 +126,7 @@ def run(
     def emit(event: Event) -> None:
         happened(happen(event, rows, at_ms))
 
+    command = free_texts.blotted(command)
     match command:
         case place_hold.PlaceHold():
             return place_hold.decide(rows, command, setting, at_ms, emit)

@@ -198,7 +198,9 @@ def test_a_token_counts_until_its_user_is_disabled(books):
         token(books, PROPOSER, "two")
 
 
-@pytest.mark.parametrize("label", ["", " ", "a\0b", "a\nb", "x" * 65, "\u202e"], ids=ascii)
+@pytest.mark.parametrize(
+    "label", ["", " ", "a\0b", "a\nb", "x" * 65, "\u202e", "of 321202199003070013"], ids=ascii
+)
 def test_a_label_is_a_line_that_can_be_read(books, label):
     with pytest.raises(UserRefused, match="label"):
         token(books, PROPOSER, label)

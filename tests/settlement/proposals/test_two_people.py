@@ -8,7 +8,7 @@ import reference_data as reference
 from books import changed_rule
 from centre import APPROVER, PROPOSER, add_person
 from fake_device import promised
-from sqlalchemy import text
+from sqlalchemy import select, text
 from sqlalchemy.exc import IntegrityError
 
 from settlement.claims.enter_late import EnterLate
@@ -16,6 +16,8 @@ from settlement.claims.pay import PayClaim
 from settlement.claims.repaid import Repay
 from settlement.claims.send_back import SendBack
 from settlement.claims.settle_record import AcceptDifference, RejectRecord
+from settlement.copies.restored import NoteRestore, SettleRestore
+from settlement.db import tables
 from settlement.db.connection import reading, writing
 from settlement.devices.by_people import FreezeDevice, ReplaceDevice, UnfreezeDevice
 from settlement.funds.close_year import CloseYear
@@ -334,6 +336,76 @@ def explanation(books, device):
     find = Find(pay_ref, kind, "2026-03-01", 500, pay_ref, record_id, "BOOKED", "platform", "row 1", "ask")
     books.done(ApplyNight((find,)))
     return ExplainOffer(pay_ref, BorneBy.ALIPAY, 500, "answer 12")
+
+
+NUMBERS = ("321202199003070013", "6222021234567890123", "13812345678")
+PERSONAL = "the buyer {}, card {}, phone {} says so".format(*NUMBERS)
+BLOTTED = "the buyer [removed], card [removed], phone [removed] says so"
+BOOKED_ONCE = (TopUp, MoveAuthority, PayClaim)
+
+
+def with_numbers(command):
+    """Return the command with numbers of a person in every text that somebody writes freely."""
+    free = {"reason", "why", "reference"} & set(command.__struct_fields__)
+    return msgspec.structs.replace(command, **dict.fromkeys(free, PERSONAL))
+
+
+def kept(books):
+    """Return everything that the database keeps, as text."""
+    with reading(books.engine) as connection:
+        return "".join(
+            str(tuple(row))
+            for table in tables.metadata.sorted_tables
+            for row in connection.execute(select(table))
+        )
+
+
+def test_no_number_of_a_person_is_kept_of_what_is_proposed_and_carried_out(books, device):
+    for command in of_every_kind(books, device):
+        first, second = ADMINISTRATORS if isinstance(command, OfPeople) else (PROPOSER, APPROVER)
+        wordy = command if isinstance(command, BOOKED_ONCE) else with_numbers(command)
+        proposal = propose(books, wordy, first)
+        assert (BLOTTED in proposal.shown.says) == (wordy != command)
+        (answer,) = books.write(approval(proposal, second))
+        assert isinstance(answer, Done | Claimed), answer
+    assert [one for one in NUMBERS if one in kept(books)] == []
+
+
+@pytest.mark.parametrize("end", [Withdraw, Decline])
+def test_no_number_of_a_person_is_kept_of_why_a_proposal_ends(books, end):
+    proposal = propose(books, TOP_UP)
+    by = PROPOSER if end is Withdraw else APPROVER
+    books.done(end(proposal.proposal, by, PERSONAL))
+    assert shown(books, proposal.proposal).why == BLOTTED
+    assert [one for one in NUMBERS if one in kept(books)] == []
+
+
+def test_no_number_of_a_person_is_kept_of_what_one_person_does_alone(books, device):
+    sold = promised(books.sell(device)).record_id
+    books.done(ReplaceDevice(device.name, "its disk is dead"))
+    books.done(BeginReturn(sold, PERSONAL, "li"))
+    other = books.enrol("other")
+    books.done(FreezeDevice(other.name, PERSONAL, "li"))
+    books.done(ImposeFreeze(Kind.SHOP, reference.SHOP, PERSONAL, "li"))
+    books.done(NoteRestore(1, "0" * 64, books.clock.now_ms()))
+    books.clock.ahead_ms += 1
+    books.done(SettleRestore(PERSONAL, gone=(other.name,)))
+    assert kept(books).count(BLOTTED) >= 4
+    assert [one for one in NUMBERS if one in kept(books)] == []
+
+
+@pytest.mark.parametrize("number", NUMBERS)
+@pytest.mark.parametrize(
+    "command",
+    [TOP_UP, MoveAuthority(Place(2026), Place(2027), (Part("central", 1),), "9"), PayClaim("C", "bank 1")],
+    ids=two_people.kind_of,
+)
+def test_a_document_that_is_booked_once_is_refused_with_such_a_number(books, command, number):
+    """Two that were blotted out would be taken for the same document."""
+    denied = make.make(desk(books), msgspec.structs.replace(command, reference=f"slip {number}"), PROPOSER)
+    assert (denied.status, denied.code) == (422, "TEXT_WRONG")
+    assert "$.reference" in denied.detail
+    assert number not in denied.detail
 
 
 def test_every_command_of_the_list_is_proposed_shown_and_carried_out(books, device):

@@ -231,10 +231,17 @@ def test_a_line_is_rejected_or_sent_back_to_be_corrected(centre, client):
     assert centre.get(f"/v1/records/{promise.record_id}").json()["state"] == "AVAILABLE_AGAIN"
 
 
-def test_a_reason_keeps_nothing_personal(centre, client):
+@pytest.mark.parametrize("has_its_own_address", [True, False])
+def test_a_reason_keeps_nothing_personal(centre, client, has_its_own_address):
     promise, claim = claimed(centre, client)
-    line = f"/v1/claims/{claim}/lines/{promise.record_id}"
-    proposed = centre.post(f"{line}/reject", {"reason": "card 6222021234567890123"})
+    address, body = (
+        f"/v1/claims/{claim}/lines/{promise.record_id}/reject",
+        {"reason": "card 6222021234567890123"},
+    )
+    if not has_its_own_address:
+        line = {"type": "send_back", "claim": claim, "record_id": promise.record_id, "to_correct": False}
+        address, body = "/v1/proposals", line | body
+    proposed = centre.post(address, body)
     assert "6222021234567890123" not in proposed.text
     assert centre.approve(proposed.json()).status_code == 200
     assert "[removed]" in centre.get(f"/v1/records/{promise.record_id}").json()["why"]
