@@ -49,7 +49,8 @@ def new_token(
 ) -> None:
     """Make a token; it is shown once. Without a token of your own, log in with --user.
 
-    A person's token is made by that person alone; a service's by an administrator.
+    A person's token is made by that person alone; a service's by an administrator. Whoever makes one
+    types password and code, also under a token.
 
     Example:
 
@@ -193,23 +194,29 @@ def _token_under_token(
     dry_run: bool,
     make: Callable[[Connection, str, str], str],
 ) -> str:
-    """Make a token of one's own, or, as an administrator, a service's."""
+    """Make a token of one's own, or, as an administrator, a service's.
+
+    Whoever has the token shows password and second factor again: nothing that ends or is revoked may leave
+    behind what counts for good.
+    """
     permission = Permission.LEAVE if user is None else Permission.MANAGE_PEOPLE
     task = Task(permission, "token new", f"{user or ''} {label}".strip(), dry_run)
-    with centre.acting(task, token_file) as actor, writing(centre.engine) as connection:
-        name = user or actor.name
-        found = known.find(connection, name)
-        if user is not None and found is not None and found.kind != SERVICE:
+    with centre.acting(task, token_file) as actor:
+        if not actor.is_human:
+            raise UserRefused(f"{actor.name} is a service: an administrator makes its tokens")
+        with reading(centre.engine) as connection:
+            found = None if user is None else known.find(connection, user)
+        if found is not None and found.kind != SERVICE:
             raise UserRefused(f"{user} is a person, who alone makes tokens: without a token, by logging in")
-        return make(connection, name, actor.name)
+        return _logged_in(
+            centre, actor.name, lambda connection, _: make(connection, user or actor.name, actor.name)
+        )
 
 
 def _token_by_login(
     centre: Centre, user: str, label: str, dry_run: bool, make: Callable[[Connection, str, str], str]
 ) -> str:
-    """Make a token of a person who logs in with password and second factor."""
-    password, code = typed("Password", "Code of the second factor")
-    door = Door(centre.engine, centre.keys, centre.now_ms, random_bytes, Lock())
+    """Make a token of a person who has none at hand."""
 
     def then(connection: Connection, at_ms: int) -> str:
         made = make(connection, user, user)
@@ -217,8 +224,15 @@ def _token_by_login(
             audit.write(connection, at_ms, user, "login", "token new", label, "done")
         return made
 
+    return _logged_in(centre, user, then)
+
+
+def _logged_in(centre: Centre, name: str, then: Callable[[Connection, int], str]) -> str:
+    """Do `then` once the person has typed password and second factor, and return what it returns."""
+    password, code = typed(f"Password of {name}", "Code of the second factor")
+    door = Door(centre.engine, centre.keys, centre.now_ms, random_bytes, Lock())
     try:
-        return login.check(door, user, password, code, then)
+        return login.check(door, name, password, code, then)
     except LoginWrong as wrong:
         raise Refused(str(wrong), 6) from None
 

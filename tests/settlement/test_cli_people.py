@@ -6,7 +6,12 @@ import pytest
 from books import copy_template
 from centre import APPROVER, PROPOSER
 from centre_shell import Shell
-from people_shell import PASSWORD, add, audited, fresh_centre, log_in
+from people_shell import PASSWORD, add, audited, fresh_centre, log_in, shown
+
+from settlement.db.connection import engine_on, writing
+from settlement.db.place import Sqlite
+from settlement.people import sessions
+from settlement.system import random_bytes, wall_ms
 
 TOP_UP = ("top-up", "--year", "2026", "--part", "central=1.00", "--reference", "doc 1")
 US = f"os:{getpass.getuser()}"
@@ -150,7 +155,7 @@ def test_a_weak_password_or_odd_name_adds_nobody(fresh):
 def test_a_token_is_made_listed_and_revoked(fresh):
     secret = add(fresh, "wang", "--first")
     token = log_in(fresh, "wang", secret)
-    mine = fresh.json("token", "new", "report", "--days", "1", token=token)["token"]
+    mine = fresh.json("token", "new", "report", "--days", "1", token=token, typed=shown(secret, 1))["token"]
     fresh.json("users", "ls", token=mine)
     assert "report" in fresh.run("token", "ls")
     assert mine not in fresh.run("token", "ls")
@@ -162,11 +167,33 @@ def test_a_token_is_made_listed_and_revoked(fresh):
 
 
 def test_a_persons_token_is_made_by_that_person_alone(fresh):
-    wang = log_in(fresh, "wang", add(fresh, "wang", "--first"))
+    secret = add(fresh, "wang", "--first")
+    wang = log_in(fresh, "wang", secret)
     add(fresh, "li", "--role", "approver", token=wang)
-    fresh.run("token", "new", "x", "--user", "li", token=wang, exit_code=6)
-    assert fresh.json("token", "new", "x", "--user", "operator", token=wang)["token"]
+    fresh.run("token", "new", "x", "--user", "li", token=wang, typed=shown(secret, 1), exit_code=6)
+    assert "li is a person" in fresh.stderr
+    words = ("token", "new", "x", "--user", "operator")
+    assert fresh.json(*words, token=wang, typed=shown(secret, 1))["token"]
     assert log_in(fresh, "li", b"s" * 20, exit_code=6) is None
+
+
+@pytest.mark.parametrize("words", [(), ("--user", "operator")], ids=["of one's own", "of a service"])
+@pytest.mark.parametrize("is_session", [True, False])
+def test_a_token_alone_makes_no_token_that_outlives_it(fresh, words, is_session):
+    token = log_in(fresh, "wang", add(fresh, "wang", "--first"))
+    if is_session:
+        with writing(engine_on(Sqlite(fresh.folder / "centre.sqlite3"))) as connection:
+            token = sessions.begin(connection, "wang", random_bytes, wall_ms())
+    before = fresh.rows("SELECT label FROM user_token")
+    fresh.run("token", "new", "mine", *words, token=token, exit_code=6)
+    assert "the password or the code is wrong" in fresh.stderr
+    assert fresh.rows("SELECT label FROM user_token") == before
+    assert audited(fresh, "token new")[-1] == ("wang", "session" if is_session else "token", "refused")
+
+
+def test_a_service_makes_no_token_for_itself(fresh):
+    fresh.run("token", "new", "mine", token=fresh.first_token, exit_code=6)
+    assert "an administrator makes its tokens" in fresh.stderr
 
 
 def test_a_command_in_a_file_is_proposed_shown_declined_and_withdrawn(shell):

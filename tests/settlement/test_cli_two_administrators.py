@@ -14,6 +14,7 @@ from people_shell import (
     fresh_centre,
     let_in,
     log_in,
+    shown,
 )
 from phone import code, secret_of
 
@@ -38,7 +39,8 @@ def staffed(fresh):
         name: add(fresh, name, "--role", role, token=fresh.wang)
         for name, role in (("zhao", "operations"), ("li", "approver"))
     }
-    (fresh.chen,) = administrators(fresh, "chen")
+    fresh.phones["chen"] = add(fresh, "chen", "--first")
+    fresh.chen = log_in(fresh, "chen", fresh.phones["chen"])
     return fresh
 
 
@@ -263,7 +265,8 @@ def test_a_service_is_agreed_on_too(staffed):
     words = ("users", "add", "robot", "--service", "--role", "operations")
     proposed = agree(staffed, *words, by=staffed.wang, approved_by=staffed.chen)
     assert "code" not in proposed
-    robot = staffed.json("token", "new", "x", "--user", "robot", token=staffed.chen)["token"]
+    typed = shown(staffed.phones["chen"], later=1)
+    robot = staffed.json("token", "new", "x", "--user", "robot", token=staffed.chen, typed=typed)["token"]
     assert staffed.json(*TOP_UP, token=robot)["proposal"]
 
 

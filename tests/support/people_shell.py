@@ -25,8 +25,13 @@ def add(shell, name, *words, token=None):
 
 def log_in(shell, name, secret, label="laptop", exit_code=0, password=PASSWORD, later=0):
     """Log in to make a token and return it; `later` counts the codes that were used already."""
-    typed = f"{password}\n{code(secret, wall_ms() + later * STEP_MS)}\n"
+    typed = shown(secret, later, password)
     return shell.json("token", "new", label, "--user", name, typed=typed, exit_code=exit_code).get("token")
+
+
+def shown(secret, later=0, password=PASSWORD):
+    """Return what a person types who logs in; `later` counts the codes that were used already."""
+    return f"{password}\n{code(secret, wall_ms() + later * STEP_MS)}\n"
 
 
 def administrators(shell, *names):
