@@ -1,7 +1,7 @@
 """Which commands save the books, put them back, prove that they could be, and move them?"""
 
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import msgspec
 import typer
@@ -22,11 +22,12 @@ from settlement.copies.restore import Restoring, refuse_unfit
 from settlement.copies.restore import restore as restore_backup
 from settlement.copies.restored import SettleRestore
 from settlement.copies.target import CopyRefused, refuse_books
-from settlement.db.connection import engine_on
+from settlement.db.connection import engine_on, reading
 from settlement.db.place import DatabaseDown, Place
 from settlement.db.serving import BooksTaken
 from settlement.people.audit import note
 from settlement.people.credentials import name_of_account
+from settlement.people.may_act import MayAct, may_act
 from settlement.sources.key_files import read_keys
 from settlement.system import clock_us, random_bytes, wall_ms
 from settlement.writer.apply import Command
@@ -34,6 +35,11 @@ from settlement.writer.step import Answer, Denied
 from subsidy import calendar
 
 _REFUSALS = (CopyRefused, ManifestWrong, BooksTaken)
+_CHECK = (
+    "Who was disabled since the backup, or has lost a role, a password or a phone, is here as before, and a "
+    "token that was revoked since counts. Take it away again (`settlement users`, `token revoke`), then say "
+    "so with --people-checked"
+)
 KEYS = "the keys are not in it: save their folder apart, or no promise can be checked after a restore"
 
 
@@ -103,15 +109,18 @@ def restore(
             else:
                 found = restore_backup(file, place, parts)
                 _audit(place, "restore")
+                again = _may_act_in(place)
         except _REFUSALS as wrong:
             raise Refused(str(wrong), 6) from None
         lines = [f"{'would be restored' if dry_run else 'restored'}  {place}", *_told(found)]
+        document: dict[str, Any] = {"into": str(place), "manifest": found, "dry_run": dry_run}
         if not dry_run:
+            document |= {"may_act_again": again}
             lines += [
+                *_told_of_people(again),
                 f"lost      whatever came after event {found.books.events}: an item waits for its owner",
                 f"next      name {place} under `database:`, serve, then docs/for-operations.md, Copies",
             ]
-        document = {"into": str(place), "manifest": found, "dry_run": dry_run}
         return Shown(document, lines, 0 if dry_run else 4)
 
     run(work, json)
@@ -124,6 +133,10 @@ def restored(
         list[str] | None,
         typer.Option("--gone", help="A device that will never report again; for each."),
     ] = None,
+    people_checked: Annotated[
+        bool,
+        typer.Option("--people-checked", help="Whoever may act again has been looked at, and every token."),
+    ] = False,
     token_file: TokenFile = None,
     set_: Set = None,
     json: Json = False,
@@ -131,20 +144,27 @@ def restored(
 ) -> None:
     """Note that everything that a restore asks for is done; its item is closed.
 
-    Refused, with their names, while devices have not reported again and are not named as gone.
+    Refused, with their names, while devices have not reported again and are not named as gone, and until
+    somebody has looked at the people and tokens that may act again as when the backup was made.
 
     Example:
 
-        settlement restored --reference "minutes of 3 March" --config settlement.yaml
+        settlement restored --reference "minutes of 3 March" --people-checked --config settlement.yaml
     """
 
     def work(centre: Centre) -> Shown:
         command = SettleRestore(reference, tuple(gone or ()))
-        (answer,) = centre.writer(_raise).write_now([command], dry_run)
+        is_tried = dry_run or not people_checked
+        (answer,) = centre.writer(_raise).write_now([command], is_tried)
         if isinstance(answer, Denied):
             raise Refused(answer.detail, 6)
+        with reading(centre.engine) as connection:
+            people = may_act(connection, centre.now_ms())
+        if not people_checked:
+            raise Refused("\n".join([*_told_of_people(people), _CHECK]), 6)
         words = f"{'would be settled' if dry_run else 'settled'} by {reference}"
-        return Shown({"settled": reference, "dry_run": dry_run}, [words])
+        document = {"settled": reference, "dry_run": dry_run, "may_act": people}
+        return Shown(document, [*_told_of_people(people), words])
 
     run(lambda: audited(_open(config, set_), "restored", token_file, work), json)
 
@@ -240,6 +260,26 @@ def _audit(place: Place, what: str) -> None:
         note(engine, wall_ms(), name_of_account(), "os", what, str(place), "done")
     finally:
         engine.dispose()
+
+
+def _may_act_in(place: Place) -> MayAct:
+    engine = engine_on(place)
+    try:
+        with reading(engine) as connection:
+            return may_act(connection, wall_ms())
+    finally:
+        engine.dispose()
+
+
+def _told_of_people(found: MayAct) -> list[str]:
+    until = {
+        one: "" if one.ends_ms is None else f" until {calendar.from_ms(one.ends_ms).date().isoformat()}"
+        for one in found.tokens
+    }
+    return [
+        *(f"may act   {one.name} ({one.kind}): {', '.join(one.roles) or 'no role'}" for one in found.people),
+        *(f"counts    token {one.label} of {one.name}{until[one]}" for one in found.tokens),
+    ]
 
 
 def _told(found: Manifest) -> list[str]:

@@ -2,6 +2,7 @@
 
 Into a database that is not there, or is empty; never over books. The file is held against its manifest
 before, and what the database holds after. The centre is told: by an event in its log and an item for people.
+Sessions are over.
 """
 
 from collections.abc import Callable, Iterator
@@ -9,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
-from sqlalchemy import Connection, Engine, inspect, text
+from sqlalchemy import Connection, Engine, delete, inspect, text
 
 from settlement.copies import files, manifest, pg_tools
 from settlement.copies.backup import POSTGRES, SQLITE
@@ -139,6 +140,8 @@ def _compare(connection: Connection, found: Manifest) -> None:
 
 def _note(engine: Engine, found: Manifest, parts: Restoring) -> None:
     with writing(engine) as connection:
+        # Who logged in before may have been disabled since, of which these books know nothing.
+        connection.execute(delete(tables.user_session))
         for name, value in ((RESTORED_FROM, found.books.events), (RESTORED_AT, parts.now_ms())):
             note_meta(connection, name, str(value))
     parts.submit(engine, NoteRestore(found.books.events, found.sha256, found.taken_ms))

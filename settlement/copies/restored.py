@@ -17,6 +17,14 @@ from subsidy import calendar
 SUBJECT = "the books"
 KIND = "restored"
 NEXT_STEP = (
+    "Look at everybody who may act again as when the backup was made (`settlement users ls`, `token ls`): "
+    "take away again what was taken since. Do again what else people did: imports, enrolments, freezes, "
+    "top-ups, transfers, claims, payments, year ends. Let the shops report again, and run every night since. "
+    "Then `settlement restored --reference TEXT --people-checked`. docs/for-operations.md has the list under "
+    "Copies."
+)
+# What a restore asked for before it said so itself: books made anew must come to the same.
+_ASKED_BEFORE = (
     "Do again what people did since the backup: imports, enrolments, top-ups, transfers, claims, payments, "
     "year ends. Let the shops report again, and run every night since. "
     "Then `settlement restored --reference TEXT`. docs/for-operations.md has the list under Copies."
@@ -55,6 +63,7 @@ class Restored(Event, frozen=True, kw_only=True, tag="restored"):
     taken_ms: int
     owner: str
     at_ms: int
+    next_step: str = _ASKED_BEFORE
 
     def fold(self, rows: Rows) -> None:
         """Open the item."""
@@ -62,7 +71,7 @@ class Restored(Event, frozen=True, kw_only=True, tag="restored"):
         detail = f"restored from the backup of {taken}: what came after event {self.event_no} is lost"
         # A clock that was behind must not let what a backup has heard count as heard since.
         opened_ms = max(self.at_ms, self.taken_ms)
-        rows.put(Difference(SUBJECT, KIND, self.owner, detail, opened_ms, next_step=NEXT_STEP))
+        rows.put(Difference(SUBJECT, KIND, self.owner, detail, opened_ms, next_step=self.next_step))
 
 
 class RestoreSettled(Event, frozen=True, kw_only=True, tag="restore_settled"):
@@ -114,6 +123,7 @@ def decide(
                 taken_ms=command.taken_ms,
                 owner=setting.owner(at_ms),
                 at_ms=at_ms,
+                next_step=NEXT_STEP,
             )
         )
         return Done()

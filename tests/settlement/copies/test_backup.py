@@ -8,10 +8,13 @@ from pathlib import Path
 
 import pytest
 import reference_data as reference
+from centre import APPROVER, PROPOSER
 
 from settlement.copies.dump import content
-from settlement.db.connection import engine_on, reading
+from settlement.db.connection import engine_on, reading, writing
 from settlement.db.place import Sqlite
+from settlement.people import sessions, tokens, users
+from settlement.system import random_bytes, wall_ms
 
 
 @pytest.fixture
@@ -119,11 +122,57 @@ def test_a_restore_gives_back_what_was_saved_and_knows_that_it_is_one(books, she
     shell.run("restored", "--reference", "minutes 1", *there, exit_code=6)
     silent = re.findall(r"(\w+) of S0031 has not been heard since", shell.stderr)
     settle = ("restored", "--reference", "minutes 1", *(f"--gone={one}" for one in silent), *there)
-    assert shell.json(*settle, "--dry-run") == {"settled": "minutes 1", "dry_run": True}
-    assert shell.json(*settle) == {"settled": "minutes 1", "dry_run": False}
+    settle = (*settle, "--people-checked")
+    for is_dry in (True, False):
+        said = shell.json(*settle, *(("--dry-run",) if is_dry else ()))
+        assert (said["settled"], said["dry_run"]) == ("minutes 1", is_dry)
     shell.run("restored", "--reference", "minutes 2", *there, exit_code=6)
     assert "Nothing is to be done" in shell.stderr
     assert shell.json("ledger", "rebuild", *there)["same"]
+
+
+def whoever_may_act(said):
+    """Return the names of people with their roles, and of tokens, of a document."""
+    people = {one["name"]: one["roles"] for one in said["people"]}
+    return people, [(one["name"], one["label"]) for one in said["tokens"]]
+
+
+def test_a_restore_ends_sessions_and_names_whoever_may_act_again_until_somebody_has_looked(
+    books, shell, tmp_path
+):
+    now_ms = wall_ms()
+    with writing(books.engine) as connection:
+        tokens.make(connection, APPROVER, "revoked before", random_bytes, "li", now_ms)
+        tokens.revoke(connection, APPROVER, "revoked before", now_ms)
+        tokens.make(connection, APPROVER, "ended before", random_bytes, "li", now_ms, now_ms)
+        session = sessions.begin(connection, APPROVER, random_bytes, now_ms)
+    assert sessions.who_is(books.engine, session, now_ms)
+    file = shell.json("backup", str(tmp_path / "saved.sqlite3"))["file"]
+    with writing(books.engine) as connection:
+        tokens.revoke(connection, PROPOSER, "tests", now_ms)
+        users.disable(connection, APPROVER, "tests", now_ms)
+    into = tmp_path / "restored.sqlite3"
+    restored = shell.json("restore", file, "--into", str(into), exit_code=4)
+    people, standing = whoever_may_act(restored["may_act_again"])
+    assert people == {APPROVER: ["approver"], PROPOSER: ["operations"]}
+    assert standing == [(APPROVER, "tests"), (PROPOSER, "tests")]
+    assert sessions.who_is(engine_on(Sqlite(into)), session, now_ms) is None
+
+    there = ("--set", f"database={into}")
+    settle = ["restored", "--reference", "minutes", *there]
+    shell.run(*settle, exit_code=6)
+    settle += [
+        f"--gone={one}" for one in re.findall(r"(\w+) of S0031 has not been heard since", shell.stderr)
+    ]
+    shell.run(*settle, exit_code=6)
+    for one in (f"{APPROVER} (human): approver", f"token tests of {PROPOSER}", "--people-checked"):
+        assert one in shell.stderr
+    # Somebody looks, and takes away again what had been taken.
+    with writing(engine_on(Sqlite(into))) as connection:
+        users.disable(connection, APPROVER, "tests", now_ms)
+    people, standing = whoever_may_act(shell.json(*settle, "--people-checked")["may_act"])
+    assert APPROVER not in people
+    assert (APPROVER, "tests") not in standing
 
 
 def test_a_dry_run_restores_nothing(shell, saved, tmp_path):

@@ -6,6 +6,7 @@ import postgres
 import pytest
 from books import POSTGRES, Books
 from busy_books import keep_busy
+from centre import APPROVER
 from sqlalchemy import select
 
 from settlement.copies import drill as drilling
@@ -18,9 +19,10 @@ from settlement.copies.manifest import ManifestWrong
 from settlement.copies.restore import Restoring, restore
 from settlement.copies.target import CopyRefused
 from settlement.db import tables
-from settlement.db.connection import engine_on, reading
+from settlement.db.connection import engine_on, reading, writing
 from settlement.db.place import Postgres, Sqlite
-from settlement.system import clock_us
+from settlement.people import sessions
+from settlement.system import clock_us, random_bytes
 from settlement.writer.writer import Writer
 
 KEYS = "the keys of a test"
@@ -155,6 +157,8 @@ def databases():
 
 
 def test_books_on_a_server_come_back_into_an_empty_database(on_server, tmp_path):
+    with writing(on_server.engine) as connection:
+        session = sessions.begin(connection, APPROVER, random_bytes, on_server.clock.now_ms())
     made = saved(on_server, tmp_path / "backups")
 
     def submit(engine, command):
@@ -166,7 +170,9 @@ def test_books_on_a_server_come_back_into_an_empty_database(on_server, tmp_path)
     restore(tmp_path / "backups/one", place, parts)
     engine = engine_on(place)
     with reading(engine) as connection:
-        assert made.books.content.differs_from(content(connection)) == ["difference", "event", "meta"]
+        changed = made.books.content.differs_from(content(connection))
+    assert changed == ["difference", "event", "meta", "user_session"]
+    assert sessions.who_is(engine, session, on_server.clock.now_ms()) is None
     engine.dispose()
     with pytest.raises(CopyRefused, match="over books"):
         restore(tmp_path / "backups/one", place, parts)

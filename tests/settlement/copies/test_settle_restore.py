@@ -1,6 +1,9 @@
 """Who must have reported again before a restore is settled, on both databases?"""
 
-from settlement.copies.restored import NoteRestore, SettleRestore
+import msgspec
+
+from settlement.copies.restored import NoteRestore, Restored, SettleRestore
+from settlement.writer.batch import Rows
 from settlement.writer.rows import Difference
 
 
@@ -26,3 +29,16 @@ def test_a_restore_is_settled_once_whoever_was_there_has_said_how_far_its_chain_
     assert books.denied(settle) == "HAS_NOT_REPORTED"
     books.done(SettleRestore("minutes", gone=(frozen.name,)))
     assert books.row(Difference, "the books", "restored").closed_ms == books.clock.now_ms()
+
+
+def test_a_restore_of_before_it_said_what_it_asks_for_is_folded_as_it_was():
+    """Books made anew must come to the same item."""
+    text = '{"event_no":1,"sha256":"0","taken_ms":0,"owner":"platform","at_ms":0,"type":"restored"}'
+    rows = Rows()
+    rows.loaded_none(Difference, [("the books", "restored")])
+    msgspec.json.decode(text, type=Restored).fold(rows)
+    found = rows.get(Difference, "the books", "restored")
+    assert found.next_step.startswith(
+        "Do again what people did since the backup: imports, enrolments, top-ups"
+    )
+    assert "Then `settlement restored --reference TEXT`. docs/for-operations.md" in found.next_step
