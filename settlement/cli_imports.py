@@ -6,20 +6,18 @@ from typing import Annotated
 
 import msgspec
 import typer
-from sqlalchemy import Connection
 
 from settlement.app import Centre, open_centre
 from settlement.config import read_settings
 from settlement.console import Config, DryRun, Json, Set, Shown, TokenFile, run
-from settlement.db.connection import writing
 from settlement.people.acting import Task
 from settlement.people.roles import Permission
 from settlement.sources.csv_rows import read_bytes
-from settlement.sources.prices import import_prices
-from settlement.sources.products import import_products
-from settlement.sources.qualifications import import_qualifications
-from settlement.sources.shops import import_shops
-from settlement.sources.take_in import Imported
+from settlement.sources.prices import read_prices
+from settlement.sources.products import read_products
+from settlement.sources.qualifications import read_qualifications
+from settlement.sources.shops import read_shops
+from settlement.sources.take_in import Look, take_in
 from subsidy import calendar
 
 imports = typer.Typer(help="Take in reference data from files, all or nothing.", no_args_is_help=True)
@@ -43,7 +41,7 @@ def shops(
         settlement import shops shops.yaml --config settlement.yaml --dry-run
     """
     _import(
-        lambda centre, connection, raw: import_shops(connection, raw, str(file), centre.pack.training),
+        lambda centre, raw: read_shops(raw, str(file), centre.pack.training),
         file,
         config,
         token_file,
@@ -69,7 +67,7 @@ def products(
         settlement import products products.csv --config settlement.yaml
     """
     _import(
-        lambda _centre, connection, raw: import_products(connection, raw, str(file)),
+        lambda _centre, raw: read_products(raw, str(file)),
         file,
         config,
         token_file,
@@ -95,7 +93,7 @@ def prices(
         settlement import prices prices.csv --config settlement.yaml
     """
     _import(
-        lambda _centre, connection, raw: import_prices(connection, raw, str(file)),
+        lambda _centre, raw: read_prices(raw, str(file)),
         file,
         config,
         token_file,
@@ -121,16 +119,16 @@ def qualifications(
         settlement import qualifications qualifications.csv --config settlement.yaml
     """
 
-    def take(centre: Centre, connection: Connection, raw: bytes) -> list[Imported]:
+    def read(centre: Centre, raw: bytes) -> Look:
         categories = {name for rules in centre.pack.rule_sets for name in rules.categories}
         today = calendar.business_day(calendar.from_ms(centre.now_ms()))
-        return import_qualifications(connection, raw, str(file), centre.keys, categories, today)
+        return read_qualifications(raw, str(file), centre.keys, categories, today)
 
-    _import(take, file, config, token_file, set_, json, dry_run)
+    _import(read, file, config, token_file, set_, json, dry_run)
 
 
 def _import(
-    take: Callable[[Centre, Connection, bytes], list[Imported]],
+    read: Callable[[Centre, bytes], Look],
     file: Path,
     config: Path,
     token_file: Path | None,
@@ -142,10 +140,8 @@ def _import(
         centre = open_centre(read_settings(config, set_ or ()).settings)
         raw = read_bytes(file)
         task = Task(Permission.RUN, "import", file.name, dry_run)
-        with centre.acting(task, token_file), writing(centre.engine) as connection:
-            done = take(centre, connection, raw)
-            if dry_run:
-                connection.rollback()
+        with centre.acting(task, token_file):
+            done = take_in(centre.engine, read(centre, raw), dry_run)
         document = {"dry_run": dry_run, "imported": msgspec.to_builtins(done)}
         lines = [
             f"{one.kind}: {one.new} new, {one.changed} changed, {one.unchanged} unchanged"

@@ -16,7 +16,7 @@ from sqlalchemy import Connection
 
 from settlement.sources import cells, take_in
 from settlement.sources.csv_rows import CsvRow, Errors, read_rows
-from settlement.sources.take_in import Imported
+from settlement.sources.take_in import Look, Plan
 from settlement.writer import store
 from settlement.writer.batch import Rows
 from settlement.writer.rows import FiledPrice, Merchant, Product
@@ -25,16 +25,20 @@ from subsidy.codes import gtin
 COLUMNS = {"merchant": cells.identifier, "gtin": gtin.read, "filed_price_yuan": cells.yuan}
 
 
-def import_prices(connection: Connection, raw: bytes, file: str) -> list[Imported]:
-    """Take the file in, in the transaction of `connection`. Raises FileErrors; then nothing is loaded."""
+def read_prices(raw: bytes, file: str) -> Look:
+    """Return what the file's bytes say, to be taken in. Raises FileErrors, and the look does."""
     errors = Errors(file)
     rows = read_rows(raw, errors, COLUMNS, key=("merchant", "gtin"))
-    _refuse_strangers(connection, rows, errors)
-    errors.stop_if_any()
     filed = [
         FiledPrice(row.values["merchant"], row.values["gtin"], row.values["filed_price_yuan"]) for row in rows
     ]
-    return [take_in.put_all(connection, "prices", filed, take_in.load_existing(connection, filed))]
+
+    def look(connection: Connection) -> Plan:
+        _refuse_strangers(connection, rows, errors)
+        errors.stop_if_any()
+        return take_in.plan_of("prices", filed, take_in.load_existing(connection, filed))
+
+    return look
 
 
 def _refuse_strangers(connection: Connection, rows: list[CsvRow], errors: Errors) -> None:

@@ -17,7 +17,7 @@ from sqlalchemy import Connection
 
 from settlement.sources import cells, take_in
 from settlement.sources.csv_rows import Errors, read_rows, text_cell
-from settlement.sources.take_in import Imported
+from settlement.sources.take_in import Look, Plan
 from settlement.writer.rows import Product
 from subsidy.codes import gtin
 
@@ -30,15 +30,14 @@ COLUMNS = {
 }
 
 
-def read_products(raw: bytes, file: str) -> list[Product]:
-    """Return the products in the file's bytes. Raises FileErrors."""
+def read_products(raw: bytes, file: str) -> Look:
+    """Return what the file's bytes say, to be taken in. Raises FileErrors."""
     errors = Errors(file)
     rows = read_rows(raw, errors, COLUMNS, key=("gtin",))
     errors.stop_if_any()
-    return [Product(**row.values) for row in rows]
+    products = [Product(**row.values) for row in rows]
 
+    def look(connection: Connection) -> Plan:
+        return take_in.plan_of("products", products, take_in.load_existing(connection, products))
 
-def import_products(connection: Connection, raw: bytes, file: str) -> list[Imported]:
-    """Take the file in, in the transaction of `connection`. Raises FileErrors; then nothing is loaded."""
-    products = read_products(raw, file)
-    return [take_in.put_all(connection, "products", products, take_in.load_existing(connection, products))]
+    return look

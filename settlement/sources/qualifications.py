@@ -16,15 +16,17 @@ then its person and category stay for good. Delete the file after the import.
 """
 
 import datetime
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Any
 
+import msgspec
+from msgspec.structs import replace
 from sqlalchemy import Connection
 
 from settlement.keys import Keys
 from settlement.sources import cells, take_in
-from settlement.sources.csv_rows import CsvRow, Errors, read_rows
-from settlement.sources.take_in import Imported
+from settlement.sources.csv_rows import Errors, read_rows
+from settlement.sources.take_in import Look, Plan, Puts
 from settlement.writer.batch import Rows
 from settlement.writer.rows import Qualification
 from subsidy.codes import resident_id
@@ -32,18 +34,16 @@ from subsidy.codes import resident_id
 _DAY = datetime.timedelta(days=1)
 
 
-def import_qualifications(
-    connection: Connection,
+def read_qualifications(
     raw: bytes,
     file: str,
     keys: Keys,
     categories: Collection[str],
     today: datetime.date,
-) -> list[Imported]:
-    """Take the file in, in the transaction of `connection`. Raises FileErrors; then nothing is loaded.
+) -> Look:
+    """Return what the file's bytes say, to be taken in. Raises FileErrors, and the look does.
 
     Args:
-        connection: a writing transaction.
         raw: the file's bytes.
         file: the name that errors show.
         keys: the centre's, for the blind indexes.
@@ -69,11 +69,40 @@ def import_qualifications(
             )
         if row.values["valid_until"] < row.values["valid_from"]:
             errors.add(row.line, "valid_until", "before valid_from", "Write the last day of validity")
-    wanted = [_qualification(row.values) for row in rows]
-    existing = take_in.load_existing(connection, wanted)
-    kept = [_keep_used(row, one, existing, errors) for row, one in zip(rows, wanted, strict=True)]
+    wanted = [_Wanted(row.line, _qualification(row.values)) for row in rows]
+
+    def look(connection: Connection) -> Plan:
+        kept, existing = _kept(connection, wanted, errors)
+        changed = [
+            one
+            for one, row in zip(wanted, kept, strict=True)
+            if existing.get(Qualification, row.qualification) not in (None, row)
+        ]
+        plan = take_in.plan_of("qualifications", kept, existing)
+
+        def again(connection: Connection) -> Puts:
+            return take_in.puts(_kept(connection, changed, errors)[0], is_new=False)
+
+        return replace(plan, again=again) if changed else plan
+
+    return look
+
+
+class _Wanted(msgspec.Struct, frozen=True):
+    """What a line asks for."""
+
+    line: int
+    row: Qualification
+
+
+def _kept(
+    connection: Connection, wanted: Sequence[_Wanted], errors: Errors
+) -> tuple[list[Qualification], Rows]:
+    """Return the rows as they can be, beside what the books hold. Raises FileErrors."""
+    existing = take_in.load_existing(connection, [one.row for one in wanted])
+    kept = [_keep_used(one, existing, errors) for one in wanted]
     errors.stop_if_any()
-    return [take_in.put_all(connection, "qualifications", kept, existing)]
+    return kept, existing
 
 
 def _qualification(values: dict[str, Any]) -> Qualification:
@@ -87,7 +116,8 @@ def _qualification(values: dict[str, Any]) -> Qualification:
     )
 
 
-def _keep_used(row: CsvRow, wanted: Qualification, existing: Rows, errors: Errors) -> Qualification:
+def _keep_used(one: _Wanted, existing: Rows, errors: Errors) -> Qualification:
+    wanted = one.row
     before = existing.get(Qualification, wanted.qualification)
     if before is None or before.used_by is None:
         return wanted
@@ -96,7 +126,7 @@ def _keep_used(row: CsvRow, wanted: Qualification, existing: Rows, errors: Error
         ("category", before.category, wanted.category),
     ):
         if then != now:
-            errors.add(row.line, column, "the code is used, and by another", "Give a new code")
+            errors.add(one.line, column, "the code is used, and by another", "Give a new code")
     return Qualification(
         wanted.qualification,
         before.person,

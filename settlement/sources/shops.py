@@ -20,11 +20,12 @@ whole: one that is not in it any more is taken off. A terminal stands in one sho
 
 import re
 
-from sqlalchemy import Connection, delete, select, tuple_
+from msgspec.structs import replace
+from sqlalchemy import Connection, select
 
 from settlement.db import tables
 from settlement.sources import take_in
-from settlement.sources.take_in import Imported
+from settlement.sources.take_in import Look, Plan
 from settlement.writer.rows import Merchant, Row, Shop, Terminal
 from subsidy.codes import BadCode, region, uscc
 from subsidy.strict import yaml_text
@@ -47,8 +48,8 @@ class Found:
         self.places: dict[str, Node] = {}
 
 
-def read_shops(raw: bytes, file: str, training: bool) -> Found:
-    """Return what the file's bytes say. Raises FileError.
+def read_shops(raw: bytes, file: str, training: bool) -> Look:
+    """Return what the file's bytes say, to be taken in. Raises FileError, and the look does.
 
     Args:
         raw: the file's bytes.
@@ -63,23 +64,27 @@ def read_shops(raw: bytes, file: str, training: bool) -> Found:
     found = Found()
     for node in yaml_text.read(text, file).mapping(required=("merchants",))["merchants"].sequence():
         _merchant(node, found, training)
-    return found
+    return lambda connection: _plan(connection, found)
 
 
-def import_shops(connection: Connection, raw: bytes, file: str, training: bool) -> list[Imported]:
-    """Take the file in, in the transaction of `connection`. Raises FileError; then nothing is loaded."""
-    found = read_shops(raw, file, training)
+def _plan(connection: Connection, found: Found) -> Plan:
     _refuse_moves(connection, found)
-    done = []
+    plans = []
     for kind, rows in (
         ("merchants", found.merchants),
         ("shops", found.shops),
         ("terminals", found.terminals),
     ):
         listed: list[Row] = list(rows.values())
-        done.append(take_in.put_all(connection, kind, listed, take_in.load_existing(connection, listed)))
-    removed = _take_off(connection, found)
-    return [*done[:2], Imported("terminals", done[2].new, done[2].changed, done[2].unchanged, removed)]
+        plans.append(take_in.plan_of(kind, listed, take_in.load_existing(connection, listed)))
+    gone = _gone(connection, found)
+    merchants, shops, terminals = (done for plan in plans for done in plan.done)
+    return Plan(
+        done=[merchants, shops, replace(terminals, removed=len(gone))],
+        new=[put for plan in plans for put in plan.new],
+        changed=[put for plan in plans for put in plan.changed],
+        terminals=gone,
+    )
 
 
 def _merchant(node: Node, found: Found, training: bool) -> None:
@@ -152,16 +157,11 @@ def _refuse_moves(connection: Connection, found: Found) -> None:
             )
 
 
-def _take_off(connection: Connection, found: Found) -> int:
-    """Take off the terminals that the file's shops do not list any more. Returns how many."""
+def _gone(connection: Connection, found: Found) -> list[str]:
+    """Return the terminals that the file's shops do not list any more."""
     c = tables.terminal.c
-    gone = [
-        (row.terminal_no,)
+    return [
+        row.terminal_no
         for row in connection.execute(select(c.terminal_no, c.shop))
         if row.shop in found.shops and row.terminal_no not in found.terminals
     ]
-    for start in range(0, len(gone), 500):
-        connection.execute(
-            delete(tables.terminal).where(tuple_(c.terminal_no).in_(gone[start : start + 500]))
-        )
-    return len(gone)

@@ -35,10 +35,11 @@ from settlement.funds.top_up import TopUp
 from settlement.people import tokens, users
 from settlement.people.roles import Grant, Role
 from settlement.set_up import set_up
-from settlement.sources.prices import import_prices
-from settlement.sources.products import import_products
-from settlement.sources.qualifications import import_qualifications
-from settlement.sources.shops import import_shops
+from settlement.sources.prices import read_prices
+from settlement.sources.products import read_products
+from settlement.sources.qualifications import read_qualifications
+from settlement.sources.shops import read_shops
+from settlement.sources.take_in import take_in
 from settlement.system import random_bytes
 from settlement.web import serve
 from settlement.web.start import start_web
@@ -101,11 +102,10 @@ def import_all(centre: Centre, folder: Path) -> None:
     files = {kind: (path.read_bytes(), path.name) for kind, path in reference.write(folder).items()}
     categories = {name for rules in centre.pack.rule_sets for name in rules.categories}
     today = calendar.business_day(calendar.from_ms(centre.now_ms()))
-    with writing(centre.engine) as connection:
-        import_shops(connection, *files["shops"], centre.pack.training)
-        import_products(connection, *files["products"])
-        import_prices(connection, *files["prices"])
-        import_qualifications(connection, *files["qualifications"], centre.keys, categories, today)
+    take_in(centre.engine, read_shops(*files["shops"], centre.pack.training))
+    take_in(centre.engine, read_products(*files["products"]))
+    take_in(centre.engine, read_prices(*files["prices"]))
+    take_in(centre.engine, read_qualifications(*files["qualifications"], centre.keys, categories, today))
 
 
 def fund(centre: Centre, parts: tuple[Part, ...] = FUNDED, reference_no: str = "培训〔2026〕1号") -> None:

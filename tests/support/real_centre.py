@@ -22,7 +22,8 @@ from settlement.config import read_settings
 from settlement.db.connection import writing
 from settlement.devices.make_code import make_code
 from settlement.keys import Keys
-from settlement.sources.qualifications import import_qualifications
+from settlement.sources.qualifications import read_qualifications
+from settlement.sources.take_in import take_in
 from settlement.system import random_bytes
 from subsidy import calendar
 
@@ -218,5 +219,5 @@ def _add_people(centre: Centre, file: Path) -> None:
         )
     categories = {name for rules in centre.pack.rule_sets for name in rules.categories}
     today = calendar.business_day(calendar.from_ms(centre.now_ms()))
-    with writing(centre.engine) as connection:
-        import_qualifications(connection, file.read_bytes(), file.name, centre.keys, categories, today)
+    look = read_qualifications(file.read_bytes(), file.name, centre.keys, categories, today)
+    take_in(centre.engine, look)

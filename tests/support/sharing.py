@@ -24,7 +24,8 @@ from settlement.registers.database import make_register, open_register
 from settlement.registers.enter import enter, entered
 from settlement.registers.shared import Registers
 from settlement.sources.key_files import read_keys
-from settlement.sources.qualifications import import_qualifications
+from settlement.sources.qualifications import read_qualifications
+from settlement.sources.take_in import take_in
 from settlement.system import random_bytes
 from settlement.writer.writer import Writer
 from subsidy import calendar
@@ -68,11 +69,10 @@ class SharingBooks(Books):
         self.centre = msgspec.structs.replace(self.centre, keys=keys, registers=self.registers)
         self.failures: list[BaseException] = []
         self.writer = self.new_writer()
-        with writing(self.engine) as connection:
-            raw = reference.qualifications().encode()
-            categories = {name for rules in self.pack.rule_sets for name in rules.categories}
-            today = calendar.business_day(calendar.from_ms(self.clock.now_ms()))
-            import_qualifications(connection, raw, "q.csv", keys, categories, today)
+        raw = reference.qualifications().encode()
+        categories = {name for rules in self.pack.rule_sets for name in rules.categories}
+        today = calendar.business_day(calendar.from_ms(self.clock.now_ms()))
+        take_in(self.engine, read_qualifications(raw, "q.csv", keys, categories, today))
 
     def new_writer(self) -> Writer:
         """Return a writer as a new process would have it."""

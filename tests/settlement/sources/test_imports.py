@@ -1,18 +1,21 @@
 """Is reference data taken in whole or not at all, and is every error named by row and column?"""
 
 import datetime
+import importlib
 
 import msgspec
 import pytest
 import reference_data as reference
+from centre_shell import Shell
 from fake_device import promised
 
 from settlement.db.connection import writing
 from settlement.sources.csv_rows import FileErrors
-from settlement.sources.prices import import_prices
-from settlement.sources.products import import_products
-from settlement.sources.qualifications import import_qualifications
-from settlement.sources.take_in import Imported
+from settlement.sources.prices import read_prices
+from settlement.sources.products import read_products
+from settlement.sources.qualifications import read_qualifications
+from settlement.sources.take_in import Imported, take_in
+from settlement.writer import store
 from settlement.writer.rows import FiledPrice, Product, Qualification
 from subsidy.calendar import SHANGHAI
 
@@ -26,14 +29,18 @@ PERSON = reference.identity_no(70)
 
 def take(books, kind, text):
     """Import a file and return what it brought."""
+    return take_in(books.engine, read(books, kind, text))
+
+
+def read(books, kind, text):
+    """Read a file and return what is asked what it changes."""
     raw = text if isinstance(text, bytes) else text.encode()
-    with writing(books.engine) as connection:
-        if kind == "products":
-            return import_products(connection, raw, "file.csv")
-        if kind == "prices":
-            return import_prices(connection, raw, "file.csv")
-        categories = books.pack.rule_sets[0].categories
-        return import_qualifications(connection, raw, "file.csv", books.centre.keys, categories, DAY)
+    if kind == "products":
+        return read_products(raw, "file.csv")
+    if kind == "prices":
+        return read_prices(raw, "file.csv")
+    categories = books.pack.rule_sets[0].categories
+    return read_qualifications(raw, "file.csv", books.centre.keys, categories, DAY)
 
 
 def refused(books, kind, text):
@@ -142,6 +149,116 @@ def test_a_code_that_was_released_may_be_given_to_another(books):
     books.take(device, device.chain(device.closed(promise.record_id, promise.hold_no)))
     row = f"{reference.code(1)},{PERSON},FRIDGE,2025-01-01,2098-12-31\n"
     assert take(books, "qualifications", QUALIFICATIONS + row)[0].changed == 1
+
+
+# Tills sell while a file is read.
+
+
+SHOPS = f"""\
+merchants:
+  - merchant: "M9"
+    uscc: "{reference.credit_code(9)}"
+    name: a
+    active: true
+    shops: []
+"""
+FILES = {
+    "shops": SHOPS,
+    "products": PRODUCTS + f"{A},a,b,AC,1\n",
+    "prices": PRICES + f"{reference.MERCHANT},{reference.FRIDGE},4600.01\n",
+    "qualifications": QUALIFICATIONS + f"CODE-1,{PERSON},AC,2026-03-01,2026-03-31\n",
+}
+
+
+@pytest.mark.parametrize("kind", FILES)
+def test_another_writer_gets_its_turn_while_a_file_is_read_and_held_against_the_books(
+    books, tmp_path, monkeypatch, kind
+):
+    turns = []
+
+    def with_a_turn(work):
+        def worked(*given, **named):
+            # It would wait for the import that waits for it.
+            with writing(books.engine):
+                turns.append(work.__name__)
+            return work(*given, **named)
+
+        return worked
+
+    source = importlib.import_module(f"settlement.sources.{kind}")
+    reader = source.yaml_text if kind == "shops" else source
+    name = "read" if kind == "shops" else "read_rows"
+    monkeypatch.setattr(reader, name, with_a_turn(getattr(reader, name)))
+    monkeypatch.setattr(store, "load", with_a_turn(store.load))
+    monkeypatch.setattr("settlement.db.connection.BUSY_S", 1)
+    file = tmp_path / "file"
+    file.write_text(FILES[kind])
+    shell = Shell(tmp_path, tmp_path / "settlement.yaml")
+    assert shell.json("import", kind, str(file))["imported"][0]["unchanged"] == 0
+    assert {name, "load"} <= set(turns)
+
+
+def in_between(look, happens):
+    """Return a look after which something happens before the turn is taken."""
+
+    def looked(connection):
+        plan = look(connection)
+        if happens:
+            happens.pop()()
+        return plan
+
+    return looked
+
+
+def test_a_code_that_a_till_uses_while_its_file_is_read_stays_used(any_books):
+    books = any_books
+    device = books.enrol()
+    row = [reference.code(1), reference.identity_no(1), "FRIDGE", "2025-01-01", "2098-12-30"]
+    look = read(books, "qualifications", QUALIFICATIONS + ",".join(row))
+    done = take_in(books.engine, in_between(look, [lambda: books.hold(device, person=1)]))
+    assert done == [Imported("qualifications", 0, 1, 0)]
+    kept = books.row(Qualification, books.centre.keys.qualification_index(row[0]))
+    assert kept.used_by is not None
+    assert datetime.datetime.fromtimestamp(kept.valid_until_ms / 1000, SHANGHAI).day == 31
+
+
+def test_a_code_that_a_till_uses_while_its_file_is_read_is_not_given_to_another(any_books):
+    books = any_books
+    device = books.enrol()
+    row = [reference.code(1), PERSON, "FRIDGE", "2025-01-01", "2098-12-31"]
+    text = QUALIFICATIONS + f"CODE-1,{PERSON},AC,2026-03-01,2026-03-31\n" + ",".join(row)
+    look = in_between(read(books, "qualifications", text), [lambda: books.hold(device, person=1)])
+    with pytest.raises(FileErrors, match="the code is used, and by another") as wrong:
+        take_in(books.engine, look)
+    assert [one.line for one in wrong.value.errors] == [3]
+    assert books.row(Qualification, books.centre.keys.qualification_index("CODE-1")) is None
+
+
+@pytest.mark.parametrize(
+    ("other", "done"),
+    [
+        (f"{A},a,b,AC,1\n", Imported("products", 0, 0, 1)),
+        (f"{A},c,b,AC,1\n", Imported("products", 0, 1, 0)),
+        (f"{B},a,b,AC,1\n", Imported("products", 1, 0, 0)),
+    ],
+)
+def test_a_file_is_held_against_the_books_again_when_another_was_taken_in_meanwhile(any_books, other, done):
+    books = any_books
+    look = read(books, "products", PRODUCTS + f"{A},a,b,AC,1\n")
+    before = in_between(look, [lambda: take(books, "products", PRODUCTS + other)])
+    assert take_in(books.engine, before) == [done]
+    assert books.row(Product, A).name == "a"
+
+
+@pytest.mark.parametrize("kind", FILES)
+def test_a_dry_run_says_what_would_come_and_changes_nothing(books, tmp_path, kind):
+    file = tmp_path / "file"
+    file.write_text(FILES[kind])
+    shell = Shell(tmp_path, tmp_path / "settlement.yaml")
+    before = books.state_hash()
+    would = shell.json("import", kind, str(file), "--dry-run")["imported"]
+    assert books.state_hash() == before
+    assert shell.json("import", kind, str(file))["imported"] == would
 
 
 # What is refused.

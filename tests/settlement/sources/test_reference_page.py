@@ -5,12 +5,12 @@ import textwrap
 
 from centre import REPO
 
-from settlement.db.connection import writing
 from settlement.sources import prices, products, qualifications, shops
-from settlement.sources.prices import import_prices
-from settlement.sources.products import import_products
-from settlement.sources.qualifications import import_qualifications
-from settlement.sources.shops import import_shops
+from settlement.sources.prices import read_prices
+from settlement.sources.products import read_products
+from settlement.sources.qualifications import read_qualifications
+from settlement.sources.shops import read_shops
+from settlement.sources.take_in import take_in
 from subsidy import calendar
 
 PAGE = (REPO / "docs/reference-data.md").read_text(encoding="utf-8")
@@ -29,12 +29,11 @@ def test_the_files_that_the_page_shows_are_taken(books):
     keys = books.centre.keys
     for table in ("terminal", "shop", "merchant", "product", "filed_price", "qualification"):
         books.sql(f"DELETE FROM {table}")
-    with writing(books.engine) as connection:
-        done = import_shops(connection, shown("shops.yaml").encode(), "page", False)
-        done += import_products(connection, shown("products.csv").encode(), "page")
-        done += import_prices(connection, shown("prices.csv").encode(), "page")
-        raw = shown("qualifications.csv").encode()
-        done += import_qualifications(connection, raw, "page", keys, categories, today)
+    done = take_in(books.engine, read_shops(shown("shops.yaml").encode(), "page", False))
+    done += take_in(books.engine, read_products(shown("products.csv").encode(), "page"))
+    done += take_in(books.engine, read_prices(shown("prices.csv").encode(), "page"))
+    raw = shown("qualifications.csv").encode()
+    done += take_in(books.engine, read_qualifications(raw, "page", keys, categories, today))
     assert {one.kind: one.new for one in done} == {
         "merchants": 1,
         "shops": 1,

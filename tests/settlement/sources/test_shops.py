@@ -3,9 +3,8 @@
 import pytest
 import reference_data as reference
 
-from settlement.db.connection import writing
-from settlement.sources.shops import import_shops
-from settlement.sources.take_in import Imported
+from settlement.sources.shops import read_shops
+from settlement.sources.take_in import Imported, take_in
 from settlement.writer.rows import Merchant, Shop, Terminal
 from subsidy.strict.yaml_text import FileError
 
@@ -27,8 +26,7 @@ merchants:
 def take(books, text, training=False):
     """Import a file and return what it brought."""
     raw = text if isinstance(text, bytes) else text.encode()
-    with writing(books.engine) as connection:
-        return import_shops(connection, raw, "shops.yaml", training)
+    return take_in(books.engine, read_shops(raw, "shops.yaml", training))
 
 
 def refused(books, text, training=False):
