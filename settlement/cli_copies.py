@@ -30,6 +30,7 @@ from settlement.people.credentials import name_of_account
 from settlement.people.may_act import MayAct, may_act
 from settlement.sources.key_files import read_keys
 from settlement.system import clock_us, random_bytes, wall_ms
+from settlement.words import words
 from settlement.writer.apply import Command
 from settlement.writer.step import Answer, Denied
 from subsidy import calendar
@@ -153,7 +154,7 @@ def restored(
     """
 
     def work(centre: Centre) -> Shown:
-        command = SettleRestore(reference, tuple(gone or ()))
+        command = SettleRestore(words(reference, "--reference"), tuple(gone or ()))
         is_tried = dry_run or not people_checked
         (answer,) = centre.writer(_raise).write_now([command], is_tried)
         if isinstance(answer, Denied):
@@ -162,9 +163,9 @@ def restored(
             people = may_act(connection, centre.now_ms())
         if not people_checked:
             raise Refused("\n".join([*_told_of_people(people), _CHECK]), 6)
-        words = f"{'would be settled' if dry_run else 'settled'} by {reference}"
+        done = f"{'would be settled' if dry_run else 'settled'} by {reference}"
         document = {"settled": reference, "dry_run": dry_run, "may_act": people}
-        return Shown(document, [*_told_of_people(people), words])
+        return Shown(document, [*_told_of_people(people), done])
 
     run(lambda: audited(_open(config, set_), "restored", token_file, work), json)
 

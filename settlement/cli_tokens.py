@@ -125,8 +125,13 @@ def list_tokens(config: Config, token_file: TokenFile = None, set_: Set = None, 
             reading(centre.engine) as connection,
         ):
             found = kept_tokens.of(connection, None)
+            disabled = {one.name for one in known.everybody(connection) if one.disabled_ms is not None}
         now_ms = centre.now_ms()
-        lines = [f"{one.name:<16}{one.label:<24}{_standing(one, now_ms)}" for one in found]
+        lines = [
+            f"{one.name:<16}{one.label:<24}"
+            + ("its user is disabled" if one.name in disabled else _standing(one, now_ms))
+            for one in found
+        ]
         return Shown({"tokens": msgspec.to_builtins(found)}, lines or ["no token was ever made"])
 
     run(work, json)

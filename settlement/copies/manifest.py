@@ -102,6 +102,8 @@ def read(backup: Path) -> Manifest:
 
 def newest(folder: Path) -> Path:
     """Return the backup of a folder that was taken last. Raises ManifestWrong."""
+    if folder.is_file():
+        raise ManifestWrong(f"{folder} is a file. Name the folder that it lies in")
     found = sorted(
         (_manifest(paper).taken_ms, paper.name) for paper in folder.glob(f"*{_SUFFIX}") if paper.is_file()
     )

@@ -121,7 +121,8 @@ def test_a_command_that_is_refused_is_audited_so(shell):
 
 def test_people_are_listed_given_roles_and_disabled(fresh):
     wang = log_in(fresh, "wang", add(fresh, "wang", "--first"))
-    add(fresh, "sun", "--role", "reviewer@county:321202", token=wang)
+    sun = add(fresh, "sun", "--role", "reviewer@county:321202", token=wang)
+    log_in(fresh, "sun", sun)
     assert fresh.json("users", "roles", "sun", "--give", "auditor", token=wang)["roles"] == [
         "auditor",
         "reviewer@county:321202",
@@ -134,6 +135,8 @@ def test_people_are_listed_given_roles_and_disabled(fresh):
     fresh.run("users", "disable", "sun", "--dry-run", token=wang)
     fresh.run("users", "disable", "sun", token=wang)
     assert "(disabled)" in fresh.run("users", "ls")
+    (token,) = [one for one in fresh.run("token", "ls").splitlines() if one.startswith("sun")]
+    assert token.endswith("its user is disabled")
     fresh.run("users", "disable", "sun", token=wang, exit_code=6)
     fresh.run("users", "disable", "nobody", token=wang, exit_code=2)
 

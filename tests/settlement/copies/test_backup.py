@@ -119,6 +119,7 @@ def test_a_restore_gives_back_what_was_saved_and_knows_that_it_is_one(books, she
     there = ("--set", f"database={into}")
     assert shell.json("ledger", "rebuild", *there)["same"]
     assert shell.json("ledger", "verify", *there)["true"]
+    shell.run("restored", "--reference", "", "--people-checked", *there, exit_code=2)
     shell.run("restored", "--reference", "minutes 1", *there, exit_code=6)
     silent = re.findall(r"(\w+) of S0031 has not been heard since", shell.stderr)
     settle = ("restored", "--reference", "minutes 1", *(f"--gone={one}" for one in silent), *there)

@@ -135,6 +135,8 @@ def test_the_command_tells_and_exits_with_1_when_there_is_nothing_to_restore(she
     assert "set `backups:`" in shell.stderr
     shell.run("backup", *with_folder)
     assert "could be restored today" in shell.run("drill", *with_folder)
+    (tmp_path / "a file").touch()
+    assert "is a file" in shell.run("drill", str(tmp_path / "a file"), exit_code=1) + shell.stderr
     assert shell.json("drill", str(folder))["good"]
 
 
