@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 import pysqlite3.dbapi2 as sqlite
 
+from catalog_sync.private_file import bits_tell
 from subsidy.strict.yaml_text import FileError
 from terminal_agent.channels.certificates import TOLD_BEFORE_DAYS, ends_of
 from terminal_agent.channels.codes import Wallet
@@ -123,7 +124,8 @@ def _key(path: Path) -> Finding:
         read_key(path)
     except FileError as wrong:
         return Finding("device key", False, str(wrong), "Run `terminal-agent enrol CODE`")
-    return Finding("device key", True, "readable by this user only")
+    who = " by this user only" if bits_tell() else "; by whom, its folder's permissions say"
+    return Finding("device key", True, f"readable{who}")
 
 
 def _journal(path: Path) -> list[Finding]:

@@ -9,6 +9,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+from catalog_sync.private_file import refuse_shared
 from settlement.keys import Keys
 from subsidy.strict.yaml_text import FileError
 
@@ -56,8 +57,7 @@ def _write(path: Path, text: str) -> None:
 def read_key(path: Path) -> bytes:
     """Read one key. Raises FileError."""
     try:
-        if path.stat().st_mode & 0o077:
-            raise FileError(str(path), 1, "", "others may read this key", f"Run `chmod 600 {path}`")
+        refuse_shared(path, "this key")
         raw = bytes.fromhex(path.read_text().strip())
     except OSError as wrong:
         raise FileError(

@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+from catalog_sync.private_file import refuse_shared
 from subsidy.strict.yaml_text import FileError
 
 
@@ -41,8 +42,7 @@ def make_key(path: Path, random_bytes: Callable[[int], bytes]) -> DeviceKey:
 def read_key(path: Path) -> DeviceKey:
     """Read the key. Raises FileError."""
     try:
-        if path.stat().st_mode & 0o077:
-            raise FileError(str(path), 1, "", "others may read the device's key", f"Run `chmod 600 {path}`")
+        refuse_shared(path, "the device's key")
         return DeviceKey(bytes.fromhex(path.read_text().strip()))
     except OSError as wrong:
         raise FileError(

@@ -13,6 +13,7 @@ from pathlib import Path
 import msgspec
 
 from catalog_sync.packs import read_text
+from catalog_sync.private_file import refuse_shared
 from subsidy.strict.yaml_text import FileError, Node
 
 TLS_KEYS = ("authorities", "server_name", "certificate", "certificate_key")
@@ -138,8 +139,7 @@ def _show(context: ssl.SSLContext, certificate: Path, key: Path) -> None:
     """Show this certificate to whoever asks for one. Raises FileError."""
     read_text(certificate)
     read_text(key)
-    if key.stat().st_mode & 0o077:
-        raise FileError(str(key), 1, "", "others may read this key", f"Run `chmod 600 {key}`")
+    refuse_shared(key, "this key")
     try:
         # Without a password of ours OpenSSL would ask for one at the console, and wait.
         context.load_cert_chain(certificate, key, password=lambda: "")

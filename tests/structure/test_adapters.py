@@ -69,7 +69,7 @@ MAY = {
         "that child: a program of its own, ended after one call of the vendor's client",
     ),
     "terminal_agent/terminals/link_tcp.py": ("network", "the one connection to a terminal on the network"),
-    "terminal_agent/terminals/tls.py": ("files network", "TLS over a line, with the files of a profile"),
+    "terminal_agent/terminals/tls.py": ("network", "TLS over a line, with the files of a profile"),
     "terminal_agent/till/app.py": (
         "threads network",
         "serves the till API, with room for requests that wait",
@@ -190,6 +190,7 @@ MAY = {
     # Reference data.
     "catalog_sync/commands.py": ("code", "loads a program's command when it is asked for"),
     "catalog_sync/packs.py": ("files", "reads a folder of packs"),
+    "catalog_sync/private_file.py": ("files", "looks whether others may read a key"),
     "catalog_sync/data_file.py": ("files", "reads a file of facts or records"),
     "catalog_sync/check_files.py": ("files", "finds the files beside the one that is checked"),
 }
