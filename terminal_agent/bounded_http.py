@@ -2,7 +2,8 @@
 
 The time-outs of `requests` hold for each read, so a server that drips one byte every few seconds would keep
 a shopper waiting for ever. A `BoundedSession` gives every wait on its sockets no more than what is left
-of the time, answer's head and body alike, and does not begin to send once it is over.
+of the time, answer's head and body alike, and does not begin to send once it is over. The same holds for what
+a proxy says, where one may be used.
 """
 
 import io
@@ -50,7 +51,7 @@ HttpNote = Callable[[str, bytes, str], None]
 
 
 class BoundedSession(requests.Session):
-    """A session whose exchanges, one at a time, end by their deadline. Uses no proxy and no .netrc.
+    """A session whose exchanges, one at a time, end by their deadline. Uses no proxy and no .netrc by itself.
 
     A .netrc entry would replace the signature in the Authorization header by a password.
     """
@@ -60,7 +61,7 @@ class BoundedSession(requests.Session):
         self.deadline = Deadline(clock)
         self.note: HttpNote | None = None
         self.trust_env = False
-        adapter = _adapter(self.deadline)
+        adapter = _BoundedAdapter(self.deadline)
         self.mount("https://", adapter)
         self.mount("http://", adapter)
 
@@ -96,8 +97,10 @@ class _BoundedSocket:
         self._deadline = deadline
 
     def sendall(self, data: bytes) -> None:
-        self._deadline.bound(self._sock)
-        self._sock.sendall(data)
+        rest = memoryview(data)
+        while rest:
+            self._deadline.bound(self._sock)
+            rest = rest[self._sock.send(rest) :]
 
     def makefile(self, *_: Any, **__: Any) -> io.BufferedReader:
         raw = self._sock.makefile("rb", buffering=0)
@@ -107,7 +110,24 @@ class _BoundedSocket:
         return getattr(self._sock, name)
 
 
-def _adapter(deadline: Deadline) -> HTTPAdapter:
+class _BoundedAdapter(HTTPAdapter):
+    """Makes bounded connections, to a proxy too."""
+
+    def __init__(self, deadline: Deadline) -> None:
+        # No retries: a request for money leaves once.
+        super().__init__(max_retries=0)
+        self.poolmanager.pool_classes_by_scheme = _pools(deadline)
+
+    def proxy_manager_for(self, proxy: str, **options: Any) -> Any:
+        # Over TLS in TLS, and with SOCKS, one read of ours waits as often as the proxy likes.
+        if not proxy.lower().startswith("http://"):
+            raise requests.exceptions.InvalidProxyURL("only an http:// proxy can be bounded")
+        manager = super().proxy_manager_for(proxy, **options)
+        manager.pool_classes_by_scheme = self.poolmanager.pool_classes_by_scheme
+        return manager
+
+
+def _pools(deadline: Deadline) -> dict[str, Any]:
     class Plain(HTTPConnection):
         def connect(self) -> None:
             super().connect()
@@ -118,16 +138,26 @@ def _adapter(deadline: Deadline) -> HTTPAdapter:
             super().connect()
             self.sock = _bounded(self.sock, deadline)
 
+        def _new_conn(self) -> socket.socket:
+            line = super()._new_conn()
+            # Python bounds the handshake that follows by this one wait.
+            deadline.bound(line)
+            return line
+
+        def _tunnel(self) -> None:
+            line = self.sock
+            self.sock = _bounded(line, deadline)
+            super()._tunnel()
+            self.sock = line
+            deadline.bound(line)
+
     class PlainPool(HTTPConnectionPool):
         ConnectionCls = Plain
 
     class SecurePool(HTTPSConnectionPool):
         ConnectionCls = Secure
 
-    # No retries: a request for money leaves once.
-    adapter = HTTPAdapter(max_retries=0)
-    adapter.poolmanager.pool_classes_by_scheme = {"http": PlainPool, "https": SecurePool}
-    return adapter
+    return {"http": PlainPool, "https": SecurePool}
 
 
 def _bounded(sock: socket.socket | None, deadline: Deadline) -> Any:

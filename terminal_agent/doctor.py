@@ -9,6 +9,7 @@ import pysqlite3.dbapi2 as sqlite
 
 from catalog_sync.private_file import bits_tell
 from subsidy.strict.yaml_text import FileError
+from terminal_agent.bounded_http import BoundedSession
 from terminal_agent.channels.certificates import TOLD_BEFORE_DAYS, ends_of
 from terminal_agent.channels.codes import Wallet
 from terminal_agent.channels.key_files import KeyTrouble
@@ -18,7 +19,7 @@ from terminal_agent.config import Config
 from terminal_agent.journal.mend import look
 from terminal_agent.journal.open import JournalDown
 from terminal_agent.sync.device_key import read_key
-from terminal_agent.sync.line import NO_ANSWER, answers
+from terminal_agent.sync.line import NO_ANSWER, answers, session_to
 from terminal_agent.system import SystemClock, free_mib
 from terminal_agent.terminals.relay.forward import reaches
 from terminal_agent.terminals.relay.terminal import RelayTerminal
@@ -140,7 +141,7 @@ def _journal(path: Path) -> list[Finding]:
 
 
 def _centre(url: str) -> Finding:
-    said = answers(url, _WITHIN_S)
+    said = answers(session_to(url, SystemClock()), url, _WITHIN_S)
     return Finding("centre", said == "yes", f"{url}: {said}", "Check network, proxy and address")
 
 
@@ -150,10 +151,10 @@ def _channel(wallet: Wallet, channel: Channel) -> Finding:
         channel.try_keys()
     except KeyTrouble as wrong:
         return Finding(f"channel {wallet}", False, str(wrong), "Look at the channel's profile")
-    said = answers(channel.base_url, _WITHIN_S)
+    said = answers(BoundedSession(SystemClock()), channel.base_url, _WITHIN_S)
     there = not said.startswith(NO_ANSWER)
     found = f"keys are readable, {channel.base_url} " + ("answers" if there else f"gives {said}")
-    return Finding(f"channel {wallet}", there, found, "Check network, proxy and address")
+    return Finding(f"channel {wallet}", there, found, "Check network and address: no proxy is used")
 
 
 def _terminal(number: str, terminal: Terminal) -> Finding:

@@ -7,6 +7,7 @@ portal's page or a stranger's answer is the same as silence.
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import TypeVar
+from urllib.parse import urlsplit
 
 import msgspec
 import requests
@@ -26,6 +27,7 @@ T = TypeVar("T")
 _CONNECT_S = 2.0
 _CHUNK = 64 << 10
 _MOST_ANSWER = 8 << 20
+_THIS_HOST = ("127.0.0.1", "localhost")
 
 
 class Line:
@@ -118,14 +120,20 @@ class Line:
         self.skew_ms = self._signing_skew_ms = centre_ms - self._clock.wall_ms()
 
 
+def session_to(url: str, clock: Clock) -> BoundedSession:
+    """Return a session to the centre at `url`, through the shop's proxy unless it is on this host."""
+    session = BoundedSession(clock)
+    session.trust_env = urlsplit(url).hostname not in _THIS_HOST
+    return session
+
+
 def post(url: str, body: bytes, headers: Mapping[str, str], within_s: float, clock: Clock) -> bytes:
     """POST `body` and return the answer's bytes, all within `within_s`.
 
     Raises CentreUnreachable and CentreDenied. The whole is bounded, head and body, so that a line that
     drips cannot make a queue of shoppers wait.
     """
-    session = BoundedSession(clock)
-    session.trust_env = True  # a shop may reach its centre through a proxy
+    session = session_to(url, clock)
     session.deadline.start(within_s)
     try:
         with (
@@ -167,13 +175,15 @@ def _ms(centre_time: str | None) -> int | None:
 NO_ANSWER = "no answer"
 
 
-def answers(url: str, within_s: float) -> str:
+def answers(session: BoundedSession, url: str, within_s: float) -> str:
     """Return "yes" when a centre answers at `url`, else what came instead."""
+    session.deadline.start(within_s)
     try:
-        answer = requests.get(f"{url}/livez", timeout=(within_s, within_s), allow_redirects=False)
+        with session, session.get(f"{url}/livez", timeout=within_s, stream=True) as answer:
+            status = answer.status_code
     except requests.RequestException as wrong:
         return f"{NO_ANSWER} ({type(wrong).__name__})"
-    return "yes" if answer.status_code == 200 else f"it answers {answer.status_code}"
+    return "yes" if status == 200 else f"it answers {status}"
 
 
 def _problem(content: bytes) -> ProblemBody | None:

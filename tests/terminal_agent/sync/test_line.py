@@ -1,18 +1,20 @@
 """One signed request to the centre: signed as the wire says, over in time, believed only when sealed."""
 
 import json
+import ssl
 import time
 
 import msgspec
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from line_certificates import Authority
 from small_server import SmallServer, answering
 
 from subsidy import seal
 from subsidy.problem import Problem
 from subsidy.wire import http_signature, v1
 from terminal_agent.checkout.ports import CentreDenied, CentreUnreachable
-from terminal_agent.sync.line import Line, answers
+from terminal_agent.sync.line import Line, answers, session_to
 from terminal_agent.system import SystemClock
 
 DEVICE_KEY = Ed25519PrivateKey.from_private_bytes(b"d" * 32)
@@ -130,6 +132,120 @@ def test_an_answer_that_does_not_end_in_time_is_none(answer):
         assert line.online is False
 
 
+# Through a forward proxy.
+
+
+CENTRE = "centre.example"
+
+
+class Proxies:
+    """Gives proxies that the environment names, and whom centres behind them show themselves as."""
+
+    def __init__(self, folder, environment):
+        self._environment = environment
+        authority = Authority()
+        (folder / "authorities.pem").write_text(authority.pem, encoding="ascii")
+        environment.setenv("REQUESTS_CA_BUNDLE", str(folder / "authorities.pem"))
+        for name in ("NO_PROXY", "no_proxy", "ALL_PROXY", "all_proxy", "http_proxy", "https_proxy"):
+            environment.delenv(name, raising=False)
+        self._contexts = {}
+        for name in (CENTRE, "localhost"):
+            self._contexts[name] = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            self._contexts[name].load_cert_chain(authority.issue(folder, name).both)
+
+    def at(self, server, scheme="http"):
+        port = server.url.rpartition(":")[2]
+        for name in ("HTTP_PROXY", "HTTPS_PROXY"):
+            self._environment.setenv(name, f"{scheme}://localhost:{port}")
+        return server
+
+    def through_a_tunnel(self, answer):
+        """Take CONNECT, and answer as the centre behind it."""
+
+        def tunnel(near, request):
+            assert request.startswith(f"CONNECT {CENTRE}:443 ".encode())
+            near.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
+            with self._contexts[CENTRE].wrap_socket(near, server_side=True) as inner:
+                answer(inner, request_from(inner))
+
+        return tunnel
+
+
+def request_from(line):
+    request = b""
+    while BODY not in request:
+        request += line.recv(65_536)
+    return request
+
+
+def drip_the_handshake(near, _request):
+    near.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
+    # The head of one long record of the handshake.
+    for byte in b"\x16\x03\x03\x3f\xff\x02\x00\x3f\xfb" + bytes(1000):
+        near.sendall(bytes((byte,)))
+        time.sleep(0.02)
+
+
+@pytest.fixture
+def proxies(tmp_path, monkeypatch):
+    return Proxies(tmp_path, monkeypatch)
+
+
+def asked_through(proxy, url):
+    """Ask a centre that drips, and return for how long."""
+    with proxy:
+        line = line_to(url)
+        asked_at = time.monotonic()
+        with pytest.raises(CentreUnreachable):
+            line.ask("/v1/facts", BODY, 0.4)
+        took_s = time.monotonic() - asked_at
+        assert len(proxy.heard) == 1
+        assert line.online is False
+    return took_s
+
+
+def test_a_centre_behind_a_proxy_is_heard(proxies):
+    with proxies.at(SmallServer(answering(b'{"a":1}'))) as proxy:
+        assert line_to(f"http://{CENTRE}").ask("/v1/facts", BODY, 5) == b'{"a":1}'
+    assert proxy.heard[0].startswith(f"POST http://{CENTRE}/v1/facts ".encode())
+    with proxies.at(SmallServer(proxies.through_a_tunnel(answering(b'{"a":2}')))):
+        assert line_to(f"https://{CENTRE}").ask("/v1/facts", BODY, 5) == b'{"a":2}'
+
+
+@pytest.mark.parametrize("scheme", ["https", "socks5"])
+def test_a_proxy_that_could_hold_a_request_past_its_time_is_not_used(proxies, scheme):
+    proxy = proxies.at(SmallServer(answering(b"{}")), scheme)
+    with proxy, pytest.raises(CentreUnreachable, match="InvalidProxyURL"):
+        line_to(f"https://{CENTRE}").ask("/v1/facts", BODY, 5)
+    assert proxy.heard == []
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+def test_a_centre_on_this_host_is_asked_through_no_proxy(proxies, host):
+    proxy = proxies.at(SmallServer(answering(b"not the centre", 502)))
+    with proxy, SmallServer(answering(b"{}")) as server:
+        url = server.url.replace("127.0.0.1", host)
+        assert line_to(url).ask("/v1/facts", BODY, 5) == b"{}"
+        assert answers(session_to(url, SystemClock()), url, 5) == "yes"
+    assert proxy.heard == []
+
+
+@pytest.mark.parametrize("answer", [drip_head, drip_body, drip_chunks, say_nothing])
+def test_a_proxy_that_drips_does_not_hold_a_request_past_its_time(proxies, answer):
+    assert asked_through(proxies.at(SmallServer(answer)), f"http://{CENTRE}") < 0.4 + MARGIN_S
+
+
+@pytest.mark.parametrize("answer", [drip_head, drip_the_handshake, say_nothing])
+def test_a_tunnel_that_is_not_there_in_time_is_no_answer(proxies, answer):
+    assert asked_through(proxies.at(SmallServer(answer)), f"https://{CENTRE}") < 0.4 + MARGIN_S
+
+
+@pytest.mark.parametrize("answer", [drip_head, drip_body, drip_chunks, say_nothing])
+def test_a_centre_that_drips_through_a_tunnel_does_not_hold_a_request_past_its_time(proxies, answer):
+    proxy = proxies.at(SmallServer(proxies.through_a_tunnel(answer)))
+    assert asked_through(proxy, f"https://{CENTRE}") < 0.4 + MARGIN_S
+
+
 def test_an_answer_of_endless_size_is_none():
     def endless(near, _request):
         near.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
@@ -225,8 +341,15 @@ def test_anything_else_is_the_same_as_silence(content):
 
 
 def test_the_doctor_is_told_what_is_there():
+    def answered(server, within_s=5):
+        return answers(session_to(server.url, SystemClock()), server.url, within_s)
+
     with SmallServer(answering(b"{}")) as server:
-        assert answers(server.url, 5) == "yes"
-    assert answers(server.url, 5).startswith("no answer")
+        assert answered(server) == "yes"
+    assert answered(server).startswith("no answer")
     with SmallServer(answering(b"", 302)) as server:
-        assert answers(server.url, 5) == "it answers 302"
+        assert answered(server) == "it answers 302"
+    with SmallServer(drip_head) as server:
+        asked_at = time.monotonic()
+        assert answered(server, 0.4).startswith("no answer")
+        assert time.monotonic() - asked_at < 0.4 + MARGIN_S
