@@ -1,6 +1,6 @@
 """Is this host fit to sell? Each check says what it found and, when it is not well, what to do."""
 
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +16,9 @@ from terminal_agent.channels.key_files import KeyTrouble
 from terminal_agent.channels.wallets import Channel
 from terminal_agent.checkout.ports import Ask
 from terminal_agent.config import Config
+from terminal_agent.journal.hold import held
 from terminal_agent.journal.mend import look
-from terminal_agent.journal.open import JournalDown
+from terminal_agent.journal.open import JournalDamaged, JournalDown
 from terminal_agent.sync.device_key import read_key
 from terminal_agent.sync.line import NO_ANSWER, answers, session_to
 from terminal_agent.system import SystemClock, free_mib
@@ -56,7 +57,7 @@ def examine(config: Config, *, agent_runs: bool, said: dict[str, Any] | None = N
     ]
     if not agent_runs:
         findings += _journal(config.journal)
-        findings += [_terminal(number, one) for number, one in config.terminals.items()]
+        findings += _terminals(config)
     findings += [] if said is None else _lines(said)
     for wallet, channel in config.channels.items():
         findings += [_channel(wallet, channel), *_certificates(wallet, channel, SystemClock().wall_ms())]
@@ -155,6 +156,18 @@ def _channel(wallet: Wallet, channel: Channel) -> Finding:
     there = not said.startswith(NO_ANSWER)
     found = f"keys are readable, {channel.base_url} " + ("answers" if there else f"gives {said}")
     return Finding(f"channel {wallet}", there, found, "Check network and address: no proxy is used")
+
+
+def _terminals(config: Config) -> list[Finding]:
+    """Ask each terminal, unless somebody holds the journal who may be at work there."""
+    with ExitStack() as until_asked:
+        try:
+            until_asked.enter_context(held(config.journal))
+        except JournalDamaged:
+            pass  # on which no agent runs
+        except JournalDown as wrong:
+            return [Finding("terminals", False, "not asked: an agent may be at work there", str(wrong))]
+        return [_terminal(number, one) for number, one in config.terminals.items()]
 
 
 def _terminal(number: str, terminal: Terminal) -> Finding:

@@ -17,6 +17,7 @@ from story.processes import (
     Process,
     StoryBroken,
     answers,
+    ask,
     must_be_free,
     run,
     wait_for,
@@ -133,7 +134,8 @@ class Stage:
 
     def answer(self, path: str, body: dict[str, Any], *, key: str = "") -> requests.Response:
         """Call the till API and return its answer, whatever it is."""
-        return requests.post(
+        return ask(
+            "POST",
             f"http://127.0.0.1:{AGENT_PORT}{path}",
             json=body,
             headers={"Idempotency-Key": key or uuid.uuid4().hex},
@@ -149,13 +151,14 @@ class Stage:
 
     def get(self, path: str) -> dict[str, Any]:
         """Ask the till API."""
-        return dict(requests.get(f"http://127.0.0.1:{AGENT_PORT}{path}", timeout=10).json())
+        return dict(ask("GET", f"http://127.0.0.1:{AGENT_PORT}{path}", timeout=10).json())
 
     # At the operator's desk.
 
     def ask_centre(self, path: str) -> dict[str, Any]:
         """Ask the centre as an operator."""
-        answer = requests.get(
+        answer = ask(
+            "GET",
             f"http://127.0.0.1:{CENTRE_PORT}{path}",
             headers={"Authorization": f"Bearer {self.token}"},
             timeout=10,

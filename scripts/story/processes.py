@@ -117,10 +117,17 @@ def keep_clear_of_midnight() -> None:
         time.sleep(seconds_left + 1)
 
 
+def ask(method: str, url: str, **options: Any) -> requests.Response:
+    """Ask a program on this host, never through a proxy."""
+    with requests.Session() as session:
+        session.trust_env = False
+        return session.request(method, url, **options)
+
+
 def answers(url: str) -> bool:
     """Whether somebody answers 200 at `url`."""
     try:
-        return requests.get(url, timeout=2).status_code == 200
+        return ask("GET", url, timeout=2).status_code == 200
     except requests.RequestException:
         return False
 
@@ -168,17 +175,17 @@ class Emulator(Process):
 
     def arm(self, fault: str, **options: int | str | bool) -> None:
         """Make the next transaction go wrong."""
-        answer = requests.post(f"{self._control}/faults", json={"fault": fault, **options}, timeout=5)
+        answer = ask("POST", f"{self._control}/faults", json={"fault": fault, **options}, timeout=5)
         if answer.status_code >= 300:
             raise StoryBroken(f"the emulator takes no {fault}: {answer.text}")
 
     def is_struck(self) -> bool:
         """Whether every fault that was armed has struck: what it was armed for is under way."""
-        return not requests.get(f"{self._control}/faults", timeout=5).json()["faults"]
+        return not ask("GET", f"{self._control}/faults", timeout=5).json()["faults"]
 
     def mend(self) -> None:
         """Let nothing go wrong any more."""
-        requests.delete(f"{self._control}/faults", timeout=5)
+        ask("DELETE", f"{self._control}/faults", timeout=5)
 
     def lines(self) -> list[dict[str, Any]]:
         """Return the acquirer's books."""
@@ -187,7 +194,7 @@ class Emulator(Process):
 
     def file(self, day: str) -> bytes:
         """Return the file of a day as the acquirer or channel would hand it out."""
-        answer = requests.get(f"{self._control}/file", params={"date": day}, timeout=10)
+        answer = ask("GET", f"{self._control}/file", params={"date": day}, timeout=10)
         if answer.status_code != 200:
             raise StoryBroken(f"{self.name} has no file of {day}: {answer.text}")
         return answer.content
@@ -203,7 +210,7 @@ class EmulatedTerminal(Emulator):
 
     def settle(self) -> None:
         """Let the acquirer end the batch: from now on its sales cannot be voided, only refunded."""
-        answer = requests.post(f"{self._control}/settle", json={}, timeout=10)
+        answer = ask("POST", f"{self._control}/settle", json={}, timeout=10)
         if answer.status_code >= 300:
             raise StoryBroken(f"{self.name} does not settle: {answer.text}")
 

@@ -25,6 +25,8 @@ from terminal_agent.certify.plan import Means, Trial, trials_of
 from terminal_agent.certify.run import Result, Verdict, run_all
 from terminal_agent.certify.side import Keypad, NotThere
 from terminal_agent.config import Config, read_config
+from terminal_agent.journal.connection import JournalDown
+from terminal_agent.journal.hold import held
 from terminal_agent.till.local import AgentStatus, ask_agent
 
 _FAILED, _USAGE, _CONFIG_INVALID, _LOOK_AT_IT, _DOWN, _REFUSED = 1, 2, 3, 4, 5, 6
@@ -65,8 +67,10 @@ def certify(
 ) -> None:
     """Try a link against its other side: what goes wrong, what had to be seen, what was seen.
 
-    Takes about 1 yuan for each payment and gives it back. The agent must not be running; its journal is not
-    touched. Example: terminal-agent certify --config agent.yaml --link wechat --control 127.0.0.1:41327
+    Takes about 1 yuan for each payment and gives it back. The agent must not be running; its journal is held
+    meanwhile, and not changed.
+
+    Example: terminal-agent certify --config agent.yaml --link wechat --control 127.0.0.1:41327
     """
     try:
         _certify(link, config, control, terminal, only, yes, listed, as_json, every_byte=every_byte)
@@ -105,7 +109,12 @@ def _certify(
         return
     _check_it_may_run(config, address, yes=yes)
     told = _control_of(address, link.counterpart) if address else None
-    _run(link, trials, told, _keypad_of(keypad_at, link), as_json)
+    keypad = _keypad_of(keypad_at, link)
+    try:
+        with held(config.journal):
+            _run(link, trials, told, keypad, as_json)
+    except JournalDown as wrong:
+        raise _Stopped(f"The link may be a running agent's: {wrong}", _REFUSED) from None
 
 
 def _named(name: str, links: dict[str, LinkUnderTest | CannotBeCertified]) -> LinkUnderTest:

@@ -6,7 +6,9 @@ from typing import Any
 
 import requests
 
+from terminal_agent.bounded_http import BoundedSession
 from terminal_agent.certify.side import NotThere
+from terminal_agent.system import SystemClock
 
 _ADDRESS = re.compile(r"(?:http://)?(127\.0\.0\.1|localhost):([1-9][0-9]{0,4})/?", re.ASCII)
 _MOST_PORT = 65_535
@@ -75,4 +77,8 @@ class Control:
         return said
 
     def _send(self, method: str, path: str, body: object, within_s: float = _WITHIN_S) -> requests.Response:
-        return requests.request(method, self._base + path, json=body, timeout=within_s)
+        # Never through a proxy, to which this address is its own.
+        session = BoundedSession(SystemClock())
+        session.deadline.start(within_s)
+        with session:
+            return session.request(method, self._base + path, json=body, timeout=within_s)

@@ -6,6 +6,9 @@ from typing import Any
 import msgspec
 import requests
 
+from terminal_agent.bounded_http import BoundedSession
+from terminal_agent.system import SystemClock
+
 _WITHIN_S = 3.0
 
 
@@ -95,8 +98,12 @@ class AgentOutbox(msgspec.Struct):
 
 def ask_agent(host: str, port: int, path: str, like: type[msgspec.Struct]) -> dict[str, Any] | None:
     """Return what a running agent answers, or None when nobody does, or somebody who is no agent."""
+    # Never through a proxy, to which this address is its own.
+    session = BoundedSession(SystemClock())
+    session.deadline.start(_WITHIN_S)
     try:
-        answer = requests.get(f"http://{host}:{port}{path}", timeout=_WITHIN_S)
+        with session:
+            answer = session.get(f"http://{host}:{port}{path}", timeout=_WITHIN_S)
         msgspec.json.decode(answer.content, type=like)
         found: dict[str, Any] = answer.json()
     except (requests.RequestException, msgspec.DecodeError, ValueError):

@@ -33,6 +33,7 @@ MAY = {
     ),
     "terminal_agent/log.py": ("log", "the one log, every text scrubbed"),
     "terminal_agent/doctor.py": ("files database", "looks at disk space and SQLite's version"),
+    "terminal_agent/journal/hold.py": ("files database", "keeps every agent from the journal for a while"),
     "terminal_agent/journal/open.py": ("files database", "opens the journal, durable or not at all"),
     "terminal_agent/journal/connection.py": ("database", "a commit in database and black box"),
     "terminal_agent/journal/watch.py": ("database", "notes changed rows, and what all come to"),

@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 
 from terminal_agent.checkout.supervisor import problem_of_hash
 from terminal_agent.cli import app
+from terminal_agent.journal.open import open_journal
 
 DONE, CONFIG, LOOK, DOWN, REFUSED = 0, 3, 4, 5, 6
 CODE = "ABCDEFGHIJKLMNOPQRSTUVWXYZ-0123456789abcdef"
@@ -356,6 +357,7 @@ def test_a_doctor_finds_a_damaged_journal_and_mend_makes_it_good(host):
     found = {one["check"]: one for one in run(host, "doctor", code=LOOK)["checks"]}
     assert not found["journal"]["well"]
     assert found["journal"]["remedy"] == "Run `terminal-agent mend`"
+    assert "terminal EMU00001" in found
     assert "terminal-agent mend" in run(host, "outbox", "ls", code=DOWN)["error"]
     looked = run(host, "mend", "--dry-run", code=LOOK)
     assert "damaged" in looked["database"]
@@ -369,6 +371,15 @@ def test_a_doctor_finds_a_damaged_journal_and_mend_makes_it_good(host):
     assert run(host, "outbox", "ls", code=DONE) == {"waiting": []}
     found = {one["check"]: one for one in run(host, "doctor", code=LOOK)["checks"]}
     assert found["journal"]["well"]
+
+
+def test_a_doctor_leaves_the_terminals_of_an_agent_alone_that_holds_its_journal_but_does_not_answer(host):
+    agents = open_journal(host.journal_file)
+    found = {one["check"]: one for one in run(host, "doctor", code=LOOK)["checks"]}
+    assert not found["terminals"]["well"]
+    assert "Stop the agent" in found["terminals"]["remedy"]
+    assert not [check for check in found if check.startswith("terminal ")]
+    agents.close()
 
 
 def test_there_is_nothing_to_mend_before_a_host_is_enrolled(new_host):
@@ -416,6 +427,16 @@ def test_a_second_agent_cannot_start_beside_the_first(host):
         assert run(host, "doctor", code=LOOK)["agent_runs"] is True
         assert "Stop it first" in run(host, "mend", code=REFUSED)["error"]
     assert "Traceback" not in host.process.log()
+
+
+def test_behind_a_shops_proxy_a_running_agent_is_still_seen(host, monkeypatch):
+    for name in ("HTTP_PROXY", "http_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    with host.running():
+        assert run(host, "status", code=LOOK)["online"] is False
+        assert run(host, "outbox", "ls", code=DONE) == {"waiting": []}
+        assert run(host, "doctor", code=LOOK)["agent_runs"] is True
+        assert "Stop it first" in run(host, "mend", code=REFUSED)["error"]
 
 
 # A supervisor's PIN.

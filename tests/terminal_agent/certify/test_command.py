@@ -20,6 +20,8 @@ from typer.testing import CliRunner
 
 from terminal_agent.certify.control import Control
 from terminal_agent.cli import app
+from terminal_agent.journal.hold import held
+from terminal_agent.journal.open import JournalDown, open_journal
 
 KINDS = ("allinpay", "nexo", "mis", "direct", "wechat", "alipay", "unionpay")
 FEW = {"mis": "paying: the answer is"}
@@ -427,10 +429,50 @@ class Agent(BaseHTTPRequestHandler):
         self.wfile.write(content)
 
 
+def beside_an_agent(serial, folder, listen="127.0.0.1:1"):
+    """Write a configuration with these links, and data that may be an agent's."""
+    config = folder / "agent.yaml"
+    text = serial.config.read_text().replace('"127.0.0.1:1"\ntraining', f'"{listen}"\ntraining')
+    config.write_text(text.replace("profile: ", f"profile: {serial.config.parent}/"))
+    return config
+
+
+def test_behind_a_shops_proxy_this_host_is_still_asked_itself(serial, tmp_path, monkeypatch):
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    where = ("--link", NUMBER, "--control", serial.control, "--only", "paying: nothing goes wrong")
+    here(serial.config, *where)
+    with served(ThreadingHTTPServer(("127.0.0.1", 0), Agent)) as address:
+        said = here(beside_an_agent(serial, tmp_path, address), *where, code=6).stderr
+    assert "The agent runs, and the link is its own" in said
+
+
+def test_the_links_of_an_agent_that_holds_its_journal_are_left_alone_though_it_does_not_answer(
+    serial, tmp_path
+):
+    config = beside_an_agent(serial, tmp_path)
+    before = requests.get(f"{serial.control}/books", timeout=5).json()
+    agents = open_journal(tmp_path / "data" / "journal.db")
+    where = ("--link", NUMBER, "--control", serial.control, "--only", "paying: nothing goes wrong")
+    said = certify(config, *where, code=6).stderr
+    assert f"{tmp_path / 'data' / 'journal.db'} cannot be held: database is locked. Stop the agent" in said
+    assert requests.get(f"{serial.control}/books", timeout=5).json() == before
+    agents.close()
+    journal = (tmp_path / "data" / "journal.db").read_bytes()
+    assert certify(config, *where).stdout.startswith("ok   paying")
+    assert (tmp_path / "data" / "journal.db").read_bytes() == journal
+
+
+def test_no_agent_starts_while_a_link_is_tried(tmp_path):
+    journal = tmp_path / "data" / "journal.db"
+    open_journal(journal).close()
+    with held(journal), pytest.raises(JournalDown, match="database is locked"):
+        open_journal(journal)
+    open_journal(journal).close()
+
+
 def test_the_links_of_an_agent_that_runs_are_left_alone(serial, tmp_path):
     with served(ThreadingHTTPServer(("127.0.0.1", 0), Agent)) as address:
-        config = tmp_path / "agent.yaml"
-        text = serial.config.read_text().replace('"127.0.0.1:1"\ntraining', f'"{address}"\ntraining')
-        config.write_text(text.replace("profile: ", f"profile: {serial.config.parent}/"))
+        config = beside_an_agent(serial, tmp_path, address)
         said = here(config, "--link", NUMBER, "--control", serial.control, code=6).stderr
     assert "The agent runs, and the link is its own" in said
