@@ -31,7 +31,7 @@ from terminal_agent.config import Config
 from terminal_agent.doctor import running_out
 from terminal_agent.journal.connection import JournalDown
 from terminal_agent.journal.journal import SqliteJournal
-from terminal_agent.journal.open import open_journal
+from terminal_agent.journal.open import must_be_there, open_journal
 from terminal_agent.log import Log
 from terminal_agent.sync import device_key, schedule
 from terminal_agent.sync.centre import CentreLine
@@ -52,10 +52,6 @@ _AGAIN_S = 2.0
 _CHECKED_FOR_MS = 86_400_000
 
 
-class NotEnrolled(Exception):
-    """This host is no device yet."""
-
-
 class Agent:
     """One running agent."""
 
@@ -68,6 +64,7 @@ class Agent:
         self._boot = boot = system.random_bytes(8).hex()
         self._sync_box: Mailbox[None] = Mailbox()
         self._next_check_ms = 0
+        must_be_there(config.journal)
         self.journal = SqliteJournal(
             open_journal(config.journal),
             system.new_lock(),
@@ -76,11 +73,8 @@ class Agent:
             changed=self._changes.announce,
             entry_written=self._nudge_sync,
         )
-        enrolled = self.journal.enrolled()
-        if enrolled is None:
-            raise NotEnrolled("This host is not enrolled. Run `terminal-agent enrol CODE`")
-        self.device: v1.Enrolled = enrolled[0]
-        self.enrolled_at = enrolled[1]
+        self.device: v1.Enrolled
+        self.device, self.enrolled_at = self.journal.must_be_enrolled()
         key = device_key.read_key(config.device_key)
         self._line = Line(
             url=config.centre,

@@ -23,7 +23,7 @@ from terminal_agent.console import (
     refuse_training,
     show,
 )
-from terminal_agent.journal.by_hand import journal_at
+from terminal_agent.journal.by_hand import journal_to_enrol
 from terminal_agent.sync import device_key
 from terminal_agent.sync.enrol import enrol as enrol_host
 from terminal_agent.system import SystemClock
@@ -41,7 +41,7 @@ def enrol(
         if dry_run:
             show({"centre": settings.centre, "enrolled": False}, as_json, f"would enrol at {settings.centre}")
             return
-        journal = journal_at(settings.journal)
+        journal = journal_to_enrol(settings.journal)
         if journal.enrolled() is not None:
             fail("This host is enrolled already. A journal belongs to one device for ever", REFUSED)
         key = device_key.make_key(settings.device_key, system.random_bytes)

@@ -15,7 +15,7 @@ import typer
 from subsidy.strict.yaml_text import FileError
 from terminal_agent.checkout.ports import CentreDenied, CentreUnreachable
 from terminal_agent.config import Config, read_config
-from terminal_agent.journal.connection import JournalDown
+from terminal_agent.journal.connection import JournalDown, NotEnrolled
 
 CONFIG_INVALID, LOOK_AT_IT, DOWN, REFUSED = 3, 4, 5, 6
 
@@ -33,7 +33,7 @@ def explained(as_json: bool) -> Iterator[None]:
         _leave(str(wrong), CONFIG_INVALID, as_json)
     except (JournalDown, CentreUnreachable) as wrong:
         _leave(str(wrong), DOWN, as_json)
-    except CentreDenied as wrong:
+    except (CentreDenied, NotEnrolled) as wrong:
         _leave(str(wrong), REFUSED, as_json)
     except _Failed as wrong:
         _leave(wrong.sentence, wrong.code, as_json)

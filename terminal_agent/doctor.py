@@ -18,7 +18,7 @@ from terminal_agent.checkout.ports import Ask
 from terminal_agent.config import Config
 from terminal_agent.journal.hold import held
 from terminal_agent.journal.mend import look
-from terminal_agent.journal.open import JournalDamaged, JournalDown
+from terminal_agent.journal.open import NONE_THERE, JournalDamaged, JournalDown, is_there
 from terminal_agent.sync.device_key import read_key
 from terminal_agent.sync.line import NO_ANSWER, answers, session_to
 from terminal_agent.system import SystemClock, free_mib
@@ -131,12 +131,14 @@ def _key(path: Path) -> Finding:
 
 
 def _journal(path: Path) -> list[Finding]:
-    if not path.exists():
-        return []
+    if not is_there(path):
+        return [Finding("journal", False, f"there is none at {path}", NONE_THERE)]
     try:
         looked = look(path)
     except JournalDown as wrong:
         return [Finding("journal", False, str(wrong), "Stop whatever else has it open")]
+    if not looked.is_enrolled:
+        return [Finding("journal", False, "this host is not enrolled", "Run `terminal-agent enrol CODE`")]
     found = f"database {looked.database}, black box {looked.black_box}"
     return [Finding("journal", looked.is_well, found, "Run `terminal-agent mend`")]
 

@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from subsidy.strict.yaml_text import FileError
-from terminal_agent.app import Agent, NotEnrolled
+from terminal_agent.app import Agent
 from terminal_agent.config import read_config
-from terminal_agent.console import REFUSED, fail, refuse_training
+from terminal_agent.console import refuse_training
 from terminal_agent.log import make_log
 
 
@@ -13,10 +13,7 @@ def trusted_agent(config: Path) -> Agent:
     """Return the agent of a configuration, not started. A training device stays one."""
     settings = read_config(config)
     # Opened once: a journal with much in it takes its time to be checked.
-    try:
-        agent = Agent(settings, make_log())
-    except NotEnrolled as wrong:
-        fail(str(wrong), REFUSED)
+    agent = Agent(settings, make_log())
     try:
         refuse_training(settings, training=agent.device.training)
         if agent.enrolled_at != settings.centre:

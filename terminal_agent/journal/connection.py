@@ -22,6 +22,10 @@ class JournalDamaged(JournalDown):
     """What the journal says is not what was written to it."""
 
 
+class NotEnrolled(Exception):
+    """The journal belongs to no device yet. The message says what to do."""
+
+
 class Row(msgspec.Struct, frozen=True):
     """What a journal says of its black box. Without a head none is in use."""
 

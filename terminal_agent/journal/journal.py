@@ -19,7 +19,7 @@ from terminal_agent.checkout.ports import Clock, KeyMacs, KeyReused, Opening
 from terminal_agent.checkout.sale import Held, Sale
 from terminal_agent.checkout.states import OPEN_SALES, SaleState
 from terminal_agent.journal import check, outbox, read_return, read_sale
-from terminal_agent.journal.connection import JournalConnection, JournalDamaged, explained
+from terminal_agent.journal.connection import JournalConnection, JournalDamaged, NotEnrolled, explained
 from terminal_agent.journal.write_cash import CashWords
 from terminal_agent.journal.write_closing import Closings
 from terminal_agent.journal.write_look import Looks
@@ -89,6 +89,13 @@ class SqliteJournal(SightingMoves, CashWords, Closings, Looks):
             with self._looking() as db:
                 self._device = _device(db)
         return self._device
+
+    def must_be_enrolled(self) -> tuple[v1.Enrolled, str]:
+        """Return what `enrolled` does. Raises NotEnrolled before enrolment."""
+        found = self.enrolled()
+        if found is None:
+            raise NotEnrolled("This host is not enrolled. Run `terminal-agent enrol CODE`")
+        return found
 
     def enrol(self, enrolled: v1.Enrolled, centre_url: str) -> None:
         """Store the enrolment. A journal belongs to one device for ever."""

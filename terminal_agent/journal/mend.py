@@ -9,22 +9,26 @@ from pathlib import Path
 import msgspec
 
 from terminal_agent import system
-from terminal_agent.journal import black_box, check, recover
+from terminal_agent.journal import check, recover
 from terminal_agent.journal.connection import (
     JournalConnection,
     JournalDamaged,
     JournalDown,
     row_of,
 )
-from terminal_agent.journal.open import open_journal
+from terminal_agent.journal.open import must_be_there, open_journal
 
 
 class Looked(msgspec.Struct, frozen=True):
-    """How a journal is. `rows` is what the black box holds, 0 when it cannot be read."""
+    """How a journal is. `rows` is what the black box holds, 0 when it cannot be read.
+
+    `is_enrolled` says whether it is a device's; of a damaged one that is not known, and taken so.
+    """
 
     database: str
     black_box: str
     rows: int
+    is_enrolled: bool = True
 
     @property
     def is_well(self) -> bool:
@@ -34,8 +38,7 @@ class Looked(msgspec.Struct, frozen=True):
 
 def look(journal: Path) -> Looked:
     """Return how the two files of a journal are. Nobody else may have it open. Raises JournalDown."""
-    if not journal.exists() and not black_box.generations_of(journal):
-        raise JournalDown(f"There is no journal at {journal}. Run `terminal-agent enrol CODE`")
+    must_be_there(journal)
     try:
         database = _open_whole(journal)
     except JournalDamaged as wrong:
@@ -50,7 +53,8 @@ def look(journal: Path) -> Looked:
             row.total,
         )
         said = "whole" if fits else "damaged: it does not come to what the database holds"
-        return Looked("whole", said, 0 if folded is None else len(folded.rows))
+        is_enrolled = database.execute("SELECT 1 FROM device").fetchone() is not None
+        return Looked("whole", said, 0 if folded is None else len(folded.rows), is_enrolled)
     finally:
         database.close()
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pysqlite3.dbapi2 as sqlite
 from sqlite_utils import Database
 
-from terminal_agent.journal import check, recover
+from terminal_agent.journal import black_box, check, recover
 from terminal_agent.journal.connection import (
     MEND,
     JournalConnection,
@@ -21,9 +21,28 @@ from terminal_agent.journal.connection import (
 )
 from terminal_agent.journal.schema import migrations
 
-__all__ = ("JournalDamaged", "JournalDown", "open_journal")
+__all__ = ("NONE_THERE", "JournalDamaged", "JournalDown", "is_there", "must_be_there", "open_journal")
+
+NONE_THERE = (
+    "Correct `data` in the configuration, or mount its disk; on a new host run `terminal-agent enrol CODE`"
+)
 
 _OLDEST_SAFE = (3, 51, 3)
+
+
+def is_there(path: Path) -> bool:
+    """Whether there is a journal at `path`, or the black box of one."""
+    return path.exists() or bool(black_box.generations_of(path))
+
+
+def must_be_there(path: Path) -> None:
+    """Return when there is a journal at `path`: only enrolment makes one. Raises JournalDown."""
+    try:
+        found = is_there(path)
+    except OSError as wrong:
+        raise JournalDown(f"{path} cannot be opened: {wrong}. Run `terminal-agent doctor`") from wrong
+    if not found:
+        raise JournalDown(f"There is no journal at {path}. {NONE_THERE}")
 
 
 def open_journal(path: Path) -> JournalConnection:

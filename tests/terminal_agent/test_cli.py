@@ -8,6 +8,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 import typer.main
+from acquirer import profile_text
 from loggers import libraries_as_before
 from lone_agent import LoneAgent
 from story.processes import BIN
@@ -18,6 +19,7 @@ from terminal_agent.cli import app
 from terminal_agent.journal.open import open_journal
 
 DONE, CONFIG, LOOK, DOWN, REFUSED = 0, 3, 4, 5, 6
+DIRECT = "EMU90001"
 CODE = "ABCDEFGHIJKLMNOPQRSTUVWXYZ-0123456789abcdef"
 
 
@@ -44,6 +46,14 @@ def host(tmp_path):
 @pytest.fixture
 def new_host(tmp_path):
     return LoneAgent(tmp_path, enrolled=False)
+
+
+def add_direct_terminal(host):
+    """Let the host have a terminal whose batches it closes itself, at a host that is not there."""
+    (host.folder / "direct.yaml").write_text(profile_text(DIRECT), encoding="utf-8")
+    text = host.config.read_text(encoding="utf-8")
+    one = f'  {DIRECT}: {{driver: iso8583_direct, port: "127.0.0.1:1", profile: direct.yaml}}\n'
+    host.config.write_text(text.replace("terminals:\n", f"terminals:\n{one}", 1), encoding="utf-8")
 
 
 def end(*arguments):
@@ -179,9 +189,54 @@ def test_a_journal_that_is_none_is_kept_and_said(host, words):
     assert host.journal_file.read_bytes().startswith(b"this is no database")
 
 
-def test_a_folder_that_cannot_be_one_is_said(new_host):
+@pytest.mark.parametrize("words", [("run",), ("enrol", CODE)], ids=" ".join)
+def test_a_folder_that_cannot_be_one_is_said(new_host, words):
     (new_host.folder / "agent-data").write_text("a file stands where the folder should be")
-    assert "agent-data" in run(new_host, "run", code=DOWN)["error"]
+    assert "agent-data" in run(new_host, *words, code=DOWN)["error"]
+
+
+OF_A_DEVICE = [
+    ("run",),
+    ("resume",),
+    ("outbox", "ls"),
+    ("outbox", "again"),
+    ("settle", DIRECT),
+    ("mend",),
+]
+"""What only a host with a journal can do."""
+
+
+@pytest.mark.parametrize("words", OF_A_DEVICE, ids=" ".join)
+def test_only_enrolment_makes_a_journal(host, words):
+    add_direct_terminal(host)
+    text = host.config.read_text(encoding="utf-8")
+    host.config.write_text(text.replace("data: agent-data", "data: typo"), encoding="utf-8")
+    said = run(host, *words, code=DOWN)["error"]
+    assert said.startswith(f"There is no journal at {host.folder / 'typo' / 'journal.db'}. Correct `data`")
+    assert not (host.folder / "typo").exists()
+
+
+@pytest.mark.parametrize("words", [one for one in OF_A_DEVICE if one != ("mend",)], ids=" ".join)
+def test_the_journal_of_a_host_that_is_not_enrolled_is_not_worked_on(new_host, words):
+    add_direct_terminal(new_host)
+    run(new_host, "enrol", CODE, code=DOWN)
+    assert new_host.journal_file.exists()
+    assert run(new_host, *words, code=REFUSED)["error"].startswith("This host is not enrolled")
+
+
+def test_a_doctor_misses_a_journal_and_an_enrolment(new_host):
+    def journal():
+        checks = run(new_host, "doctor", code=LOOK)["checks"]
+        return next(one for one in checks if one["check"] == "journal")
+
+    found = journal()
+    assert (found["well"], found["found"]) == (False, f"there is none at {new_host.journal_file}")
+    assert "`data`" in found["remedy"]
+    assert not new_host.journal_file.parent.exists()
+    run(new_host, "enrol", CODE, code=DOWN)
+    found = journal()
+    assert (found["well"], found["found"]) == (False, "this host is not enrolled")
+    assert found["remedy"] == "Run `terminal-agent enrol CODE`"
 
 
 # Enrolment.
@@ -189,7 +244,7 @@ def test_a_folder_that_cannot_be_one_is_said(new_host):
 
 @pytest.mark.parametrize("words", [("run",), ("resume",)], ids=" ".join)
 def test_a_host_that_is_not_enrolled_does_not_start(new_host, words):
-    assert "terminal-agent enrol CODE" in run(new_host, *words, code=REFUSED)["error"]
+    assert "terminal-agent enrol CODE" in run(new_host, *words, code=DOWN)["error"]
 
 
 def test_an_enrolment_without_a_centre_can_be_tried_again(new_host):
