@@ -1,5 +1,6 @@
 """What waits for the centre? The sub-command `terminal-agent outbox`."""
 
+from collections.abc import Mapping
 from typing import Annotated
 
 import typer
@@ -14,19 +15,15 @@ app = typer.Typer(no_args_is_help=True, help="What waits for the centre.")
 
 @app.command("ls")
 def outbox_ls(config: ConfigOption = DEFAULT, as_json: JsonOption = False) -> None:
-    """List what the centre has not acknowledged. Example: terminal-agent outbox ls --config agent.yaml"""
+    """List what waits for the centre or is in quarantine there. Example: terminal-agent outbox ls"""
     with explained(as_json):
         settings = read_config(config)
         found = ask_agent(settings.host, settings.port, "/v1/outbox", AgentOutbox)
         if found is None:
-            waiting = journal_at(settings.journal).waiting(1000)
-            found = {
-                "waiting": [
-                    {"seq": one.seq, "record_id": one.record_id, "kind": one.kind, "made_ms": one.made_ms}
-                    for one in waiting
-                ]
-            }
-        lines = [f"{one['seq']:>6}  {one['kind']:<10}  {one['record_id']}" for one in found["waiting"]]
+            found = journal_at(settings.journal).listed_outbox()
+        lines = [_line_of(one) for one in found["waiting"]]
+        # An agent of before this version does not list these.
+        lines += [f"{_line_of(one)}  quarantined" for one in found.get("quarantined", [])]
         show(found, as_json, "\n".join(lines) or "nothing waits")
 
 
@@ -59,3 +56,7 @@ def outbox_again(
             journal.wait_again(after)
         words = f"{count} entries {'would wait' if dry_run else 'wait'} again: start the agent"
         show({"again": count, "dry_run": dry_run}, as_json, words)
+
+
+def _line_of(entry: Mapping[str, object]) -> str:
+    return f"{entry['seq']:>6}  {entry['kind']:<10}  {entry['record_id']}"

@@ -13,7 +13,7 @@ from terminal_agent.console import (
     fail,
     show,
 )
-from terminal_agent.till.local import AgentStatus, ask_agent, lines_of, looks_of
+from terminal_agent.till.local import SAY_WHICH, AgentStatus, ask_agent, lines_of, looks_of, put_aside
 
 _OLD_COPY = "the journal is an old copy: the centre has heard more of this device. Enrol this host anew"
 
@@ -34,6 +34,8 @@ def status(config: ConfigOption = DEFAULT, as_json: JsonOption = False) -> None:
         if found.get("refused_by_centre"):
             troubles.append(f"the centre refuses this device: {found['refused_by_centre']}")
         lines += "".join(f"\n{trouble}" for trouble in troubles)
+        if quarantined := found["outbox"]["quarantined"]:
+            lines += f"\n{put_aside(quarantined)}. {SAY_WHICH}"
         for link in found["links_missing"]:
             lines += f"\n{link} is not in the configuration, and money may still move on it. Put it back"
         troubled = {number: problem for number, problem in lines_of(found).items() if problem}
@@ -51,13 +53,6 @@ def status(config: ConfigOption = DEFAULT, as_json: JsonOption = False) -> None:
             lines += f"\n{disk['free_mib']} MiB free on the disk: no subsidised sale begins. Free space"
         show(found, as_json, lines)
         undecided = found["parked"] or found["returning"] or found["links_missing"]
-        told = (
-            troubles
-            or troubled
-            or looks
-            or found.get("certificates", [])
-            or found["outbox"]["quarantined"]
-            or is_full
-        )
+        told = troubles or troubled or looks or found.get("certificates", []) or quarantined or is_full
         worth_a_look = not found["online"] or undecided or told
         raise typer.Exit(LOOK_AT_IT if worth_a_look else 0)

@@ -25,7 +25,7 @@ from terminal_agent.system import SystemClock, free_mib
 from terminal_agent.terminals.relay.forward import reaches
 from terminal_agent.terminals.relay.terminal import RelayTerminal
 from terminal_agent.terminals.terminal import TellsTrouble, Terminal
-from terminal_agent.till.local import lines_of, looks_of, port_problem
+from terminal_agent.till.local import SAY_WHICH, lines_of, looks_of, port_problem, put_aside
 
 _WITHIN_S = 3.0
 
@@ -58,7 +58,8 @@ def examine(config: Config, *, agent_runs: bool, said: dict[str, Any] | None = N
     if not agent_runs:
         findings += _journal(config.journal)
         findings += _terminals(config)
-    findings += [] if said is None else _lines(said)
+    if said is not None:
+        findings += _outbox(said["outbox"]["quarantined"]) + _lines(said)
     for wallet, channel in config.channels.items():
         findings += [_channel(wallet, channel), *_certificates(wallet, channel, SystemClock().wall_ms())]
     return findings
@@ -140,7 +141,12 @@ def _journal(path: Path) -> list[Finding]:
     if not looked.is_enrolled:
         return [Finding("journal", False, "this host is not enrolled", "Run `terminal-agent enrol CODE`")]
     found = f"database {looked.database}, black box {looked.black_box}"
-    return [Finding("journal", looked.is_well, found, "Run `terminal-agent mend`")]
+    findings = [Finding("journal", looked.is_well, found, "Run `terminal-agent mend`")]
+    return findings + _outbox(looked.quarantined)
+
+
+def _outbox(quarantined: int) -> list[Finding]:
+    return [Finding("outbox", False, put_aside(quarantined), SAY_WHICH)] if quarantined else []
 
 
 def _centre(url: str) -> Finding:

@@ -26,6 +26,7 @@ from terminal_agent.journal.write_look import Looks
 from terminal_agent.journal.write_sighting import SightingMoves
 
 _UNFINISHED = ("NEW", *OPEN_SALES, SaleState.RETURNING)
+_MOST_LISTED = 1000
 
 
 class SqliteJournal(SightingMoves, CashWords, Closings, Looks):
@@ -259,6 +260,11 @@ class SqliteJournal(SightingMoves, CashWords, Closings, Looks):
         """Return the oldest entries that are not acknowledged."""
         with self._looking() as db:
             return outbox.waiting(db, most)
+
+    def listed_outbox(self) -> dict[str, list[dict[str, Any]]]:
+        """Return for people what waits for the centre and what that has put into quarantine."""
+        with self._looking() as db:
+            return outbox.listed(db, _MOST_LISTED)
 
     def depth(self) -> int:
         """Return how many entries are not acknowledged."""

@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 
 from terminal_agent import system
-from terminal_agent.journal import check, recover
+from terminal_agent.journal import check, read_sale, recover
 from terminal_agent.journal.connection import (
     JournalConnection,
     JournalDamaged,
@@ -22,13 +22,15 @@ from terminal_agent.journal.open import must_be_there, open_journal
 class Looked(msgspec.Struct, frozen=True):
     """How a journal is. `rows` is what the black box holds, 0 when it cannot be read.
 
-    `is_enrolled` says whether it is a device's; of a damaged one that is not known, and taken so.
+    `is_enrolled` says whether it is a device's, `quarantined` how many entries the centre has put aside: of a
+    damaged one that is not known, and taken for yes and none.
     """
 
     database: str
     black_box: str
     rows: int
     is_enrolled: bool = True
+    quarantined: int = 0
 
     @property
     def is_well(self) -> bool:
@@ -54,7 +56,9 @@ def look(journal: Path) -> Looked:
         )
         said = "whole" if fits else "damaged: it does not come to what the database holds"
         is_enrolled = database.execute("SELECT 1 FROM device").fetchone() is not None
-        return Looked("whole", said, 0 if folded is None else len(folded.rows), is_enrolled)
+        quarantined = read_sale.numbers(database)["quarantined"]
+        rows = 0 if folded is None else len(folded.rows)
+        return Looked("whole", said, rows, is_enrolled, quarantined)
     finally:
         database.close()
 

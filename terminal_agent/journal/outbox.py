@@ -87,6 +87,26 @@ def waiting(connection: JournalConnection, most: int) -> tuple[Waiting, ...]:
     return tuple(_trusted(connection, row) for row in found)
 
 
+def listed(connection: JournalConnection, most: int) -> dict[str, list[dict[str, Any]]]:
+    """Return for people what waits and what the centre has put into quarantine, the oldest `most` of each."""
+    quarantined = connection.execute(
+        "SELECT seq, record_id, kind, prev, hash, body, made_ms FROM outbox "
+        "WHERE answer = 'quarantined' ORDER BY seq LIMIT ?",
+        (most,),
+    )
+    found = {
+        "waiting": waiting(connection, most),
+        "quarantined": tuple(_trusted(connection, row) for row in quarantined),
+    }
+    return {
+        name: [
+            {"seq": one.seq, "record_id": one.record_id, "kind": one.kind, "made_ms": one.made_ms}
+            for one in entries
+        ]
+        for name, entries in found.items()
+    }
+
+
 def depth(connection: sqlite.Connection) -> int:
     """Return how many entries are not acknowledged."""
     return int(connection.execute("SELECT count(*) FROM outbox WHERE answer IS NULL").fetchone()[0])

@@ -94,6 +94,7 @@ class AgentOutbox(msgspec.Struct):
     """What `/v1/outbox` answers."""
 
     waiting: list[WaitingEntry]
+    quarantined: list[WaitingEntry] = []
 
 
 def ask_agent(host: str, port: int, path: str, like: type[msgspec.Struct]) -> dict[str, Any] | None:
@@ -115,6 +116,14 @@ def lines_of(status: dict[str, Any]) -> dict[str, str]:
     """Return what an agent's status finds wrong with each line of which it says something, "" for nothing."""
     found = msgspec.convert(status, AgentStatus).terminals
     return {one.terminal_no: one.line.trouble for one in found if one.line is not None}
+
+
+def put_aside(entries: int) -> str:
+    """Return what is said of so many entries that the centre could not take in."""
+    return f"the centre put {entries} entries into quarantine"
+
+
+SAY_WHICH = "Call the platform, with the record ids that `terminal-agent outbox ls` shows"
 
 
 def looks_of(status: dict[str, Any]) -> list[LookStatus]:

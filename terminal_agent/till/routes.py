@@ -321,15 +321,13 @@ def controllers(till: Till) -> list[type[Controller]]:
         def status(self) -> Document:
             return till.status()
 
-        @get("/outbox", sync_to_thread=True, summary="What waits for the centre")
+        @get(
+            "/outbox",
+            sync_to_thread=True,
+            summary="What waits for the centre, and what that has put into quarantine",
+        )
         def outbox(self) -> Document:
-            waiting = till.journal.waiting(1000)
-            return {
-                "waiting": [
-                    {"seq": one.seq, "record_id": one.record_id, "kind": one.kind, "made_ms": one.made_ms}
-                    for one in waiting
-                ]
-            }
+            return till.journal.listed_outbox()
 
     return [Quotes, Sales, Status]
 

@@ -11,6 +11,7 @@ import typer.main
 from acquirer import profile_text
 from loggers import libraries_as_before
 from lone_agent import LoneAgent
+from power.long_queue import fill
 from story.processes import BIN
 from typer.testing import CliRunner
 
@@ -20,6 +21,7 @@ from terminal_agent.journal.open import open_journal
 
 DONE, CONFIG, LOOK, DOWN, REFUSED = 0, 3, 4, 5, 6
 DIRECT = "EMU90001"
+NOTHING_WAITS = {"waiting": [], "quarantined": []}
 CODE = "ABCDEFGHIJKLMNOPQRSTUVWXYZ-0123456789abcdef"
 
 
@@ -375,7 +377,7 @@ def test_another_program_at_our_address_is_no_agent(host, somebody_at, words, sa
     if words == ("status",):
         run(host, *words, code=DOWN)
     else:  # the journal itself says what waits
-        assert run(host, *words, code=DONE) == {"waiting": []}
+        assert run(host, *words, code=DONE) == NOTHING_WAITS
 
 
 def test_a_port_in_use_is_said_before_anything_starts(host, somebody_at):
@@ -423,7 +425,7 @@ def test_a_doctor_finds_a_damaged_journal_and_mend_makes_it_good(host):
         "rows": looked["rows"],
         "dry_run": False,
     }
-    assert run(host, "outbox", "ls", code=DONE) == {"waiting": []}
+    assert run(host, "outbox", "ls", code=DONE) == NOTHING_WAITS
     found = {one["check"]: one for one in run(host, "doctor", code=LOOK)["checks"]}
     assert found["journal"]["well"]
 
@@ -442,7 +444,38 @@ def test_there_is_nothing_to_mend_before_a_host_is_enrolled(new_host):
 
 
 def test_the_outbox_can_be_read_without_an_agent(host):
-    assert run(host, "outbox", "ls", code=DONE) == {"waiting": []}
+    assert run(host, "outbox", "ls", code=DONE) == NOTHING_WAITS
+
+
+def test_what_the_centre_put_aside_is_told_with_its_record_ids(host):
+    fill(host.journal_file, 2)
+    database = open_journal(host.journal_file)
+    (record_id,) = database.execute("SELECT record_id FROM outbox WHERE seq = 1").fetchone()
+    database.execute("BEGIN IMMEDIATE")
+    database.execute("UPDATE outbox SET answer = 'quarantined' WHERE seq = 1")
+    database.commit()
+    database.close()
+
+    def told():
+        listed = run(host, "outbox", "ls", code=DONE)
+        assert [one["record_id"] for one in listed["quarantined"]] == [record_id]
+        assert [one["seq"] for one in listed["waiting"]] == [2]
+        shown = end("outbox", "ls", "--config", str(host.config))[1].splitlines()
+        assert [(record_id in line, "quarantined" in line) for line in shown] == [
+            (False, False),
+            (True, True),
+        ]
+        checks = run(host, "doctor", code=LOOK)["checks"]
+        (found,) = [one for one in checks if one["check"] == "outbox"]
+        assert (found["well"], found["found"]) == (False, "the centre put 1 entries into quarantine")
+        assert "terminal-agent outbox ls" in found["remedy"]
+
+    told()
+    with host.running():
+        told()
+        code, shown, _ = end("status", "--config", str(host.config))
+        assert code == LOOK
+        assert "the centre put 1 entries into quarantine. Call the platform, with the record ids" in shown
 
 
 def test_nothing_to_report_again_is_done(host):
@@ -478,7 +511,7 @@ def test_a_second_agent_cannot_start_beside_the_first(host):
             assert said.startswith(f"{host.journal_file} cannot be opened: database is locked")
         assert first.is_running()
         assert run(host, "status", code=LOOK)["online"] is False
-        assert run(host, "outbox", "ls", code=DONE) == {"waiting": []}
+        assert run(host, "outbox", "ls", code=DONE) == NOTHING_WAITS
         assert run(host, "doctor", code=LOOK)["agent_runs"] is True
         assert "Stop it first" in run(host, "mend", code=REFUSED)["error"]
     assert "Traceback" not in host.process.log()

@@ -247,6 +247,7 @@ OPEN_ONLY = {"outbox_waiting", "outbox_open", "outbox_quarantined", "attempt_ope
         lambda db: read_sale.open_attempts(db, "EMU00001"),
         lambda db: read_sale.in_states(db, ("NEW", "ASKING")),
         lambda db: outbox.waiting(db, 200),
+        lambda db: outbox.listed(db, 200),
         lambda db: outbox.cut_batch(db, 200),
     ],
 )
