@@ -43,7 +43,11 @@ def enrol(
             return
         journal = journal_to_enrol(settings.journal)
         if journal.enrolled() is not None:
-            fail("This host is enrolled already. A journal belongs to one device for ever", REFUSED)
+            fail(
+                "This host is enrolled already, and a journal belongs to one device for ever. To begin anew "
+                "have the device replaced (docs/for-shop-it.md, A host that is enrolled anew)",
+                REFUSED,
+            )
         key = device_key.make_key(settings.device_key, system.random_bytes)
         device = enrol_host(
             settings.centre,

@@ -52,11 +52,12 @@ def examine(config: Config, *, agent_runs: bool, said: dict[str, Any] | None = N
             "Install pysqlite3 0.6.1",
         ),
         _disk(config),
-        _key(config.device_key),
-        _centre(config.centre),
     ]
+    # Who has no journal, or one that is not enrolled, has no device yet.
+    is_enrolled, journal = (True, []) if agent_runs else _journal(config.journal)
+    findings += [_key(config.device_key, is_enrolled=is_enrolled), _centre(config.centre)]
     if not agent_runs:
-        findings += _journal(config.journal)
+        findings += journal
         findings += _terminals(config)
     if said is not None:
         findings += _outbox(said["outbox"]["quarantined"]) + _lines(said)
@@ -122,27 +123,29 @@ def _disk(config: Config) -> Finding:
     return Finding("disk", free >= 4 * needed, found, f"Free space on the disk of {config.data}")
 
 
-def _key(path: Path) -> Finding:
+def _key(path: Path, *, is_enrolled: bool) -> Finding:
     try:
-        read_key(path)
+        read_key(path, is_enrolled=is_enrolled)
     except FileError as wrong:
-        return Finding("device key", False, str(wrong), "Run `terminal-agent enrol CODE`")
+        return Finding("device key", False, f"{wrong.file}: {wrong.problem}", wrong.remedy)
     who = " by this user only" if bits_tell() else "; by whom, its folder's permissions say"
     return Finding("device key", True, f"readable{who}")
 
 
-def _journal(path: Path) -> list[Finding]:
+def _journal(path: Path) -> tuple[bool, list[Finding]]:
+    """Return whether it is a device's, as far as that is known, and what was found."""
     if not is_there(path):
-        return [Finding("journal", False, f"there is none at {path}", NONE_THERE)]
+        return False, [Finding("journal", False, f"there is none at {path}", NONE_THERE)]
     try:
         looked = look(path)
     except JournalDown as wrong:
-        return [Finding("journal", False, str(wrong), "Stop whatever else has it open")]
+        return True, [Finding("journal", False, str(wrong), "Stop whatever else has it open")]
     if not looked.is_enrolled:
-        return [Finding("journal", False, "this host is not enrolled", "Run `terminal-agent enrol CODE`")]
+        remedy = "Run `terminal-agent enrol CODE`"
+        return False, [Finding("journal", False, "this host is not enrolled", remedy)]
     found = f"database {looked.database}, black box {looked.black_box}"
     findings = [Finding("journal", looked.is_well, found, "Run `terminal-agent mend`")]
-    return findings + _outbox(looked.quarantined)
+    return True, findings + _outbox(looked.quarantined)
 
 
 def _outbox(quarantined: int) -> list[Finding]:

@@ -168,9 +168,47 @@ def test_a_key_that_is_none_is_refused_and_not_shown(host, content):
     assert not content or content.decode("latin-1") not in said
 
 
-def test_a_key_that_is_gone_is_refused(host):
+REPLACED = "have the platform replace this device, and enrol with a new `data` folder"
+
+
+@pytest.mark.parametrize("content", [None, b"", b"not hex"])
+def test_whose_key_is_lost_is_told_to_have_the_device_replaced(host, content):
     host.key_file.unlink()
-    assert "terminal-agent enrol CODE" in run(host, "run", code=CONFIG)["error"]
+    if content is not None:
+        host.key_file.write_bytes(content)
+        host.key_file.chmod(0o600)
+    for words in (("run",), ("resume",)):
+        assert REPLACED in run(host, *words, code=CONFIG)["error"]
+    found = doctors_word_on_the_key(host)
+    assert REPLACED in found["remedy"]
+    assert "enrol CODE" not in found["found"] + found["remedy"]
+    assert "device replaced" in run(host, "enrol", CODE, code=REFUSED)["error"]
+
+
+def test_a_doctor_says_of_each_key_what_helps_it(host):
+    host.key_file.chmod(0o644)
+    found = doctors_word_on_the_key(host)
+    assert found["found"] == f"{host.key_file}: others may read the device's key"
+    assert found["remedy"] == f"Run `chmod 600 {host.key_file}`"
+
+
+@pytest.mark.parametrize("content", [b"", b"ab"])
+def test_a_new_host_whose_key_is_none_makes_another(new_host, content):
+    assert doctors_word_on_the_key(new_host)["remedy"] == "Run `terminal-agent enrol CODE`"
+    new_host.key_file.parent.mkdir()
+    new_host.key_file.write_bytes(content)
+    new_host.key_file.chmod(0o600)
+    advice = f"No device has this key: remove {new_host.key_file}, then run `terminal-agent enrol CODE`"
+    assert run(new_host, "enrol", CODE, code=CONFIG)["error"].endswith(advice)
+    assert doctors_word_on_the_key(new_host)["remedy"] == advice
+    new_host.key_file.unlink()
+    run(new_host, "enrol", CODE, code=DOWN)
+    assert doctors_word_on_the_key(new_host)["well"]
+
+
+def doctors_word_on_the_key(host):
+    checks = run(host, "doctor", code=LOOK)["checks"]
+    return next(one for one in checks if one["check"] == "device key")
 
 
 def test_another_centre_than_the_one_it_enrolled_at_is_refused(host):
