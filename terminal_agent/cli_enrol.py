@@ -26,6 +26,7 @@ from terminal_agent.console import (
 from terminal_agent.journal.by_hand import journal_to_enrol
 from terminal_agent.sync import device_key
 from terminal_agent.sync.enrol import enrol as enrol_host
+from terminal_agent.sync.enrol import is_a_code
 from terminal_agent.system import SystemClock
 
 
@@ -33,11 +34,20 @@ def enrol(
     code: Annotated[str, typer.Argument(help="The one-time code from the service platform.")],
     config: ConfigOption = DEFAULT,
     as_json: JsonOption = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only check configuration and code.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only check configuration and the code's form.")
+    ] = False,
 ) -> None:
     """Make this host a device of its centre. Example: terminal-agent enrol ABCD...-0123456789abcdef"""
     with explained(as_json):
         settings = read_config(config)
+        code = code.strip()
+        if not is_a_code(code):
+            fail(
+                "That is no enrolment code: one has capital letters and digits, a dash, and 16 hex digits. "
+                "Copy all of it, or ask the platform for a new one",
+                REFUSED,
+            )
         if dry_run:
             show({"centre": settings.centre, "enrolled": False}, as_json, f"would enrol at {settings.centre}")
             return
@@ -51,7 +61,7 @@ def enrol(
         key = device_key.make_key(settings.device_key, system.random_bytes)
         device = enrol_host(
             settings.centre,
-            code.strip(),
+            code,
             key,
             system.host_name(),
             __version__,

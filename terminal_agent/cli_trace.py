@@ -69,7 +69,12 @@ def to_test(
     if not dry_run:
         if out.exists():
             _leave(f"{out} is there already. Name another file: a case is never written over", as_json)
-        out.write_bytes(msgspec.json.format(msgspec.json.encode(case), indent=1) + b"\n")
+        try:
+            out.write_bytes(msgspec.json.format(msgspec.json.encode(case), indent=1) + b"\n")
+        except OSError as wrong:
+            _leave(
+                f"{out} cannot be written: {wrong.strerror}. Name a file in a folder that is there", as_json
+            )
     unread = sum(step.understood is None for step in case.steps)
     words = f"{len(case.steps)} frames of {case.kind} ({case.dialect}), {unread} of them not understood"
     _print({"steps": len(case.steps), "not_understood": unread, "dry_run": dry_run}, as_json, words)

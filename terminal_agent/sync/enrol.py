@@ -1,5 +1,7 @@
 """How does this host become a device of its centre?"""
 
+import re
+
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
@@ -13,6 +15,12 @@ from terminal_agent.sync.device_key import DeviceKey
 from terminal_agent.sync.line import post
 
 _WITHIN_S = 20.0
+_CODE = re.compile(r"[A-Z2-7]+-[0-9a-f]{16}")
+
+
+def is_a_code(text: str) -> bool:
+    """Whether `text` has the form of a one-time code: a secret, a dash, the id of the centre's key."""
+    return _CODE.fullmatch(text) is not None
 
 
 def enrol(url: str, code: str, key: DeviceKey, host: str, version: str, clock: Clock) -> v1.Enrolled:

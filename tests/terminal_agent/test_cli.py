@@ -306,6 +306,18 @@ def test_a_training_device_stays_one(host):
         assert "training: true" in run(host, *words, code=REFUSED)["error"]
 
 
+@pytest.mark.parametrize("words", [(), ("--dry-run",)])
+@pytest.mark.parametrize(
+    "code",
+    ["garbage", "", CODE[:-1], CODE + "0", CODE.lower(), CODE.replace("-", ""), f"{CODE[:9]} {CODE[9:]}"],
+)
+def test_what_is_no_code_is_refused_unsent_and_not_shown(new_host, words, code):
+    said = run(new_host, "enrol", *words, code, code=REFUSED)["error"]
+    assert said.startswith("That is no enrolment code")
+    assert not code or code not in said
+    assert not new_host.key_file.parent.exists()
+
+
 def test_a_tried_enrolment_leaves_nothing(new_host):
     run(new_host, "enrol", CODE, "--dry-run", code=DONE)
     assert not (new_host.folder / "agent-data").exists()

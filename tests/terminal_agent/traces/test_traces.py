@@ -150,6 +150,13 @@ def test_dry_run_writes_nothing(watched, tmp_path):
     assert not (tmp_path / "case.json").exists()
 
 
+def test_a_case_that_cannot_be_written_is_said(watched, tmp_path):
+    case = tmp_path / "not there" / "case.json"
+    made = run("to-test", watched, "--out", case, "--why", "x")
+    assert made.exit_code == 3
+    assert made.stderr.startswith(f"{case} cannot be written: No such file or directory. ")
+
+
 def test_a_trace_can_be_read_by_a_person(watched):
     shown = run("show", watched)
     assert shown.exit_code == 0
