@@ -122,6 +122,7 @@ class Agent:
             checkout=self.checkout,
             journal=self.journal,
             key=key,
+            clock=self._clock,
             changes=self._changes,
             terminals_of_tills=config.tills,
             links=frozenset(self._payments),

@@ -64,6 +64,16 @@ def of_till(db: JournalConnection, till_no: str) -> list[Sale]:
     return _select(db, condition, (till_no, till_no, till_no))
 
 
+def has_newer(db: JournalConnection, record_id: str, till_no: str) -> bool:
+    """Return whether a till has begun another sale after this one, be the clock set back since."""
+    found = db.execute(
+        "SELECT 1 FROM sale WHERE till_no = ? "
+        "AND rowid > (SELECT rowid FROM sale WHERE record_id = ?) LIMIT 1",
+        (till_no, record_id),
+    )
+    return found.fetchone() is not None
+
+
 def in_states(db: JournalConnection, states: Sequence[str]) -> list[Sale]:
     """Return the sales in any of `states`, oldest first."""
     return _select(db, f"state IN ({', '.join('?' for _ in states)})", tuple(states))

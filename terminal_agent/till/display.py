@@ -20,6 +20,8 @@ from terminal_agent.checkout.sale import Sale
 from terminal_agent.checkout.states import SaleState
 from terminal_agent.till.routes import Till
 
+_A_MOMENT_MS = 30_000
+
 _ROW = '<div class="row{more}"><span>{zh}<small>{en}</small></span><b>{value}</b></div>'
 _STYLE = """
 body{margin:0;font:clamp(12px,3.5vmin,40px)/1.4 "Noto Sans CJK SC","Microsoft YaHei",sans-serif}
@@ -81,7 +83,10 @@ def controller(till: Till) -> type[Controller]:
                 if code is not None:
                     return _html(scan_me(sale, code))
             before = till.find(seen)
-            return _html(afterwards(before) if before and before.request.till_no == till_no else _WELCOME)
+            if before is None or before.request.till_no != till_no:
+                return _html(_WELCOME)
+            has_newer = till.journal.has_newer(before)
+            return _html(afterwards(before, till.clock.wall_ms(), has_newer=has_newer))
 
     return Display
 
@@ -110,12 +115,21 @@ def scan_me(sale: Sale, code: str) -> str:
     )
 
 
-def afterwards(sale: Sale) -> str:
-    """Return the part of the page for a sale whose code was shown a moment ago."""
-    if sale.state is SaleState.PAID:
-        return _big("支付成功", "Paid, thank you")
+def afterwards(sale: Sale, now_ms: int, *, has_newer: bool) -> str:
+    """Return the part of the page for a sale whose code was shown there last.
+
+    How it ended is told for a moment, and only until its till has a newer sale: the next shopper would take
+    the words for their own. `now_ms` is the wall clock's; one that was set back ends the moment too.
+    """
+    if has_newer:
+        return _WELCOME
     if sale.is_open:
         return _big("请稍候", "One moment, please")
+    ended_ms = sale.paid_ms or max((one.ended_ms or 0 for one in sale.attempts), default=0)
+    if abs(now_ms - ended_ms) >= _A_MOMENT_MS or sale.state in (SaleState.RETURNING, SaleState.RETURNED):
+        return _WELCOME
+    if sale.state is SaleState.PAID:
+        return _big("支付成功", "Paid, thank you")
     return _big("二维码已失效", "The code is no longer valid")
 
 

@@ -22,7 +22,7 @@ from terminal_agent.checkout.apply_subsidy import Checkout
 from terminal_agent.checkout.cash import CashDesk
 from terminal_agent.checkout.cash import link_name as cash_link_name
 from terminal_agent.checkout.give_back_goods import Returns
-from terminal_agent.checkout.ports import KeyMacs, KeyReused, Way
+from terminal_agent.checkout.ports import Clock, KeyMacs, KeyReused, Way
 from terminal_agent.checkout.sale import Sale
 from terminal_agent.checkout.states import SaleState
 from terminal_agent.checkout.supervisor import Supervisors
@@ -51,6 +51,7 @@ class Till:
         checkout: Checkout,
         journal: SqliteJournal,
         key: DeviceKey,
+        clock: Clock,
         changes: Changes,
         terminals_of_tills: Mapping[str, str],
         links: frozenset[str],
@@ -66,6 +67,7 @@ class Till:
     ) -> None:
         self.checkout = checkout
         self.journal = journal
+        self.clock = clock
         self.changes = changes
         self.wait_s = wait_s
         self.status = status

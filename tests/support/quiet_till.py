@@ -240,6 +240,7 @@ class QuietTill:
             ),
             journal=self.journal,
             key=DeviceKey(bytes(range(32))),
+            clock=self.clock,
             changes=changes,
             terminals_of_tills=TERMINALS,
             links=frozenset(links),

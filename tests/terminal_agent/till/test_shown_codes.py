@@ -8,6 +8,7 @@ from quiet_till import HOST, TERMINALS, QuietTill
 from subsidy.money import yuan
 from subsidy.records.payment import Evidence
 from terminal_agent.channels.codes import Wallet, shown_link_name
+from terminal_agent.checkout.goods_return import Wish
 from terminal_agent.till import display
 
 CODE = 'weixin://wxpay/bizpayurl?pr=p4l&"<b>'
@@ -131,6 +132,57 @@ def test_the_display_says_how_it_ended_to_who_has_seen_it(till, end, says):
     assert "欢迎光临" in look(till)
     assert "欢迎光临" in look(till, f"/display/02/now?seen={sold['record_id']}")
     assert "欢迎光临" in look(till, "/display/01/now?seen=nobody")
+
+
+def ended(till, end):
+    """Return the address at which the page asks on, of a sale whose code it has shown and that has ended."""
+    sold = shown(till)
+    till.board.take_down(sold["attempts"][0]["pay_ref"])
+    if end == "over":
+        till.journal.not_paid(sold["record_id"], 1, Evidence(), keep_hold=False)
+    else:
+        till.journal.paid(sold["record_id"], 1, sold["to_pay_fen"], Evidence())
+    return f"/display/01/now?seen={sold['record_id']}"
+
+
+@pytest.mark.parametrize(("end", "says"), [("paid", "支付成功"), ("over", "二维码已失效")])
+@pytest.mark.parametrize("set_back", [1, -1])
+def test_how_a_sale_ended_is_told_for_a_moment_only(till, end, says, set_back):
+    page = ended(till, end)
+    till.clock.at_ms += set_back * 29_000
+    assert says in look(till, page)
+    till.clock.at_ms += set_back * 1_000
+    assert "欢迎光临" in look(till, page)
+
+
+@pytest.mark.parametrize("end", ["paid", "over"])
+@pytest.mark.parametrize("tender", [{"kind": "card"}, {"kind": "qr_show"}])
+def test_the_next_shopper_is_not_told_how_the_sale_before_has_ended(till, end, tender):
+    page = ended(till, end)
+    till.post("/v1/sales", {**till.sale_body(), "till_no": "02"})
+    assert "欢迎光临" not in look(till, page)
+    till.clock.at_ms -= 86_400_000 * 10  # its clock was wrong and is set right
+    sold = till.post("/v1/sales", {**till.sale_body(), "tender": tender}).json()
+    till.clock.at_ms += 86_400_000 * 10
+    assert "欢迎光临" in look(till, page)
+    till.journal.not_paid(sold["record_id"], 1, Evidence(code="51"), keep_hold=True)
+    assert "欢迎光临" in look(till, page)
+
+
+def test_an_earlier_sale_that_is_still_open_asks_no_later_shopper_to_wait(till):
+    sold = shown(till)
+    till.board.take_down(sold["attempts"][0]["pay_ref"])
+    page = f"/display/01/now?seen={sold['record_id']}"
+    assert "请稍候" in look(till, page)
+    till.post("/v1/sales", till.sale_body())
+    assert "欢迎光临" in look(till, page)
+
+
+def test_goods_that_come_back_say_nothing_of_a_code(till):
+    page = ended(till, "paid")
+    wish = Wish(operator="cashier-1", supervisor="supervisor-1", reason="too loud")
+    till.journal.begin_return(page.partition("=")[2], wish, None)
+    assert "欢迎光临" in look(till, page)
 
 
 def test_the_page_may_load_nothing_from_elsewhere(till):
