@@ -43,6 +43,7 @@ from terminal_agent.terminals.terminal import TellsTrouble
 from terminal_agent.till import app as till_app
 from terminal_agent.till.board import Board
 from terminal_agent.till.documents import look_documents
+from terminal_agent.till.guard import own_hosts
 from terminal_agent.till.routes import Till
 from terminal_agent.traces.write_trace import Note, Recorder, TraceFile
 
@@ -168,8 +169,7 @@ class Agent:
 
     def app(self) -> Litestar:
         """Return the till API."""
-        host, port = self._config.host, self._config.port
-        return till_app.build(self._till, frozenset({f"{host}:{port}", f"localhost:{port}"}), self._log)
+        return till_app.build(self._till, own_hosts(self._config.host, self._config.port), self._log)
 
     def status(self) -> dict[str, Any]:
         """Return how the agent is, for the till and for shop IT."""

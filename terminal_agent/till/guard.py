@@ -18,6 +18,7 @@ from subsidy.strict.digits import is_digits
 from subsidy.strict.json_bytes import NotStrict
 
 MOST_BYTES = 16 << 10
+_HTTP_PORT = 80
 _NUMBERS = ("wait_s", "open")
 _PARAMETERS = (*_NUMBERS, "till_no")
 
@@ -53,19 +54,32 @@ async def plain_query(connection: ASGIConnection[Any, Any, Any, Any], _handler: 
             )
 
 
+def own_hosts(host: str, port: int) -> frozenset[str]:
+    """Return what `Host` says in a request that means the agent, which listens at `host` and `port`.
+
+    Every name of this host: which one stands in the configuration is not the caller's concern. The port is
+    left out where it is the one of http.
+    """
+    names = ("127.0.0.1", "localhost", "[::1]") if host == "localhost" else ("127.0.0.1", "localhost")
+    bare = names if port == _HTTP_PORT else ()
+    return frozenset((*(f"{name}:{port}" for name in names), *bare))
+
+
 class OnlyFromHere:
     """Refuses requests whose Host or Origin is not this address."""
 
     def __init__(self, app: ASGIApp, hosts: frozenset[str]) -> None:
         self._app = app
         self._hosts = hosts
+        # Of the bare name that http leaves its port out of, https means another port.
+        self._origins = frozenset(f"http://{host}" for host in hosts)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, or answer 403."""
         if scope["type"] == ScopeType.HTTP:
             headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
             origin = headers.get("origin")
-            wrong_origin = origin is not None and origin.partition("://")[2] not in self._hosts
+            wrong_origin = origin is not None and origin not in self._origins
             if headers.get("host") not in self._hosts or wrong_origin:
                 await _answer(send, Problem(403, "FOREIGN_HOST", "Call the agent by its own address"))
                 return

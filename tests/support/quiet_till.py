@@ -44,6 +44,7 @@ from terminal_agent.sync.device_key import DeviceKey
 from terminal_agent.system import Changes
 from terminal_agent.till import app as till_app
 from terminal_agent.till.board import Board
+from terminal_agent.till.guard import own_hosts
 from terminal_agent.till.routes import Till
 
 HOST = "127.0.0.1:8610"
@@ -196,8 +197,13 @@ class KnowingCentre:
 class QuietTill:
     """The till API over one journal. Use as a context."""
 
-    def __init__(self, folder: Path, showing: Sequence[Wallet] = (), cash: bool = False) -> None:
-        """Open it. `showing` are the wallets whose codes it can show; with `cash` shop and pack take it."""
+    def __init__(
+        self, folder: Path, showing: Sequence[Wallet] = (), cash: bool = False, listen: str = HOST
+    ) -> None:
+        """Open it, at the address `listen`.
+
+        `showing` are the wallets whose codes it can show; with `cash` shop and pack take it.
+        """
         links = [
             *TERMINALS.values(),
             *(cash_link_name(number) for number in TERMINALS.values() if cash),
@@ -266,7 +272,8 @@ class QuietTill:
             rules=self.rules,
             may_have_forgotten=lambda _: self.may_have_forgotten,
         )
-        self.app = till_app.build(till, frozenset({HOST, "localhost:8610"}), self._log)
+        name, _, port = listen.rpartition(":")
+        self.app = till_app.build(till, own_hosts(name, int(port)), self._log)
         self._client = TestClient(self.app, base_url=f"http://{HOST}", raise_server_exceptions=False)
 
     def __enter__(self) -> "QuietTill":

@@ -69,7 +69,18 @@ def test_a_call_under_another_name_is_refused(till, ask, path, host):
 
 @pytest.mark.parametrize(
     "origin",
-    ["http://evil.example", "null", "", "file://", f"http://{HOST}.evil.example", "http://127.0.0.1", "x"],
+    [
+        *(
+            "http://evil.example",
+            "null",
+            "",
+            "file://",
+            f"http://{HOST}.evil.example",
+            "http://127.0.0.1",
+            "x",
+        ),
+        *(f"https://{HOST}", f"evil://{HOST}", HOST),
+    ],
 )
 @pytest.mark.parametrize("path", [*POSTS, *GETS])
 def test_a_page_from_elsewhere_is_refused(till, ask, path, origin):
@@ -79,6 +90,32 @@ def test_a_page_from_elsewhere_is_refused(till, ask, path, origin):
 @pytest.mark.parametrize("host", [HOST, "localhost:8610"])
 def test_our_own_names_and_pages_are_taken(ask, host):
     assert ask("/v1/status", Host=host, Origin=f"http://{host}").status_code == 200
+
+
+LISTENS = {
+    "127.0.0.1:80": ("127.0.0.1", "localhost", "127.0.0.1:80", "localhost:80"),
+    "localhost:80": ("127.0.0.1", "localhost", "[::1]", "127.0.0.1:80", "localhost:80", "[::1]:80"),
+    "127.0.0.1:21620": ("127.0.0.1:21620", "localhost:21620"),
+    "localhost:21620": ("127.0.0.1:21620", "localhost:21620", "[::1]:21620"),
+}
+FOREIGN = (
+    *("evil.example", "evil.example:80", "127.0.0.1.evil.example", "localhost.", "10.0.0.7", "[::2]", "::1"),
+    *("127.0.0.1:8611", "localhost:21621", "127.0.0.1:080", "localhost:", ""),
+)
+
+
+@pytest.mark.parametrize("listen", LISTENS)
+def test_every_name_of_this_host_is_ours_wherever_we_listen_and_no_other(tmp_path, listen):
+    names = {name for one in LISTENS.values() for name in one}
+    with QuietTill(tmp_path, listen=listen) as till:
+        for host in (*names, *FOREIGN):
+            is_ours = host in LISTENS[listen]
+            wanted = 200 if is_ours else 403
+            assert till.send("GET", "/v1/status", headers={"Host": host}).status_code == wanted, host
+            for scheme, is_page in (("http", is_ours), ("https", False), ("null", False)):
+                headers = {"Host": LISTENS[listen][0], "Origin": f"{scheme}://{host}"}
+                answer = till.send("GET", "/v1/status", headers=headers)
+                assert answer.status_code == (200 if is_page else 403), headers
 
 
 @pytest.mark.parametrize(
