@@ -226,8 +226,8 @@ _TEXTS = {
         NextAction.QUOTE_AGAIN,
     ),
     Refusal.HOLD_OVER: (
-        "补贴预占已到期，未扣款。",
-        "The hold's time is over; nothing was charged.",
+        "补贴预占已到期，不再扣款。",
+        "The hold's time is over; nothing more is charged.",
         NextAction.SELL_AGAIN,
     ),
     Refusal.TOO_MANY_OPEN_HOLDS: (

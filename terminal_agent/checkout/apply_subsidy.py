@@ -135,6 +135,9 @@ class Checkout:
         if sale.state is SaleState.HELD and self.hold_is_over(sale):
             over = (Refusal.HOLD_OVER,)
             return self._journal.close(record_id, "the hold's time is over", over), Refusal.HOLD_OVER
+        if sale.is_lost and self.hold_is_over(sale) and self._journal.known(key) is None:
+            # Money of it is still on its way back: it is closed when that has arrived.
+            return sale, Refusal.HOLD_OVER
         return self._begin(sale, tender, way, operator, key), None
 
     def stop(self, record_id: str, key: KeyMacs) -> Sale:

@@ -280,6 +280,9 @@ class Journal(Protocol):
     def hold(self, record_id: str, held: Held) -> Sale:
         """ASKING -> HELD."""
 
+    def known(self, key: KeyMacs) -> Sale | None:
+        """Return the sale that this idempotency key was for, None when it is new. Raises KeyReused."""
+
     def begin_attempt(
         self, record_id: str, tender: Tender, terminal_no: str, operator: str, key: KeyMacs | None = None
     ) -> Sale:

@@ -125,6 +125,14 @@ class Sale(msgspec.Struct, frozen=True):
         return next((one for one in self.attempts if one.state is AttemptState.PAID), None)
 
     @property
+    def is_lost(self) -> bool:
+        """Whether nothing of what was tried will be its payment, though money may still be on its way back.
+
+        Another way may be tried then while the hold lasts.
+        """
+        return self.state is SaleState.PAYING and not self.stop and all(one.is_lost for one in self.attempts)
+
+    @property
     def found_late(self) -> bool:
         """Whether its payment became known so late that the goods may have stayed here."""
         return self.paid_ms is not None and self.paid_ms - self.opened_ms > FOUND_LATE_MS

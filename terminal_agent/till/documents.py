@@ -40,17 +40,22 @@ _PAY = (NextAction.PAY_AGAIN_OR_STOP, NextAction.PAY_ANOTHER_WAY)
 
 
 def sale_document(
-    sale: Sale, rules: Sequence[Because] = (), *, already: bool = False, code: str | None = None
+    sale: Sale,
+    rules: Sequence[Because] = (),
+    *,
+    already: bool = False,
+    code: str | None = None,
+    hold_is_over: bool = False,
 ) -> dict[str, Any]:
     """Return the sale as it stands now. `already` says that another sale was asked for.
 
     `rules` are those its subsidy was granted by, as far as they are known here; `code` is what the shopper is
-    to scan now.
+    to scan now. Once its hold is over no other way of paying is offered.
     """
     prices = sale.request.prices
     amounts = sale.held.promise.amounts if sale.held else None
     paid = sale.paid_attempt
-    action = NextAction.DO_NOT_CHARGE if already else next_action(sale)
+    action = NextAction.DO_NOT_CHARGE if already else next_action(sale, hold_is_over=hold_is_over)
     return {
         "record_id": sale.record_id,
         "state": till_state(sale),
@@ -117,12 +122,7 @@ def is_settled(sale: Sale) -> bool:
     return not (under_way or begins or _waits(sale))
 
 
-def may_pay_another_way(sale: Sale) -> bool:
-    """Whether nothing of what was tried will be the payment, though money may still be on its way back."""
-    return sale.state is SaleState.PAYING and not sale.stop and all(one.is_lost for one in sale.attempts)
-
-
-def next_action(sale: Sale) -> NextAction:
+def next_action(sale: Sale, *, hold_is_over: bool = False) -> NextAction:
     """Return what the cashier can do next."""
     asked = asked_of(sale)
     if asked is not None and asked.no != GOODS_BACK:
@@ -136,7 +136,7 @@ def next_action(sale: Sale) -> NextAction:
         case "unknown":
             if any(one.is_watched and one.state is AttemptState.REVERSING for one in sale.attempts):
                 return NextAction.VOID_AT_TERMINAL
-            another = may_pay_another_way(sale)
+            another = sale.is_lost and not hold_is_over
             return NextAction.PAY_ANOTHER_WAY if another else NextAction.DO_NOT_CHARGE
         case "paid":
             return after_sale.next_action(sale)
@@ -178,12 +178,15 @@ def doubted(sale: Sale, document: dict[str, Any]) -> dict[str, Any]:
 def not_begun(document: dict[str, Any], refusal: Refusal) -> dict[str, Any]:
     """Return a sale's document with the reason why no other attempt to pay was begun.
 
-    What to do about that comes after what the sale itself asks for: a payment in doubt stays in doubt.
+    What to do about that comes after what the sale itself asks for: a payment in doubt stays in doubt, and
+    while money of it is on its way back nothing is sold again.
     """
-    may_pay = document["next_action"] in _PAY
-    return with_reason(
-        document, refusal, refusal.next_action if may_pay else NextAction(document["next_action"])
-    )
+    action = NextAction(document["next_action"])
+    if action in _PAY:
+        action = refusal.next_action
+        if document["state"] == "unknown" and action is NextAction.SELL_AGAIN:
+            action = NextAction.DO_NOT_CHARGE
+    return with_reason(document, refusal, action)
 
 
 def with_reason(document: dict[str, Any], refusal: Refusal, action: NextAction) -> dict[str, Any]:

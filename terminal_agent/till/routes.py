@@ -179,7 +179,7 @@ class Till:
 
         def is_told() -> bool:
             sale = self.sale(record_id)
-            return documents.is_settled(sale) or documents.may_pay_another_way(sale)
+            return documents.is_settled(sale) or (sale.is_lost and not self.checkout.hold_is_over(sale))
 
         if is_shown:
             self.changes.wait_until(
@@ -195,7 +195,12 @@ class Till:
         if sale.same_as is not None:
             same = self.sale(sale.same_as)
             return documents.sale_document(same, self._rules(same), already=True)
-        document = documents.sale_document(sale, self._rules(sale), code=self.code_shown(sale))
+        document = documents.sale_document(
+            sale,
+            self._rules(sale),
+            code=self.code_shown(sale),
+            hold_is_over=self.checkout.hold_is_over(sale),
+        )
         if self._may_have_forgotten(sale):
             document = documents.doubted(sale, document)
         return documents.with_looks(document, self.journal.to_look_at(sale.record_id))

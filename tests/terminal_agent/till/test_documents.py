@@ -129,6 +129,23 @@ def test_a_sale_that_may_be_charged_is_never_told_to_be_sold_again(paid):
             assert documents.next_action(sale) is N.DO_NOT_CHARGE
 
 
+def test_no_other_way_of_paying_is_offered_once_the_hold_is_over(paid):
+    for sale in every_sale(paid):
+        action = documents.next_action(sale)
+        wanted = N.DO_NOT_CHARGE if action is N.PAY_ANOTHER_WAY else action
+        assert documents.next_action(sale, hold_is_over=True) is wanted
+
+
+def test_a_hold_that_is_over_sells_nothing_again_while_money_is_on_its_way_back(paid):
+    """Nor where a clock that was set back has the hold go on in the document that came after the refusal."""
+    for sale in every_sale(paid):
+        for is_over in (False, True):
+            document = documents.sale_document(sale, hold_is_over=is_over)
+            told = documents.not_begun(document, Refusal.HOLD_OVER)
+            if document["state"] in ("unknown", "paying", "paid"):
+                assert told["next_action"] not in (N.SELL_AGAIN, N.PAY_ANOTHER_WAY, N.PAY_AGAIN_OR_STOP)
+
+
 def test_a_refused_sale_says_what_its_first_reason_says(paid):
     for refusal in Refusal:
         sale = sale_of(paid, S.REFUSED, reasons=(refusal, Refusal.DEVICE_NOT_ACCEPTED))

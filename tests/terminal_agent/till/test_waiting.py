@@ -58,6 +58,23 @@ def test_a_stopped_sale_is_waited_for_to_its_end(till, undone):
     assert (answer["state"], answer["closed_because"]) == ("not_paid", "stopped by the cashier")
 
 
+def test_while_money_is_on_its_way_back_no_other_way_is_offered_once_the_hold_is_over(till, undone):
+    sale, no, ask = undone
+    path, key = f"/v1/sales/{sale.record_id}", till.key()
+    assert till.send("GET", path).json()["next_action"] == "PAY_ANOTHER_WAY"
+    began_ms, till.clock.at_ms = till.clock.at_ms, till.clock.at_ms + 900_000
+    try:
+        shown = till.send("GET", path).json()
+        assert (shown["state"], shown["next_action"], shown["reasons"]) == ("unknown", "DO_NOT_CHARGE", [])
+        told = till.post(f"{path}/pay?wait_s=0", CARD, Idempotency_Key=key).json()
+        assert [one["code"] for one in told["reasons"]] == ["HOLD_OVER"]
+        assert (told["state"], told["next_action"], len(told["attempts"])) == ("unknown", "DO_NOT_CHARGE", no)
+        assert ask(wait_s=0)["reasons"] == []  # it had begun its attempt
+        assert till.journal.sale(sale.record_id).is_open
+    finally:
+        till.clock.at_ms = began_ms
+
+
 def test_a_sale_of_an_earlier_run_is_told_as_it_stands_once_the_journal_is_known_to_be_no_old_copy(till):
     sale = till.not_paid_sale()
     till.journal.close(sale.record_id, RESTARTED)
