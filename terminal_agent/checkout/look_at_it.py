@@ -4,6 +4,7 @@ It is written down when it is seen, and stands in status, doctor and at the till
 itself or somebody has said that it is seen to.
 """
 
+from collections.abc import Iterable
 from enum import StrEnum
 from typing import Protocol
 
@@ -64,6 +65,11 @@ class Look(msgspec.Struct, frozen=True):
     batch: str
     trace: str
     at_ms: int
+
+
+def is_charged_beside(looks: Iterable[Look]) -> bool:
+    """Whether one of them is a charge beside its sale: its shopper may have paid, so nobody charges again."""
+    return any(one.what is Odd.CHARGED_BESIDE for one in looks)
 
 
 class LookJournal(Protocol):

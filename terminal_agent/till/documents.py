@@ -11,7 +11,7 @@ from subsidy.records.payment import Evidence
 from terminal_agent.checkout.cash import asked_of
 from terminal_agent.checkout.gather_facts import Question, to_pay
 from terminal_agent.checkout.lane import GOODS_BACK
-from terminal_agent.checkout.look_at_it import Look, Odd
+from terminal_agent.checkout.look_at_it import Look, is_charged_beside
 from terminal_agent.checkout.resume import RESTARTED
 from terminal_agent.checkout.sale import Attempt, Sale
 from terminal_agent.checkout.states import AttemptState, SaleState
@@ -37,6 +37,7 @@ _TAKE_NO_MONEY = (
 )
 
 _PAY = (NextAction.PAY_AGAIN_OR_STOP, NextAction.PAY_ANOTHER_WAY)
+_ASK_FOR_MONEY = (*_PAY, NextAction.CHARGE_AT_TERMINAL, NextAction.TAKE_CASH)
 
 
 def sale_document(
@@ -232,10 +233,14 @@ def look_documents(looks: Iterable[Look]) -> list[dict[str, Any]]:
 
 
 def with_looks(document: dict[str, Any], looks: Iterable[Look]) -> dict[str, Any]:
-    """Return a sale's document with what is to be looked at beside it; an unpaid one's next step is that."""
+    """Return a sale's document with what is to be looked at beside it.
+
+    The next step of one that is not paid, or that asks for money, is to void what was charged beside it.
+    """
     told = list(looks)
     document = {**document, "look_at": look_documents(told)}
-    if document["state"] != "not_paid" or all(one.what is not Odd.CHARGED_BESIDE for one in told):
+    asks = document["state"] == "not_paid" or document["next_action"] in _ASK_FOR_MONEY
+    if not asks or not is_charged_beside(told):
         return document
     action = NextAction.VOID_THE_OTHER_CHARGE
     return {**document, "next_action": action, "next_action_text": {"zh": action.zh, "en": action.en}}

@@ -22,6 +22,7 @@ from terminal_agent.checkout.apply_subsidy import Checkout
 from terminal_agent.checkout.cash import CashDesk
 from terminal_agent.checkout.cash import link_name as cash_link_name
 from terminal_agent.checkout.give_back_goods import Returns
+from terminal_agent.checkout.look_at_it import is_charged_beside
 from terminal_agent.checkout.ports import Clock, KeyMacs, KeyReused, Way
 from terminal_agent.checkout.sale import Sale
 from terminal_agent.checkout.states import SaleState
@@ -130,6 +131,23 @@ class Till:
                 "Nobody has said yet where the cash of another sale is. Say so first, then take this one's",
                 next_action=NextAction.SAY_WHERE_THE_CASH_IS,
                 record_id=waits,
+            )
+
+    def must_be_voided(self, sale: Sale, macs: KeyMacs) -> None:
+        """See that no charge beside an open sale still stands when another one is to begin.
+
+        Raises Problem, and KeyReused. A request that came before changes nothing, so it may pass.
+        """
+        if not sale.is_open or self.journal.known(macs) is not None:
+            return
+        if is_charged_beside(self.journal.to_look_at(sale.record_id)):
+            raise Problem(
+                409,
+                "OTHER_CHARGE_STANDS",
+                "The terminal charged this amount once more, outside the sale. Void it there, or say under "
+                "/v1/look-at that it is seen to, then pay",
+                next_action=NextAction.VOID_THE_OTHER_CHARGE,
+                record_id=sale.record_id,
             )
 
     def _wallets(self, name: Callable[[Wallet, str], str], terminal_no: str) -> list[Wallet]:
@@ -276,9 +294,11 @@ def controllers(till: Till) -> list[type[Controller]]:
             wait_s: WaitS = None,
         ) -> Document:
             macs = till.macs(request, data)
-            terminal_no = till.sale(record_id).request.terminal_no
+            before = till.sale(record_id)
+            terminal_no = before.request.terminal_no
             way = till.way_of(terminal_no, data.tender)
             try:
+                till.must_be_voided(before, macs)
                 till.must_be_free(way, terminal_no, macs, record_id)
                 sale, refusal = till.checkout.pay_again(record_id, data.tender.kind, way, data.operator, macs)
             except KeyReused:

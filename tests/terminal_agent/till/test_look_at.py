@@ -5,6 +5,7 @@ from quiet_till import QuietTill
 
 from subsidy.records.payment import Evidence
 from terminal_agent.checkout.look_at_it import Odd
+from terminal_agent.checkout.sale import WATCHED
 
 
 @pytest.fixture
@@ -47,6 +48,52 @@ def test_somebody_says_that_it_is_seen_to_and_the_rest_stays(till):
     assert (answer.status_code, [one["no"] for one in answer.json()["look_at"]]) == (200, [second])
     assert done(till, first).status_code == 200
     assert till.send("GET", f"/v1/sales/{record_id}").json()["next_action"] == "PAY_AGAIN_OR_STOP"
+
+
+CARD, PHONE = {"kind": "card"}, {"kind": "qr_show"}
+
+
+@pytest.mark.parametrize("tender", [CARD, PHONE])
+def test_nobody_is_charged_again_before_the_other_charge_is_voided_or_seen_to(till, tender):
+    record_id = unpaid(till)
+    no = beside(till, record_id)
+
+    def pay():
+        return till.post(f"/v1/sales/{record_id}/pay", {"operator": "cashier-1", "tender": tender})
+
+    refused = till.must_refuse(pay, 409, "OTHER_CHARGE_STANDS", "/v1/look-at").json()
+    assert (refused["next_action"], refused["record_id"]) == ("VOID_THE_OTHER_CHARGE", record_id)
+    done(till, no)
+    assert pay().status_code == 200
+
+
+def test_a_payment_that_was_begun_before_is_asked_about_again_with_its_key(till):
+    record_id, key = unpaid(till), till.key()
+    path, body = f"/v1/sales/{record_id}/pay", {"operator": "cashier-1", "tender": CARD}
+    till.post(path, body, Idempotency_Key=key)
+    beside(till, record_id)
+    again = till.post(path, body, Idempotency_Key=key)
+    assert (again.status_code, len(again.json()["attempts"])) == (200, 2)
+
+
+def test_the_warning_stays_where_the_next_charge_was_begun_in_the_same_moment(till):
+    record_id = unpaid(till)
+    till.post(f"/v1/sales/{record_id}/pay", {"operator": "cashier-1", "tender": CARD})
+    till.journal.mark_attempt(record_id, 2, WATCHED)
+    path = f"/v1/sales/{record_id}"
+    assert till.send("GET", path).json()["next_action"] == "CHARGE_AT_TERMINAL"
+    no = beside(till, record_id)
+    assert till.send("GET", path).json()["next_action"] == "VOID_THE_OTHER_CHARGE"
+    done(till, no)
+    assert till.send("GET", path).json()["next_action"] == "CHARGE_AT_TERMINAL"
+
+
+def test_a_sale_that_has_ended_is_told_as_it_stands_when_somebody_would_pay_it(till):
+    record_id = unpaid(till)
+    beside(till, record_id)
+    till.journal.close(record_id, "stopped by the cashier")
+    told = till.post(f"/v1/sales/{record_id}/pay", {"operator": "cashier-1", "tender": CARD})
+    assert (told.status_code, told.json()["next_action"]) == (200, "VOID_THE_OTHER_CHARGE")
 
 
 @pytest.mark.parametrize("no", [0, -1, 999, 2**63, 10**40])
