@@ -13,7 +13,7 @@ from sqlalchemy import Engine
 from catalog_sync.packs import read_texts
 from settlement.config import Settings
 from settlement.copies.restored import KIND, SUBJECT
-from settlement.db import moved, version
+from settlement.db import moved, rights, version
 from settlement.db.connection import open_database, reading
 from settlement.db.whose import programme_of, refuse_foreign
 from settlement.keys import Keys
@@ -40,6 +40,7 @@ from subsidy.strict.yaml_text import FileError
 
 # The programme's pack, those that are handed out, and the texts of their folder.
 Packs = tuple[Pack, dict[str, Pack], dict[str, str]]
+_LET_IN = "Run `settlement init --service-role` with this software, as the owner of the tables"
 
 
 class Centre(msgspec.Struct, frozen=True):
@@ -116,6 +117,8 @@ def open_centre(settings: Settings, now_ms: Callable[[], int] = wall_ms, even_mo
     with reading(engine) as connection:
         if not version.is_current(connection):
             raise FileError(file, 1, "", "its tables are of another version", "Run `settlement init`")
+        if lacking := rights.missing(connection):
+            raise FileError(file, 1, "", f"its role lacks {', '.join(lacking)}", _LET_IN)
         gone = moved.moved_to(connection)
     if gone is not None and not even_moved:
         raise FileError(file, 1, "", f"its books were moved to {gone}", "Name that one under `database:`")

@@ -6,9 +6,9 @@ import typer
 
 from settlement.config import read_settings
 from settlement.console import Config, Json, Refused, Set, Shown, run
-from settlement.db.connection import writing
+from settlement.db.connection import engine_on, writing
 from settlement.db.place import Place, Postgres
-from settlement.db.rights import is_role_name, let_in
+from settlement.db.rights import is_role_name, is_there, let_in
 from settlement.people import audit
 from settlement.people.credentials import name_of_account
 from settlement.people.first import first_token
@@ -74,3 +74,9 @@ def _check_role(place: Place, role: str | None) -> None:
         raise Refused("only a database on a PostgreSQL server has roles. Leave --service-role out", 2)
     if not is_role_name(role):
         raise Refused("--service-role: write small letters, digits and _, as in settlement", 2)
+    engine = engine_on(place)
+    try:
+        if not is_there(engine, role):
+            raise Refused(f"--service-role: the server has no role {role}. Make it with createuser", 2)
+    finally:
+        engine.dispose()

@@ -28,6 +28,8 @@ BUSY_S = 30
 _POOL, _POOL_MORE = 5, 15
 # Any number that nobody else takes a lock by.
 _MIGRATION_LOCK = 8_600_001
+# PostgreSQL's insufficient_privilege.
+_NO_RIGHT = "42501"
 
 TAKE_TURN = "UPDATE writer SET batch_no = batch_no + 1 WHERE one = 1 AND epoch >= 0 RETURNING epoch, batch_no"
 """No row is returned when the books are closed (`db/moved.py`)."""
@@ -233,7 +235,7 @@ def damage(connection: Connection) -> list[str]:
 
 
 def trouble(wrong: DBAPIError) -> str | None:
-    """Return what is wrong with the disk or the database and what to do; None when it is neither."""
+    """Return what is wrong with disk, database or rights there and what to do; None when it is neither."""
     code = getattr(wrong.orig, "sqlite_errorcode", 0) & 0xFF
     said = f"the database: {explain(wrong)}"
     if code in (pysqlite3.dbapi2.SQLITE_CORRUPT, pysqlite3.dbapi2.SQLITE_NOTADB):
@@ -242,6 +244,8 @@ def trouble(wrong: DBAPIError) -> str | None:
         return f"{said}. Nothing was changed. Free space, then try again"
     if code == pysqlite3.dbapi2.SQLITE_IOERR:
         return f"{said}. Look at the disk, then try again"
+    if getattr(wrong.orig, "sqlstate", None) == _NO_RIGHT:
+        return f"{said}. Do it as the role that owns the database (docs/for-operations.md, On PostgreSQL)"
     return f"{said}. See who uses it, then try again" if isinstance(wrong, OperationalError) else None
 
 

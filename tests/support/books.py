@@ -20,14 +20,15 @@ import reference_data as reference
 from centre import Clock, ready_centre, state_hash, write_config
 from fake_device import Chained, FakeDevice, promised
 from matched import match_all
-from sqlalchemy import Connection, make_url, text
+from sqlalchemy import Connection, Engine, make_url, text
 from taken_moves import TAKEN
 
 from settlement.app import Centre
 from settlement.claims.build import BuildClaim
 from settlement.config import read_settings
+from settlement.db import rights
 from settlement.db.connection import engine_on, reading, writing
-from settlement.db.place import Postgres
+from settlement.db.place import Place, Postgres
 from settlement.devices.enrol import Enrol
 from settlement.devices.make_code import make_code
 from settlement.funds.gather_facts import Question
@@ -75,11 +76,15 @@ def template(on: str = USUAL) -> tuple[Path, Centre]:
     folder = Path(tempfile.mkdtemp(prefix="centre-template-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     changes = {}
-    if on == POSTGRES:
-        changes["database"] = f'"{postgres.shared().url(postgres.shared().make())}"'
+    name = postgres.shared().make() if on == POSTGRES else ""
+    if name:
+        changes["database"] = f'"{postgres.shared().url(name)}"'
     settings = read_settings(write_config(folder, **changes), environment={}).settings
     centre, token = ready_centre(settings, folder, FixedClock())
     (folder / "token").write_text(token)
+    if name:
+        rights.let_in(centre.engine, postgres.SERVICE)
+        write_config(folder, database=f'"{postgres.shared().url(name, postgres.SERVICE)}"')
     # Nobody may be connected to a database that others are made of.
     centre.engine.dispose()
     return folder, centre
@@ -97,13 +102,17 @@ def copy_books(original: Path, folder: Path) -> Path:
     database = read_settings(config, environment={}).settings.database
     if isinstance(database, Postgres):
         cluster = postgres.shared()
-        new = cluster.url(cluster.make(make_url(database.url).database or ""))
+        old = make_url(database.url)
+        new = cluster.url(cluster.make(old.database or ""), old.username or "")
         config.write_text(config.read_text().replace(database.url, new))
     return config
 
 
 class Books:
-    """A centre's books in a folder of their own, at noon of a day that is open."""
+    """A centre's books in a folder of their own, at noon of a day that is open.
+
+    On PostgreSQL they are used as the service's role, which has the rights that `settlement init` gives it.
+    """
 
     def __init__(self, folder: Path, is_new: bool = True, on: str = USUAL) -> None:
         self.clock = FixedClock()
@@ -119,6 +128,7 @@ class Books:
             now_ms=self.clock.now_ms,
         )
         self.engine = self.centre.engine
+        self.owner = _as_owner(self.engine, settings.database)
         self.pack = self.centre.pack
         self.happened: list[str] = []
         self.writer = Writer(self.engine, self.setting, self.clock.now_ms, _raise)
@@ -126,6 +136,7 @@ class Books:
     def copy(self, folder: Path) -> None:
         """Copy the books as they stand into `folder`."""
         self.engine.dispose()
+        self.owner.dispose()
         copy_books(self.folder, folder)
 
     @classmethod
@@ -138,6 +149,7 @@ class Books:
     def close(self) -> None:
         """Let go of the database; one on a server is dropped."""
         self.engine.dispose()
+        self.owner.dispose()
         if isinstance(self.centre.settings.database, Postgres):
             postgres.shared().drop(make_url(self.centre.settings.database.url).database or "")
 
@@ -351,8 +363,8 @@ class Books:
         return {name: fen for name, fen in found.items() if fen and name not in beside}
 
     def sql(self, statement: str) -> None:
-        """Run a statement behind the application's back."""
-        with writing(self.engine) as connection:
+        """Run a statement behind the application's back, as whoever owns the tables."""
+        with writing(self.owner) as connection:
             connection.execute(text(statement))
 
     def unguard(self, table: str) -> None:
@@ -372,6 +384,13 @@ class Books:
     def state_hash(self) -> str:
         """Return one hash over everything in the database."""
         return state_hash(self.centre)
+
+
+def _as_owner(engine: Engine, place: Place) -> Engine:
+    """Return an engine on the books as whoever owns their tables."""
+    if not isinstance(place, Postgres):
+        return engine
+    return engine_on(Postgres(postgres.shared().url(make_url(place.url).database or "")))
 
 
 def note_moves(connection: Connection, rows: Rows) -> None:

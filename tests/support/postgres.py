@@ -21,6 +21,11 @@ from typing import Any
 import postgres_canaries
 import psycopg
 
+OWNER = "postgres"
+# As docs/for-operations.md has it made: the service's role owns none of the books' tables.
+SERVICE = "tradein_service"
+MAKE_SERVICE = f"CREATE ROLE {SERVICE} LOGIN CREATEDB"
+
 
 def bin_folder() -> Path:
     """Return where the server's programs lie."""
@@ -40,10 +45,14 @@ def _as_whom() -> dict[str, Any]:
 
 
 class Cluster:
-    """A server with its databases. `settings` go to its configuration."""
+    """A server with its databases, in `encoding` unless told. `settings` go to its configuration."""
 
     def __init__(
-        self, parent: Path | None = None, env: dict[str, str] | None = None, **settings: str
+        self,
+        parent: Path | None = None,
+        env: dict[str, str] | None = None,
+        encoding: str = "UTF8",
+        **settings: str,
     ) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="tradein-postgres-", dir=parent))
         self._env = os.environ | (env or {})
@@ -55,8 +64,8 @@ class Cluster:
         self._left: list[str] = []
         self._files = postgres_canaries.WrittenFiles(self.folder)
         self._server: subprocess.Popen[bytes] | None = None
-        command = [bin_folder() / "initdb", "-D", self.data, "-A", "trust", "-U", "postgres"]
-        self._call([*command, "-E", "UTF8", "--locale=C.UTF-8", "--no-sync"])
+        command = [bin_folder() / "initdb", "-D", self.data, "-A", "trust", "-U", OWNER]
+        self._call([*command, "-E", encoding, "--locale=C.UTF-8", "--no-sync"])
 
     def start(self) -> "Cluster":
         """Start the server and wait until it answers."""
@@ -121,14 +130,15 @@ class Cluster:
             self.kill()
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def url(self, name: str) -> str:
-        """Return the address of a database."""
-        return f"postgresql://postgres@/{name}?host={self.folder}"
+    def url(self, name: str, role: str = OWNER) -> str:
+        """Return the address of a database, as a role connects to it."""
+        return f"postgresql://{role}@/{name}?host={self.folder}"
 
-    def make(self, template: str = "template0") -> str:
-        """Make a database out of another and return its name."""
+    def make(self, template: str = "template0", owner: str = OWNER) -> str:
+        """Make a database in UTF8 out of another and return its name."""
         name = f"books_{next(self._names)}"
-        self.sql(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+        like = f"ENCODING 'UTF8' TEMPLATE \"{template}\""
+        self.sql(f'CREATE DATABASE "{name}" OWNER "{owner}" {like}')
         return name
 
     def drop(self, name: str) -> None:
@@ -199,14 +209,15 @@ def shared() -> Cluster:
     """Return the one server that the tests of this process share."""
     if not _shared:
         _shared.append(Cluster().start())
+        _shared[0].sql(MAKE_SERVICE)
         atexit.register(_shared[0].stop)
     return _shared[0]
 
 
 @contextlib.contextmanager
-def own(**settings: str) -> Iterator[Cluster]:
+def own(encoding: str = "UTF8", **settings: str) -> Iterator[Cluster]:
     """Run a server for one test alone."""
-    cluster = Cluster(**settings).start()
+    cluster = Cluster(encoding=encoding, **settings).start()
     try:
         yield cluster
     finally:

@@ -33,7 +33,8 @@ def in_database(url: str) -> list[str]:
 
 def databases_of(url: str) -> list[str]:
     """Return the names of a server's databases that somebody may have written to."""
-    with psycopg.connect(url, autocommit=True) as connection:
+    # Without it a server in SQL_ASCII gives bytes.
+    with psycopg.connect(url, autocommit=True, client_encoding="utf8") as connection:
         return [name for (name,) in connection.execute(_DATABASES)]
 
 

@@ -51,7 +51,7 @@ class SharingBooks(Books):
     def enter(self, name: str, settings: RegisterSettings) -> None:
         """Become programme `name`, with nothing granted yet, and enter the registers."""
         self.wake_ms = SteadyClock()
-        with writing(self.engine) as connection:
+        with writing(self.owner) as connection:
             connection.execute(meta.update().where(meta.c.name == "programme").values(value=name))
             connection.execute(delete(qualification))
         self.pack = msgspec.structs.replace(self.pack, programme=name)
@@ -123,9 +123,9 @@ class Sharing:
         """Return where a new database may be."""
         if self.on != POSTGRES:
             return Sqlite(self.folder / f"{name}.sqlite3")
-        made = postgres.shared().make()
+        made = postgres.shared().make(owner=postgres.SERVICE)
         self._made.append(made)
-        return Postgres(postgres.shared().url(made))
+        return Postgres(postgres.shared().url(made, postgres.SERVICE))
 
     def programme(self, name: str, settings: RegisterSettings | None = None) -> SharingBooks:
         """Return the books of a new programme."""

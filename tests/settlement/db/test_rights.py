@@ -2,35 +2,27 @@
 
 import contextlib
 
-import msgspec
-import postgres
 import pytest
 from books import POSTGRES, Books
 from sqlalchemy import text
 from sqlalchemy.exc import ProgrammingError
 
 from settlement.db import rights, tables
-from settlement.db.connection import engine_on, reading, writing
-from settlement.db.place import Postgres
+from settlement.db.connection import reading, writing
 from settlement.ledger.accounts import Account
-from settlement.writer.writer import Writer
-
-ROLE = "tradein_service"
 
 
 @pytest.fixture
 def served(tmp_path):
-    """Books that are used as the service's role, whose tables are another's."""
+    """Books on a server, which are used as the service's role."""
     with contextlib.closing(Books(tmp_path, on=POSTGRES)) as books:
-        with contextlib.suppress(Exception):
-            postgres.shared().sql(f"CREATE ROLE {ROLE} LOGIN")
-        rights.let_in(books.engine, ROLE)
-        books.engine.dispose()
-        place = Postgres(books.centre.settings.database.url.replace("postgres@", f"{ROLE}@"))
-        books.engine = engine_on(place)
-        books.centre = msgspec.structs.replace(books.centre, engine=books.engine)
-        books.writer = Writer(books.engine, books.setting, books.clock.now_ms, print)
         yield books
+
+
+def test_it_is_not_whoever_owns_the_tables(served):
+    query = "SELECT count(*) FROM pg_tables WHERE schemaname = 'public' AND tableowner = current_user"
+    assert served.sql_rows(query) == [(0,)]
+    assert served.sql_rows("SELECT rolsuper FROM pg_roles WHERE rolname = current_user") == [(False,)]
 
 
 def test_it_sells_returns_claims_and_reads(served):
@@ -56,6 +48,17 @@ def test_it_deletes_only_what_is_over(served, table):
     with reading(served.engine) as connection:
         query = text("SELECT has_table_privilege(current_user, :name, 'DELETE')")
         assert connection.execute(query, {"name": table.name}).scalar_one() == (table in rights.DELETED)
+
+
+def test_it_lacks_nothing_and_is_told_what_it_lacks(served):
+    with reading(served.engine) as connection:
+        assert rights.missing(connection) == []
+    served.sql("REVOKE DELETE ON freed FROM tradein_service")
+    served.sql("REVOKE SELECT ON closed_year_year_seq FROM tradein_service")
+    with reading(served.engine) as connection:
+        assert rights.missing(connection) == ["DELETE on freed", "SELECT on closed_year_year_seq"]
+    with reading(served.owner) as connection:
+        assert rights.missing(connection) == []
 
 
 def test_it_can_neither_make_nor_drop_tables_nor_switch_refusals_off(served):
