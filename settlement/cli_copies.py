@@ -23,7 +23,7 @@ from settlement.copies.restore import restore as restore_backup
 from settlement.copies.restored import SettleRestore
 from settlement.copies.target import CopyRefused, refuse_books
 from settlement.db.connection import engine_on, reading
-from settlement.db.place import DatabaseDown, Place
+from settlement.db.place import DatabaseDown, Place, Postgres
 from settlement.db.serving import BooksTaken
 from settlement.people.audit import note
 from settlement.people.credentials import name_of_account
@@ -120,7 +120,7 @@ def restore(
             lines += [
                 *_told_of_people(again),
                 f"lost      whatever came after event {found.books.events}: an item waits for its owner",
-                f"next      name {place} under `database:`, serve, then docs/for-operations.md, Copies",
+                f"next      {_to_serve(place)}, serve, then docs/for-operations.md, Copies",
             ]
         return Shown(document, lines, 0 if dry_run else 4)
 
@@ -245,7 +245,7 @@ def move(
             f"copied    {rows} rows, {done.balances} balances",
             f"before    {done.before.sha256}",
             f"after     {done.after.sha256}",
-            f"next      name {place} under `database:`; nobody can write in the old books any more"
+            f"next      {_to_serve(place)}; nobody can write in the old books any more"
             if not dry_run
             else "dry run: everything was taken back, but empty tables there",
         ]
@@ -281,6 +281,15 @@ def _told_of_people(found: MayAct) -> list[str]:
         *(f"may act   {one.name} ({one.kind}): {', '.join(one.roles) or 'no role'}" for one in found.people),
         *(f"counts    token {one.label} of {one.name}{until[one]}" for one in found.tokens),
     ]
+
+
+def _to_serve(place: Place) -> str:
+    """Return what is done before the books at `place` are served."""
+    if isinstance(place, Postgres):
+        return (
+            f"settlement init --database {place} --service-role ROLE, name it under `database:` as that role"
+        )
+    return f"name {place} under `database:`"
 
 
 def _told(found: Manifest) -> list[str]:

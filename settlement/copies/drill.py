@@ -26,6 +26,10 @@ from settlement.db.connection import reading, writing
 from settlement.db.place import Place, Postgres, Sqlite
 from settlement.ledger import read_books
 
+_MAY_NOT_CREATE = text(
+    "SELECT rolname FROM pg_roles WHERE rolname = current_user AND NOT rolcreatedb AND NOT rolsuper"
+)
+
 
 class Step(msgspec.Struct, frozen=True):
     """One part of a drill, how long it took, and what is wrong; nothing when it is well."""
@@ -103,11 +107,24 @@ def _scratch(found: Manifest, parts: Drilling) -> Iterator[tuple[Place, Path]]:
             )
         url = make_url(parts.place.url)
         name = f"{url.database}_drill_{parts.unused}"
-        _on_server(parts.engine, f'CREATE DATABASE "{name}" TEMPLATE template0')
+        _refuse_role(parts.engine)
+        # A server's databases have its own encoding, unless they are told.
+        _on_server(parts.engine, f"CREATE DATABASE \"{name}\" ENCODING 'UTF8' TEMPLATE template0")
         try:
             yield Postgres(url.set(database=name).render_as_string(hide_password=False)), Path(room)
         finally:
             _on_server(parts.engine, f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+
+
+def _refuse_role(engine: Engine) -> None:
+    with reading(engine) as connection:
+        role = connection.execute(_MAY_NOT_CREATE).scalar_one_or_none()
+    if role is not None:
+        raise CopyRefused(
+            f"a drill restores into a database of its own, and the role {role} may not create one. "
+            f"Let the server's administrator run ALTER ROLE {role} CREATEDB, or drill as a role that may: "
+            "--set database=postgresql://..."
+        )
 
 
 def _on_server(engine: Engine, statement: str) -> None:
