@@ -32,7 +32,7 @@ MAY = {
         "the host's clocks, randomness, threads, name, end of the process and growing file",
     ),
     "terminal_agent/log.py": ("log", "the one log, every text scrubbed"),
-    "terminal_agent/doctor.py": ("files database", "looks at disk space and SQLite's version"),
+    "terminal_agent/doctor.py": ("database", "looks at SQLite's version"),
     "terminal_agent/journal/hold.py": ("files database", "keeps every agent from the journal for a while"),
     "terminal_agent/journal/open.py": ("files database", "opens the journal, durable or not at all"),
     "terminal_agent/journal/connection.py": ("database", "a commit in database and black box"),

@@ -572,7 +572,7 @@ def test_behind_a_shops_proxy_a_running_agent_is_still_seen(host, monkeypatch):
         monkeypatch.setenv(name, "http://127.0.0.1:9")
     with host.running():
         assert run(host, "status", code=LOOK)["online"] is False
-        assert run(host, "outbox", "ls", code=DONE) == {"waiting": []}
+        assert run(host, "outbox", "ls", code=DONE) == NOTHING_WAITS
         assert run(host, "doctor", code=LOOK)["agent_runs"] is True
         assert "Stop it first" in run(host, "mend", code=REFUSED)["error"]
 
