@@ -48,7 +48,7 @@ CAUGHT_BY: dict[str, int] = {
     "cash_is_paid_when_asked_for": 22,
     "claim_of_an_unstated_device": 46,
     "cloned_key_accepted": 18,
-    "code_not_closed": 193,
+    "code_not_closed": 197,
     "code_shown_by_the_shops_clock": 45,
     "copy_of_a_journal_trusted": 8850,
     "fence_not_looked_at": 35,
@@ -75,7 +75,7 @@ CAUGHT_BY: dict[str, int] = {
     "old_entries_are_dropped": 2,
     "old_word_answers_a_return": 22,
     "one_item_two_sales": 40,
-    "partial_approval_taken": 34,
+    "partial_approval_taken": 7,
     "payment_outlives_its_hold": 2,
     "person_unique_per_programme_only": 57,
     "poison_blocks_the_queue": 1,
@@ -93,7 +93,7 @@ CAUGHT_BY: dict[str, int] = {
     "restored_statement_trusted": 280,
     "return_after_payout_credits_the_pool": 37,
     "return_frees_before_refunded": 4,
-    "reversal_not_one_way": 147,
+    "reversal_not_one_way": 101,
     "sale_aged_by_the_hosts_clock": 1722,
     "sale_cut_off_by_a_full_disk_stays": 36,
     "serial_number_not_looked_at": 30,
@@ -101,7 +101,7 @@ CAUGHT_BY: dict[str, int] = {
     "signature_not_looked_at": 58,
     "silence_is_no": 22,
     "split_drifts_by_a_fen": 1,
-    "split_transaction": 30,
+    "split_transaction": 5,
     "statement_by_passed_holds": 16,
     "statement_forgets_what_is_being_paid": 10,
     "steady_clock_reset_trusted": 1072,
@@ -114,9 +114,9 @@ CAUGHT_BY: dict[str, int] = {
 """A seed that catches each, the first one that was found."""
 
 CAUGHT_AT_NIGHT: dict[str, int] = {
-    "absence_without_number_ends_a_hold": 4,
+    "absence_without_number_ends_a_hold": 3,
     "claim_does_not_wait_for_the_night": 1,
-    "found_paid_stays_granted": 21,
+    "found_paid_stays_granted": 242,
     "late_file_posts_twice": 1,
     "restored_books_believe_statements": 907,
 }
