@@ -41,7 +41,7 @@ CAUGHT_BY: dict[str, int] = {
     "any_pin_is_right": 79,
     "approved_amount_not_compared": 2,
     "approved_amount_of_nexo_not_read": 1,
-    "asks_until_it_counts_no_more": 3445,
+    "asks_until_it_counts_no_more": 818,
     "batch_partly_applied": 27,
     "cash_goes_back_by_itself": 101,
     "cash_is_claimed_at_once": 101,

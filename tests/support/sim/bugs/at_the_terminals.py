@@ -52,7 +52,7 @@ def amount_that_passes_not_read() -> list[Patch]:
     return [(Watch, "_sale_answered", as_asked)]
 
 
-@bug("the till asks for a charge until the moment from which it counts no more")
+@bug("the till asks for a charge until the moment from which it counts no more", "relay")
 def asks_until_it_counts_no_more() -> list[Patch]:
     return [(watch, "_KEYING_IN", 10**9)]
 
