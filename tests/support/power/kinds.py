@@ -55,6 +55,8 @@ def named(function: str) -> Callable[..., Any]:
 
 
 AGENTS_DISK = (
+    "catalog_sync/__init__.py",
+    "catalog_sync/private_file.py",
     "subsidy",
     "terminal_agent/__init__.py",
     "terminal_agent/channels",

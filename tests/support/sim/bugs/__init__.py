@@ -114,7 +114,7 @@ CAUGHT_BY: dict[str, int] = {
 """A seed that catches each, the first one that was found."""
 
 CAUGHT_AT_NIGHT: dict[str, int] = {
-    "absence_without_number_ends_a_hold": 3,
+    "absence_without_number_ends_a_hold": 1,
     "claim_does_not_wait_for_the_night": 1,
     "found_paid_stays_granted": 242,
     "late_file_posts_twice": 1,
