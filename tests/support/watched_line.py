@@ -228,4 +228,6 @@ class WatchedShop(UnitShop):
         assert self.line is not None
         self.line.__exit__()
         self.host.__exit__()
-        self.connection.close()
+        # The view of the line still runs: closed under its feet, SQLite would end the whole process.
+        with self.real_journal._lock:
+            self.connection.close()
