@@ -273,14 +273,14 @@ def _may_act_in(place: Place) -> MayAct:
 
 
 def _told_of_people(found: MayAct) -> list[str]:
-    until = {
-        one: "" if one.ends_ms is None else f" until {calendar.from_ms(one.ends_ms).date().isoformat()}"
-        for one in found.tokens
-    }
     return [
         *(f"may act   {one.name} ({one.kind}): {', '.join(one.roles) or 'no role'}" for one in found.people),
-        *(f"counts    token {one.label} of {one.name}{until[one]}" for one in found.tokens),
+        *(f"counts    token {one.label} of {one.name}{_until(one.ends_ms)}" for one in found.tokens),
     ]
+
+
+def _until(ends_ms: int | None) -> str:
+    return "" if ends_ms is None else f" until {calendar.from_ms(ends_ms).date().isoformat()}"
 
 
 def _to_serve(place: Place) -> str:

@@ -255,12 +255,11 @@ def differences(
     connection: Connection, after: str, most: int, reach: Reach = EVERYTHING
 ) -> list[DifferenceShown]:
     """Return up to `most` differences that wait within `reach`, behind the position `after`."""
+    if reach.everything:
+        return _open_behind(connection, after, most)
     found: list[DifferenceShown] = []
     while len(found) < most and (page := _open_behind(connection, after, _LOOKED_AT)):
         after = page[-1].position
-        if reach.everything:
-            found += page
-            continue
         about = [_is_of(one) for one in page]
         seen = within.subjects(connection, reach, set(about))
         found += [one for one, name in zip(page, about, strict=True) if name in seen]
