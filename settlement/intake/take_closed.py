@@ -7,6 +7,7 @@ shopper has the money back, so the grant goes back as it does with returned good
 from settlement.funds import holds
 from settlement.funds.holds import Buried
 from settlement.intake.events import RecoveryMerged
+from settlement.offers import take as offers
 from settlement.returns.events import GoodsFreed, ReturnHeard
 from settlement.returns.follow import follow
 from settlement.returns.hear import REFUNDED
@@ -79,3 +80,4 @@ def _merge(
     # Nothing was sold, so the person has the quota again whatever the programme says of returned goods.
     emit(GoodsFreed(record_id=record_id, restores_quota=True))
     follow(rows, record_id, setting, at_ms, emit)
+    offers.follow(rows, record_id, emit)

@@ -324,6 +324,18 @@ def test_a_silent_shops_sale_is_found_paid_once_it_is_explained(day):
     assert (day.record(sealed).state, owed(day)) == ("PAYABLE", {"offer:alipay": 500})
 
 
+def test_nobody_owes_a_part_of_a_payment_that_a_silent_shop_gave_back_afterwards(day):
+    sealed = silent(day)
+    day.books.done(explained(sealed, BorneBy.ALIPAY))
+    assert found(day) == []
+    assert owed(day) == {"offer:alipay": 500}
+    day.report_closed(sealed, day.attempt(sealed, 1, "GIVEN_BACK"))
+    assert (day.record(sealed).state, owed(day)) == ("RETURNED", {})
+    assert day.books.row(Offer, promised(sealed).record_id).went_back
+    shell = Shell(day.folder, day.folder / "settlement.yaml")
+    shell.run("ledger", "rebuild", "--check")
+
+
 def test_a_silent_shops_sale_stays_held_where_it_was_the_subsidy_itself(day):
     sealed = silent(day)
     day.books.done(explained(sealed, BorneBy.SUBSIDY))
