@@ -8,6 +8,7 @@ import msgspec
 from msgspec.structs import replace
 
 from settlement.claims.pay import unknown
+from settlement.funds import open_items
 from settlement.ledger import balances
 from settlement.ledger.accounts import Account
 from settlement.ledger.post import Booking, Happening
@@ -66,12 +67,13 @@ class LineToCorrect(MoneyEvent, frozen=True, kw_only=True, tag="line_to_correct"
 
 
 def keys(command: SendBack, rows: Rows) -> list[Wanted]:
-    """Ask for the line and its record."""
+    """Ask for the line, its record, and what waits for people about that."""
     record = (Record, (command.record_id,))
     wanted: list[Wanted] = [
         (Claim, (command.claim,)),
         (ClaimLine, (command.claim, command.record_id)),
         record,
+        *open_items.keys(command.record_id),
     ]
     found = rows.get(Record, command.record_id) if rows.has(record) else None
     return wanted + (balances.keys_of([found]) if found is not None else [])
@@ -108,4 +110,6 @@ def decide(rows: Rows, command: SendBack, _setting: Setting, at_ms: int, emit: E
             booking=Booking(happening, record.year, record.parts, record.pool),
         )
     )
+    if not command.to_correct:
+        open_items.end(rows, command.record_id, at_ms, emit)
     return Done()

@@ -2,14 +2,16 @@
 
 Rejected, its money is available again and the record is over, as a rejected line of a claim is. The sale may
 have happened, so its person and serial number stay taken, unless the proposer says that they are free.
-Accepted, one difference against the line is lifted, and with the last one gone it may be claimed. What has a
-way out of its own (a return, an invoice, a night's difference) is not accepted here.
+Accepted, one difference against the line is lifted, and with the last one gone it may be claimed; one that
+was found after the line was paid is only closed. What has a way out of its own (a return, an invoice, a
+difference of the night) is not accepted here.
 """
 
 from msgspec.structs import replace
 
 from settlement.claims.repaid import record_unknown
-from settlement.funds import blocks, holds
+from settlement.funds import blocks, holds, open_items
+from settlement.funds.open_items import ENDED_WITH_RECORD
 from settlement.ledger.accounts import Account
 from settlement.ledger.post import Booking, Happening
 from settlement.returns.follow import UNDER_WAY
@@ -21,8 +23,6 @@ from subsidy.policy.model import must
 
 MAY_BE_ACCEPTED = ("decision_differs", "recovery_differs", "return_differs", "late_differs")
 """The reasons that people may lift: each is a question about a record, and an answer is theirs alone."""
-
-_ENDED_WITH_IT = (*MAY_BE_ACCEPTED, "record_does_not_fit", "record_unreadable")
 
 _GIVES_BACK = {
     Account.PAYABLE.value: Happening.BLOCKED_REJECTED,
@@ -82,8 +82,8 @@ class RecordRejected(MoneyEvent, frozen=True, kw_only=True, tag="record_rejected
                 goods_freed=record.goods_freed or self.frees_goods,
             )
         )
-        for kind in _ENDED_WITH_IT:
-            _close(rows, self.record_id, kind, self.at_ms)
+        for kind in ENDED_WITH_RECORD:
+            open_items.close(rows, self.record_id, kind, self.at_ms)
 
 
 class DifferenceAccepted(Event, frozen=True, kw_only=True, tag="difference_accepted"):
@@ -98,7 +98,7 @@ class DifferenceAccepted(Event, frozen=True, kw_only=True, tag="difference_accep
     def fold(self, rows: Rows) -> None:
         """Take the reason away, and close its item."""
         blocks.unblock(rows, self.record_id, self.difference)
-        _close(rows, self.record_id, self.difference, self.at_ms)
+        open_items.close(rows, self.record_id, self.difference, self.at_ms)
 
 
 def keys(command: RejectRecord | AcceptDifference, rows: Rows) -> list[Wanted]:
@@ -106,7 +106,8 @@ def keys(command: RejectRecord | AcceptDifference, rows: Rows) -> list[Wanted]:
     key = (Record, (command.record_id,))
     record = rows.get(Record, command.record_id) if rows.has(key) else None
     taken = holds.keys(record, rows) if record is not None else ()
-    return [key, *((Difference, (command.record_id, kind)) for kind in _ENDED_WITH_IT), *taken]
+    accepted = [(Difference, (command.record_id, kind)) for kind in MAY_BE_ACCEPTED]
+    return [key, *accepted, *open_items.keys(command.record_id), *taken]
 
 
 def decide(
@@ -117,15 +118,18 @@ def decide(
     if record is None:
         return record_unknown()
     if isinstance(command, AcceptDifference):
-        return _accept(record, command, at_ms, emit)
+        return _accept(rows, record, command, at_ms, emit)
     return _reject(record, command, setting, at_ms, emit)
 
 
-def _accept(record: Record, command: AcceptDifference, at_ms: int, emit: Emit) -> Answer:
+def _accept(rows: Rows, record: Record, command: AcceptDifference, at_ms: int, emit: Emit) -> Answer:
     if command.difference not in MAY_BE_ACCEPTED:
         detail = f"people accept only {', '.join(MAY_BE_ACCEPTED)}: the rest ends in a way of its own"
         return Denied(409, "NOT_TO_BE_ACCEPTED", detail)
-    if command.difference not in record.blocks:
+    # One that was found when the line was paid already blocks nothing, and waits for people all the same.
+    if command.difference not in record.blocks and not open_items.is_open(
+        rows, record.record_id, command.difference
+    ):
         against = ", ".join(record.blocks) or "nothing"
         detail = f"the record is {record.state} and held back by {against}: name one that is there"
         return Denied(409, "NOT_BLOCKED_BY_IT", detail)
@@ -166,9 +170,3 @@ def _reject(record: Record, command: RejectRecord, setting: Setting, at_ms: int,
         )
     )
     return Done()
-
-
-def _close(rows: Rows, record_id: str, kind: str, at_ms: int) -> None:
-    item = rows.get(Difference, record_id, kind)
-    if item is not None and item.closed_ms is None:
-        rows.put(replace(item, closed_ms=at_ms))

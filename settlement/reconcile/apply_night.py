@@ -12,7 +12,7 @@ from settlement.intake.events import LineBlocked
 from settlement.ledger.post import Booking, Happening
 from settlement.offers import take as offers
 from settlement.reconcile.events import DifferenceFound, DifferenceSettled, PaymentLookedAt, RecordRecovered
-from settlement.returns.follow import follow
+from settlement.returns.follow import follow, keys_of
 from settlement.writer.batch import Rows, Wanted
 from settlement.writer.rows import Difference, GoodsReturn, Record
 from settlement.writer.step import Answer, Done, Emit, Setting
@@ -106,6 +106,7 @@ def keys(command: ApplyNight, rows: Rows) -> list[Wanted]:
         if isinstance(one, Recover):
             wanted.append((GoodsReturn, (one.record_id,)))
             wanted += offers.keys_of(one.record_id, one.pay_ref, None, year, rows)
+            wanted += keys_of(one.record_id, None, rows)
         if isinstance(one, EndHold | Recover) and record is not None:
             wanted += holds.keys(record, rows)
     return wanted

@@ -5,12 +5,13 @@ the money back, quota and serial number are free, and the grant goes back from w
 claim at once, in a claim when that is paid, after payout as what the merchant owes.
 """
 
+from settlement.funds import open_items
 from settlement.funds.blocks import has_line
 from settlement.intake.events import DifferenceOpened
 from settlement.ledger.post import Booking, Happening
 from settlement.returns.events import GoodsFreed, GrantReturned, LineFreed, LineHeldBack
-from settlement.returns.hear import REFUNDED, RETURNING, fits
-from settlement.writer.batch import Rows
+from settlement.returns.hear import REFUNDED, RETURNING, Word, fits
+from settlement.writer.batch import Rows, Wanted
 from settlement.writer.rows import GoodsReturn, Record
 from settlement.writer.step import Emit, Setting
 from subsidy import calendar
@@ -26,6 +27,15 @@ _GOES_BACK = {
     "PAID_OUT": Happening.RETURNED_AFTER_PAYOUT,
     "RELEASED": Happening.LATE_GRANT_RETURNED,
 }
+
+
+def keys_of(record_id: str, entry: object, rows: Rows) -> list[Wanted]:
+    """Ask for what ends with a record whose goods come back, be it that an entry says so or was heard to."""
+    known = rows.get(GoodsReturn, record_id) if rows.has((GoodsReturn, (record_id,))) else None
+    record = rows.get(Record, record_id) if rows.has((Record, (record_id,))) else None
+    # A sale that the files found paid goes back with its shop's word that it was not.
+    may_go_back = isinstance(entry, Word) or known is not None or (record is not None and record.recovered)
+    return open_items.keys(record_id) if may_go_back else []
 
 
 def follow(rows: Rows, record_id: str, setting: Setting, at_ms: int, emit: Emit) -> None:
@@ -56,10 +66,12 @@ def _give_back(
     if happening is not None:
         booking = Booking(happening, record.year, record.parts, record.pool)
         emit(GrantReturned(record_id=record.record_id, booking=booking))
+        open_items.end(rows, record.record_id, at_ms, emit)
     elif record.state == "IN_CLAIM" and BACK not in record.blocks:
         why, owner = "its goods were returned", setting.owner(at_ms)
         emit(LineHeldBack(record_id=record.record_id, reason=BACK, why=why, owner=owner))
         emit(LineFreed(record_id=record.record_id, reason=UNDER_WAY))
+        open_items.end(rows, record.record_id, at_ms, emit)
 
 
 def _differs(record: Record, known: GoodsReturn, setting: Setting, at_ms: int, emit: Emit) -> None:

@@ -11,7 +11,7 @@ import msgspec
 from msgspec.structs import replace
 
 from settlement.claims.repaid import record_unknown
-from settlement.funds import holds
+from settlement.funds import holds, open_items
 from settlement.offers import take as offers
 from settlement.returns.follow import follow
 from settlement.returns.hear import REFUNDED, REFUSED, RETURNING, was_paid
@@ -89,7 +89,7 @@ def keys(command: BeginReturn | EndReturn, rows: Rows) -> list[Wanted]:
     record = rows.get(Record, command.record_id) if rows.has(key) else None
     if record is not None:
         wanted += [(Device, (record.device,)), *holds.keys(record, rows)]
-        wanted += offers.keys(command.record_id, None, None, rows)
+        wanted += [*offers.keys(command.record_id, None, None, rows), *open_items.keys(command.record_id)]
     return wanted
 
 

@@ -5,6 +5,8 @@ from books import changed_pack
 from fake_device import promised
 
 from settlement.claims.pay import PayClaim
+from settlement.claims.send_back import SendBack
+from settlement.claims.settle_record import AcceptDifference
 from settlement.writer.rows import Qualification, Quota, Serial
 from subsidy import ids
 
@@ -89,12 +91,33 @@ def test_one_that_is_in_a_claim_by_then_is_withheld_when_it_differs(books, devic
     assert books.denied(PayClaim(claim, "bank 1")) == "NOTHING_TO_PAY"
 
 
+def test_what_differs_waits_for_nobody_once_the_line_is_rejected(books, device, recovered):
+    claim, promise = books.claim(device).claim, promised(recovered)
+    books.take(device, device.chain(device.paid(recovered, paid_fen=1)))
+    assert books.differences(promise.record_id) == ["recovery_differs"]
+    books.done(SendBack(claim, promise.record_id, "not what was paid", to_correct=False))
+    assert books.record(recovered).state == "AVAILABLE_AGAIN"
+    assert books.differences(promise.record_id) == []
+
+
+def test_one_that_is_in_a_claim_and_comes_back_waits_for_its_payment_only(books, device, recovered):
+    books.claim(device)
+    promise = promised(recovered)
+    books.take(device, device.chain(device.paid(recovered, paid_fen=1)))
+    assert books.differences(promise.record_id) == ["recovery_differs"]
+    books.give_back(device, recovered)
+    assert (books.record(recovered).state, books.differences(promise.record_id)) == ("IN_CLAIM", [])
+
+
 def test_one_that_is_paid_out_by_then_has_an_item_when_it_differs(books, device, recovered):
     books.done(PayClaim(books.claim(device).claim, "bank 1"))
     books.take(device, device.chain(device.paid(recovered, paid_fen=1)))
     record = books.record(recovered)
     assert (record.state, record.blocks, record.recovered) == ("PAID_OUT", (), False)
     assert books.differences(record.record_id) == ["recovery_differs"]
+    assert books.denied(AcceptDifference(record.record_id, "decision_differs", "x")) == "NOT_BLOCKED_BY_IT"
+    books.done(AcceptDifference(record.record_id, "recovery_differs", "the channel was asked", by="wang, li"))
+    assert (books.record(recovered), books.differences(record.record_id)) == (record, [])
 
 
 def test_its_goods_may_come_back_before_the_shop_has_reported_the_sale(books, device, recovered):

@@ -205,6 +205,18 @@ def test_a_refused_refund_leaves_a_line_blocked_that_has_another_reason(books, d
     assert books.record(sealed) == before
 
 
+def test_what_waited_for_people_about_a_sale_waits_no_more_once_its_goods_are_back(books, device):
+    sealed = books.hold(device)
+    promise = promised(sealed)
+    facts = bytes(promise.facts).replace(b'"energy_level":1', b'"energy_level":3')
+    books.take(device, device.chain(device.paid(sealed, facts=type(promise.facts)(facts))))
+    assert books.differences(promise.record_id) == ["decision_differs"]
+    word(books, device, device.returning(promise))
+    assert books.differences(promise.record_id) == ["decision_differs"]
+    word(books, device, device.returned(promise))
+    assert (books.record(sealed).state, books.differences(promise.record_id)) == ("RETURNED", [])
+
+
 def test_a_line_in_a_claim_is_paid_after_its_refund_was_refused(books, device, claimed):
     sold, claim = claimed
     books.give_back(device, sold, refunded=False)
@@ -398,6 +410,7 @@ def test_the_return_of_a_late_grant_ends_what_was_claimed_beside_the_pool(books,
     books.give_back(device, late)
     record = books.record(late)
     assert (record.state, record.money, books.money()) == ("RELEASED", None, {})
+    assert books.differences(record.record_id) == []
     quarantined(books, device, late, device.paid(late))
 
 
