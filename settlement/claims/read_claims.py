@@ -9,6 +9,7 @@ from sqlalchemy import Connection, func, or_, select
 from settlement.db import sums, tables
 from settlement.funds import read_freezings
 from settlement.funds.freezings import Name
+from settlement.funds.matched import MATCHED, waits_for
 from settlement.people import within
 from settlement.people.roles import EVERYTHING, Reach
 from settlement.writer import store
@@ -189,7 +190,10 @@ def _lines(connection: Connection, name: str, reach: Reach) -> Sequence[LineShow
     query = (
         select(
             line,
-            *(record.c[name] for name in ("blocks", "merchant", "shop", "brand", "serial_no", "person")),
+            *(
+                record.c[name]
+                for name in ("blocks", "night", "merchant", "shop", "brand", "serial_no", "person")
+            ),
         )
         .join(record, record.c.record_id == line.c.record_id)
         .where(line.c.claim == name, within.records(reach))
@@ -212,12 +216,15 @@ def _lines(connection: Connection, name: str, reach: Reach) -> Sequence[LineShow
 
 def _held_back(row: Any, frozen: Mapping[Name, Freezing]) -> tuple[str, ...]:
     blocks = msgspec.json.decode(row.blocks, type=tuple[str, ...])
-    return (*blocks, *read_freezings.told_of(frozen, row))
+    # A night that has found a difference has looked, and says so there.
+    waits = "" if blocks else waits_for(row)
+    return (*blocks, *read_freezings.told_of(frozen, row), *((waits,) if waits else ()))
 
 
 def _totals(connection: Connection, one: Claim, reach: Reach) -> ClaimTotals:
     line, record = tables.claim_line.c, tables.record.c
-    held_back = or_(record.blocks != "[]", read_freezings.holds_back()).label("held_back")
+    held_back = or_(record.blocks != "[]", record.night != MATCHED, read_freezings.holds_back())
+    held_back = held_back.label("held_back")
     query = (
         select(line.state, held_back, func.count().label("lines"), sums.total(line.fen).label("fen"))
         .join_from(tables.claim_line, tables.record, record.record_id == line.record_id)

@@ -7,9 +7,12 @@ from fake_device import promised
 from night import ACQUIRER, DAY, NEXT_DAY, NightDay, changed, to_pay
 from sqlalchemy import select
 
+from settlement.claims import read_claims
 from settlement.claims.build import BuildClaim
 from settlement.claims.pay import PayClaim
+from settlement.claims.read_claims import Total
 from settlement.db import tables
+from settlement.db.connection import reading
 from settlement.funds.matched import MATCHED
 from subsidy.policy.model import Tender
 from subsidy.wire import v1
@@ -155,6 +158,23 @@ def test_what_the_files_found_paid_is_matched_and_its_shops_own_record_is_looked
     day.pass_to("2026-03-04")
     day.run(LATER)
     assert day.books.done(pay).lines == 1
+
+
+def test_a_line_that_is_not_matched_any_more_is_shown_as_held_back(books):
+    device = books.enrol()
+    sealed = books.sell(device)
+    built = books.claim(device)
+    said = device.supplement(promised(sealed).record_id, device.attempt(promised(sealed)))
+    assert books.take(device, device.chain(said)) == ["accepted"]
+    assert books.denied(PayClaim(built.claim, "bank 1")) == "NOTHING_TO_PAY"
+    with reading(books.engine) as connection:
+        shown = read_claims.claim(connection, built.claim)
+        (summary,) = read_claims.claims(connection, "", 10)
+    assert [line.held_back for line in shown.lines] == [
+        ("not matched: entry 2 has told of it anew; the next night looks",)
+    ]
+    assert (shown.totals.open, shown.totals.held_back) == (Total(0, 0), Total(1, built.fen))
+    assert summary.totals == shown.totals
 
 
 def test_a_match_that_a_replaced_file_takes_away_counts_no_more(day):
