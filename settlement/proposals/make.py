@@ -57,6 +57,9 @@ def look(desk: Desk, command: NeedsTwo) -> shown_text.Shown | Denied:
     wrong = two_people.problem_of_texts(command)
     if wrong is not None:
         return Denied(422, "TEXT_WRONG", f"{wrong}. Correct it")
+    wrong = two_people.problem_of_numbers(command)
+    if wrong is not None:
+        return Denied(422, "NUMBER_WRONG", f"{wrong}. Correct it")
     command = free_texts.blotted(command)
     with reading(desk.engine) as connection:
         command = _in_full(connection, command)

@@ -5,7 +5,7 @@ then reaches the books through a proposal only.
 """
 
 from collections.abc import Iterable
-from typing import Any, get_args
+from typing import Any, TypeVar, get_args
 
 import msgspec
 from msgspec.structs import replace
@@ -54,6 +54,10 @@ BookedOnce = TopUp | MoveAuthority | PayClaim
 """What books money by a document, and never twice by the same."""
 
 LONGEST_TEXT = 200
+MOST_NUMBER = 10**15
+"""In fen more than a country gives in a year, and far below what a database or a JSON reader loses."""
+V = TypeVar("V")
+
 _OF_PEOPLE = {str(one.__struct_config__.tag) for one in get_args(OfPeople)}
 
 
@@ -90,7 +94,7 @@ def problem_of_texts(command: NeedsTwo) -> str | None:
     """
     if isinstance(command, Decision) and command.by:
         return "$.by: the proposal itself says who decides; leave it out"
-    for where, text in _texts(msgspec.to_builtins(command), "$"):
+    for where, text in _values(msgspec.to_builtins(command), "$", str):
         if not text and where.rpartition(".")[2] == "pool":
             continue  # the undivided year
         if not text.strip() or len(text) > LONGEST_TEXT or not text.isprintable():
@@ -103,11 +107,21 @@ def problem_of_texts(command: NeedsTwo) -> str | None:
     return None
 
 
-def _texts(value: Any, where: str) -> list[tuple[str, str]]:
-    if isinstance(value, str):
+def problem_of_numbers(command: NeedsTwo) -> str | None:
+    """Return which number of the command no books can hold, or None."""
+    for where, number in _values(msgspec.to_builtins(command), "$", int):
+        if abs(number) > MOST_NUMBER:
+            return f"{where}: beyond {MOST_NUMBER}, and no amount or year of any books is"
+    return None
+
+
+def _values(value: Any, where: str, kind: type[V]) -> list[tuple[str, V]]:
+    if isinstance(value, kind):
         return [(where, value)]
     if isinstance(value, dict):
-        return [found for key, one in value.items() for found in _texts(one, f"{where}.{key}")]
+        return [found for key, one in value.items() for found in _values(one, f"{where}.{key}", kind)]
     if isinstance(value, list | tuple):
-        return [found for number, one in enumerate(value) for found in _texts(one, f"{where}[{number}]")]
+        return [
+            found for number, one in enumerate(value) for found in _values(one, f"{where}[{number}]", kind)
+        ]
     return []

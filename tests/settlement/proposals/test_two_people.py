@@ -99,6 +99,22 @@ def test_nothing_happens_until_another_person_approves(books):
     assert books.happened[-3:] == ["proposed", "topped_up", "proposal_approved"]
 
 
+@pytest.mark.parametrize(
+    ("command", "where"),
+    [
+        (TopUp(2026, (Part("central", 2**62),), "9"), "$.parts[0].fen"),
+        (CloseYear(2**63), "$.year"),
+        (MoveAuthority(Place(-(2**63) - 1), Place(2026), (Part("central", 1),), "9"), "$.taken_from.year"),
+    ],
+)
+def test_a_number_that_no_books_can_hold_is_not_proposed(books, command, where):
+    before = books.state_hash()
+    denied = make.make(desk(books), command, PROPOSER)
+    assert (denied.status, denied.code) == (422, "NUMBER_WRONG")
+    assert denied.detail.startswith(f"{where}: ")
+    assert books.state_hash() == before
+
+
 def test_whoever_proposed_does_not_approve(books):
     proposal = propose(books, TOP_UP)
     assert books.denied(approval(proposal, PROPOSER)) == "SAME_PERSON"
