@@ -40,7 +40,8 @@ def unexplained(story: Story, pay_ref: str, lines: Iterable[Line]) -> Unexplaine
         return None
     said = story.explained(pay_ref)
     if said is not None and said.fen == fen:
-        if said.borne_by != BorneBy.SUBSIDY:
+        # Once people have rejected the record, nobody pays a second time what the channel has given.
+        if said.borne_by != BorneBy.SUBSIDY or story.record.state == "AVAILABLE_AGAIN":
             return None
         return Unexplained(fen, borne, f"it was the subsidy itself: {said.reference}")
     why = _not_told(story, pay_ref, fen, borne)

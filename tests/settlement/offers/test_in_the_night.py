@@ -13,6 +13,7 @@ from night import DAY, NEXT_DAY, changed, pay_ref, to_pay, triples
 
 from settlement.claims.build import BuildClaim
 from settlement.claims.pay import PayClaim
+from settlement.claims.settle_record import RejectRecord
 from settlement.ledger.accounts import Account
 from settlement.offers.bearers import BorneBy
 from settlement.offers.explain import ExplainOffer
@@ -230,6 +231,18 @@ def test_the_subsidy_itself_is_not_claimed_a_second_time(day):
     day.pass_to(THIRD_DAY)
     found(day, NEXT_DAY)
     assert (day.record(sold).state, claimable(day), owed(day)) == ("BLOCKED", 0, {})
+
+
+def test_the_subsidy_itself_is_no_difference_any_more_once_its_record_is_rejected(day):
+    sold = told(day)
+    in_bill(day, sold, 500)
+    day.pass_to(NEXT_DAY)
+    found(day)
+    day.books.done(explained(sold, BorneBy.SUBSIDY))
+    day.books.done(RejectRecord(promised(sold).record_id, False, "the channel has given it", by="wang, li"))
+    assert day.record(sold).state == "AVAILABLE_AGAIN"
+    assert found(day) == []
+    assert day.books.differences(pay_ref(sold)) == []
 
 
 def test_while_the_difference_is_open_it_may_be_said_anew_and_then_no_more(day):
