@@ -24,6 +24,7 @@ class AlarmCode(StrEnum):
     FILE_NOT_TAKEN = "FILE_NOT_TAKEN"
     DEVICE_FROZEN = "DEVICE_FROZEN"
     DEVICE_SILENT = "DEVICE_SILENT"
+    HOLD_WAITS = "HOLD_WAITS"
     RETURN_OVERDUE = "RETURN_OVERDUE"
     QUARANTINE_WAITS = "QUARANTINE_WAITS"
     DIFFERENCE_WAITS = "DIFFERENCE_WAITS"
@@ -128,6 +129,14 @@ _SAID = {
         "A device with open holds has been silent for longer than it may.",
         "联系门店启动主机、检查网络；看 settlement holds ls --device。",
         "Call the shop: start its host, check its line; see settlement holds ls --device.",
+    ),
+    AlarmCode.HOLD_WAITS: _Said(
+        Severity.WARNING,
+        "预占到期多日仍未结束，资金一直被占用。",
+        "A hold whose time was over days ago is still open, and its money is held.",
+        "执行 settlement holds explain 查看缺少哪项凭据；无凭据可等时由两人 settlement holds release。",
+        "settlement holds explain says which proof is missing; where none will come, two people end it "
+        "with settlement holds release.",
     ),
     AlarmCode.RETURN_OVERDUE: _Said(
         Severity.WARNING,

@@ -20,7 +20,7 @@ from subsidy import calendar
 from subsidy.policy.model import Pack, is_open
 
 WAITS_DAYS = 3
-"""So long an item may wait for its owner before it is an alarm."""
+"""So long an item may wait for its owner, and a hold for a proof when its time is over."""
 NIGHTS_BY = datetime.time(12)
 """By when a day's night is expected where nobody has said: noon of the next day."""
 DRILL_EVERY_DAYS = 30
@@ -59,6 +59,7 @@ def alarms(
         AlarmCode.FILE_NOT_TAKEN: list(_not_taken(connection, night_at or NIGHTS_BY, now_ms, sources)),
         AlarmCode.DEVICE_FROZEN: list(_waiting(connection, now_ms, "device_frozen")),
         AlarmCode.DEVICE_SILENT: list(_silent(connection, lag_ms, now_ms)),
+        AlarmCode.HOLD_WAITS: list(_held(connection, now_ms)),
         AlarmCode.RETURN_OVERDUE: list(_returns(connection, lag_ms, now_ms)),
         AlarmCode.QUARANTINE_WAITS: list(_waiting(connection, now_ms - WAITS_DAYS * _DAY_MS, *_QUARANTINED)),
         AlarmCode.DIFFERENCE_WAITS: list(_others_waiting(connection, now_ms - WAITS_DAYS * _DAY_MS)),
@@ -167,6 +168,14 @@ def _silent(connection: Connection, lag_ms: int, now_ms: int) -> Iterator[Ringin
         since_ms = max(row.stated_ms, row.enrolled_ms, row.first_ms) + lag_ms
         if now_ms > since_ms:
             yield row.device, since_ms
+
+
+def _held(connection: Connection, now_ms: int) -> Iterator[Ringing]:
+    c = tables.record.c
+    since_ms = c.placed_at_ms + c.held_for_s * 1000 + WAITS_DAYS * _DAY_MS
+    waits = select(c.record_id, since_ms.label("since_ms")).where(c.state == "HELD", since_ms <= now_ms)
+    for row in connection.execute(waits.order_by(since_ms, c.record_id)):
+        yield row.record_id, row.since_ms
 
 
 def _returns(connection: Connection, lag_ms: int, now_ms: int) -> Iterator[Ringing]:

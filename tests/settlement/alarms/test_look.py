@@ -22,6 +22,7 @@ from settlement.db.connection import reading, writing
 from settlement.db.tables import event
 from settlement.devices.by_people import FreezeDevice, ReplaceDevice, UnfreezeDevice
 from settlement.funds.close_year import CloseYear
+from settlement.funds.release_hold import ReleaseHold
 from settlement.reconcile.due import note_run
 from subsidy.policy.model import Dated, Hours, Row, Source
 
@@ -49,6 +50,19 @@ def ringing(books, **changes):
 def test_nothing_rings_in_a_centre_where_all_is_well(books):
     books.sell(books.enrol())
     assert ringing(books) == {}
+
+
+def test_a_hold_that_nothing_ends_rings_once_its_device_is_replaced_too(books):
+    device = books.enrol()
+    sealed = books.hold(device)
+    record = books.record(sealed)
+    books.done(ReplaceDevice(device.name, "its disk is lost", by="wang, li"))
+    over_ms = record.placed_at_ms + record.held_for_s * 1000 + 3 * DAY_MS
+    assert "HOLD_WAITS" not in ringing(books, now_ms=over_ms - 1)
+    found = ringing(books, now_ms=over_ms)["HOLD_WAITS"]
+    assert (found.about, found.since_ms) == ((record.record_id,), over_ms)
+    books.done(ReleaseHold(record.record_id, "nothing was charged", by="wang, li"))
+    assert "HOLD_WAITS" not in ringing(books, now_ms=over_ms)
 
 
 def test_books_that_are_not_true_ring(books):
