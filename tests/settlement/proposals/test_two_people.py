@@ -230,6 +230,21 @@ def test_a_payment_that_has_come_to_another_amount_is_not_carried_out(books, dev
     assert (paid.lines, paid.fen) == (1, 43_500)
 
 
+def test_a_payment_of_other_lines_than_were_shown_is_not_carried_out(books, device):
+    first, second = books.sell(device), books.sell(device)
+    claim = books.claim(device).claim
+    begun = device.returning(promised(first))
+    books.take(device, device.chain(begun))
+    proposal = propose(books, PayClaim(claim, "bank 1"))
+    assert [one.record_id for one in proposal.shown.left_out] == [promised(first).record_id]
+    refused = device.returned(promised(first), refunded=False)
+    books.take(device, device.chain(refused), device.chain(device.returning(promised(second))))
+    books.match()
+    assert books.denied(approval(proposal)) == "COMES_TO_ANOTHER"
+    again = propose(books, PayClaim(claim, "bank 2"))
+    assert [one.record_id for one in again.shown.left_out] == [promised(second).record_id]
+
+
 def test_what_comes_to_another_account_by_now_than_was_shown_is_not_carried_out(books, device):
     sealed = books.sell(device)
     books.done(PayClaim(books.claim(device).claim, "bank 1"))
