@@ -305,7 +305,9 @@ def _drilled(done: Drill) -> Shown:
     steps = [f"{one.seconds:8.2f} s  {'no' if one.faults else 'yes'}  {one.name}" for one in done.steps]
     faults = [fault for one in done.steps for fault in one.faults]
     verdict = (
-        "the books could be restored today" if done.is_good() else "the books could NOT be restored: call us"
+        "the books could be restored today"
+        if done.is_good()
+        else "this drill proved it NOT, see above: call us"
     )
     document = {"good": done.is_good(), **msgspec.to_builtins(done)}
     lines = [f"drilled   {done.backup}", *_told(done.manifest), *steps, *faults, verdict]

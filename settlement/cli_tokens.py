@@ -171,7 +171,10 @@ def list_audit(
 
 @audit_log.command("verify")
 def verify_audit(config: Config, token_file: TokenFile = None, set_: Set = None, json: Json = False) -> None:
-    """Check that no entry of the audit was changed or taken out. Exit 0 or 1.
+    """Check that no entry of the audit was changed, and none taken out before the newest. Exit 0 or 1.
+
+    Note number and hash of the newest entry: at the next look it must still be there. `settlement drill`
+    holds the newest one of the last backup against the audit.
 
     Example:
 
@@ -185,8 +188,13 @@ def verify_audit(config: Config, token_file: TokenFile = None, set_: Set = None,
             reading(centre.engine) as connection,
         ):
             found = list(audit.faults(connection))
-        lines = found or ["the audit is whole: every entry follows the one before it"]
-        return Shown({"whole": not found, "faults": found}, lines, 1 if found else 0)
+            newest_no, newest_hash = audit.newest(connection)
+        lines = found or [
+            "the audit is whole: every entry follows the one before it",
+            f"newest    entry {newest_no}, {newest_hash}",
+        ]
+        document = {"whole": not found, "faults": found, "newest": newest_no, "newest_hash": newest_hash}
+        return Shown(document, lines, 1 if found else 0)
 
     run(work, json)
 

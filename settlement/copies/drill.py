@@ -25,6 +25,7 @@ from settlement.copies.target import CopyRefused
 from settlement.db.connection import reading, writing
 from settlement.db.place import Place, Postgres, Sqlite
 from settlement.ledger import read_books
+from settlement.people import audit
 
 _MAY_NOT_CREATE = text(
     "SELECT rolname FROM pg_roles WHERE rolname = current_user AND NOT rolcreatedb AND NOT rolsuper"
@@ -87,6 +88,7 @@ def drill(folder: Path, parts: Drilling) -> Drill:
         timed("the books are what their events make", lambda: _rebuild(restored, room))
         timed("the hash is still the manifest's", lambda: _compare(restored, found))
         timed("the live log goes on from the backup's", lambda: _goes_on(parts.engine, found))
+        timed("the live audit goes on from the backup's", lambda: _audit_goes_on(parts.engine, restored))
     done = Drill(str(backup), found, tuple(steps))
     if done.is_good():
         with writing(parts.engine) as connection:
@@ -153,3 +155,12 @@ def _goes_on(live: Engine, found: Manifest) -> list[str]:
     with reading(live) as connection:
         head = head_at(connection, found.books.events)
     return [] if head == found.books.head else [f"event {found.books.events} is not the one that was saved"]
+
+
+def _audit_goes_on(live: Engine, restored: Engine) -> list[str]:
+    """Whether nobody has cut or rewritten the audit that was saved: its newest entry stands as it was."""
+    with reading(restored) as connection:
+        entry_no, entry_hash = audit.newest(connection)
+    with reading(live) as connection:
+        is_here = audit.stands(connection, entry_no, entry_hash)
+    return [] if is_here else [f"entry {entry_no} of the audit is not the one that was saved"]

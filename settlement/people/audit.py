@@ -44,17 +44,16 @@ def write(
     connection: Connection, at_ms: int, who: str, via: str, what: str, subject: str, outcome: str
 ) -> None:
     """Append an entry in a transaction that may write."""
-    c = tables.audit_entry.c
-    last = connection.execute(select(c.entry_no, c.hash).order_by(c.entry_no.desc()).limit(1)).first()
+    last_no, last_hash = newest(connection)
     entry = AuditEntry(
-        entry_no=1 if last is None else last.entry_no + 1,
+        entry_no=last_no + 1,
         at_ms=at_ms,
         who=who,
         via=via,
         what=what,
         subject=_plain(subject),
         outcome=outcome,
-        prev=FIRST if last is None else last.hash,
+        prev=last_hash,
     )
     entry = msgspec.structs.replace(entry, hash=entry.own_hash())
     connection.execute(insert(tables.audit_entry).values(msgspec.structs.asdict(entry)))
@@ -71,6 +70,23 @@ def note(engine: Engine, at_ms: int, who: str, via: str, what: str, subject: str
             # Where two may write at once, one has taken the number that the other wanted.
             if not left:
                 raise
+
+
+def newest(connection: Connection) -> tuple[int, str]:
+    """Return number and hash of the newest entry; 0 and FIRST when there is none."""
+    c = tables.audit_entry.c
+    last = connection.execute(select(c.entry_no, c.hash).order_by(c.entry_no.desc()).limit(1)).first()
+    return (0, FIRST) if last is None else (last.entry_no, last.hash)
+
+
+def stands(connection: Connection, entry_no: int, entry_hash: str) -> bool:
+    """Whether an entry that was the newest once is here as it was.
+
+    The chain does not show that its newest entries were taken out, or that all of it was counted anew.
+    """
+    c = tables.audit_entry.c
+    here = connection.execute(select(c.hash).where(c.entry_no == entry_no)).scalar_one_or_none()
+    return (FIRST if entry_no == 0 else here) == entry_hash
 
 
 def entries(connection: Connection, after: int, most: int) -> list[AuditEntry]:

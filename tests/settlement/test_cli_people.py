@@ -43,6 +43,15 @@ def test_from_the_first_person_to_money_moved_by_two(fresh):
     assert "li (token)  approve" in fresh.run("audit", "ls")
 
 
+def test_the_audits_newest_entry_is_told_so_that_whoever_notes_it_sees_a_cut(fresh):
+    fresh.run("ledger", "verify")
+    (newest,) = fresh.rows("SELECT entry_no, hash FROM audit_entry ORDER BY entry_no DESC LIMIT 1")
+    told = fresh.json("audit", "verify")
+    assert (told["newest"], told["newest_hash"]) == newest
+    fresh.run("ledger", "verify")
+    assert fresh.rows(f"SELECT hash FROM audit_entry WHERE entry_no = {newest[0]}") == [newest[1:]]
+
+
 def test_the_first_service_reads_and_proposes_and_never_approves(fresh):
     fresh.run("ledger", "balances", token=fresh.first_token)
     proposed = fresh.json(*TOP_UP, token=fresh.first_token)
