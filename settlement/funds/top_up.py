@@ -8,6 +8,7 @@ from settlement.ledger.post import Booking, Happening
 from settlement.writer.batch import Rows, Wanted
 from settlement.writer.rows import ClosedYear, Funding
 from settlement.writer.step import Answer, Denied, Done, Emit, MoneyEvent, Setting
+from subsidy.money import MOST_FEN
 from subsidy.policy.split import Part
 
 FIRST_YEAR, LAST_YEAR = 2024, 2099
@@ -71,6 +72,12 @@ def problem_of_parts(parts: tuple[Part, ...], setting: Setting) -> Denied | None
             return Denied(422, "FUNDER_UNKNOWN", detail)
         if part.fen <= 0:
             return Denied(422, "AMOUNT_WRONG", f"{part.funder}: {part.fen} fen. Give more than nothing")
+        if part.fen > MOST_FEN:
+            # Books whose sums are more than a database counts can neither be balanced nor saved any more.
+            detail = (
+                f"{part.funder}: {part.fen} fen. One document gives {MOST_FEN} at most: look at the digits"
+            )
+            return Denied(422, "AMOUNT_WRONG", detail)
     if not parts or len({part.funder for part in parts}) < len(parts):
         return Denied(422, "PARTS_WRONG", "a funder stands twice, or none. Add each one's parts up")
     return None

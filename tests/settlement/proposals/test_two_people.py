@@ -43,6 +43,7 @@ from settlement.system import random_bytes
 from settlement.writer.apply import Command, Direct
 from settlement.writer.rows import Freezing
 from settlement.writer.step import Claimed, Denied, Done
+from subsidy.money import MOST_FEN
 from subsidy.policy.model import Tender
 from subsidy.policy.split import Part
 from subsidy.wire import v1
@@ -273,7 +274,14 @@ def test_a_text_that_does_not_show_all_that_is_in_it_is_not_proposed(books, refe
 
 @pytest.mark.parametrize(
     "parts",
-    [(), (Part("nobody", 1),), (Part("central", 0),), (Part("central", -5),), (Part("central", 1),) * 2],
+    [
+        (),
+        (Part("nobody", 1),),
+        (Part("central", 0),),
+        (Part("central", -5),),
+        (Part("central", 1),) * 2,
+        (Part("central", MOST_FEN + 1),),
+    ],
 )
 def test_money_that_nobody_gives_is_not_proposed(books, parts):
     denied = make.make(desk(books), TopUp(2026, parts, "x"), PROPOSER)
