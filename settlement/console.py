@@ -38,6 +38,9 @@ TokenFile = Annotated[
     ),
 ]
 
+_NOT_UTF8 = "{}: not UTF-8. Set the terminal to UTF-8 (LANG=C.UTF-8), then type it again; nothing was changed"
+_MOST_SHOWN = 80
+
 
 class Shown(msgspec.Struct, frozen=True):
     """What a command prints: a JSON document, or lines for people."""
@@ -73,6 +76,11 @@ def run(work: Callable[[], Shown], json: bool) -> None:
         _leave(str(wrong), 2 if wrong.is_usage else 6, json)
     except Refused as wrong:
         _leave(str(wrong), wrong.exit_code, json)
+    except UnicodeEncodeError as wrong:
+        # What a terminal of another encoding types comes as lone surrogates, which no database takes.
+        if not "\udc80" <= wrong.object[wrong.start] <= "\udcff":
+            raise
+        _leave(_NOT_UTF8.format(ascii(wrong.object)[:_MOST_SHOWN]), 2, json)
     print_now(shown, json)
     raise typer.Exit(shown.exit_code)
 

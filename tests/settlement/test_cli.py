@@ -368,3 +368,27 @@ def test_the_file_may_be_named_by_the_environment(shell, monkeypatch):
 
 def test_nothing_runs_without_a_configuration():
     assert CliRunner().invoke(app, ["ledger", "verify"]).exit_code == 2
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("claims", "show", "C-{}"),
+        ("claims", "build", "--date", "2026-03-01", "--merchant", "{}"),
+        ("proposals", "show", "{}"),
+        ("holds", "ls", "--shop", "{}"),
+        ("devices", "gaps", "{}"),
+        ("devices", "freeze", "{}", "--reason", "stolen"),
+        ("freeze", "shop", "{}", "--reason", "a test"),
+        ("enrol-code", "--shop", "{}"),
+    ],
+    ids=lambda words: " ".join(words[:2]),
+)
+def test_what_a_terminal_of_another_encoding_types_is_not_called_a_bug_of_ours(shell, words):
+    typed = "门店".encode("gbk").decode(errors="surrogateescape")
+    before = shell.rows("SELECT count(*) FROM event")
+    shell.run(*(word.format(typed) for word in words), exit_code=2)
+    assert "not UTF-8. Set the terminal to UTF-8" in shell.stderr
+    assert shell.json(*(word.format(typed) for word in words), exit_code=2)["exit_code"] == 2
+    assert shell.rows("SELECT count(*) FROM event") == before
+    shell.run("audit", "verify")
