@@ -198,7 +198,7 @@ def drill(
         )
         try:
             done = drill_newest(folder or _folder(centre.settings), parts)
-        except (*_REFUSALS, DatabaseDown) as wrong:
+        except (*_REFUSALS, DatabaseDown, PermissionError) as wrong:
             # Whatever stands in the way of a restore is what a drill is there to find.
             raise Refused(f"the drill failed: {wrong}", 1) from None
         return _drilled(done)

@@ -16,7 +16,7 @@ from settlement.config import CONFIG_VARIABLE, AddressTaken
 from settlement.db.connection import trouble
 from settlement.db.place import DatabaseDown
 from settlement.people.acting import NotAllowed
-from settlement.people.credentials import TOKEN_FILE_VARIABLE
+from settlement.people.credentials import TOKEN_FILE_VARIABLE, name_of_account
 from settlement.people.users import UserRefused
 from settlement.sources.csv_rows import FileErrors
 from subsidy.strict.yaml_text import FileError
@@ -39,6 +39,7 @@ TokenFile = Annotated[
 ]
 
 _NOT_UTF8 = "{}: not UTF-8. Set the terminal to UTF-8 (LANG=C.UTF-8), then type it again; nothing was changed"
+_RIGHTS = "Run this as the service's account, not as {}, or let that account in there"
 _MOST_SHOWN = 80
 
 
@@ -76,6 +77,8 @@ def run(work: Callable[[], Shown], json: bool) -> None:
         _leave(str(wrong), 2 if wrong.is_usage else 6, json)
     except Refused as wrong:
         _leave(str(wrong), wrong.exit_code, json)
+    except PermissionError as wrong:
+        _leave(f"{wrong.filename}: {wrong.strerror}. {_RIGHTS.format(name_of_account())}", 5, json)
     except UnicodeEncodeError as wrong:
         # What a terminal of another encoding types comes as lone surrogates, which no database takes.
         if not "\udc80" <= wrong.object[wrong.start] <= "\udcff":

@@ -24,7 +24,7 @@ def read_files(folder: Path, sources: Sequence[Source], day: str) -> list[FileRe
     A file that has not come is left out. `<name>.none` beside a file's place is the operator's word that the
     channel has told that nothing moved: WeChat gives no bill for such a day.
     """
-    if not folder.is_dir():
+    if not (_is_there(folder) and folder.is_dir()):
         raise FileError(
             str(folder), 1, "", "there is no such folder", "Make it, or name another with --files"
         )
@@ -33,9 +33,9 @@ def read_files(folder: Path, sources: Sequence[Source], day: str) -> list[FileRe
         path = folder / source.file_name(day)
         marker = path.with_name(path.name + NONE)
         place = Place(source.name, day, str(path))
-        if marker.exists():
+        if _is_there(marker):
             found.append(_none(marker, path, source, place))
-        elif path.exists():
+        elif _is_there(path):
             found.append(LAYOUTS[source.layout](_bytes(path, MOST_BYTES), place))
     return found
 
@@ -83,10 +83,17 @@ def _none(marker: Path, path: Path, source: Source, place: Place) -> FileRead:
     if source.layout not in MAY_SAY_NONE:
         remedy = f"Remove it: a {source.layout} comes for every day, with its totals"
         raise FileError(str(marker), 1, "", "this source always gives a file", remedy)
-    if path.exists():
+    if _is_there(path):
         remedy = "Remove the one that is not true"
         raise FileError(str(marker), 1, "", f"it says that nothing moved, and {path.name} is here", remedy)
     return nothing_moved(source.layout, _bytes(marker, _MOST_NONE_BYTES), place)
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError as wrong:
+        raise _unreadable(path, wrong) from None
 
 
 def _bytes(path: Path, most: int) -> bytes:
@@ -97,4 +104,8 @@ def _bytes(path: Path, most: int) -> bytes:
             raise FileError(str(path), 1, "", f"larger than {most} bytes", "See whether it is the right file")
         return path.read_bytes()
     except OSError as wrong:
-        raise FileError(str(path), 1, "", f"cannot be read ({wrong.strerror})", "Check its rights") from None
+        raise _unreadable(path, wrong) from None
+
+
+def _unreadable(path: Path, wrong: OSError) -> FileError:
+    return FileError(str(path), 1, "", f"cannot be read ({wrong.strerror})", "Check its rights")

@@ -1,6 +1,8 @@
 """What do the centre's commands do, print and exit with?"""
 
+import errno
 import stat
+from pathlib import Path
 
 import pytest
 import reference_data as reference
@@ -392,3 +394,21 @@ def test_what_a_terminal_of_another_encoding_types_is_not_called_a_bug_of_ours(s
     assert shell.json(*(word.format(typed) for word in words), exit_code=2)["exit_code"] == 2
     assert shell.rows("SELECT count(*) FROM event") == before
     shell.run("audit", "verify")
+
+
+@pytest.mark.parametrize(
+    ("words", "exit_code"), [(("restore", "backup", "--into", "new.sqlite3"), 5), (("drill", "backup"), 1)]
+)
+def test_what_this_account_may_not_touch_is_named_and_no_bug_of_ours(shell, monkeypatch, words, exit_code):
+    is_file = Path.is_file
+
+    def denied(file):
+        if file == Path("backup"):
+            raise PermissionError(errno.EACCES, "Permission denied", str(file))
+        return is_file(file)
+
+    monkeypatch.chdir(shell.folder)
+    monkeypatch.setattr(Path, "is_file", denied)
+    shell.run(*words, exit_code=exit_code)
+    assert "Permission denied" in shell.stderr
+    assert "backup" in shell.stderr

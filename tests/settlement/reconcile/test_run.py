@@ -1,7 +1,9 @@
 """Does a night end in the same books and bytes however often it is run, and change only what it says?"""
 
+import errno
 import fcntl
 import os
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -382,6 +384,21 @@ def test_a_day_to_come_is_refused(day):
 def test_a_source_that_there_is_not_cannot_be_replaced(day):
     with pytest.raises(NightRefused, match="no source unionpay"):
         day.run(replace_of=["unionpay"])
+
+
+@pytest.mark.parametrize("place", ["incoming", "incoming/acquirer-2026-03-01.csv.none"])
+def test_a_place_into_which_this_account_may_not_look_is_refused_and_named(day, monkeypatch, place):
+    denied_at, stat = day.folder / place, Path.stat
+
+    def denied(path, **how):
+        if path == denied_at:
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return stat(path, **how)
+
+    monkeypatch.setattr(Path, "stat", denied)
+    with pytest.raises(FileError, match=r"cannot be read \(Permission denied\)") as refused:
+        day.run()
+    assert str(denied_at) in str(refused.value)
 
 
 def test_a_folder_that_is_not_there_is_refused(day, tmp_path):
