@@ -23,6 +23,7 @@ from settlement.copies.log import Folded, fold_log
 from settlement.copies.unguarded import unguarded
 from settlement.db.connection import damage, writing
 from settlement.ledger import read_books
+from settlement.reconcile import kept
 from settlement.registers.enter import remembered
 from settlement.registers.shared import KINDS
 
@@ -55,7 +56,7 @@ def rebuild(source: Connection, scratch: Engine, keep_postings: bool = False) ->
     books = content(source, FOLDED)
     with scratch.begin() as target:
         anew = content(target, FOLDED)
-        faults = [*damage(source), *folded.faults, *read_books.faults(source)]
+        faults = [*damage(source), *folded.faults, *read_books.faults(source), *kept.faults(source)]
         # After an event that cannot be folded everything differs.
         if folded.is_whole:
             wrong = books.differs_from(anew)

@@ -10,6 +10,9 @@ import pytest
 from night import ACQUIRER, DAY, NEXT_DAY, WECHAT, NightDay, changed, pay_ref, to_pay, triples
 from sqlalchemy.exc import IntegrityError
 
+from settlement.copies.rebuild import rebuild
+from settlement.copies.sqlite_file import open_scratch
+from settlement.db.connection import reading
 from settlement.reconcile.kinds import Kind
 from settlement.reconcile.lock import NightUnderWay
 from settlement.reconcile.register import OtherBytes
@@ -384,6 +387,27 @@ def test_a_day_to_come_is_refused(day):
 def test_a_source_that_there_is_not_cannot_be_replaced(day):
     with pytest.raises(NightRefused, match="no source unionpay"):
         day.run(replace_of=["unionpay"])
+
+
+@pytest.mark.parametrize(
+    ("table", "change", "said"),
+    [
+        ("channel_line", "UPDATE channel_line SET fen = fen + 1 WHERE source = 'acquirer'", "file acquirer"),
+        ("channel_line", "DELETE FROM channel_line WHERE source = 'wechat'", "file wechat"),
+        ("night_report", "UPDATE night_report SET sha256 = 'another'", "the report"),
+    ],
+)
+def test_a_file_or_report_that_was_edited_since_is_named(day, tmp_path, table, change, said):
+    day.run()
+    anew = open_scratch(tmp_path / "anew.sqlite3")
+    with reading(day.books.engine) as connection:
+        assert rebuild(connection, anew).faults == ()
+    day.books.unguard(table)
+    day.books.sql(change)
+    with reading(day.books.engine) as connection:
+        (fault,) = rebuild(connection, open_scratch(tmp_path / "again.sqlite3")).faults
+    assert said in fault
+    assert DAY in fault
 
 
 @pytest.mark.parametrize("place", ["incoming", "incoming/acquirer-2026-03-01.csv.none"])
