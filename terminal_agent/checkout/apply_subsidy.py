@@ -28,7 +28,7 @@ from terminal_agent.checkout.ports import (
     Way,
 )
 from terminal_agent.checkout.sale import Request, Sale
-from terminal_agent.checkout.states import AttemptState, SaleState
+from terminal_agent.checkout.states import SaleState
 
 Enqueue = Callable[[str, int, Secret | None], None]
 """Hand an attempt (record_id, number) to its worker, with the code that the shopper showed."""
@@ -242,10 +242,10 @@ class Checkout:
 
     def _begin(self, sale: Sale, tender: Tender, way: Way, operator: str, key: KeyMacs | None) -> Sale:
         """Make the payment durable as PAYING, then hand it to its worker."""
-        after = self._journal.begin_attempt(sale.record_id, tender, way.lane, operator, key)
-        if len(after.attempts) > len(sale.attempts) and after.attempts[-1].state is AttemptState.INTENDED:
-            self._lanes[way.lane](sale.record_id, after.attempts[-1].no, way.pay_code)
-        return after
+        begun = self._journal.begin_attempt(sale.record_id, tender, way.lane, operator, key)
+        if begun.no is not None:
+            self._lanes[way.lane](sale.record_id, begun.no, way.pay_code)
+        return begun.sale
 
     def _refused(self, record_id: str, *reasons: Refusal) -> Opening:
         return Opening(self._journal.refuse(record_id, reasons), new=True)

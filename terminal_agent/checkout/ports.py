@@ -258,6 +258,16 @@ class Opening(msgspec.Struct, frozen=True):
     new: bool
 
 
+class Begun(msgspec.Struct, frozen=True):
+    """What asking for an attempt led to: the sale as it stands, and the number of the attempt.
+
+    `no` is None when this very call has begun none: a worker hears of an attempt once, from who began it.
+    """
+
+    sale: Sale
+    no: int | None = None
+
+
 class Journal(Protocol):
     """What the shop knows, durably. Every call is one transaction, and done when it returns.
 
@@ -285,7 +295,7 @@ class Journal(Protocol):
 
     def begin_attempt(
         self, record_id: str, tender: Tender, terminal_no: str, operator: str, key: KeyMacs | None = None
-    ) -> Sale:
+    ) -> Begun:
         """HELD -> PAYING with a new attempt INTENDED; beside lost ones, PAYING stays.
 
         A key that came before changes nothing. Raises KeyReused.

@@ -10,7 +10,7 @@ from subsidy.policy.model import Tender
 from subsidy.policy.refusals import Refusal
 from subsidy.records.payment import Evidence
 from terminal_agent.checkout import entries
-from terminal_agent.checkout.ports import KeyMacs
+from terminal_agent.checkout.ports import Begun, KeyMacs
 from terminal_agent.checkout.sale import Attempt, Sale
 from terminal_agent.checkout.states import AttemptState, SaleState
 from terminal_agent.journal import read_sale
@@ -25,22 +25,22 @@ class AttemptMoves(Moves):
 
     def begin_attempt(
         self, record_id: str, tender: Tender, terminal_no: str, operator: str, key: KeyMacs | None = None
-    ) -> Sale:
+    ) -> Begun:
         """HELD -> PAYING with a new attempt INTENDED; beside REVERSING ones, PAYING stays."""
         with self._transaction() as db:
             if key is not None:
                 if self._by_key(db, key) is not None:
-                    return read_sale.must(db, record_id)
+                    return Begun(read_sale.must(db, record_id))
                 self._keep_key(db, key, record_id)
             sale = read_sale.must(db, record_id)
             others_lost = all(one.is_lost for one in sale.attempts)
             may = sale.state is SaleState.HELD or (sale.state is SaleState.PAYING and others_lost)
             if not may or sale.stop or len(sale.attempts) >= ids.MOST_ATTEMPTS:
-                return sale
+                return Begun(sale)
             _insert(db, sale, tender, terminal_no, operator, self._clock.wall_ms())
             if sale.state is SaleState.HELD:
                 db.execute("UPDATE sale SET state = 'PAYING' WHERE record_id = ?", (record_id,))
-            return read_sale.must(db, record_id)
+            return Begun(read_sale.must(db, record_id), len(sale.attempts) + 1)
 
     def mark_attempt(self, record_id: str, no: int, mark: str) -> bool:
         """Store what the link needs before money moves; False when the cashier has stopped the sale."""

@@ -3,7 +3,7 @@
 from collections import deque
 
 import pytest
-from unit_shop import BY_PHONE, CARD, CHANNEL_CLOCKS, PAY_CODE, PHONE, TO_PAY_FEN
+from unit_shop import BY_PHONE, CARD, CHANNEL_CLOCKS, PAY_CODE, PHONE, TERMINAL, TO_PAY_FEN
 
 from subsidy.policy.model import Tender
 from subsidy.policy.refusals import Refusal
@@ -194,3 +194,26 @@ def test_a_tender_that_cannot_be_taken_begins_nothing(tender, way, unit_shop):
     after, refusal = unit_shop.checkout.pay_again(sale.record_id, tender, way, "cashier-1", key)
     assert refusal is Refusal.TENDER_NOT_ALLOWED
     assert len(after.attempts) == 1
+
+
+def test_of_two_ways_asked_for_at_once_one_is_begun_and_no_other_worker_calls_it_not_paid(unit_shop):
+    unit_shop.payment.takes[0] = DECLINED
+    sale = unit_shop.sell()
+    begin = unit_shop.real_journal.begin_attempt
+
+    def overtaken(*asked):
+        unit_shop.real_journal.begin_attempt = begin
+        unit_shop.pay_again(sale, BY_PHONE)
+        return begin(*asked)
+
+    unit_shop.real_journal.begin_attempt = overtaken
+    unit_shop.pay_again(sale, CARD)
+    unit_shop.channel.takes[0] = APPROVED
+    by_phone, *by_card = unit_shop.jobs
+    unit_shop.channel.before_answer = [lambda: [unit_shop.lane.pay(*job) for job in by_card]]
+
+    unit_shop.phone_lane.pay(*by_phone)
+
+    assert unit_shop.now(sale).state is SaleState.PAID
+    assert [one.terminal_no for one in unit_shop.now(sale).attempts] == [TERMINAL, PHONE]
+    assert by_card == []

@@ -45,9 +45,9 @@ def new_order_number_on_time_out() -> list[Patch]:
         one = sale.attempt(no)
         if one.state is AttemptState.UNKNOWN and no < 3:
             self._journal.not_paid(record_id, no, Evidence(code="TIME_OUT"), keep_hold=True)
-            after = self._journal.begin_attempt(record_id, one.tender, one.terminal_no, one.operator)
-            if after.attempts[-1].no != no:
-                return self._paying.carry_out(record_id, after.attempts[-1].no)
+            begun = self._journal.begin_attempt(record_id, one.tender, one.terminal_no, one.operator)
+            if begun.no is not None:
+                return self._paying.carry_out(record_id, begun.no)
         return look(self, record_id, no)
 
     return [(Resolver, "look", again)]
