@@ -252,6 +252,12 @@ class UnionPayShown(UnionPay):
             return _unclear(heard)
         return Answer(Say.PENDING, evidence=self._evidence(heard, "respCode"), show=code)
 
+    def reverse(self, ask: Ask, evidence: Evidence) -> Answer:
+        """Undo the attempt whole, scanned or not. APPROVED: nothing of it stands, and nobody can pay it."""
+        found = super().reverse(ask, evidence)
+        # There may be no payment to be known before somebody scans the code.
+        return self._judge_unreversed(ask) if found.say is Say.NOT_FOUND else found
+
     def _judge_unreversed(self, ask: Ask) -> Answer:
         """Say the same of an order that may not have been scanned yet.
 

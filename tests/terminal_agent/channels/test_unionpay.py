@@ -284,6 +284,16 @@ def test_a_code_that_cannot_be_closed_and_is_not_found_yet_may_still_be_scanned(
     assert unionpay.scan(code)
 
 
+def test_a_code_whose_payment_is_not_known_yet_may_still_be_scanned(unionpay):
+    showing = unionpay.showing(host_timeout_ms=100)
+    ask = prepared(showing, new_unionpay_shown_ask(FEN, for_s=5))
+    code = showing.take(ask).show
+    unionpay.fault("declined", on="reverse", code="34", times=1000)
+    assert showing.reverse(ask, Evidence()).say is U
+    assert unionpay.scan(code)
+    assert showing.reverse(ask, Evidence()).say is D
+
+
 def test_who_scanned_a_code_that_cannot_be_reversed_is_refunded(unionpay):
     showing = unionpay.showing()
     ask = prepared(showing, new_unionpay_shown_ask(FEN))
