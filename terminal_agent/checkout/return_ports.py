@@ -24,7 +24,10 @@ class ReturnJournal(Protocol):
         """Whether the centre has acknowledged the sale's `paid` entry."""
 
     def begin_return(self, record_id: str, wish: Wish, key: KeyMacs | None) -> Sale:
-        """PAID -> RETURNING with a return BEGUN and its `returning` entry: one commit. Raises KeyReused."""
+        """PAID -> RETURNING with a return BEGUN and its `returning` entry: one commit.
+
+        A key that came before changes nothing. Raises KeyReused.
+        """
 
     def send_refund(self, record_id: str, mark: str) -> bool:
         """Return BEGUN -> SENDING with what the link needs; False when it is not BEGUN any more."""

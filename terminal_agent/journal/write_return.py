@@ -60,7 +60,9 @@ class ReturnMoves(Moves):
     def begin_return(self, record_id: str, wish: Wish, key: KeyMacs | None) -> Sale:
         """PAID -> RETURNING with a return BEGUN and its `returning` entry: one commit. Raises KeyReused."""
         with self._transaction() as db:
-            if key is not None and self._by_key(db, key) is None:
+            if key is not None:
+                if self._by_key(db, key) is not None:
+                    return read_sale.must(db, record_id)
                 self._keep_key(db, key, record_id)
             sale = read_sale.must(db, record_id)
             if sale.state is SaleState.PAID:

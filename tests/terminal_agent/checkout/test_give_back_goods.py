@@ -172,6 +172,22 @@ def test_the_key_of_a_refused_try_begins_no_other(desk, sold):
     assert (after.state, len(after.returns), refusal) == (S.PAID, 1, None)
 
 
+def test_the_key_of_a_try_that_was_refused_while_the_same_request_was_on_its_way_begins_no_other(desk, sold):
+    key = desk.key()
+    desk.payment.mark = None
+    facts = desk.centre.facts
+
+    def overtaken(request, within_s):
+        desk.centre.facts = facts
+        desk.give_back(sold, key=key)
+        return facts(request, within_s)
+
+    desk.centre.facts = overtaken
+
+    after, refusal = desk.give_back(sold, key=key)
+    assert (after.state, len(after.returns), refusal) == (S.PAID, 1, None)
+
+
 def test_a_key_that_came_with_another_body_is_refused(desk, sold):
     desk.give_back(sold, key=KeyMacs("key", "body"))
     with pytest.raises(KeyReused):
