@@ -2,9 +2,10 @@
 
 JSON lines on standard error: an event's name and fields. Every text passes `masking.scrub`, so that
 a card, identity or phone number that slipped into a field does not stay there. What libraries warn of
-goes the same way: by themselves they would write it as it is.
+goes the same way: by themselves they would write it as it is. A log that cannot be written stops nobody.
 """
 
+import contextlib
 import logging
 import sys
 from collections.abc import Callable, MutableMapping
@@ -32,7 +33,9 @@ def make_log() -> Log:
     )
 
     def log(event: str, **fields: Any) -> None:
-        logger.info(event, **fields)
+        # On a full disk a worker must still come to what it logs about, be it the end of the process.
+        with contextlib.suppress(OSError, ValueError):
+            logger.info(event, **fields)
 
     for name in _LIBRARIES:
         library = logging.getLogger(name)
@@ -48,7 +51,7 @@ class _FromLibraries(logging.Handler):
         self._log = log
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Write one line. A log that cannot be written stops nobody."""
+        """Write one line."""
         try:
             self._log(record.name, message=record.getMessage(), exc_info=record.exc_info)
         except Exception:

@@ -1,7 +1,10 @@
 """Whatever is logged, by us or by a library, is one JSON line without anybody's numbers."""
 
+import errno
+import io
 import json
 import logging
+import sys
 
 import pytest
 from loggers import libraries_as_before
@@ -50,6 +53,20 @@ def test_an_exception_is_one_line_without_numbers(capsys):
     (line,) = lines(capsys)
     assert "ValueError: card [removed]" in line["exception"]
     assert looks_personal(line["exception"]) == []
+
+
+class FullDisk(io.StringIO):
+    """Where standard error is a file, on a disk that is full."""
+
+    def write(self, _text):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_a_log_that_cannot_be_written_stops_nobody(monkeypatch):
+    monkeypatch.setattr(sys, "stderr", FullDisk())
+    log = make_log()
+    log("worker.failed", error=SAID)
+    logging.getLogger("urllib3").warning("the line is slow")
 
 
 @pytest.mark.parametrize(
