@@ -149,7 +149,9 @@ def cut_batch(connection: JournalConnection, most: int) -> Batch:
 
     A hold is open from the moment its number exists until its `paid` or `closed` entry is
     acknowledged; a refused sale's hold never was. Of very many open holds the first are stated, up to
-    the number at which they end; never up to a lower one than before, as only a restored backup would.
+    the number at which they end; never up to a lower one than before, as only a restored backup would. Those
+    of sales that are open here come before those that are only to be reported again: of the latter the centre
+    frees none before it has all reports, and then it has theirs.
     """
     upload_no = next_number(connection, "upload_no")
     entries = _that_fit(waiting(connection, most))
@@ -182,9 +184,10 @@ def _that_fit(entries: tuple[Waiting, ...]) -> tuple[Waiting, ...]:
 def _statement(connection: sqlite.Connection, upload_no: int) -> v1.Statement:
     still_open = connection.execute(
         "SELECT record_id, hold_no FROM ("
-        "SELECT record_id FROM sale WHERE state IN ('ASKING', 'HELD', 'PAYING', 'PARKED') UNION "
-        "SELECT record_id FROM outbox WHERE answer IS NULL AND kind IN ('paid', 'closed')) "
-        "CROSS JOIN sale USING (record_id) WHERE hold_no IS NOT NULL ORDER BY hold_no LIMIT ?",
+        "SELECT record_id, 0 AS is_reported FROM sale "
+        "WHERE state IN ('ASKING', 'HELD', 'PAYING', 'PARKED') UNION ALL "
+        "SELECT record_id, 1 FROM outbox WHERE answer IS NULL AND kind IN ('paid', 'closed')) "
+        "CROSS JOIN sale USING (record_id) WHERE hold_no IS NOT NULL ORDER BY is_reported, hold_no LIMIT ?",
         (_MOST_STATED + 1,),
     ).fetchall()
     upto = number(connection, "hold_no")

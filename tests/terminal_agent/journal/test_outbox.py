@@ -9,6 +9,7 @@ from unit_shop import ack_of
 from subsidy.wire import v1
 from subsidy.wire.chain import GENESIS, entry_hash
 from terminal_agent.checkout.ports import Answer, CentreUnreachable, Say
+from terminal_agent.checkout.states import SaleState
 from terminal_agent.journal import outbox
 
 DECLINED = Answer(Say.DECLINED)
@@ -193,6 +194,24 @@ def test_of_very_many_open_holds_the_first_are_stated_and_never_up_to_a_lower_nu
     found = [(one.upto_hold_no, [each.hold_no for each in one.open]) for one in stated]
     # Three were stated before there was a limit, and three it stays.
     assert found == [(3, [1, 2, 3]), (3, [1, 2, 3]), (4, [3, 4]), (4, [])]
+
+
+def test_a_sale_that_is_open_is_stated_however_many_are_reported_again(unit_shop, monkeypatch):
+    journal = unit_shop.real_journal
+    for _ in range(4):
+        unit_shop.sell()
+    unit_shop.payment.takes[0] = UNCLEAR
+    parked = unit_shop.sell()
+    assert parked.state is SaleState.PARKED
+    journal.acknowledge([(ack_of(one), "sealed") for one in journal.waiting(10)])
+    assert journal.cut_batch(10).statement.upto_hold_no == parked.hold_no
+    monkeypatch.setattr(outbox, "_MOST_STATED", 2)
+
+    journal.wait_again(0)
+
+    statement = journal.cut_batch(10).statement
+    assert statement.upto_hold_no == parked.hold_no
+    assert parked.record_id in [one.record_id for one in statement.open]
 
 
 def test_an_agent_that_has_not_kept_count_states_all_it_has_once_more(unit_shop, monkeypatch):
