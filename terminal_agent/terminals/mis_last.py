@@ -5,6 +5,7 @@ a transaction is ours when its number is one of the next few, and amount, termin
 nothing went through since, its number is the one from before. Pure.
 """
 
+import re
 from datetime import UTC, datetime, timedelta
 
 import msgspec
@@ -14,6 +15,7 @@ from terminal_agent.terminals.last_transaction import differ, is_trace
 from terminal_agent.terminals.mis_record import Slip
 from terminal_agent.terminals.read_answer import NO_TRACE
 
+_MARK = re.compile(r"([0-9]{6}) (-|[0-9A-Za-z]{8}) ([0-9]{1,12})", re.ASCII)
 _TRACES = 999_999
 _MOST_REFUSED = 8
 
@@ -34,11 +36,9 @@ class Mark(msgspec.Struct, frozen=True):
 
 
 def read_mark(text: str | None) -> Mark | None:
-    """Return a stored mark, None when there is none."""
-    if text is None:
-        return None
-    shown, terminal_no, wall_s = text.split(" ")
-    return Mark(shown, terminal_no if terminal_no != "-" else "", int(wall_s))
+    """Return a stored mark, None when there is none, or another driver's at this terminal before."""
+    found = _MARK.fullmatch(text or "")
+    return None if found is None else Mark(found[1], found[2] if found[2] != "-" else "", int(found[3]))
 
 
 class Window(msgspec.Struct, frozen=True):

@@ -7,6 +7,7 @@ ServiceID, only when the terminal says that it knows none, and would know it sti
 
 import base64
 import hashlib
+import re
 from collections.abc import Callable
 from contextlib import closing
 from datetime import datetime
@@ -33,6 +34,7 @@ from terminal_agent.terminals.nexo_profile import NexoProfile
 from terminal_agent.terminals.profile import CodeClass
 
 UNCLEAR = Answer(Say.UNCLEAR)
+_MARK = re.compile(r"[0-9a-f]{1,12}", re.ASCII)
 _HOUR_MS = 3_600_000
 _MOST_FEN = 10**12 - 1
 _SAYS = {
@@ -250,8 +252,8 @@ class NexoTerminal:
         return None
 
     def _remembers(self, mark: str | None) -> bool:
-        """Whether the terminal still knows whatever it was told since `mark`."""
-        if mark is None:
+        """Whether the terminal still knows whatever it was told since `mark`, if that is one of ours."""
+        if mark is None or _MARK.fullmatch(mark) is None:
             return False
         return 0 <= self._clock.wall_ms() - int(mark, 16) < self._profile.remembers_h * _HOUR_MS
 

@@ -230,6 +230,18 @@ def test_a_fault_is_answered_as_it_is(fault, options, took, found, emulator, dri
         assert not [one for one in (CARD, PHONE, "11010519491231002X") if one in shown]
 
 
+@pytest.mark.parametrize(
+    "mark", ["000041", "watched", "S.000001.000017.0131.a-1", "B.000001.000017.000018", "19c12f3a2b1"]
+)
+def test_what_another_driver_began_at_this_terminal_is_unclear_and_stops_nobody(mark, driver, ask_for):
+    sold(driver, ask_for(FEN))
+    ask = msgspec.structs.replace(ask_for(FEN), mark=mark)
+    assert driver.query(ask).say is Say.UNCLEAR
+    assert driver.reverse(ask, Evidence()).say is Say.UNCLEAR
+    back = Back(ids.refund_no(ask.pay_ref), FEN, Evidence(code="00", trace="000042"), mark)
+    assert driver.refund(ask, back).say is Say.UNCLEAR
+
+
 def test_a_refund_in_doubt_is_sent_again_only_when_it_is_certainly_over(emulator, clock, ask_for):
     text = short_text(MIS_FILE, answer_wait_ms=1000, status_wait_ms=3000, host_timeout_ms=1000)
     driver = DRIVERS["mis_fixed"](f"tcp:{emulator.link}", text, "x.yaml").payment(clock)

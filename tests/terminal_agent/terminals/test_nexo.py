@@ -287,6 +287,20 @@ def test_a_terminal_switched_off_and_on_knows_what_it_did(tmp_path, clock, ask_f
         assert driver.query(ask).say is Say.APPROVED
 
 
+@pytest.mark.parametrize(
+    "mark",
+    ["000041", "watched", "S.000001.000017.0131.a-1", "B.000001.000017.000018", "000041 12345678 1769853600"],
+)
+def test_what_another_driver_began_at_this_terminal_is_unclear_and_stops_nobody(
+    mark, emulator, driver, ask_for
+):
+    ask = msgspec.structs.replace(ask_for(FEN), mark=mark)
+    assert driver.query(ask).say is Say.UNCLEAR
+    assert driver.reverse(ask, Evidence(code="00", trace="000042")).say is Say.UNCLEAR
+    back = Back(ids.refund_no(ask.pay_ref), FEN, Evidence(code="00", trace="000042"), mark)
+    assert driver.refund(ask, back).say is Say.UNCLEAR
+
+
 @pytest.mark.parametrize("hours", [24, 72, -1])
 def test_what_the_terminal_may_have_forgotten_is_no_proof_and_nothing_is_sent_again(
     hours, emulator, driver, ask_for, clock
