@@ -18,6 +18,7 @@ from terminal_agent.channels.alipay_keys import ByCertificate
 from terminal_agent.channels.alipay_shown import open_alipay_shown
 from terminal_agent.channels.certificates import Certificates, WhileValid
 from terminal_agent.channels.codes import Wallet
+from terminal_agent.channels.one_merchant import AtOneMerchant
 from terminal_agent.channels.unionpay import open_unionpay, open_unionpay_shown
 from terminal_agent.channels.unionpay_keys import UnionPayKeyFiles
 from terminal_agent.channels.wechat import open_wechat
@@ -108,7 +109,8 @@ class WechatChannel(msgspec.Struct, frozen=True):
 
     def _while_valid(self, payment: Payment, clock: Clock) -> Payment:
         places = wechat_profile.key_places(self.profile)
-        return WhileValid(payment, lambda: places.current().certificates, clock)
+        own = AtOneMerchant(payment, self.profile.mchid)
+        return WhileValid(own, lambda: places.current().certificates, clock)
 
 
 class AlipayChannel(msgspec.Struct, frozen=True):
@@ -128,7 +130,7 @@ class AlipayChannel(msgspec.Struct, frozen=True):
         """Return the way to take money with it. Nothing of it needs randomness."""
         note = _note(self.recorder, ALIPAY, mask_http)
         opened = open_alipay(self.profile, clock, session, note)
-        return WhileValid(opened, lambda: self.certificates, clock)
+        return self._careful(opened, clock)
 
     def showing(
         self, clock: Clock, random_bytes: Callable[[int], bytes], session: BoundedSession | None = None
@@ -138,7 +140,7 @@ class AlipayChannel(msgspec.Struct, frozen=True):
             return None
         note = _note(self.recorder, ALIPAY, mask_http)
         opened = open_alipay_shown(self.profile, clock, session, note)
-        return WhileValid(opened, lambda: self.certificates, clock)
+        return self._careful(opened, clock)
 
     def recorded(self, recorder: Recorder) -> Channel:
         """Return the same wallet, whose payments take down each exchange."""
@@ -156,6 +158,10 @@ class AlipayChannel(msgspec.Struct, frozen=True):
             return Certificates()
         theirs = {"alipay_certificate": keys.alipay_certificate}
         return Certificates({"app_certificate": keys.app_certificate}, (theirs,))
+
+    def _careful(self, payment: Payment, clock: Clock) -> Payment:
+        own = AtOneMerchant(payment, self.profile.app_id)
+        return WhileValid(own, lambda: self.certificates, clock)
 
 
 class UnionPayChannel(msgspec.Struct, frozen=True):
@@ -175,7 +181,7 @@ class UnionPayChannel(msgspec.Struct, frozen=True):
         """Return the way to take money with it."""
         note = _note(self.recorder, UNIONPAY, mask_unionpay)
         opened = open_unionpay(self.profile, clock, session, note)
-        return WhileValid(opened, lambda: self.certificates, clock)
+        return self._careful(opened, clock)
 
     def showing(
         self, clock: Clock, random_bytes: Callable[[int], bytes], session: BoundedSession | None = None
@@ -185,7 +191,7 @@ class UnionPayChannel(msgspec.Struct, frozen=True):
             return None
         note = _note(self.recorder, UNIONPAY, mask_unionpay)
         opened = open_unionpay_shown(self.profile, clock, session, note)
-        return WhileValid(opened, lambda: self.certificates, clock)
+        return self._careful(opened, clock)
 
     def recorded(self, recorder: Recorder) -> Channel:
         """Return the same wallet, whose payments take down each exchange."""
@@ -201,6 +207,10 @@ class UnionPayChannel(msgspec.Struct, frozen=True):
         files = self.profile.files
         above = tuple({name: files[name]} for name in ("middle", "root"))
         return Certificates({"certificate": files["certificate"]}, above)
+
+    def _careful(self, payment: Payment, clock: Clock) -> Payment:
+        own = AtOneMerchant(payment, self.profile.mer_id)
+        return WhileValid(own, lambda: self.certificates, clock)
 
 
 def _note(recorder: Recorder | None, wallet: str, mask: Mask) -> HttpNote | None:
