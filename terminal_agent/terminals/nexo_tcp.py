@@ -34,7 +34,7 @@ from terminal_agent.terminals.nexo_profile import NexoProfile
 from terminal_agent.terminals.profile import CodeClass
 
 UNCLEAR = Answer(Say.UNCLEAR)
-_MARK = re.compile(r"[0-9a-f]{1,12}", re.ASCII)
+_MARK = re.compile(r"([0-9a-f]{1,12})(?:@(.+))?", re.ASCII)  # older ones name no device
 _HOUR_MS = 3_600_000
 _MOST_FEN = 10**12 - 1
 _SAYS = {
@@ -68,8 +68,8 @@ class NexoTerminal:
         self.trouble = ""
 
     def prepare(self, ask: Ask) -> str | None:
-        """Return a mark of this moment when the terminal is there and idle, else None. Moves no money."""
-        mark = f"{self._clock.wall_ms():x}"
+        """Return a mark of this moment and device when that is there and idle, else None. Moves no money."""
+        mark = f"{self._clock.wall_ms():x}@{self._address.poi_id}"
         self.trouble = ""
         try:
             with closing(self._open()) as link:
@@ -252,10 +252,11 @@ class NexoTerminal:
         return None
 
     def _remembers(self, mark: str | None) -> bool:
-        """Whether the terminal still knows whatever it was told since `mark`, if that is one of ours."""
-        if mark is None or _MARK.fullmatch(mark) is None:
+        """Whether the terminal still knows whatever it was told since `mark`, if that was this device."""
+        found = _MARK.fullmatch(mark or "")
+        if found is None or found[2] not in (None, self._address.poi_id):
             return False
-        return 0 <= self._clock.wall_ms() - int(mark, 16) < self._profile.remembers_h * _HOUR_MS
+        return 0 <= self._clock.wall_ms() - int(found[1], 16) < self._profile.remembers_h * _HOUR_MS
 
     def _is_well(self, link: Link, category: str, body: Tree, mark: str) -> bool:
         own = _service_id(category[0], mark)

@@ -301,6 +301,17 @@ def test_what_another_driver_began_at_this_terminal_is_unclear_and_stops_nobody(
     assert driver.refund(ask, back).say is Say.UNCLEAR
 
 
+def test_a_device_that_was_put_in_the_place_of_another_proves_nothing_of_what_that_one_did(
+    emulator, driver, ask_for
+):
+    ask = ask_for(FEN)
+    mark = driver.prepare(ask)
+    assert driver.query(msgspec.structs.replace(ask, mark=mark)).say is Say.NOT_FOUND
+    at_the_other = msgspec.structs.replace(ask, mark=mark.replace("EMU00001", "P400-123456789"))
+    assert driver.query(at_the_other).say is Say.UNCLEAR
+    assert driver.reverse(at_the_other, Evidence()).say is Say.UNCLEAR
+
+
 @pytest.mark.parametrize("hours", [24, 72, -1])
 def test_what_the_terminal_may_have_forgotten_is_no_proof_and_nothing_is_sent_again(
     hours, emulator, driver, ask_for, clock
