@@ -236,11 +236,18 @@ class UnionPayShown(UnionPay):
     ) -> None:
         super().__init__(profile, client, keys, clock)
         self._codes = ShownCodes(clock, self.clocks.host_timeout_s)
+        self._without_code: set[str] = set()
 
     def take(self, ask: Ask) -> Answer:
         """Make the order that the shopper pays by scanning, and return its code. Sent once."""
-        assert ask.show_until_ms is not None
         self._codes.see(ask)
+        answer = self._make_order(ask)
+        if not answer.show:
+            self._without_code.add(ask.pay_ref)
+        return answer
+
+    def _make_order(self, ask: Ask) -> Answer:
+        assert ask.show_until_ms is not None
         until = f"{calendar.from_ms(ask.show_until_ms):{TIME_FORM}}"
         heard = self._order(ask, {"txnSubType": _BY_OUR_CODE, "payTimeout": until})
         if (no := self._refused(ask, heard)) is not None:
@@ -255,8 +262,9 @@ class UnionPayShown(UnionPay):
     def reverse(self, ask: Ask, evidence: Evidence) -> Answer:
         """Undo the attempt whole, scanned or not. APPROVED: nothing of it stands, and nobody can pay it."""
         found = super().reverse(ask, evidence)
-        # There may be no payment to be known before somebody scans the code.
-        return self._judge_unreversed(ask) if found.say is Say.NOT_FOUND else found
+        # There may be no payment to be known before somebody scans the code, if anybody can have it.
+        may_come = found.say is Say.NOT_FOUND and ask.pay_ref not in self._without_code
+        return self._judge_unreversed(ask) if may_come else found
 
     def _judge_unreversed(self, ask: Ask) -> Answer:
         """Say the same of an order that may not have been scanned yet.
