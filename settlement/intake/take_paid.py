@@ -109,7 +109,10 @@ def _merge(
         why = "another payment of the record is in the channel's file"
     owner = setting.owner(at_ms)
     emit(RecoveryMerged(record_id=record.record_id, pay_ref=pay_ref, why=why, owner=owner, at_ms=at_ms))
-    if not why and record.state != "AVAILABLE_AGAIN":
+    known = rows.get(GoodsReturn, record.record_id)
+    # Nothing is left to hold back of one that was rejected, or whose goods are back and free for others.
+    is_over = record.state == "AVAILABLE_AGAIN" or (known is not None and known.freed)
+    if not why and not is_over:
         _look_again(rows, record, taken, entry, setting, at_ms, emit)
 
 

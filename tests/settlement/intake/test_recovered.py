@@ -125,7 +125,10 @@ def test_its_goods_may_come_back_before_the_shop_has_reported_the_sale(books, de
     books.give_back(device, recovered)
     assert books.record(recovered).state == "RETURNED"
     assert books.take(device, paid) == ["accepted"]
-    assert (books.record(recovered).state, books.money()) == ("RETURNED", {})
+    record = books.record(recovered)
+    assert (record.state, books.money()) == ("RETURNED", {})
+    # What it had taken is free since: that it is not its own any more is no difference.
+    assert books.differences(record.record_id) == []
 
 
 @pytest.mark.parametrize("state", ["GIVEN_BACK", "NOT_PAID"])
@@ -186,3 +189,13 @@ def test_another_devices_word_is_not_the_shops_own(books, device, recovered):
     before = books.record(recovered)
     assert books.take(thief, thief.chain(thief.paid(recovered))) == ["quarantined"]
     assert books.record(recovered) == before
+
+
+def test_goods_that_came_back_while_their_line_is_in_a_claim_leave_nobody_an_item(books, device, recovered):
+    paid = device.chain(device.paid(recovered))
+    claim = books.claim(device).claim
+    books.give_back(device, recovered)
+    assert books.take(device, paid) == ["accepted"]
+    assert books.record(recovered).blocks == ("returned",)
+    assert books.done(PayClaim(claim, "bank 1")).fen == 0
+    assert books.differences(books.record(recovered).record_id) == []
