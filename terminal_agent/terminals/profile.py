@@ -126,8 +126,7 @@ def _read_manners(node: yaml_text.Node) -> Manners:
 
 
 def read_clocks(node: yaml_text.Node) -> Clocks:
-    """Return the clocks of a profile, whole milliseconds there and seconds here. Raises FileError."""
-    """Return the waits of a payment profile, which every driver has. Raises FileError."""
+    """Return the waits of a payment profile, whole milliseconds there and seconds here. Raises FileError."""
     names = [field.removesuffix("_s") for field in Clocks.__struct_fields__]
     keys = node.mapping(required=[f"{name}_ms" for name in names])
     # A reversal may follow at once; every other wait must be one.
