@@ -186,6 +186,19 @@ def test_an_accepted_difference_leaves_a_line_that_is_claimed_and_paid(books, de
     assert books.record(held).state == "PAID_OUT"
 
 
+def test_an_item_about_a_record_that_is_paid_out_is_closed_by_people_too(books, device, held):
+    promise = promised(held)
+    pay_ref = ids.pay_ref(promise.record_id, 1)
+    books.done(ApplyNight((Recover(promise.record_id, 0, pay_ref, promise.amounts.to_pay_fen, "files"),)))
+    books.done(PayClaim(books.claim(device).claim, "bank 1"))
+    books.take(device, device.chain(device.paid(held, paid_fen=1)))
+    assert books.differences(promise.record_id) == ["recovery_differs"]
+    books.done(accept(held, "recovery_differs"))
+    assert books.differences(promise.record_id) == []
+    assert (books.record(held).state, books.money()["paid"]) == ("PAID_OUT", GRANT_FEN)
+    assert books.denied(accept(held, "recovery_differs")) == "NOT_BLOCKED_BY_IT"
+
+
 def test_a_late_grant_whose_difference_is_accepted_may_enter(books, device, held):
     books.take(device, still_open=())
     pack, books.pack = books.pack, changed_rule(books.pack, "FRIDGE", low_cap)
