@@ -6,7 +6,7 @@ A refusal is not a problem: it is an answer. A problem changes nothing.
 import msgspec
 
 from subsidy.policy.next_action import NextAction
-from subsidy.strict.json_bytes import NotStrict
+from subsidy.strict.json_bytes import NotStrict, OverLimit
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -69,8 +69,7 @@ def of_http_status(status: int) -> Problem:
 
 def of_not_strict(wrong: NotStrict) -> Problem:
     """Return the problem for a body that is not the JSON we take."""
-    status = 413 if "bytes are more than" in wrong.problem else 400
-    return Problem(status, "BODY_INVALID", str(wrong))
+    return Problem(413 if isinstance(wrong, OverLimit) else 400, "BODY_INVALID", str(wrong))
 
 
 _TITLES = {

@@ -84,7 +84,7 @@ def _unsealed(caller: Caller, sealed_upload: Sealed) -> v1.Upload:
         detail = f"$: {wrong}. Seal the upload with the device's key"
         raise Problem(422, "NOT_SEALED", detail) from None
     except NotStrict as wrong:
-        inside = NotStrict(f"payload{wrong.where.removeprefix('$')}", wrong.problem, wrong.remedy)
+        inside = type(wrong)(f"payload{wrong.where.removeprefix('$')}", wrong.problem, wrong.remedy)
         raise of_not_strict(inside) from None
     if (upload.device, upload.epoch) != (caller.device.device, caller.epoch):
         raise Problem(

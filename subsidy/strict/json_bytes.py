@@ -38,6 +38,10 @@ class NotStrict(Exception):
         self.remedy = remedy
 
 
+class OverLimit(NotStrict):
+    """The bytes are more, or deeper nested, than we look at."""
+
+
 def decode(
     raw: bytes, as_type: type[T], most_bytes: int = MOST_BYTES, *, fractions_elsewhere: bool = False
 ) -> T:
@@ -64,7 +68,7 @@ def decode(
 
 def _read_plain(raw: bytes, most_bytes: int, decoder: json.JSONDecoder) -> None:
     if len(raw) > most_bytes:
-        raise NotStrict("$", f"{len(raw)} bytes are more than {most_bytes}", "Send less at once")
+        raise OverLimit("$", f"{len(raw)} bytes are more than {most_bytes}", "Send less at once")
     try:
         text = raw.decode("utf-8")
     except UnicodeDecodeError as wrong:
@@ -88,7 +92,7 @@ def _refuse_depth(text: str) -> None:
         if token[0] in "[{":
             depth += 1
             if depth > MOST_DEPTH:
-                raise NotStrict("$", f"nested deeper than {MOST_DEPTH}", "Send a flatter value")
+                raise OverLimit("$", f"nested deeper than {MOST_DEPTH}", "Send a flatter value")
         elif token[0] in "]}":
             depth -= 1
 

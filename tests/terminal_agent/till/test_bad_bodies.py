@@ -55,11 +55,13 @@ WHOLE_BODIES = {
     "NUL": b"\0",
     "bytes": bytes(range(256)),
     "nested 32 times": nested(32),
+    "quotes that never close": b'"' * 9_999,
+    "backslashes": b'"' + b"\\" * 9_999,
+}
+TOO_DEEP = {
     "nested 33 times": nested(33),
     "nested 8000 times": nested(8000),
     "objects 2000 deep": b'{"a":' * 2000 + b"1" + b"}" * 2000,
-    "quotes that never close": b'"' * 9_999,
-    "backslashes": b'"' + b"\\" * 9_999,
 }
 AROUND_A_GOOD_ONE = {
     "a byte order mark": lambda good: b"\xef\xbb\xbf" + good,
@@ -85,6 +87,12 @@ AROUND_A_GOOD_ONE = {
 @pytest.mark.parametrize("address", ADDRESSES)
 def test_a_body_that_is_no_object_is_refused(till, path_of, address, body):
     till.must_refuse(lambda: till.post(path_of(address), WHOLE_BODIES[body]), 400, "BODY_INVALID", "$")
+
+
+@pytest.mark.parametrize("body", TOO_DEEP)
+@pytest.mark.parametrize("address", ADDRESSES)
+def test_a_body_nested_too_deep_is_over_the_limit(till, path_of, address, body):
+    till.must_refuse(lambda: till.post(path_of(address), TOO_DEEP[body]), 413, "BODY_INVALID", "deeper")
 
 
 @pytest.mark.parametrize("spoil", AROUND_A_GOOD_ONE)
@@ -211,4 +219,4 @@ def test_a_field_nested_too_deep_is_refused(till, path_of, body_of, address):
     body = body_of(address)
     name = next(iter(body))
     raw = json.dumps({**body, name: "!"}).encode().replace(b'"!"', nested(32))
-    till.must_refuse(lambda: till.post(path_of(address), raw), 400, "BODY_INVALID", "deeper than 32")
+    till.must_refuse(lambda: till.post(path_of(address), raw), 413, "BODY_INVALID", "deeper than 32")

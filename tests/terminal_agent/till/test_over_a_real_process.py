@@ -89,7 +89,7 @@ BAD = {
     "NaN": (json.dumps(SALE).replace("459900", "NaN").encode(), 400, "BODY_INVALID"),
     "a float": (json.dumps(SALE).replace("459900", "459900.0").encode(), 400, "BODY_INVALID"),
     "5000 digits": (json.dumps(SALE).replace("459900", "9" * 5000).encode(), 400, "BODY_INVALID"),
-    "deep": (b"[" * 10_000, 400, "BODY_INVALID"),
+    "deep": (b"[" * 10_000, 413, "BODY_INVALID"),
     "bad UTF-8": (b'{"operator": "\xff"}', 400, "BODY_INVALID"),
     "over the limit": (b" " * 20_000, 413, "TOO_LARGE"),
 }
