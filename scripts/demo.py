@@ -17,15 +17,11 @@ from venv_here import ROOT, python_with
 def main() -> int:
     """Return the story's exit code: 0 only when every claim held."""
     python = python_with("agent,settlement")
-    arguments = sys.argv[1:]
-    if "--report" in arguments[:-1]:
-        # The story runs in the project's root; the caller's path is from where the caller is.
-        place = arguments.index("--report") + 1
-        arguments[place] = os.path.abspath(arguments[place])
     environment = {**os.environ, "PYTHONPATH": str(ROOT / "scripts")}
+    # Where the caller is, whose paths are from there: -P keeps what lies there from being imported.
     # In a session of its own, so that Ctrl-C reaches it once, through us, and it can clean up in peace.
     story = subprocess.Popen(
-        [str(python), "-m", "story.tell", *arguments], cwd=ROOT, env=environment, start_new_session=True
+        [str(python), "-P", "-m", "story.tell", *sys.argv[1:]], env=environment, start_new_session=True
     )
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda _number, _frame: story.terminate())

@@ -87,6 +87,8 @@ def main() -> int:
     arguments.add_argument("--once", action="store_true", help="stop when the story is told")
     arguments.add_argument("--report", type=Path, help="write the figures here, as JSON")
     chosen = arguments.parse_args()
+    if chosen.report is not None and not (place := chosen.report.absolute().parent).is_dir():
+        arguments.error(f"--report: {place} is no folder. Name a file in one that is there")
     end_on_signal()
     started = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="tradein-demo-") as folder:

@@ -107,6 +107,21 @@ def test_ctrl_c_stops_everything_and_cleans_up(demo):
     assert list(demo.folder.glob("tradein-demo-*")) == []
 
 
+@pytest.mark.parametrize("words", [["--report", "docs/report.json"], ["--report=docs/report.json"]])
+def test_a_report_in_a_folder_that_is_not_there_is_refused_before_anything_is_told(tmp_path, words):
+    # The project has such a folder; what counts is where the caller is.
+    done = subprocess.run(
+        [sys.executable, ROOT / "scripts" / "demo.py", "--once", *words],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert f"{tmp_path / 'docs'} is no folder. Name a file in one that is there" in done.stderr
+
+
 def plain(line):
     """Return a line without what differs from run to run: seconds, and that it is indented."""
     return re.sub(r"\d+\.\d s", "N s", line).strip()
