@@ -56,15 +56,21 @@ class QuoteBody(Body, frozen=True):
     qualification_code: Code
 
 
-class ByOperator(Body, frozen=True, kw_only=True):
-    """What a cashier asks for. The name is stored and printed, so it may be nothing personal."""
+class MayNameOperator(Body, frozen=True, kw_only=True):
+    """What anybody at the till may ask for: the cashier's name may be said, and be nothing personal."""
 
-    operator: Name
+    operator: Name | None = None
 
     def __post_init__(self) -> None:
         # A card drawn through a reader that types lands in whatever field is open.
-        if scrub(self.operator) != self.operator:
+        if self.operator is not None and scrub(self.operator) != self.operator:
             raise ValueError("`operator` looks like a card, identity or phone number")
+
+
+class ByOperator(MayNameOperator, frozen=True, kw_only=True):
+    """What a cashier asks for. The name is stored and printed."""
+
+    operator: Name
 
 
 class SaleBody(ByOperator, frozen=True, kw_only=True):
@@ -83,8 +89,8 @@ class PayBody(ByOperator, frozen=True, kw_only=True):
     tender: TenderBody
 
 
-class StopBody(ByOperator, frozen=True):
-    """The cashier gives up."""
+class StopBody(MayNameOperator, frozen=True, kw_only=True):
+    """The cashier gives up. Nothing needs to be said."""
 
 
 class Asked(msgspec.Struct, frozen=True):

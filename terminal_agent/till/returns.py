@@ -23,7 +23,7 @@ from terminal_agent.checkout.sale import Attempt, Sale
 from terminal_agent.checkout.states import UNDECIDED_ATTEMPTS, SaleState
 from terminal_agent.checkout.supervisor import PinWrong, SupervisorLocked
 from terminal_agent.till import after_sale, documents
-from terminal_agent.till.requests import Body, ByOperator, Name
+from terminal_agent.till.requests import ByOperator, MayNameOperator, Name
 from terminal_agent.till.routes import Document, Till, WaitS, key_reused
 
 _AFTER_PAYMENT = (SaleState.PAID, SaleState.RETURNING, SaleState.RETURNED)
@@ -65,10 +65,8 @@ class SlipBody(ByOperator, frozen=True, kw_only=True):
             _must_be_plain(name, getattr(self, name))
 
 
-class ReprintBody(Body, frozen=True, kw_only=True):
+class ReprintBody(MayNameOperator, frozen=True, kw_only=True):
     """Asks for a receipt again. Nothing needs to be said."""
-
-    operator: Name | None = None
 
 
 _NOTHING_SAID = ReprintBody()

@@ -37,6 +37,7 @@ _KEY = re.compile(r"[\x21-\x7e]{16,64}", re.ASCII)
 _REVERSAL_S = 3
 _SHOW_S = 3
 _FINAL = ("paid", "refused", "returned")
+_GIVES_UP = requests.StopBody()
 
 # The limits stand around the whole type: on a part of a union the framework forgets them.
 WaitS = Annotated[int | None, QueryParameter(ge=0, le=60, description="How long to wait for the payment")]
@@ -311,8 +312,8 @@ def controllers(till: Till) -> list[type[Controller]]:
         def stop(
             self,
             record_id: FromPath[str],
-            data: JSONBody[requests.StopBody],
             request: Request[Any, Any, Any],
+            data: JSONBody[requests.StopBody] = _GIVES_UP,
             wait_s: WaitS = None,
         ) -> Document:
             macs = till.macs(request, data)

@@ -58,6 +58,13 @@ def test_a_stopped_sale_is_waited_for_to_its_end(till, undone):
     assert (answer["state"], answer["closed_because"]) == ("not_paid", "stopped by the cashier")
 
 
+def test_a_stop_needs_no_body(till):
+    sale = till.not_paid_sale()
+    answered = till.send("POST", f"/v1/sales/{sale.record_id}/stop", headers={"Idempotency-Key": till.key()})
+    assert answered.status_code == 200, answered.text
+    assert answered.json()["closed_because"] == "stopped by the cashier"
+
+
 def test_while_money_is_on_its_way_back_no_other_way_is_offered_once_the_hold_is_over(till, undone):
     sale, no, ask = undone
     path, key = f"/v1/sales/{sale.record_id}", till.key()
