@@ -146,7 +146,7 @@ def controllers(till: Till) -> list[type[Controller]]:
             request: Request[Any, Any, Any],
             data: JSONBody[ReprintBody] = _NOTHING_SAID,
         ) -> Document:
-            till.macs(request, data)
+            till.only_looks(till.macs(request, data))
             sale = till.sale(record_id)
             text = till.reprinted(sale)
             if text is None:

@@ -1,6 +1,7 @@
 """What does each address of the till API do? Check, call the checkout, wait, show."""
 
 import re
+from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Annotated, Any
 
@@ -36,6 +37,7 @@ from terminal_agent.till.board import Board
 _KEY = re.compile(r"[\x21-\x7e]{16,64}", re.ASCII)
 _REVERSAL_S = 3
 _SHOW_S = 3
+_MOST_LOOKS = 1000
 _FINAL = ("paid", "refused", "returned")
 _GIVES_UP = requests.StopBody()
 
@@ -83,6 +85,7 @@ class Till:
         self._links = links
         self._payment_codes = payment_codes
         self._board = board
+        self._looks: OrderedDict[str, str] = OrderedDict()
 
     def terminal_of(self, till_no: str) -> str:
         """Return the terminal beside a till. Raises Problem."""
@@ -173,6 +176,20 @@ class Till:
         content = request.url.path.encode() + b"\n" + msgspec.json.encode(body)
         return KeyMacs(self._key.mac("key", key.encode()), self._key.mac("body", content))
 
+    def only_looks(self, macs: KeyMacs) -> None:
+        """See that the key of a request that writes nothing came with no other body. Raises Problem.
+
+        The last ones are remembered here, and not where money is written down: nothing hangs on them.
+        """
+        try:
+            self.journal.known(macs)
+        except KeyReused:
+            raise key_reused() from None
+        if self._looks.setdefault(macs.key, macs.body) != macs.body:
+            raise key_reused()
+        if len(self._looks) > _MOST_LOOKS:
+            self._looks.popitem(last=False)
+
     def qualification(self, code: str) -> str:
         """Return what stands for the shopper's code in the journal."""
         return self._key.mac("qualification", code.encode())
@@ -241,7 +258,7 @@ def controllers(till: Till) -> list[type[Controller]]:
 
         @post(status_code=200, sync_to_thread=True, summary="What would this sale come to?")
         def quote(self, data: JSONBody[requests.QuoteBody], request: Request[Any, Any, Any]) -> Document:
-            till.macs(request, data)
+            till.only_looks(till.macs(request, data))
             asked = requests.item_of(data.item)
             code = data.qualification_code
             question = requests.question_of(asked, code, till.any_terminal(), Tender.CARD)

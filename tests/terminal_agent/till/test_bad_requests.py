@@ -186,6 +186,17 @@ def test_a_key_with_another_body_is_refused(till):
     assert (again.status_code, again.json()["record_id"]) == (200, sold["record_id"])
 
 
+def test_a_quotes_key_with_another_body_is_refused_too(till):
+    body, key, of_a_sale = till.quote_body(), till.key(), till.key()
+    first = till.post("/v1/quotes", body, Idempotency_Key=key)
+    till.post("/v1/sales", till.sale_body(), Idempotency_Key=of_a_sale)
+    other = {**body, "item": {**body["item"], "trade_in_fen": 100}}
+    till.must_refuse(lambda: till.post("/v1/quotes", other, Idempotency_Key=key), 422, "KEY_REUSED")
+    till.must_refuse(lambda: till.post("/v1/quotes", body, Idempotency_Key=of_a_sale), 422, "KEY_REUSED")
+    again = till.post("/v1/quotes", body, Idempotency_Key=key)
+    assert (again.status_code, again.json()) == (200, first.json())
+
+
 @pytest.mark.parametrize("path", ["/v1/sales/{id}/pay", "/v1/sales/{id}/stop"])
 def test_the_key_of_a_sale_is_no_key_of_something_else(till, record_id, path):
     key, by = till.key(), {"operator": "cashier-1"}

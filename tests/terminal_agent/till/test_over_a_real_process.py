@@ -55,11 +55,11 @@ def talk(agent):
     return say
 
 
-def head(path="/v1/sales", length=None, more=""):
+def head(path="/v1/sales", length=None, more="", key="0123456789abcdef"):
     said = f"content-length: {length}" if length is not None else "transfer-encoding: chunked"
     return (
         f"POST {path} HTTP/1.1\nhost: {{host}}\nconnection: close\ncontent-type: application/json\n"
-        f"idempotency-key: 0123456789abcdef\n{said}{more}"
+        f"idempotency-key: {key}\n{said}{more}"
     )
 
 
@@ -79,7 +79,7 @@ def test_a_good_request_without_a_centre_is_an_answer(talk):
 @pytest.mark.parametrize("size", [1, 700])
 def test_a_body_in_chunks_is_read_as_a_whole(talk, size):
     body = json.dumps(QUOTE).encode()
-    status, _, content = talk(head("/v1/quotes"), chunks(body, size))
+    status, _, content = talk(head("/v1/quotes", key="fedcba9876543210"), chunks(body, size))
     assert status == 200
     assert json.loads(content)["reasons"][0]["code"] == "CENTRE_UNREACHABLE"
 

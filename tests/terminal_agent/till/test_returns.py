@@ -466,6 +466,14 @@ def test_what_is_not_paid_has_no_receipt(desk):
     desk.must_refuse(lambda: desk.do(unpaid, "reprint", {}), 409, "NOTHING_TO_PRINT")
 
 
+def test_the_key_of_one_reprint_is_no_key_of_another(desk, sold):
+    path, key = f"/v1/sales/{sold['record_id']}/reprint", desk.key()
+    assert desk.post(path, {}, Idempotency_Key=key).status_code == 200
+    other = {"operator": "cashier-1"}
+    desk.must_refuse(lambda: desk.post(path, other, Idempotency_Key=key), 422, "KEY_REUSED")
+    assert desk.post(path, {}, Idempotency_Key=key).status_code == 200
+
+
 def test_a_reprint_needs_no_body(desk, sold):
     path = f"/v1/sales/{sold['record_id']}/reprint"
     answered = desk.send("POST", path, headers={"Idempotency-Key": desk.key()})
