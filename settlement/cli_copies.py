@@ -9,11 +9,12 @@ from sqlalchemy import Engine
 
 from settlement.app import Centre, centre_on, open_centre
 from settlement.cli_audited import audited
+from settlement.cli_people import said
 from settlement.cli_rebuild import place_of
 from settlement.config import Settings, read_settings
 from settlement.console import Config, DryRun, Json, Refused, Set, Shown, TokenFile, run
 from settlement.copies import manifest as manifests
-from settlement.copies.backup import back_up, name_of
+from settlement.copies.backup import back_up, name_of, refuse_written
 from settlement.copies.drill import Drill, Drilling
 from settlement.copies.drill import drill as drill_newest
 from settlement.copies.manifest import Manifest, ManifestWrong, mark_of
@@ -52,6 +53,7 @@ def backup(
     token_file: TokenFile = None,
     set_: Set = None,
     json: Json = False,
+    dry_run: DryRun = False,
 ) -> None:
     """Save the books into a file with a manifest, while the service runs. The keys are not in it.
 
@@ -66,6 +68,11 @@ def backup(
         if to is None or file.is_dir():
             file = file / name_of(centre.settings.programme, place, at_ms)
         try:
+            if dry_run:
+                refuse_written(file)
+                return Shown(
+                    {"file": str(file), "manifest": None, "dry_run": True}, said(f"saved {file}", dry_run)
+                )
             file.parent.mkdir(parents=True, exist_ok=True)
             made = back_up(centre.engine, place, file, centre.settings.programme, mark_of(centre.keys), at_ms)
         except _REFUSALS as wrong:
@@ -75,9 +82,9 @@ def backup(
                 f"{file} cannot be written ({wrong.strerror}). Free space, or name another"
             ) from None
         lines = [f"saved     {file}, {made.size} bytes", *_told(made), f"apart     {KEYS}"]
-        return Shown({"file": str(file), "manifest": made}, lines)
+        return Shown({"file": str(file), "manifest": made, "dry_run": False}, lines)
 
-    run(lambda: audited(_open(config, set_), "backup", token_file, work), json)
+    run(lambda: audited(_open(config, set_), "backup", token_file, work, dry_run), json)
 
 
 def restore(

@@ -5,8 +5,9 @@ from typing import Annotated
 import typer
 
 from settlement.app import open_centre
+from settlement.cli_people import said
 from settlement.config import read_settings
-from settlement.console import Config, Json, Refused, Set, Shown, TokenFile, run
+from settlement.console import Config, DryRun, Json, Refused, Set, Shown, TokenFile, run
 from settlement.db.connection import writing
 from settlement.devices.make_code import make_code
 from settlement.people.acting import Task
@@ -22,6 +23,7 @@ def enrol_code(
     token_file: TokenFile = None,
     set_: Set = None,
     json: Json = False,
+    dry_run: DryRun = False,
 ) -> None:
     """Make a one-time code that enrols one host of a shop. It is shown once.
 
@@ -32,15 +34,24 @@ def enrol_code(
 
     def work() -> Shown:
         centre = open_centre(read_settings(config, set_ or ()).settings)
-        with centre.acting(Task(Permission.RUN, "enrol-code", shop), token_file):
+        with centre.acting(Task(Permission.RUN, "enrol-code", shop, dry_run), token_file):
             with writing(centre.engine) as connection:
                 made = make_code(
                     connection, shop, centre.keys.kid, valid_minutes * 60_000, random_bytes, centre.now_ms()
                 )
+                if dry_run:
+                    connection.rollback()
             if made is None:
                 raise Refused(f"there is no shop {shop}. Import it with `settlement import shops FILE`", 2)
         until = calendar.from_ms(made.expires_ms).isoformat(timespec="seconds")
-        document = {"code": made.code, "shop": made.shop, "expires_at": until}
+        document = {
+            "code": None if dry_run else made.code,
+            "shop": made.shop,
+            "expires_at": until,
+            "dry_run": dry_run,
+        }
+        if dry_run:
+            return Shown(document, said(f"a code for {made.shop} {made.shop_name} until {until}", dry_run))
         next_step = f"next   terminal-agent enrol {made.code}"
         return Shown(
             document,

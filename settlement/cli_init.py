@@ -1,18 +1,19 @@
 """How does an operator make a centre?"""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from settlement.config import read_settings
-from settlement.console import Config, Json, Refused, Set, Shown, run
+from settlement.cli_people import said
+from settlement.config import Settings, read_settings
+from settlement.console import Config, DryRun, Json, Refused, Set, Shown, run
 from settlement.db.connection import engine_on, writing
 from settlement.db.place import Place, Postgres
 from settlement.db.rights import is_role_name, is_there, let_in
 from settlement.people import audit
 from settlement.people.credentials import name_of_account
 from settlement.people.first import first_token
-from settlement.set_up import set_up
+from settlement.set_up import look_first, set_up
 from settlement.system import random_bytes
 
 
@@ -27,6 +28,7 @@ def init(
     service_role: Annotated[
         str | None, typer.Option("--service-role", help="PostgreSQL: the role that the service runs as.")
     ] = None,
+    dry_run: DryRun = False,
 ) -> None:
     """Make the database, the keys and the first API token, which is shown once. Safe to repeat.
 
@@ -39,6 +41,9 @@ def init(
         overrides = [*(set_ or ()), *([f"database={database}"] if database is not None else [])]
         settings = read_settings(config, overrides).settings
         _check_role(settings.database, service_role)
+        if dry_run:
+            look_first(settings)
+            return Shown(_document(settings, None, None, dry_run), _would_be(settings))
         centre = set_up(settings)
         if service_role is not None:
             let_in(centre.engine, service_role)
@@ -46,13 +51,7 @@ def init(
             token = first_token(connection, random_bytes, centre.now_ms(), again=new_token)
             audit.write(connection, centre.now_ms(), name_of_account(), "os", "init", "", "done")
         settings = centre.settings
-        document = {
-            "programme": settings.programme,
-            "database": str(settings.database),
-            "keys": str(settings.keys),
-            "key_id": centre.keys.kid,
-            "api_token": token,
-        }
+        document = _document(settings, centre.keys.kid, token, dry_run)
         lines = [
             f"programme  {settings.programme}",
             f"database   {settings.database}",
@@ -65,6 +64,22 @@ def init(
         return Shown(document, lines)
 
     run(work, json)
+
+
+def _document(settings: Settings, key_id: str | None, token: str | None, dry_run: bool) -> dict[str, Any]:
+    return {
+        "programme": settings.programme,
+        "database": str(settings.database),
+        "keys": str(settings.keys),
+        "key_id": key_id,
+        "api_token": token,
+        "dry_run": dry_run,
+    }
+
+
+def _would_be(settings: Settings) -> list[str]:
+    made = f"the books of {settings.programme} in {settings.database}, its keys in {settings.keys}"
+    return said(f"{made}, as far as they are not there", dry_run=True)
 
 
 def _check_role(place: Place, role: str | None) -> None:

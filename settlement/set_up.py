@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from settlement.app import Centre, packs_of, put_together
+from settlement.app import Centre, Packs, packs_of, put_together
 from settlement.config import Settings
 from settlement.db import tables
 from settlement.db.connection import engine_on, writing
@@ -17,22 +17,28 @@ from settlement.system import random_bytes, wall_ms
 from subsidy.strict.yaml_text import FileError
 
 
+def look_first(settings: Settings) -> Packs:
+    """Return the packs when a centre can be made; changes nothing. Raises FileError, or DatabaseDown."""
+    packs = packs_of(settings)
+    for register in settings.registers:
+        look(register)
+    refuse_foreign(settings.database, settings.programme)
+    return packs
+
+
 def set_up(settings: Settings, now_ms: Callable[[], int] = wall_ms) -> Centre:
     """Make what is missing of database and keys, and return the centre. Safe to repeat.
 
     Raises FileError, or DatabaseDown.
     """
-    # The pack first: a wrong configuration should leave nothing behind.
-    packs = packs_of(settings)
-    for register in settings.registers:
-        look(register)
+    # A wrong configuration should leave nothing behind.
+    packs = look_first(settings)
     place = settings.database
     try:
         if isinstance(place, Sqlite):
             place.path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as wrong:
         raise FileError(str(place), 1, "", f"cannot be made ({wrong.strerror})", "Check the path") from None
-    refuse_foreign(settings.database, settings.programme)
     engine = engine_on(settings.database)
     migrate(engine)
     with writing(engine) as connection:

@@ -35,11 +35,7 @@ def name_of(programme: str, place: Place, at_ms: int) -> str:
 
 def back_up(engine: Engine, place: Place, file: Path, programme: str, keys: str, at_ms: int) -> Manifest:
     """Save the books into `file`, its manifest beside it. Raises CopyRefused, DatabaseDown, OSError."""
-    for there in (file, manifest.beside(file)):
-        if there.exists():
-            raise CopyRefused(
-                f"{there} is there already, and a backup is never written over. Name another file"
-            )
+    refuse_written(file)
     with files.whole(file) as unfinished:
         with reading(engine) as connection:
             books = manifest.describe(connection)
@@ -58,6 +54,15 @@ def back_up(engine: Engine, place: Place, file: Path, programme: str, keys: str,
         )
     manifest.write(file, made)
     return made
+
+
+def refuse_written(file: Path) -> None:
+    """Raise CopyRefused when a backup of this name is there, or a part of one."""
+    for there in (file, manifest.beside(file)):
+        if there.exists():
+            raise CopyRefused(
+                f"{there} is there already, and a backup is never written over. Name another file"
+            )
 
 
 def _copy(connection: Connection, place: Place, file: Path) -> None:

@@ -172,6 +172,31 @@ def test_a_code_is_made_for_a_shop(shell):
     assert secret not in str(shell.rows("SELECT * FROM enrol_code"))
 
 
+def test_a_dry_run_makes_no_code(shell):
+    dry = shell.json("enrol-code", "--shop", reference.SHOP, "--dry-run")
+    assert (dry["code"], dry["shop"], dry["dry_run"]) == (None, reference.SHOP, True)
+    assert "dry run" in shell.run("enrol-code", "--shop", reference.SHOP, "--dry-run")
+    assert shell.rows("SELECT * FROM enrol_code") == []
+    shell.run("enrol-code", "--shop", "NOSUCH", "--dry-run", exit_code=2)
+
+
+def test_a_dry_run_saves_nothing(shell):
+    target = shell.folder / "copies" / "copy.sqlite3"
+    dry = shell.json("backup", str(target), "--dry-run")
+    assert dry == {"file": str(target), "dry_run": True, "manifest": None}
+    assert "dry run" in shell.run("backup", str(target), "--dry-run")
+    assert not target.parent.exists()
+
+
+def test_a_dry_run_of_init_makes_nothing(fresh):
+    before = sorted(fresh.folder.rglob("*"))
+    dry = fresh.json("init", "--dry-run")
+    assert (dry["api_token"], dry["key_id"], dry["dry_run"]) == (None, None, True)
+    assert "dry run" in fresh.run("init", "--dry-run")
+    assert sorted(fresh.folder.rglob("*")) == before
+    assert fresh.json("init")["database"] == dry["database"]
+
+
 def test_there_is_no_code_for_a_shop_that_is_not_there(shell):
     shell.run("enrol-code", "--shop", "NOSUCH", exit_code=2)
     assert "there is no shop NOSUCH" in shell.stderr
