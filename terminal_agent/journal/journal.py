@@ -126,10 +126,10 @@ class SqliteJournal(SightingMoves, CashWords, Closings, Looks):
         with self._looking() as db:
             return read_sale.of_till(db, till_no)
 
-    def has_newer(self, sale: Sale) -> bool:
-        """Return whether the till of a sale has begun another one since."""
+    def is_last(self, sale: Sale) -> bool:
+        """Return whether the till of a sale has asked for no other one since."""
         with self._looking() as db:
-            return read_sale.has_newer(db, sale.record_id, sale.request.till_no)
+            return read_sale.is_last(db, sale.record_id, sale.request.till_no)
 
     def unfinished(self) -> list[Sale]:
         """Return every sale that is NEW, ASKING, HELD, PAYING, PARKED or RETURNING, oldest first."""

@@ -64,14 +64,17 @@ def of_till(db: JournalConnection, till_no: str) -> list[Sale]:
     return _select(db, condition, (till_no, till_no, till_no))
 
 
-def has_newer(db: JournalConnection, record_id: str, till_no: str) -> bool:
-    """Return whether a till has begun another sale after this one, be the clock set back since."""
+def is_last(db: JournalConnection, record_id: str, till_no: str) -> bool:
+    """Return whether this is the sale that its till has asked for last, be the clock set back since.
+
+    An item that is scanned again asks for the sale that it has already.
+    """
     found = db.execute(
-        "SELECT 1 FROM sale WHERE till_no = ? "
-        "AND rowid > (SELECT rowid FROM sale WHERE record_id = ?) LIMIT 1",
+        "SELECT coalesce(same_as, record_id) FROM sale WHERE till_no = ? "
+        "AND rowid >= (SELECT rowid FROM sale WHERE record_id = ?) ORDER BY rowid DESC LIMIT 1",
         (till_no, record_id),
     )
-    return found.fetchone() is not None
+    return bool(found.fetchone() == (record_id,))
 
 
 def in_states(db: JournalConnection, states: Sequence[str]) -> list[Sale]:

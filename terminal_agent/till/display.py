@@ -34,7 +34,7 @@ main{display:flex;gap:5vw;align-items:center;justify-content:center;min-height:1
 .pay{border-top:2px solid #16202a;margin-top:.4em;font-size:1.5em}.left b{font-variant-numeric:tabular-nums}
 .row b{white-space:nowrap}
 @media (orientation:portrait){main{flex-direction:column}.sale{flex:none;width:100%}
-.code svg{width:min(80vw,45vh)}}
+.code svg{width:min(80vw,40vh)}}
 .big{text-align:center;font-size:2em}
 """
 _SCRIPT = """
@@ -80,13 +80,14 @@ def controller(till: Till) -> type[Controller]:
             till.terminal_of(till_no)
             for sale in reversed(till.journal.sales_of_till(till_no)):
                 code = till.code_shown(sale)
-                if code is not None:
+                # Who stands there once the till has begun another sale would pay for somebody else's.
+                if code is not None and till.journal.is_last(sale):
                     return _html(scan_me(sale, code))
             before = till.find(seen)
             if before is None or before.request.till_no != till_no:
                 return _html(_WELCOME)
-            has_newer = till.journal.has_newer(before)
-            return _html(afterwards(before, till.clock.wall_ms(), has_newer=has_newer))
+            is_last = till.journal.is_last(before)
+            return _html(afterwards(before, till.clock.wall_ms(), is_last=is_last))
 
     return Display
 
@@ -115,13 +116,13 @@ def scan_me(sale: Sale, code: str) -> str:
     )
 
 
-def afterwards(sale: Sale, now_ms: int, *, has_newer: bool) -> str:
+def afterwards(sale: Sale, now_ms: int, *, is_last: bool) -> str:
     """Return the part of the page for a sale whose code was shown there last.
 
     How it ended is told for a moment, and only until its till has a newer sale: the next shopper would take
     the words for their own. `now_ms` is the wall clock's; one that was set back ends the moment too.
     """
-    if has_newer:
+    if not is_last:
         return _WELCOME
     if sale.is_open:
         return _big("请稍候", "One moment, please")

@@ -33,12 +33,13 @@ def test_a_shopper_sees_the_code_scans_it_and_is_thanked_without_anybody_touchin
         assert complaints == []
 
 
-@pytest.mark.parametrize(("width", "height"), [(1280, 800), (800, 480), (768, 1366)])
+@pytest.mark.parametrize(("width", "height"), [(1280, 800), (800, 480), (768, 1366), (600, 1024)])
 def test_the_code_and_the_amounts_fit_on_the_screen_beside_each_other_or_one_below_the_other(
     shop, width, height
 ):
     with look_at(f"{shop.url}/display/01", width, height) as (page, complaints):
-        sale = shop.sell(tender=shop.by_shown_code())
+        less = {"merchant_discount_fen": 20_000, "trade_in_fen": 30_000}
+        sale = shop.sell(tender=shop.by_shown_code(), item=less)
         shop.wait_for_code(sale["record_id"])
         expect(page.locator(".code svg")).to_be_visible(timeout=WITHIN_MS)
         code, amounts = page.locator(".code").bounding_box(), page.locator(".sale").bounding_box()

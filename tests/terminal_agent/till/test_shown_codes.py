@@ -178,6 +178,33 @@ def test_an_earlier_sale_that_is_still_open_asks_no_later_shopper_to_wait(till):
     assert "欢迎光临" in look(till, page)
 
 
+@pytest.mark.parametrize("tender", [{"kind": "card"}, {"kind": "qr_show"}])
+@pytest.mark.parametrize("is_over", [False, True])
+def test_the_next_shopper_is_never_shown_the_code_of_the_sale_before(till, tender, is_over):
+    before = shown(till)
+    page = f"/display/01/now?seen={before['record_id']}"
+    till.post("/v1/sales", {**till.sale_body(), "till_no": "02"})
+    assert "<svg" in look(till, page)
+    till.clock.at_ms -= 86_400_000 * 10  # its clock was wrong and is set right
+    sold = till.post("/v1/sales", {**till.sale_body(), "tender": tender}).json()
+    if is_over:
+        till.journal.not_paid(sold["record_id"], 1, Evidence(code="51"), keep_hold=False)
+    assert till.send("GET", f"/v1/sales/{before['record_id']}").json()["show"]["code"] == CODE
+    assert "欢迎光临" in look(till, page)
+    assert "欢迎光临" in look(till)
+
+
+def test_an_item_that_is_scanned_twice_leaves_its_code_where_it_is(till):
+    sold = shown(till)
+    again = {**body(till), "item": {**till.sale_body()["item"], "serial_no": sold["item"]["serial_no"]}}
+    assert till.post("/v1/sales", again).json()["already"]
+    assert "<svg" in look(till)
+    till.post("/v1/sales", till.sale_body())
+    assert "<svg" not in look(till)
+    assert till.post("/v1/sales", again).json()["already"]
+    assert "<svg" in look(till)
+
+
 def test_goods_that_come_back_say_nothing_of_a_code(till):
     page = ended(till, "paid")
     wish = Wish(operator="cashier-1", supervisor="supervisor-1", reason="too loud")
