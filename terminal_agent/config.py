@@ -26,6 +26,7 @@ from terminal_agent.terminals.terminal import Called, Numbered, PortRefused, Rea
 _TERMINAL_NO = re.compile(r"[0-9A-Z]{8}", re.ASCII)
 _LOOPBACK = ("127.0.0.1", "localhost")
 _EMULATOR = "EMU"
+_LONGEST_TILL = 32  # more is refused where a till names itself (`till/requests.py`)
 
 
 class Config(msgspec.Struct, frozen=True):
@@ -84,12 +85,10 @@ def read_config(path: Path) -> Config:
         ),
     )
     training = keys["training"].flag() if "training" in keys else False
-    terminals = {
-        number: _terminal(path, number, node, training=training) for number, node in keys["terminals"].items()
-    }
+    terminals = _terminals(path, keys["terminals"], training=training)
     if not terminals:
         raise keys["terminals"].wrong("no terminal", "Add the shop's terminals")
-    tills = {till: _known(node, terminals) for till, node in keys["tills"].items()}
+    tills = {_till(till, node): _known(node, terminals) for till, node in keys["tills"].items()}
     if not tills:
         raise keys["tills"].wrong("no till", "Say which terminal stands beside which till")
     host, port = _listen(keys["listen"]) if "listen" in keys else ("127.0.0.1", 8610)
@@ -116,6 +115,22 @@ def read_config(path: Path) -> Config:
 def _payment_codes(path: Path, node: Node) -> tuple[Rule, ...]:
     file = path.parent / node.text()
     return read_rules(read_text(file), str(file))
+
+
+def _terminals(path: Path, node: Node, *, training: bool) -> dict[str, Terminal]:
+    found: dict[str, Terminal] = {}
+    at_port: dict[str, str] = {}
+    for number, one in node.items():
+        found[number] = terminal = _terminal(path, number, one, training=training)
+        if isinstance(terminal, Numbered):
+            continue  # its port is its acquirer's, who speaks to many
+        other = at_port.setdefault(terminal.port, number)
+        if other != number:
+            # Each sale at the one would be charged at the other, and voided because it is not the one asked.
+            raise dict(one.items())["port"].wrong(
+                f"terminal {other} is at this port", "Write the port that this terminal is at"
+            )
+    return found
 
 
 def _terminal(path: Path, number: str, node: Node, *, training: bool) -> Terminal:
@@ -220,6 +235,12 @@ def _listen(node: Node) -> tuple[str, int]:
     if host not in _LOOPBACK or not re.fullmatch(r"[1-9][0-9]{0,4}", port, re.ASCII) or int(port) > 65_535:
         raise node.wrong("not a loopback address and port", 'Write it as in "127.0.0.1:8610"')
     return host, int(port)
+
+
+def _till(name: str, node: Node) -> str:
+    if not 1 <= len(name) <= _LONGEST_TILL or not name.isprintable() or name.isspace():
+        raise node.wrong(f"{name!r} is no name of a till", 'Write 1 to 32 characters, as in "01"')
+    return name
 
 
 def _known(node: Node, terminals: dict[str, Terminal]) -> str:

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from acquirer import profile_text
 from typer.testing import CliRunner
 
 from subsidy.strict.yaml_text import FileError
@@ -358,3 +359,35 @@ def test_a_port_of_another_driver_is_refused_where_it_stands(driver, port, says,
 def test_a_profile_of_another_family_is_refused(written):
     wrong = refused(written(GOOD.replace("stx_lrc", "mis_fixed").replace("/dev/ttyUSB0", "dll:x")))
     assert wrong.file.endswith("profile.yaml")
+
+
+def test_two_terminals_at_one_port_are_refused_with_the_line_of_the_second(written):
+    second = '  "87654321":\n    driver: stx_lrc\n    port: "/dev/ttyUSB0"\n    profile: profile.yaml\n'
+    wrong = refused(written(GOOD.replace("tills:", f"{second}tills:")))
+    assert (wrong.line, wrong.where) == (15, "terminals.87654321.port")
+    assert "12345678" in wrong.problem
+    other = second.replace("ttyUSB0", "ttyUSB1")
+    assert len(read_config(written(GOOD.replace("tills:", f"{other}tills:"))).terminals) == 2
+
+
+def test_terminals_that_speak_to_one_acquirer_share_its_address(written):
+    at_host = GOOD.split("terminals:")[0].replace("training: false", "training: true") + "terminals:\n"
+    path = written(at_host)
+    for number in ("EMU00001", "EMU00002"):
+        (path.parent / f"{number}.yaml").write_text(profile_text(number), encoding="utf-8")
+        at_host += f'  "{number}":\n    driver: iso8583_direct\n    port: "10.0.0.1:8583"\n'
+        at_host += f"    profile: {number}.yaml\n"
+    config = read_config(written(at_host + 'tills:\n  "01": "EMU00001"\n'))
+    assert {one.port for one in config.terminals.values()} == {"10.0.0.1:8583"}
+
+
+@pytest.mark.parametrize("till", ["", " ", "1\\n2", "1" * 33, "a\\u202eb"])
+def test_a_till_by_a_name_that_no_till_can_send_is_refused_with_its_line(written, till):
+    wrong = refused(written(GOOD + f'  "{till}": "12345678"\n'))
+    assert wrong.line == 15
+    assert "1 to 32" in wrong.remedy
+
+
+@pytest.mark.parametrize("till", ["1" * 32, "收银台 2", "a/b"])
+def test_a_till_is_called_what_its_shop_calls_it(written, till):
+    assert till in read_config(written(GOOD + f'  "{till}": "12345678"\n')).tills
