@@ -338,8 +338,10 @@ class Agent:
             except BaseException as wrong:
                 # A worker that died silently would leave sales waiting for ever. The supervisor
                 # starts us again, and resume finishes what was open.
-                self._log("worker.failed", worker=name, error=repr(wrong), exc_info=wrong)
-                system.end_process()
+                try:
+                    self._log("worker.failed", worker=name, error=repr(wrong), exc_info=wrong)
+                finally:
+                    system.end_process()
 
         return guarded
 

@@ -3,6 +3,7 @@
 The commands `run` and `resume`, which alone put a whole agent together.
 """
 
+from contextlib import suppress
 from typing import Annotated
 
 import typer
@@ -32,7 +33,8 @@ def run(config: ConfigOption = DEFAULT, as_json: JsonOption = False) -> None:
             fail(why, DOWN)
         agent.start()
         host, port = address_of(config)
-        show({"till_api": f"http://{host}:{port}"}, as_json, f"the till API is at http://{host}:{port}")
+        with suppress(OSError):  # a full disk below standard output stops no agent
+            show({"till_api": f"http://{host}:{port}"}, as_json, f"the till API is at http://{host}:{port}")
         agent.serve()
 
 

@@ -5,10 +5,10 @@ a card, identity or phone number that slipped into a field does not stay there. 
 goes the same way: by themselves they would write it as it is. A log that cannot be written stops nobody.
 """
 
-import contextlib
 import logging
 import sys
 from collections.abc import Callable, MutableMapping
+from contextlib import suppress
 from typing import Any
 
 import structlog
@@ -33,8 +33,8 @@ def make_log() -> Log:
     )
 
     def log(event: str, **fields: Any) -> None:
-        # On a full disk a worker must still come to what it logs about, be it the end of the process.
-        with contextlib.suppress(OSError, ValueError):
+        # A full disk, or a pipe that nobody reads any more: no worker may end of it, and unseen at that.
+        with suppress(OSError, ValueError):
             logger.info(event, **fields)
 
     for name in _LIBRARIES:

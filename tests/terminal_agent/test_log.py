@@ -4,7 +4,6 @@ import errno
 import io
 import json
 import logging
-import sys
 
 import pytest
 from loggers import libraries_as_before
@@ -55,20 +54,6 @@ def test_an_exception_is_one_line_without_numbers(capsys):
     assert looks_personal(line["exception"]) == []
 
 
-class FullDisk(io.StringIO):
-    """Where standard error is a file, on a disk that is full."""
-
-    def write(self, _text):
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-
-def test_a_log_that_cannot_be_written_stops_nobody(monkeypatch):
-    monkeypatch.setattr(sys, "stderr", FullDisk())
-    log = make_log()
-    log("worker.failed", error=SAID)
-    logging.getLogger("urllib3").warning("the line is slow")
-
-
 @pytest.mark.parametrize(
     "name", ["uvicorn.error", "apscheduler.executors.default", "urllib3.connectionpool", "asyncio"]
 )
@@ -103,3 +88,27 @@ def test_a_log_made_twice_writes_each_line_once(capsys):
     make_log()
     logging.getLogger("uvicorn.error").warning("once")
     assert len(lines(capsys)) == 1
+
+
+class Unwritable(io.StringIO):
+    """A full disk, or a pipe that nobody reads any more."""
+
+    def write(self, _text):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_a_log_that_cannot_be_written_stops_nobody(monkeypatch, capsys):
+    monkeypatch.setattr("sys.stderr", Unwritable())
+    make_log()("upload.done", upload_no=7)
+    logging.getLogger("urllib3").warning("the line is slow")
+    assert lines(capsys) == []
+
+
+def test_what_is_logged_after_that_is_written(monkeypatch):
+    stream = Unwritable()
+    monkeypatch.setattr("sys.stderr", stream)
+    log = make_log()
+    log("upload.done", upload_no=7)
+    monkeypatch.setattr(Unwritable, "write", io.StringIO.write)
+    log("upload.done", upload_no=8)
+    assert json.loads(stream.getvalue())["upload_no"] == 8

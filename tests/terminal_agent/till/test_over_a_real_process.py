@@ -137,3 +137,11 @@ def test_what_is_no_http_ends_the_connection(agent):
                 answer += more
         assert answer == b"" or answer.startswith(b"HTTP/1.1 400 ")
     assert agent.process.is_running()
+
+
+def test_an_agent_whose_log_finds_no_room_starts_and_serves(tmp_path):
+    lone = LoneAgent(tmp_path)
+    for stream in ("agent.out", "agent.log"):
+        (tmp_path / stream).symlink_to("/dev/full")
+    with lone.running() as process:
+        assert process.is_running()
