@@ -39,11 +39,13 @@ main{display:flex;gap:5vw;align-items:center;justify-content:center;min-height:1
 """
 _SCRIPT = """
 const main = document.querySelector("main");
-let last = "", seen = "";
+let last = "", seen = "", heard = performance.now();
 async function look() {
+  if (performance.now() - heard > 5000) { main.innerHTML = ""; last = ""; }
   try {
     const answer = await fetch(location.pathname + "/now?seen=" + seen);
     const text = answer.ok ? await answer.text() : "";
+    heard = performance.now();
     if (text !== last) { main.innerHTML = text; last = text; }
     const sale = main.querySelector("[data-sale]");
     if (sale) { seen = sale.dataset.sale; }

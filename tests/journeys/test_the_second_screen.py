@@ -69,3 +69,17 @@ def test_a_page_whose_agent_is_gone_shows_no_code_any_more(shop):
         shop.agent.start()
         expect(page.locator("main")).not_to_be_empty(timeout=WITHIN_MS)
         shop.wait_for_sale(sale["record_id"], lambda sale: sale["state"] == "not_paid")
+
+
+def test_a_page_whose_agent_hangs_shows_no_code_any_more(shop):
+    with look_at(f"{shop.url}/display/01") as (page, _complaints):
+        sale = shop.sell(tender=shop.by_shown_code())
+        shop.wait_for_code(sale["record_id"])
+        expect(page.locator(".code svg")).to_be_visible(timeout=WITHIN_MS)
+        os.kill(shop.agent.pid, signal.SIGSTOP)
+        try:
+            expect(page.locator("main")).to_be_empty(timeout=WITHIN_MS)
+        finally:
+            os.kill(shop.agent.pid, signal.SIGCONT)
+        expect(page.locator(".code svg")).to_be_visible(timeout=WITHIN_MS)
+        assert shop.stop(sale["record_id"])["state"] == "not_paid"
