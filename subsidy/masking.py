@@ -14,6 +14,8 @@ _TRACK = re.compile(r"[;%]?B?[0-9]{12,19}[=D^][0-9A-Za-z^/ .=]*\??", re.ASCII)
 _IDENTITY = re.compile(r"(?<![0-9A-Za-z])[1-9][0-9]{16}[0-9Xx](?![0-9A-Za-z])", re.ASCII)
 _PHONE = re.compile(r"(?<![0-9])(?:\+?86[ -]?)?1[3-9][0-9][ -]?[0-9]{4}[ -]?[0-9]{4}(?![0-9])", re.ASCII)
 
+_NARROW = {one + 0xFEE0: one for one in range(0x21, 0x7F)} | {0x3000: ord(" ")}
+
 
 def mask_pan(text: str) -> str:
     """Return a card number with its first 6 and last 4 digits; what is masked already stays so.
@@ -44,8 +46,16 @@ def scrub(text: str) -> str:
     """Return `text` with everything that looks like a card, identity or phone number blotted out.
 
     Record ids stay: one in a hundred has a run of digits like a card number, and they are what people
-    search the logs by.
+    search the logs by. An input method may write digits in full width: they count as what they say.
     """
+    if text.isascii():
+        return _scrubbed(text)
+    narrow = text.translate(_NARROW)
+    scrubbed = _scrubbed(narrow)
+    return text if scrubbed == narrow else scrubbed
+
+
+def _scrubbed(text: str) -> str:
     parts = _RECORD_ID.split(text)
     for i in range(0, len(parts), 2):
         for pattern in (_TRACK, _IDENTITY, _CARD, _PHONE):

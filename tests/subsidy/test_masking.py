@@ -85,3 +85,20 @@ def test_a_record_id_all_in_digits_stays_and_a_card_beside_it_does_not():
     digits = "01981234-5678-7123-8123-123456789012"
     assert scrub(f"{digits} {PAN}") == f"{digits} [removed]"
     assert "[removed]" in scrub(f"6{digits}"), "one digit more is no record id"
+
+
+FULL_WIDTH = {one: one + 0xFEE0 for one in range(0x21, 0x7F)} | {ord(" "): 0x3000}
+
+
+@pytest.mark.parametrize(
+    "secret", [PAN, "6222 0212 3456 7890", "321202199001011234", "32120219900101123X", "+86 139-1234 5678"]
+)
+def test_a_number_typed_in_full_width_is_blotted_out_as_well(secret):
+    wide = secret.translate(FULL_WIDTH)
+    assert scrub(f"顾客{wide}，退货") == "顾客[removed],退货"
+    assert scrub(f"顾客{wide[:7]}{secret[7:]}退货") == "顾客[removed]退货"
+
+
+def test_what_is_written_in_full_width_and_is_nobodys_stays_as_it_is():
+    text = "不喜欢颜色，Ａ１２型（坏）\u3000１００元"
+    assert scrub(text) == text

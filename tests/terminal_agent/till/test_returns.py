@@ -303,6 +303,7 @@ ADDRESSES = {
     "reprint": {"operator": "cashier-1"},
 }
 CARD_NO, IDENTITY, PHONE_NO = "6231580209417756038", "32120219900307118X", "13987650412"
+WIDE = "电话１３９８７６５０４１２"
 LONG = "x" * 1000
 
 
@@ -326,7 +327,7 @@ def test_what_is_in_no_fields_shape_is_refused(desk, sold, address, name, value)
     ("name", "text"),
     list(
         itertools.product(
-            ("operator", "supervisor", "reason"), (CARD_NO, IDENTITY, PHONE_NO, f"call {PHONE_NO}")
+            ("operator", "supervisor", "reason"), (CARD_NO, IDENTITY, PHONE_NO, f"call {PHONE_NO}", WIDE)
         )
     ),
 )
