@@ -337,7 +337,7 @@ def test_what_looks_like_a_persons_number_is_refused_and_not_repeated(desk, sold
 
 
 @pytest.mark.parametrize("text", ["a\u2028退款金额 9999.00", "\u202e", "a\u0085b"])
-@pytest.mark.parametrize("name", ["supervisor", "reason"])
+@pytest.mark.parametrize("name", ["operator", "supervisor", "reason"])
 def test_what_would_break_a_line_of_the_receipt_is_refused(desk, sold, name, text):
     desk.must_refuse(lambda: desk.give_back(sold, **{name: text}), 400, "BODY_INVALID", name)
 
