@@ -35,6 +35,7 @@ from settlement.proposals import make, read_proposals, two_people
 from settlement.proposals.approve import LASTS_MS, Approve
 from settlement.proposals.make import Desk
 from settlement.proposals.propose import Propose
+from settlement.proposals.shown import is_same
 from settlement.proposals.turn_down import Decline, Withdraw
 from settlement.proposals.two_people import NeedsTwo
 from settlement.reconcile.apply_night import ApplyNight, Find
@@ -262,6 +263,12 @@ def test_what_comes_to_another_account_by_now_than_was_shown_is_not_carried_out(
     assert "due_to_treasury" in {one.account for one in again.shown.moves}
     (answer,) = books.write(approval(again))
     assert isinstance(answer, Done)
+
+
+def test_what_happens_otherwise_than_was_shown_is_not_the_same_though_no_other_money_moves(books):
+    before = propose(books, TOP_UP).shown
+    assert is_same(before, msgspec.structs.replace(before, says="said otherwise"))
+    assert not is_same(before, msgspec.structs.replace(before, events={"topped_up": 2}))
 
 
 @pytest.mark.parametrize(
