@@ -88,6 +88,26 @@ def test_the_warning_stays_where_the_next_charge_was_begun_in_the_same_moment(ti
     assert till.send("GET", path).json()["next_action"] == "CHARGE_AT_TERMINAL"
 
 
+def test_no_cash_is_taken_beside_a_charge_that_stands(tmp_path):
+    with QuietTill(tmp_path, cash=True) as till:
+        sold = till.post("/v1/sales", {**till.sale_body(), "tender": {"kind": "cash"}}).json()
+        till.journal.mark_attempt(sold["record_id"], 1, "mark")
+        path = f"/v1/sales/{sold['record_id']}"
+        assert till.send("GET", path).json()["next_action"] == "TAKE_CASH"
+        beside(till, sold["record_id"])
+        assert till.send("GET", path).json()["next_action"] == "VOID_THE_OTHER_CHARGE"
+
+
+@pytest.mark.parametrize("what", [one for one in Odd if one is not Odd.CHARGED_BESIDE])
+def test_what_is_no_other_charge_is_told_and_keeps_nobody_from_paying(till, what):
+    record_id = unpaid(till)
+    till.journal.look_at("12345678", what, record_id, 85_000, ("000001", "000007"))
+    told = till.send("GET", f"/v1/sales/{record_id}").json()
+    assert ([one["what"] for one in told["look_at"]], told["next_action"]) == ([what], "PAY_AGAIN_OR_STOP")
+    paid = till.post(f"/v1/sales/{record_id}/pay", {"operator": "cashier-1", "tender": CARD})
+    assert paid.status_code == 200
+
+
 def test_a_sale_that_has_ended_is_told_as_it_stands_when_somebody_would_pay_it(till):
     record_id = unpaid(till)
     beside(till, record_id)
