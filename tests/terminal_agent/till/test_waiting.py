@@ -65,6 +65,20 @@ def test_a_stop_needs_no_body(till):
     assert answered.json()["closed_because"] == "stopped by the cashier"
 
 
+def test_money_on_its_way_back_is_waited_for_once_the_hold_is_over(till, undone):
+    """Nobody may pay another way then, so an answer before that would only send the cashier back to ask."""
+    sale, no, ask = undone
+    began_ms, till.clock.at_ms = till.clock.at_ms, till.clock.at_ms + 900_000
+    back = threading.Timer(4, lambda: till.journal.not_paid(sale.record_id, no, Evidence(), keep_hold=False))
+    back.start()
+    try:
+        answer = ask()
+        assert (answer["state"], answer["next_action"]) == ("not_paid", "SELL_AGAIN")
+    finally:
+        back.join()
+        till.clock.at_ms = began_ms
+
+
 def test_while_money_is_on_its_way_back_no_other_way_is_offered_once_the_hold_is_over(till, undone):
     sale, no, ask = undone
     path, key = f"/v1/sales/{sale.record_id}", till.key()
