@@ -1,6 +1,7 @@
 """What does somebody see whose role reaches over one county or one merchant?"""
 
 import datetime
+from urllib.parse import quote
 
 import pytest
 import reference_data as reference
@@ -170,3 +171,15 @@ def test_what_the_night_found_of_payments_is_seen_where_their_sales_are(centre, 
     mine = {one["pay_ref"] for one in centre.get("/v1/differences", reviewer).json()["differences"]} - {""}
     assert mine == {ids.pay_ref(seen[HERE]["sold"], no) for no in (2, 3)}
     assert "row 7" not in centre.get("/v1/differences", reviewer).text
+
+
+def test_page_by_page_nothing_that_waits_within_a_scope_is_left_out(centre, seen, reviewer, monkeypatch):
+    whole = centre.get("/v1/differences", reviewer).json()["differences"]
+    assert len(whole) > 1
+    monkeypatch.setattr("settlement.web.operators.MOST", 1)
+    turned, after = [], ""
+    while after is not None:
+        page = centre.get(f"/v1/differences?after={quote(after)}", reviewer).json()
+        assert len(page["differences"]) <= 1
+        turned, after = turned + page["differences"], page["next"]
+    assert turned == whole
