@@ -454,6 +454,11 @@ def test_a_document_that_is_booked_once_is_refused_with_such_a_number(books, com
     assert number not in denied.detail
 
 
+def test_documents_that_were_proposed_before_such_numbers_were_refused_stay_two(books):
+    for number in NUMBERS:
+        books.done(msgspec.structs.replace(TOP_UP, reference=f"document {number}"))
+
+
 def test_every_command_of_the_list_is_proposed_shown_and_carried_out(books, device):
     seen = set()
     for command in of_every_kind(books, device):
