@@ -162,6 +162,14 @@ def test_a_doctor_finds_a_damaged_journal_and_mend_makes_it_good(host):
     assert found["journal"]["well"]
 
 
+def test_a_doctor_asks_the_terminals_where_no_agent_can_run_on_what_lies_in_the_journals_place(host):
+    host.journal_file.write_bytes(b"not a database" * 500)
+    found = {one["check"]: one for one in run(host, "doctor", code=LOOK)["checks"]}
+    assert not found["journal"]["well"]
+    assert "terminal EMU00001" in found
+    assert "terminals" not in found
+
+
 def test_a_doctor_leaves_the_terminals_of_an_agent_alone_that_holds_its_journal_but_does_not_answer(host):
     agents = open_journal(host.journal_file)
     found = {one["check"]: one for one in run(host, "doctor", code=LOOK)["checks"]}
