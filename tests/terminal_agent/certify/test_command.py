@@ -471,6 +471,11 @@ def test_no_agent_starts_while_a_link_is_tried(tmp_path):
     open_journal(journal).close()
 
 
+def test_where_there_is_no_journal_none_is_made_to_be_held(tmp_path):
+    with held(tmp_path / "journal.db"):
+        assert not [*tmp_path.iterdir()]
+
+
 def test_the_links_of_an_agent_that_runs_are_left_alone(serial, tmp_path):
     with served(ThreadingHTTPServer(("127.0.0.1", 0), Agent)) as address:
         config = beside_an_agent(serial, tmp_path, address)
