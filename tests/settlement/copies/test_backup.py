@@ -158,6 +158,9 @@ def test_a_restore_ends_sessions_and_names_whoever_may_act_again_until_somebody_
     assert people == {APPROVER: ["approver"], PROPOSER: ["operations"]}
     assert standing == [(APPROVER, "tests"), (PROPOSER, "tests")]
     assert sessions.who_is(engine_on(Sqlite(into)), session, now_ms) is None
+    told = shell.run("restore", file, "--into", str(tmp_path / "once more.sqlite3"), exit_code=4)
+    assert f"{APPROVER} (human): approver" in told
+    assert f"token tests of {PROPOSER}" in told
 
     there = ("--set", f"database={into}")
     settle = ["restored", "--reference", "minutes", *there]

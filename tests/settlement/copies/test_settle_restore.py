@@ -31,6 +31,13 @@ def test_a_restore_is_settled_once_whoever_was_there_has_said_how_far_its_chain_
     assert books.row(Difference, "the books", "restored").closed_ms == books.clock.now_ms()
 
 
+def test_a_restore_asks_for_people_and_tokens_to_be_looked_at_first(any_books):
+    any_books.done(NoteRestore(1, "0" * 64, any_books.clock.now_ms()))
+    asked = any_books.row(Difference, "the books", "restored").next_step
+    assert asked.startswith("Look at everybody who may act again")
+    assert "`settlement restored --reference TEXT --people-checked`" in asked
+
+
 def test_a_restore_of_before_it_said_what_it_asks_for_is_folded_as_it_was():
     """Books made anew must come to the same item."""
     text = '{"event_no":1,"sha256":"0","taken_ms":0,"owner":"platform","at_ms":0,"type":"restored"}'
