@@ -155,6 +155,16 @@ def test_how_a_sale_ended_is_told_for_a_moment_only(till, end, says, set_back):
     assert "欢迎光临" in look(till, page)
 
 
+def test_the_moment_begins_with_the_end_of_what_was_tried_last(till):
+    sold = till.post("/v1/sales", till.sale_body()).json()
+    till.journal.not_paid(sold["record_id"], 1, Evidence(code="51"), keep_hold=True)
+    till.clock.at_ms += 60_000
+    phone = {"operator": "cashier-1", "tender": {"kind": "qr_show"}}
+    till.post(f"/v1/sales/{sold['record_id']}/pay?wait_s=0", phone)
+    till.journal.not_paid(sold["record_id"], 2, Evidence(), keep_hold=False)
+    assert "二维码已失效" in look(till, f"/display/01/now?seen={sold['record_id']}")
+
+
 @pytest.mark.parametrize("end", ["paid", "over"])
 @pytest.mark.parametrize("tender", [{"kind": "card"}, {"kind": "qr_show"}])
 def test_the_next_shopper_is_not_told_how_the_sale_before_has_ended(till, end, tender):
