@@ -3,9 +3,13 @@
 import json
 
 import pytest
+from litestar.testing import TestClient
+from lone_agent import LoneAgent
 from quiet_till import HOST, QuietTill, problem_of
 
 from subsidy import ids
+from terminal_agent.app import Agent
+from terminal_agent.config import read_config
 
 POSTS = ("/v1/quotes", "/v1/sales", "/v1/sales/{id}/pay", "/v1/sales/{id}/stop")
 GETS = (
@@ -116,6 +120,21 @@ def test_every_name_of_this_host_is_ours_wherever_we_listen_and_no_other(tmp_pat
                 headers = {"Host": LISTENS[listen][0], "Origin": f"{scheme}://{host}"}
                 answer = till.send("GET", "/v1/status", headers=headers)
                 assert answer.status_code == (200 if is_page else 403), headers
+
+
+@pytest.mark.parametrize("listen", LISTENS)
+def test_an_agent_takes_the_names_of_where_its_configuration_has_it_listen(tmp_path, listen):
+    lone = LoneAgent(tmp_path)
+    said = lone.config.read_text()
+    lone.config.write_text(said.replace(f"127.0.0.1:{lone.port}", listen))
+    agent = Agent(read_config(lone.config), lambda *_, **__: None)
+    try:
+        with TestClient(agent.app()) as client:
+            for host in (*LISTENS[listen], "evil.example"):
+                told = client.get("/v1/status", headers={"Host": host}).status_code
+                assert told == (403 if host == "evil.example" else 200), host
+    finally:
+        agent.journal.shut()
 
 
 @pytest.mark.parametrize(
