@@ -116,6 +116,14 @@ def test_a_refusal_of_somebody_elses_order_refuses_no_code_of_ours(fault, unionp
     assert (showing.take(ask).say, showing.query(ask).say) == (U, P)
 
 
+@pytest.mark.parametrize("fault", ["wrong_order", "wrong_merchant"])
+def test_a_code_of_somebody_elses_order_is_shown_to_nobody(fault, unionpay):
+    showing = unionpay.showing()
+    unionpay.fault(fault, on="show")
+    took = showing.take(prepared(showing, new_unionpay_shown_ask(FEN)))
+    assert (took.say, took.show) == (U, "")
+
+
 class Told:
     """A line that gives a prepared answer to everything."""
 
