@@ -107,6 +107,17 @@ def test_what_an_answer_to_a_question_means(answer, say):
 
 
 @pytest.mark.parametrize(
+    ("names", "kept"),
+    [({}, "ACQ.SYSTEM_ERROR"), ({"out_trade_no": ...}, "ACQ.SYSTEM_ERROR"), ({"out_trade_no": "OTHERS"}, "")],
+    ids=["ours", "none", "another"],
+)
+def test_of_an_unclear_answer_the_reason_is_kept_unless_it_names_another_order(names, kept):
+    unclear = no("ACQ.SYSTEM_ERROR", **names)
+    assert told(unclear)[0].take(ASK).evidence.code == kept
+    assert told(unclear)[0].query(ASK).evidence.code == kept
+
+
+@pytest.mark.parametrize(
     ("cancel", "query", "say"),
     [
         (said("10000", action="refund", retry_flag="N"), state("TRADE_CLOSED"), A),
