@@ -1,6 +1,7 @@
 """Does each alarm ring when it must, at the exact edge, and at no other time?"""
 
 import datetime
+import errno
 import hashlib
 import os
 import shutil
@@ -259,6 +260,23 @@ def test_a_file_is_read_once_while_it_stays_as_it_is(night_day, monkeypatch):
     assert not_taken(night_day) == ()
     monkeypatch.setattr(hashlib, "file_digest", lambda *_: pytest.fail("read again"))
     assert not_taken(night_day) == ()
+
+
+def test_a_file_that_is_too_large_for_any_night_is_not_read_to_ring(night_day, monkeypatch):
+    assert not_taken(night_day) == ()
+    monkeypatch.setattr(hashlib, "file_digest", lambda *_: pytest.fail("read"))
+    os.truncate(night_day.card_file(), 300 << 20)
+    assert not_taken(night_day) == (f"{DAY} acquirer: acquirer-{DAY}.csv",)
+
+
+def test_a_file_that_the_disk_does_not_give_rings(night_day, monkeypatch):
+    def fail(*_):
+        raise OSError(errno.EIO, "Input/output error")
+
+    assert not_taken(night_day) == ()
+    monkeypatch.setattr(hashlib, "file_digest", fail)
+    night_day.card_file().write_bytes(b"another one")
+    assert not_taken(night_day) == (f"{DAY} acquirer: acquirer-{DAY}.csv",)
 
 
 def test_a_return_under_way_for_longer_than_the_target_rings(books):
