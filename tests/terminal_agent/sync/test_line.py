@@ -6,6 +6,7 @@ import time
 
 import msgspec
 import pytest
+import requests
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from line_certificates import Authority
 from small_server import SmallServer, answering
@@ -13,6 +14,7 @@ from small_server import SmallServer, answering
 from subsidy import seal
 from subsidy.problem import Problem
 from subsidy.wire import http_signature, v1
+from terminal_agent.bounded_http import BoundedSession
 from terminal_agent.checkout.ports import CentreDenied, CentreUnreachable
 from terminal_agent.sync.line import Line, answers, session_to
 from terminal_agent.system import SystemClock
@@ -244,6 +246,46 @@ def test_a_tunnel_that_is_not_there_in_time_is_no_answer(proxies, answer):
 def test_a_centre_that_drips_through_a_tunnel_does_not_hold_a_request_past_its_time(proxies, answer):
     proxy = proxies.at(SmallServer(proxies.through_a_tunnel(answer)))
     assert asked_through(proxy, f"https://{CENTRE}") < 0.4 + MARGIN_S
+
+
+class HeldClock:
+    """Stands still until a test sets it on."""
+
+    def __init__(self):
+        self.at_ms = 0
+
+    def steady_ms(self):
+        return self.at_ms
+
+
+def shakes_hands(session, url):
+    """Return for how long a session waits for a handshake that never comes, whatever each wait may last."""
+    asked_at = time.monotonic()
+    with session, pytest.raises(requests.Timeout):
+        session.get(url, timeout=30)
+    return time.monotonic() - asked_at
+
+
+def test_a_handshake_has_what_is_left_of_the_time():
+    session = BoundedSession(SystemClock())
+    with SmallServer(say_nothing) as server:
+        session.deadline.start(0.4)
+        assert shakes_hands(session, server.url.replace("http:", "https:")) < 0.4 + MARGIN_S
+
+
+def test_a_handshake_through_a_tunnel_has_what_the_tunnel_has_left_of_the_time(proxies):
+    clock = HeldClock()
+
+    def late_and_silent(near, _request):
+        clock.at_ms += 19_600
+        near.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
+        near.recv(65_536)
+        near.recv(1)
+
+    session = session_to(f"https://{CENTRE}", clock)
+    with proxies.at(SmallServer(late_and_silent)):
+        session.deadline.start(20)
+        assert shakes_hands(session, f"https://{CENTRE}") < 0.4 + MARGIN_S
 
 
 def test_an_answer_of_endless_size_is_none():
