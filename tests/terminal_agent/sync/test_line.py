@@ -14,6 +14,7 @@ from small_server import SmallServer, answering
 from subsidy import seal
 from subsidy.problem import Problem
 from subsidy.wire import http_signature, v1
+from terminal_agent import bounded_http
 from terminal_agent.bounded_http import BoundedSession
 from terminal_agent.checkout.ports import CentreDenied, CentreUnreachable
 from terminal_agent.sync.line import Line, answers, session_to
@@ -286,6 +287,37 @@ def test_a_handshake_through_a_tunnel_has_what_the_tunnel_has_left_of_the_time(p
     with proxies.at(SmallServer(late_and_silent)):
         session.deadline.start(20)
         assert shakes_hands(session, f"https://{CENTRE}") < 0.4 + MARGIN_S
+
+
+class TakesLittle:
+    """A line over TLS to somebody who reads slowly: each write has a wait of its own."""
+
+    def __init__(self, clock):
+        self._clock, self.taken = clock, 0
+
+    def gettimeout(self):
+        return 2.0
+
+    def settimeout(self, _seconds):
+        pass
+
+    def send(self, _rest):
+        self._clock.at_ms += 100
+        self.taken += 1
+        return 1
+
+    def sendall(self, data):
+        for _ in data:
+            self.send(data)
+
+
+def test_a_request_that_is_taken_little_by_little_is_cut_off_when_its_time_is_over():
+    clock = HeldClock()
+    deadline, line = bounded_http.Deadline(clock), TakesLittle(clock)
+    deadline.start(1)
+    with pytest.raises(TimeoutError):
+        bounded_http._bounded(line, deadline).sendall(bytes(1000))
+    assert line.taken == 10
 
 
 def test_an_answer_of_endless_size_is_none():
