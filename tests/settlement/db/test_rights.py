@@ -61,6 +61,15 @@ def test_it_lacks_nothing_and_is_told_what_it_lacks(served):
         assert rights.missing(connection) == []
 
 
+def test_what_it_was_given_beyond_its_rights_is_taken_away_again(served):
+    served.sql("GRANT TRUNCATE, DELETE ON event TO tradein_service")
+    served.sql("GRANT ALL ON closed_year_year_seq TO tradein_service")
+    rights.let_in(served.owner, "tradein_service")
+    for change in ("DELETE FROM event", "TRUNCATE event", "SELECT setval('closed_year_year_seq', 1)"):
+        with pytest.raises(ProgrammingError, match="permission denied"), writing(served.engine) as connection:
+            connection.execute(text(change))
+
+
 def test_it_can_neither_make_nor_drop_tables_nor_switch_refusals_off(served):
     for change in ("DROP TABLE event", "ALTER TABLE event DISABLE TRIGGER ALL", "CREATE TABLE mine (n int)"):
         with pytest.raises(ProgrammingError), writing(served.engine) as connection:
