@@ -7,7 +7,7 @@ import pytest
 from sqlite_utils import Database
 
 from terminal_agent.journal import open as open_module
-from terminal_agent.journal.open import JournalDown, open_journal
+from terminal_agent.journal.open import JournalDown, must_be_there, open_journal
 from terminal_agent.journal.schema import migrations
 
 
@@ -112,3 +112,17 @@ def test_migrations_are_taken_once(tmp_path):
     again = open_journal(tmp_path / "journal.db")
     assert again.execute("SELECT count(*) FROM sale").fetchone() == (0,)
     again.close()
+
+
+def test_a_journal_of_which_only_the_black_box_is_left_is_there(tmp_path):
+    """It is made anew from that; who calls it none would have its host enrolled once more."""
+    path = tmp_path / "journal.db"
+    open_journal(path).close()
+    must_be_there(path)
+    path.unlink()
+    must_be_there(path)
+
+
+def test_a_place_that_cannot_be_looked_at_is_said(tmp_path):
+    with pytest.raises(JournalDown, match=r"cannot be opened: .*File name too long"):
+        must_be_there(tmp_path / ("x" * 300) / "journal.db")
