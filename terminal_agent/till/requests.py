@@ -62,8 +62,10 @@ class MayNameOperator(Body, frozen=True, kw_only=True):
     operator: Name | None = None
 
     def __post_init__(self) -> None:
+        if self.operator is None:
+            return
         # A card drawn through a reader that types lands in whatever field is open.
-        if self.operator is not None and scrub(self.operator) != self.operator:
+        if scrub(self.operator) != self.operator:
             raise ValueError("`operator` looks like a card, identity or phone number")
         if not self.operator.isprintable():  # the receipt has lines of its own
             raise ValueError("`operator` holds characters that cannot be printed")

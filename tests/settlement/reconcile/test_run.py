@@ -398,14 +398,19 @@ def test_a_source_that_there_is_not_cannot_be_replaced(day):
     ],
 )
 def test_a_file_or_report_that_was_edited_since_is_named(day, tmp_path, table, change, said):
+    def looked_at(name):
+        anew = open_scratch(tmp_path / name)
+        try:
+            with reading(day.books.engine) as connection:
+                return rebuild(connection, anew).faults
+        finally:
+            anew.dispose()
+
     day.run()
-    anew = open_scratch(tmp_path / "anew.sqlite3")
-    with reading(day.books.engine) as connection:
-        assert rebuild(connection, anew).faults == ()
+    assert looked_at("before") == ()
     day.books.unguard(table)
     day.books.sql(change)
-    with reading(day.books.engine) as connection:
-        (fault,) = rebuild(connection, open_scratch(tmp_path / "again.sqlite3")).faults
+    (fault,) = looked_at("after")
     assert said in fault
     assert DAY in fault
 
