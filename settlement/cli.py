@@ -40,6 +40,7 @@ _COMMANDS = commands_at(
         "invoices": "settlement.cli_invoices:invoices",
         "offers": "settlement.cli_offers:offers",
         "records": "settlement.cli_records:records",
+        "entries": "settlement.cli_entries:entries",
         "freeze": "settlement.cli_freeze:freeze",
     }
 )

@@ -149,8 +149,10 @@ _SAID = {
         Severity.WARNING,
         "无法读取的上报已搁置多日。",
         "An entry that could not be taken has waited for days.",
-        "由差异负责人处理（GET /v1/differences）。",
-        "Its owner decides; it stands in GET /v1/differences.",
+        "在 GET /v1/differences 查看原因；DEVICE/EPOCH/SEQ 由两人 settlement entries settle 了结，"
+        "销售记录由两人 settlement records settle。",
+        "GET /v1/differences says why; two people end it: DEVICE/EPOCH/SEQ with settlement entries settle, "
+        "a record with settlement records settle.",
     ),
     AlarmCode.DIFFERENCE_WAITS: _Said(
         Severity.WARNING,

@@ -21,6 +21,7 @@ from settlement.funds.freezings import LiftFreeze, name_shown
 from settlement.funds.move_authority import MoveAuthority, Place
 from settlement.funds.release_hold import FreeGoods, ReleaseHold
 from settlement.funds.top_up import TopUp
+from settlement.intake.settle_entry import SettleEntry
 from settlement.invoices.take import TakeInvoice
 from settlement.offers.bearers import BorneBy
 from settlement.offers.explain import ExplainOffer
@@ -147,6 +148,8 @@ def _says(command: NeedsTwo, answer: Answer) -> str:
             )
         case AcceptDifference():
             return f"lift {command.difference} from the line of {command.record_id}: {command.reason}"
+        case SettleEntry():
+            return f"let entry {command.entry}, which could not be taken, wait no longer: {command.reason}"
         case ReleaseHold():
             return f"end the hold of {command.record_id} unpaid: {command.reason}"
         case FreeGoods():

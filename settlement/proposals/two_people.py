@@ -21,6 +21,7 @@ from settlement.funds.freezings import LiftFreeze
 from settlement.funds.move_authority import MoveAuthority
 from settlement.funds.release_hold import FreeGoods, ReleaseHold
 from settlement.funds.top_up import TopUp
+from settlement.intake.settle_entry import SettleEntry
 from settlement.invoices.take import TakeInvoice
 from settlement.offers.explain import ExplainOffer
 from settlement.people.agreed import OfPeople
@@ -37,6 +38,7 @@ OfBooks = (
     | EnterLate
     | RejectRecord
     | AcceptDifference
+    | SettleEntry
     | CloseYear
     | ReleaseHold
     | FreeGoods

@@ -6,7 +6,7 @@ from settlement.claims import build, enter_late, pay, repaid, send_back, settle_
 from settlement.copies import restored
 from settlement.devices import by_people, enrol
 from settlement.funds import close_year, freezings, move_authority, place_hold, release_hold, top_up
-from settlement.intake import accept
+from settlement.intake import accept, settle_entry
 from settlement.invoices import take as invoices
 from settlement.ledger import balances
 from settlement.offers import explain
@@ -75,6 +75,8 @@ def _keys(command: Command, rows: Rows, setting: Setting) -> list[Wanted]:
             return enter_late.keys(command, rows)
         case settle_record.RejectRecord() | settle_record.AcceptDifference():
             return settle_record.keys(command, rows)
+        case settle_entry.SettleEntry():
+            return settle_entry.keys(command)
         case close_year.CloseYear():
             return close_year.keys(command, rows)
         case move_authority.MoveAuthority():
@@ -148,6 +150,8 @@ def run(
             return enter_late.decide(rows, command, setting, at_ms, emit)
         case settle_record.RejectRecord() | settle_record.AcceptDifference():
             return settle_record.decide(rows, command, setting, at_ms, emit)
+        case settle_entry.SettleEntry():
+            return settle_entry.decide(rows, command, at_ms, emit)
         case close_year.CloseYear():
             return close_year.decide(rows, command, setting, at_ms, emit)
         case move_authority.MoveAuthority():

@@ -205,6 +205,32 @@ def test_a_kept_record_is_rejected_and_only_one_of_two_ways_is_taken(books, shel
     assert (books.record(held).state, books.money()) == ("AVAILABLE_AGAIN", {})
 
 
+def test_an_entry_in_quarantine_is_settled_by_two_people_under_the_name_that_alarms_gives(
+    books, shell, device
+):
+    drilled(books)
+    sealed = books.sell(device)
+    books.take(device, device.chain(device.paid(sealed)))
+    alarm = next(
+        one for one in shell.json("alarms", exit_code=4)["alarms"] if "entries settle" in one["next_en"]
+    )
+    (name,) = alarm["about"]
+    words = ("entries", "settle", name, "--reason", "the shop sent it twice")
+    says = changed_nothing(books, shell, *words, "--dry-run", exit_code=0, token=shell.proposer)
+    assert f"let entry {name}, which could not be taken, wait no longer: the shop sent it twice" in says
+    proposal = shell.propose(*words)["proposal"]
+    changed_nothing(books, shell, "approve", proposal, exit_code=6, token=shell.proposer)
+    assert books.differences(name) == ["entry_quarantined"]
+    assert name in shell.run("proposals", "show", proposal)
+    shell.run("approve", proposal, token=shell.approver)
+    assert books.differences(name) == []
+    assert name not in shell.run("alarms", exit_code=4)
+    assert "nothing waits" in changed_nothing(books, shell, *words, exit_code=6, token=shell.proposer)
+    other = ("entries", "settle", f"{device.name}/1/99", "--reason", "why")
+    assert "DEVICE/EPOCH/SEQ" in changed_nothing(books, shell, *other, exit_code=2, token=shell.proposer)
+    assert shell.json("ledger", "rebuild", "--check")["same"]
+
+
 def test_person_and_serial_number_are_released_before_the_money(books, shell, device):
     record_id = promised(books.hold(device, person=0, item=ITEM)).record_id
     words = ("holds", "release", record_id, "--only-person-and-serial", "--reason", "the shopper waits")

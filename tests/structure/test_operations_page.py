@@ -29,6 +29,6 @@ def test_every_alarm_is_explained_with_what_to_do(code):
     assert f"| `{code}` | {code.severity} | {code.zh} | {code.en} | {code.next_en} |" in PAGE
 
 
-@pytest.mark.parametrize("group", ["claims", "night", "year", "holds", "devices", "freeze"])
+@pytest.mark.parametrize("group", ["claims", "night", "year", "holds", "devices", "entries", "freeze"])
 def test_every_command_of_the_operators_is_on_the_page(group):
     assert [one for one in COMMANDS[group].commands if f"settlement {group} {one}" not in PAGE] == []

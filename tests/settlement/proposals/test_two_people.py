@@ -25,6 +25,7 @@ from settlement.funds.freezings import SHOWN_OF_INDEX, ImposeFreeze, Kind, LiftF
 from settlement.funds.move_authority import MoveAuthority, Place
 from settlement.funds.release_hold import FreeGoods, ReleaseHold
 from settlement.funds.top_up import TopUp
+from settlement.intake.settle_entry import SettleEntry
 from settlement.invoices.take import TakeInvoice
 from settlement.offers.bearers import BorneBy
 from settlement.offers.explain import ExplainOffer
@@ -341,6 +342,8 @@ def of_every_kind(books, device):
     yield TakeInvoice(promised(cash).record_id, "25322000000012345678", 290_000, "query 17")
     yield explanation(books, third)
     yield from of_lines_held_back(books, third)
+    books.take(third, third.chain(b"poison"))
+    yield SettleEntry(f"{third.name}/1/{third.seq}", "nobody can read it")
     yield CloseYear(2026)
     yield from about_people(books)
 
