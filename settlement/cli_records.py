@@ -1,4 +1,4 @@
-"""Which command settles a record that is blocked or kept?"""
+"""Which command settles a record that is blocked or kept, or a late grant?"""
 
 from typing import Annotated
 
@@ -9,12 +9,12 @@ from settlement.cli_proposals import propose_it
 from settlement.console import Config, DryRun, Json, Set, TokenFile
 from settlement.words import words
 
-records = typer.Typer(help="Records that are blocked or kept.", no_args_is_help=True)
+records = typer.Typer(help="Records that are blocked or kept, and late grants.", no_args_is_help=True)
 
 
 @records.callback()
 def about() -> None:
-    """Records that are blocked or kept."""
+    """Records that are blocked or kept, and late grants."""
 
 
 @records.command("settle")
@@ -38,7 +38,8 @@ def settle(
 ) -> None:
     """Propose to reject a record for good, or to lift a difference from its line. Another person approves it.
 
-    Rejected, its money is available again. Accepted, its line may be claimed when nothing else is against it.
+    Rejected, its money is available again; a late grant only stops being claimed. Accepted, its line may be
+    claimed when nothing else is against it.
 
     Example:
 

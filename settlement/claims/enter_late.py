@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from settlement.claims.repaid import record_unknown
 from settlement.funds import holds
+from settlement.funds.blocks import is_late_grant
 from settlement.funds.freed_goods import quota_of
 from settlement.ledger import balances
 from settlement.ledger.accounts import Account
@@ -16,6 +17,8 @@ from settlement.ledger.post import Booking, Happening
 from settlement.writer.batch import Rows, Wanted
 from settlement.writer.rows import ClosedYear, Difference, Qualification, Quota, Record, Serial
 from settlement.writer.step import Answer, Denied, Done, Emit, MoneyEvent, Setting
+
+_OR_REJECT = "Reject it (`settlement records settle RECORD --reject`) when it is not to be paid"
 
 
 class EnterLate(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="enter_late"):
@@ -35,7 +38,7 @@ class LateGrantEntered(MoneyEvent, frozen=True, kw_only=True, tag="late_grant_en
     def fold(self, rows: Rows) -> None:
         """Take what a hold takes, and close the item."""
         record = rows.want(Record, self.record_id)
-        assert (record.state, record.money) == ("RELEASED", Account.LATE_GRANTS_CLAIMED)
+        assert is_late_grant(record)
         holds.take_goods(rows, record)
         why = f"entered late: {self.reference}"
         rows.put(replace(record, state="PAYABLE", money=Account.PAYABLE.value, why=why, owner=""))
@@ -59,7 +62,7 @@ def decide(rows: Rows, command: EnterLate, setting: Setting, at_ms: int, emit: E
     record = rows.get(Record, command.record_id)
     if record is None:
         return record_unknown()
-    if (record.state, record.money) != ("RELEASED", Account.LATE_GRANTS_CLAIMED):
+    if not is_late_grant(record):
         return Denied(409, "NOT_A_LATE_GRANT", f"the record is {record.state}. Only late grants enter late")
     against = _against(rows, record, setting)
     if against is not None:
@@ -79,19 +82,24 @@ def _against(rows: Rows, record: Record, setting: Setting) -> Denied | None:
         return Denied(409, "LINE_BLOCKED", detail)
     if not record.merchant:
         detail = "the record does not say whose it is: its promise was not kept here. Restore it first"
+        detail += f". {_OR_REJECT}"
         return Denied(409, "PAYEE_UNKNOWN", detail)
     if rows.get(ClosedYear, record.year) is not None:
-        return Denied(409, "YEAR_CLOSED", f"{record.year} is closed: nothing of it is promised again")
+        detail = f"{record.year} is closed: nothing of it is promised again. {_OR_REJECT}"
+        return Denied(409, "YEAR_CLOSED", detail)
     if record.serial_no is not None:
         serial = rows.get(Serial, record.brand, record.serial_no)
         if serial is not None and serial.taken_by is not None:
-            return Denied(409, "SERIAL_TAKEN", f"its serial number was granted to {serial.taken_by}")
+            detail = f"its serial number was granted to {serial.taken_by}. {_OR_REJECT}"
+            return Denied(409, "SERIAL_TAKEN", detail)
     if record.person:
         used_by = rows.want(Qualification, record.qualification).used_by
         if used_by is not None:
-            return Denied(409, "QUALIFICATION_USED", f"its qualification was used by {used_by}")
+            detail = f"its qualification was used by {used_by}. {_OR_REJECT}"
+            return Denied(409, "QUALIFICATION_USED", detail)
         if not _quota_left(rows, record, setting):
-            return Denied(409, "QUOTA_USED", "its person has used the quota of the year with other sales")
+            detail = f"its person has used the quota of the year with other sales. {_OR_REJECT}"
+            return Denied(409, "QUOTA_USED", detail)
     if not balances.can_bear(rows, record.parts, record.year, record.pool):
         detail = "a funder does not have its part available now. Top up, or wait for returns"
         return Denied(409, "FUND_EXHAUSTED", detail)

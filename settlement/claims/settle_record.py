@@ -1,7 +1,8 @@
-"""How do people end a record that nothing else moves on: one that is blocked or kept?
+"""How do people end a record that nothing else moves on: one that is blocked or kept, or a late grant?
 
 Rejected, its money is available again and the record is over, as a rejected line of a claim is. The sale may
-have happened, so its person and serial number stay taken, unless the proposer says that they are free.
+have happened, so its person and serial number stay taken, unless the proposer says that they are free. Of a
+late grant only the claim beside the pool is taken off: it holds no money, no person and no serial number.
 Accepted, one difference against the line is lifted, and with the last one gone it may be claimed; one that
 was found after the line was paid is only closed. What has a way out of its own (a return, an invoice, a
 difference of the night) is not accepted here.
@@ -28,6 +29,7 @@ _GIVES_BACK = {
     Account.PAYABLE.value: Happening.BLOCKED_REJECTED,
     Account.HELD.value: Happening.KEPT_REJECTED,
     Account.SUSPENSE.value: Happening.SUSPENSE_REJECTED,
+    Account.LATE_GRANTS_CLAIMED.value: Happening.LATE_GRANT_REJECTED,
 }
 
 _INSTEAD = {
@@ -35,7 +37,7 @@ _INSTEAD = {
     "PAYABLE": "Let it go into a claim; `settlement claims reject` takes it out of that for good",
     "IN_CLAIM": "`settlement claims reject` takes its line out of the claim",
     "PAID_OUT": "It is paid: only a return of its goods brings the money back",
-    "RELEASED": "Nothing of it is held; a late grant enters only by `settlement claims enter-late`",
+    "RELEASED": "Its hold has ended and nothing of it is claimed",
 }
 
 
@@ -68,7 +70,8 @@ class RecordRejected(MoneyEvent, frozen=True, kw_only=True, tag="record_rejected
     def fold(self, rows: Rows) -> None:
         """End the record and what was open about it, and give back what is free."""
         record = rows.want(Record, self.record_id)
-        assert record.state in ("BLOCKED", "KEPT")
+        is_late = blocks.is_late_grant(record)
+        assert record.state in ("BLOCKED", "KEPT") or is_late
         if self.frees_goods and not record.goods_freed:
             holds.give_back(rows, record, self.restores_quota)
         rows.put(
@@ -79,7 +82,8 @@ class RecordRejected(MoneyEvent, frozen=True, kw_only=True, tag="record_rejected
                 why=f"rejected: {self.why}",
                 owner="",
                 blocks=(),
-                goods_freed=record.goods_freed or self.frees_goods,
+                # The end of a late grant's hold has given them back: no later return does it once more.
+                goods_freed=record.goods_freed or self.frees_goods or is_late,
             )
         )
         for kind in ENDED_WITH_RECORD:
@@ -146,18 +150,23 @@ def _accept(rows: Rows, record: Record, command: AcceptDifference, at_ms: int, e
 
 
 def _reject(record: Record, command: RejectRecord, setting: Setting, at_ms: int, emit: Emit) -> Answer:
-    if record.state not in ("BLOCKED", "KEPT"):
+    is_late = blocks.is_late_grant(record)
+    if record.state not in ("BLOCKED", "KEPT") and not is_late:
         instead = _INSTEAD.get(record.state, "It is over already")
         said = f"the record is {record.state}: {record.why}"
-        detail = f"{said}. Only a blocked or kept one is rejected. {instead}"
+        detail = f"{said}. Only a blocked or kept one, or a late grant, is rejected. {instead}"
         return Denied(409, "NOT_TO_BE_REJECTED", detail)
-    if UNDER_WAY in record.blocks:
+    # The centre ends no return of a payment that has no number: nothing else would end such a late grant.
+    if UNDER_WAY in record.blocks and (record.pay_ref or not is_late):
         detail = "its goods are being returned, which ends it. `settlement returns end` when its host is gone"
         return Denied(409, "RETURN_UNDER_WAY", detail)
+    if is_late and command.frees_goods:
+        detail = "its hold's end gave back person and serial number, others may have them. Reject it without"
+        return Denied(409, "GOODS_FREED", detail)
     assert record.money is not None
     day = calendar.business_day(calendar.from_ms(record.placed_at_ms))
     # A kept record has no payment that counts: nothing says that the person has had anything.
-    restores = record.state == "KEPT" or must(setting.pack.return_restores_quota, day).value
+    restores = record.state == "KEPT" or (not is_late and must(setting.pack.return_restores_quota, day).value)
     emit(
         RecordRejected(
             record_id=record.record_id,

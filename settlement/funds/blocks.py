@@ -39,5 +39,9 @@ def unblock(rows: Rows, record_id: str, reason: str) -> None:
 
 def has_line(record: Record) -> bool:
     """Whether the fund may yet pay for this record: it is payable, claimed, or a late grant."""
-    is_late = record.state == "RELEASED" and record.money == Account.LATE_GRANTS_CLAIMED
-    return is_late or record.state in ("PAYABLE", "BLOCKED", "IN_CLAIM")
+    return is_late_grant(record) or record.state in ("PAYABLE", "BLOCKED", "IN_CLAIM")
+
+
+def is_late_grant(record: Record) -> bool:
+    """Whether a record was paid after its hold had ended, and stands beside the pool."""
+    return record.state == "RELEASED" and record.money == Account.LATE_GRANTS_CLAIMED

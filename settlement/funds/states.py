@@ -23,6 +23,7 @@ MOVES = frozenset(
         (State.HELD, State.RELEASED),
         (State.HELD, State.KEPT),
         (State.RELEASED, State.PAYABLE),  # a late grant that enters, and nothing else
+        (State.RELEASED, State.AVAILABLE_AGAIN),  # a late grant that is rejected, and nothing else
         (State.PAYABLE, State.BLOCKED),
         (State.BLOCKED, State.PAYABLE),
         (State.BLOCKED, State.AVAILABLE_AGAIN),

@@ -27,6 +27,7 @@ class Happening(StrEnum):
     LATE_RECORD = "late_record"
     LATE_GRANT_ENTERED = "late_grant_entered"
     LATE_GRANT_RETURNED = "late_grant_returned"
+    LATE_GRANT_REJECTED = "late_grant_rejected"
     RETURNED_UNCLAIMED = "returned_unclaimed"
     RETURNED_IN_CLAIM = "returned_in_claim"
     CLAIM_SUBMITTED = "claim_submitted"
@@ -103,6 +104,7 @@ _MOVES: dict[Happening, tuple[tuple[Account, Account], ...]] = {
         (Account.AVAILABLE, Account.PAYABLE),
     ),
     Happening.LATE_GRANT_RETURNED: ((Account.LATE_GRANTS_CLAIMED, Account.LATE_GRANTS_CONTRA),),
+    Happening.LATE_GRANT_REJECTED: ((Account.LATE_GRANTS_CLAIMED, Account.LATE_GRANTS_CONTRA),),
     Happening.RETURNED_UNCLAIMED: ((Account.PAYABLE, Account.AVAILABLE),),
     Happening.RETURNED_IN_CLAIM: ((Account.IN_CLAIM, Account.AVAILABLE),),
     Happening.CLAIM_SUBMITTED: ((Account.PAYABLE, Account.IN_CLAIM),),

@@ -141,11 +141,9 @@ def _says(command: NeedsTwo, answer: Answer) -> str:
         case EnterLate():
             return f"let the late grant of {command.record_id} enter the pool, by {command.reference}"
         case RejectRecord():
-            goods = "free" if command.frees_goods else "not free"
-            return (
-                f"reject {command.record_id} for good, its person and serial number are {goods}: "
-                f"{command.reason}"
-            )
+            frees = "its person and serial number are free"
+            goods = frees if command.frees_goods else "which frees no person and no serial number"
+            return f"reject {command.record_id} for good, {goods}: {command.reason}"
         case AcceptDifference():
             return f"lift {command.difference} from the line of {command.record_id}: {command.reason}"
         case SettleEntry():

@@ -60,7 +60,8 @@ def _give_back(
 ) -> None:
     if record.state != "RELEASED" and not known.freed:
         day = calendar.business_day(calendar.from_ms(record.placed_at_ms))
-        restores = must(setting.pack.return_restores_quota, day).value
+        # Of what is free already nothing is given back, and a late grant may not know its day.
+        restores = not record.goods_freed and must(setting.pack.return_restores_quota, day).value
         emit(GoodsFreed(record_id=record.record_id, restores_quota=restores))
     happening = _GOES_BACK.get(record.state)
     if happening is not None:

@@ -40,7 +40,7 @@ class ToAccept(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 def reject_record(
     request: StrictRequest, record_id: FromPath[str], data: JSONBody[ToReject], edge: NamedDependency[Edge]
 ) -> ProposalShown:
-    """Propose that a blocked or kept record is never paid: its money is available again."""
+    """Propose that a blocked or kept record, or a late grant, is never paid."""
     command = RejectRecord(name_in(record_id), data.frees_goods, data.reason)
     return proposed(request, edge, command)
 

@@ -139,6 +139,25 @@ def test_a_late_grant_enters_once(books, shell, device):
     changed_nothing(books, shell, *words, exit_code=6)
 
 
+def test_a_late_grant_is_rejected_once_and_its_proposal_shows_the_money(books, shell, device):
+    sealed = books.hold(device)
+    books.take(device, still_open=())
+    books.take(device, device.chain(device.paid(sealed)))
+    words = ("records", "settle", promised(sealed).record_id, "--reject", "--reason", "the year is closed")
+    changed_nothing(books, shell, *words, "--dry-run", exit_code=0)
+    said = changed_nothing(books, shell, *words, "--free-person-and-serial", exit_code=6)
+    assert "others may have them" in said
+    shown = shell.agree(*words)["proposal"]["shown"]
+    assert "frees no person and no serial number" in shown["says"]
+    assert {(one["account"], one["fen"] > 0) for one in shown["moves"]} == {
+        ("late_grants_claimed", False),
+        ("late_grants_contra", True),
+    }
+    assert (books.record(sealed).state, books.money()) == ("AVAILABLE_AGAIN", {})
+    changed_nothing(books, shell, *words, exit_code=6)
+    shell.run("ledger", "verify")
+
+
 def test_claims_are_listed_and_shown(books, shell, sold):
     assert "no claim has been built" in shell.run("claims", "show")
     shell.run("claims", "build", "--date", DAY)

@@ -9,9 +9,12 @@ from fake_device import promised
 from settlement.claims.enter_late import EnterLate
 from settlement.claims.pay import PayClaim
 from settlement.claims.settle_record import AcceptDifference, RejectRecord
+from settlement.devices.by_people import ReplaceDevice
+from settlement.funds.close_year import CloseYear
 from settlement.funds.release_hold import FreeGoods
 from settlement.reconcile.apply_night import ApplyNight, Find, Recover
-from settlement.writer.rows import Difference, Qualification, Quota, Serial
+from settlement.returns.serve import BeginReturn, EndReturn
+from settlement.writer.rows import Difference, GoodsReturn, Qualification, Quota, Serial
 from subsidy import ids
 from subsidy.wire import v1
 
@@ -233,3 +236,141 @@ def test_a_record_that_is_neither_blocked_nor_kept_is_left_alone(books, device, 
     assert books.denied(reject(held)) == "NOT_TO_BE_REJECTED"
     books.done(PayClaim(claim, "bank 1"))
     assert books.denied(reject(held)) == "NOT_TO_BE_REJECTED"
+
+
+# Late grants.
+
+BESIDE = {"late_grants_claimed": GRANT_FEN, "late_grants_contra": -GRANT_FEN}
+
+
+def come_late(books, device, held, **changes):
+    """Let a statement end the hold, and its paid record come after that."""
+    books.take(device, still_open=())
+    books.take(device, device.chain(device.paid(held, **changes)))
+    assert (books.record(held).state, books.money()) == ("RELEASED", BESIDE)
+
+
+def year_is_closed(books, device, _held):
+    """Close the year: the late grant never enters."""
+    books.done(CloseYear(2026))
+    return "YEAR_CLOSED"
+
+
+def serial_is_sold_again(books, device, _held):
+    """Let another shopper have the serial number."""
+    books.sell(device, person=5, item=ITEM)
+    return "SERIAL_TAKEN"
+
+
+def code_is_used_again(books, device, _held):
+    """Let the shopper buy another with the same code."""
+    books.sell(device, person=0)
+    return "QUALIFICATION_USED"
+
+
+def payee_is_unknown(books, _device, _held):
+    """Let the record know as little as one whose promise was not kept."""
+    books.sql("UPDATE record SET merchant = '', placed_at_ms = 0")
+    return "PAYEE_UNKNOWN"
+
+
+@pytest.mark.parametrize(
+    "meanwhile", [year_is_closed, serial_is_sold_again, code_is_used_again, payee_is_unknown]
+)
+def test_a_late_grant_that_cannot_enter_is_rejected_and_waits_for_nobody(books, device, held, meanwhile):
+    come_late(books, device, held)
+    why = meanwhile(books, device, held)
+    others = {account: fen for account, fen in books.money().items() if account not in BESIDE}
+    (answer,) = books.write(EnterLate(promised(held).record_id, "decision 1"))
+    assert (answer.code, "settlement records settle" in answer.detail) == (why, True)
+    before = goods(books, held)
+    books.done(reject(held))
+    record = books.record(held)
+    assert (record.state, record.money, record.owner) == ("AVAILABLE_AGAIN", None, "")
+    assert (record.why, record.blocks) == ("rejected: no such sale", ())
+    assert (books.money(), books.differences(record.record_id)) == (others, [])
+    assert goods(books, held) == before
+    assert books.denied(reject(held)) == "NOT_TO_BE_REJECTED"
+    assert books.denied(EnterLate(record.record_id, "decision 2")) == "NOT_A_LATE_GRANT"
+    assert books.take(device, device.chain(device.returned(promised(held)))) == ["accepted"]
+    assert (books.money(), goods(books, held)) == (others, before)
+
+
+def test_a_late_grant_that_does_not_fit_is_rejected_with_its_reason(books, device, held):
+    come_late(books, device, held, paid_fen=1)
+    assert books.record(held).blocks == ("late_differs",)
+    books.done(reject(held))
+    assert (books.record(held).blocks, books.money()) == ((), {})
+    assert books.differences(promised(held).record_id) == []
+
+
+def test_a_late_grant_has_no_person_and_no_serial_number_that_could_be_freed(books, device, held):
+    come_late(books, device, held)
+    again = books.sell(device, person=0, item=ITEM)
+    (answer,) = books.write(reject(held, frees_goods=True))
+    assert (answer.code, "others may have them" in answer.detail) == ("GOODS_FREED", True)
+    assert books.record(held).money == "late_grants_claimed"
+    assert goods(books, again) == (True, True, 1)
+
+
+def test_a_late_grant_whose_goods_are_coming_back_is_ended_by_that(books, device, held):
+    come_late(books, device, held)
+    books.take(device, device.chain(device.returning(promised(held))))
+    assert books.denied(reject(held)) == "RETURN_UNDER_WAY"
+    books.take(device, device.chain(device.returned(promised(held))))
+    assert (books.record(held).state, books.money()) == ("RELEASED", {})
+
+
+def test_a_late_grant_whose_return_nobody_can_end_is_rejected(books, device, held):
+    come_late(books, device, held, attempts=())
+    books.take(device, device.chain(device.returning(promised(held))))
+    assert books.record(held).blocks == ("late_differs", "returning")
+    books.done(ReplaceDevice(device.name, "its disk is dead", by=PEOPLE))
+    end = EndReturn(promised(held).record_id, True, "void slip 17", by=PEOPLE)
+    assert books.denied(end) == "NOT_PAID"
+    books.done(reject(held))
+    assert (books.money(), books.differences(promised(held).record_id)) == ({}, [])
+
+
+def test_a_tombstone_without_a_late_grant_is_not_rejected(books, device, held):
+    books.take(device, still_open=())
+    assert books.denied(reject(held)) == "NOT_TO_BE_REJECTED"
+    books.take(device, device.chain(device.paid(held)))
+    books.give_back(device, held)
+    assert books.denied(reject(held)) == "NOT_TO_BE_REJECTED"
+
+
+@pytest.mark.parametrize("is_sold_again", [False, True])
+def test_what_the_shop_says_after_a_late_grant_was_rejected_frees_and_books_nothing(
+    books, device, held, is_sold_again
+):
+    come_late(books, device, held)
+    again = books.sell(device, person=0, item=ITEM) if is_sold_again else None
+    books.done(reject(held))
+    there = {"payable": GRANT_FEN} if is_sold_again else {}
+    promise = promised(held)
+    for entry, answer in (
+        (device.closed(promise.record_id, promise.hold_no), "quarantined"),
+        (device.returning(promise), "accepted"),
+        (device.returned(promise), "accepted"),
+    ):
+        assert books.take(device, device.chain(entry)) == [answer]
+        assert (books.record(held).state, books.money()) == ("AVAILABLE_AGAIN", there)
+        assert books.differences(promise.record_id) == []
+    assert books.take(device, device.chain(device.paid(held))) == ["quarantined"]
+    assert (books.record(held).state, books.money()) == ("AVAILABLE_AGAIN", there)
+    if again is not None:
+        assert goods(books, again) == (True, True, 1)
+    assert books.row(GoodsReturn, promise.record_id).state == "REFUNDED"
+
+
+def test_goods_of_a_rejected_late_grant_are_returned_at_the_centre_for_nothing(books, device, held):
+    come_late(books, device, held)
+    other = books.enrol("other")
+    again = books.sell(other, person=0, item=ITEM)
+    books.done(reject(held))
+    books.done(ReplaceDevice(device.name, "its disk is dead", by=PEOPLE))
+    books.done(BeginReturn(promised(held).record_id, "does not cool", by="li"))
+    books.done(EndReturn(promised(held).record_id, True, "void slip 17", by=PEOPLE))
+    assert (books.record(held).state, books.money()) == ("AVAILABLE_AGAIN", {"payable": GRANT_FEN})
+    assert goods(books, again) == (True, True, 1)

@@ -62,7 +62,7 @@ def test_a_record_makes_every_move_of_its_table_and_no_other(any_books):
         name = f"{old}-{new}"
         put_record(any_books, name, old.value)
         move = f"UPDATE record SET state = '{new.value}' WHERE record_id = '{name}'"
-        if (old, new) == (State.RELEASED, State.PAYABLE):
+        if (old, new) in ((State.RELEASED, State.PAYABLE), (State.RELEASED, State.AVAILABLE_AGAIN)):
             continue
         if old is new or (old, new) in MOVES:
             any_books.sql(move)
@@ -84,6 +84,26 @@ def test_a_tombstone_becomes_payable_only_out_of_the_late_grants(any_books, befo
     put_record(any_books, "late", "RELEASED", money=before)
     money = "NULL" if after is None else f"'{after}'"
     move = f"UPDATE record SET state = 'PAYABLE', money = {money} WHERE record_id = 'late'"
+    if may:
+        any_books.sql(move)
+    else:
+        with pytest.raises(IntegrityError, match="only as a late grant"):
+            any_books.sql(move)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "may"),
+    [
+        ("late_grants_claimed", None, True),
+        (None, None, False),
+        ("late_grants_claimed", "late_grants_claimed", False),
+        ("payable", None, False),
+    ],
+)
+def test_a_tombstone_is_rejected_only_out_of_the_late_grants(any_books, before, after, may):
+    put_record(any_books, "late", "RELEASED", money=before)
+    money = "NULL" if after is None else f"'{after}'"
+    move = f"UPDATE record SET state = 'AVAILABLE_AGAIN', money = {money} WHERE record_id = 'late'"
     if may:
         any_books.sql(move)
     else:

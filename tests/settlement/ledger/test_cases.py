@@ -107,6 +107,10 @@ class Story:
     def enter_late(self, sale, reference):
         self.centre.agreed_command("claims", "enter-late", self.record_id(sale), "--reference", reference)
 
+    def reject_late(self, sale):
+        decided = {"reason": "the year is closed", "frees_goods": False}
+        self.centre.agree(f"/v1/records/{self.record_id(sale)}/reject", decided)
+
     # How it is done.
 
     def line(self, claim, sale, what):
@@ -177,6 +181,7 @@ def test_every_row_of_the_table_of_postings_is_in_a_case():
         "repaid",
         "close_year",
         "enter_late",
+        "reject_late",
     }
 
 

@@ -26,6 +26,7 @@ GRANT_MOVES = {
     Happening.LATE_RECORD: ("over", "late"),
     Happening.LATE_GRANT_ENTERED: ("late", "payable"),
     Happening.LATE_GRANT_RETURNED: ("late", "returned"),
+    Happening.LATE_GRANT_REJECTED: ("late", "returned"),
     Happening.RETURNED_UNCLAIMED: ("payable", "returned"),
     Happening.CLAIM_SUBMITTED: ("payable", "in_claim"),
     Happening.RETURNED_IN_CLAIM: ("in_claim", "returned"),

@@ -324,6 +324,10 @@ def of_every_kind(books, device):
     books.take(device, still_open=())
     books.take(device, device.chain(device.paid(late)))
     yield EnterLate(promised(late).record_id, "decision 1")
+    late = books.hold(device)
+    books.take(device, still_open=())
+    books.take(device, device.chain(device.paid(late)))
+    yield RejectRecord(promised(late).record_id, frees_goods=False, reason="decision 2")
     held = promised(books.hold(device, person=8, item=ITEM)).record_id
     yield FreeGoods(held, "the shopper waits")
     yield ReleaseHold(held, "the shop burnt down")

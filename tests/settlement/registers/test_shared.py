@@ -11,6 +11,7 @@ from fake_device import promised
 from sharing import Sharing, waiting
 
 from settlement.claims.enter_late import EnterLate
+from settlement.claims.settle_record import RejectRecord
 from settlement.db.connection import reading
 from settlement.funds import gather_facts
 from settlement.funds.release_hold import FreeGoods
@@ -111,6 +112,21 @@ def test_a_late_grant_enters_only_when_no_other_programme_has_granted_meanwhile(
     one.done(EnterLate(record_of(late[2]), "decision"))
     assert other.refusals(there, person=3) == ["PERSON_QUOTA_USED"]
     assert len(sharing.taken("TRAINING-A")) == 2
+
+
+def test_a_rejected_late_grant_frees_nothing_of_what_another_programme_has_granted(one, other, sharing):
+    here, there = one.enrol("here"), other.enrol("there")
+    late = one.hold(here, person=1)
+    one.take(here, still_open=())
+    one.take(here, here.chain(here.paid(late)))
+    again = other.hold(there, person=1, item=item(promised(late).item.serial_no))
+    taken = sharing.taken()
+    one.done(RejectRecord(record_of(late), False, "not to be paid", by="wang, li"))
+    one.give_back(here, late)
+    assert one.record(late).state == "AVAILABLE_AGAIN"
+    assert waiting(one) == []
+    assert sharing.taken() == taken
+    assert {name for _, _, name in taken} == {record_of(again)}
 
 
 def test_goods_that_people_freed_are_taken_again_by_a_late_payment_unless_another_programme_has_them(

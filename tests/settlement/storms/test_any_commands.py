@@ -25,6 +25,7 @@ from settlement.claims.enter_late import EnterLate
 from settlement.claims.pay import PayClaim
 from settlement.claims.repaid import Repay
 from settlement.claims.send_back import SendBack
+from settlement.claims.settle_record import RejectRecord
 from settlement.db.connection import reading
 from settlement.funds.close_year import CloseYear
 from settlement.funds.move_authority import MoveAuthority, Place
@@ -53,6 +54,7 @@ STANDS = {
     "lapsed": {"paid_out": 1, "due_to_treasury": -1},
     "late": {"late_grants_claimed": 1, "late_grants_contra": -1},
     "released": {},
+    "rejected": {},
     "nowhere": {},
 }
 
@@ -75,7 +77,7 @@ class Sale(msgspec.Struct):
 
     def takes_quota(self) -> bool:
         """Whether its person can have no other."""
-        return self.place not in ("released", "late") and self.back != "done"
+        return self.place not in ("released", "late", "rejected") and self.back != "done"
 
 
 Step = tuple[Command, Callable[[Any], None]]
@@ -157,9 +159,14 @@ class AnyCommands(RuleBasedStateMachine):
             pick = self.pick
             ways += [lambda: self.an_entry_of_payment(pick(data, "held", "released"))] * 3
             ways += [lambda: self.a_closing(pick(data, "held"))]
-            ways += [lambda: self.a_return(pick(data, "payable", "in_claim", "paid"), drawn_return(data))] * 2
+            ways += [
+                lambda: self.a_return(
+                    pick(data, "payable", "in_claim", "paid", "rejected"), drawn_return(data)
+                )
+            ] * 2
             ways += [lambda: self.a_repayment(pick(data, "owed"))]
             ways += [lambda: self.a_late_entry(pick(data, "late"))]
+            ways += [lambda: self.a_rejection(pick(data, "late"), data.draw(st.integers(0, 4)) == 4)]
             ways += [self.a_closed_year] if len(self.sales) > 5 else []
         if self.last_day is not None:
             ways += [self.a_claim] * 2
@@ -343,6 +350,15 @@ class AnyCommands(RuleBasedStateMachine):
                 self.free[2026] -= GRANT_FEN
 
         return EnterLate(sale.record_id, self.reference()), told
+
+    def a_rejection(self, sale: Sale, frees_goods: bool) -> Step:
+        def told(answer: Any) -> None:
+            is_rejected = sale.place == "late" and not frees_goods
+            assert isinstance(answer, Denied) != is_rejected, answer
+            if is_rejected:
+                sale.place = "rejected"
+
+        return RejectRecord(sale.record_id, frees_goods, "why", by="wang, li"), told
 
     def a_transfer(self, data) -> Step:
         years = data.draw(st.sampled_from([(2026, 2027), (2027, 2026)]))

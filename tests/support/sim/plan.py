@@ -59,7 +59,7 @@ CLASSES = {
     "cash_words": "a cashier says late, twice or not at all where the cash of a sale is",
     "stranger": "a program in a shop uses others' keys and receipts, guesses PINs, forges requests",
     "wrong_way": "a cashier tries a way of paying that the shop does not have while a payment is in doubt",
-    "people_settle": "people reject records that are blocked or kept, or accept a difference",
+    "people_settle": "people reject late grants, records that are blocked or kept, or accept a difference",
 }
 """Every class of fault, with what it does."""
 

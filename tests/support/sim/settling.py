@@ -1,4 +1,4 @@
-"""How do people at the centre settle a record that is blocked or kept, and that nothing else moves on?
+"""How do people at the centre settle a late grant, or a record that is blocked or kept, and stays so?
 
 They look at what acquirers and wallets have in their books. In a day's world they look again and again; in a
 world of several days in the morning, with the rest of their work (`night_office.py`).
@@ -44,15 +44,17 @@ def settle_now_and_then(world: "World") -> None:
 def what_people_settle(world: "World") -> list[RejectRecord | AcceptDifference]:
     """Return how they would settle each: what was paid as promised they let through where they may.
 
-    The rest the fund does not pay; that nothing was sold they say where nothing was paid.
+    The rest the fund does not pay; that nothing was sold they say where nothing was paid. A late grant has
+    nothing to free.
     """
     open_now = in_books(
         world,
-        "SELECT record_id, to_pay_fen, blocks FROM record WHERE state IN ('BLOCKED', 'KEPT') ORDER BY 1",
+        "SELECT record_id, to_pay_fen, blocks, state FROM record "
+        "WHERE state IN ('BLOCKED', 'KEPT') OR money = 'late_grants_claimed' ORDER BY 1",
     )
     standing = truth.standing(world) if open_now else {}
     found: list[RejectRecord | AcceptDifference] = []
-    for record_id, to_pay_fen, written in open_now:
+    for record_id, to_pay_fen, written, state in open_now:
         blocks = msgspec.json.decode(written)
         if UNDER_WAY in blocks:
             continue
@@ -61,5 +63,6 @@ def what_people_settle(world: "World") -> list[RejectRecord | AcceptDifference]:
         if lifted is not None and paid_fen == to_pay_fen:
             found.append(AcceptDifference(record_id, lifted, "paid as promised"))
         else:
-            found.append(RejectRecord(record_id, paid_fen == 0, "the fund does not pay this one"))
+            frees_goods = paid_fen == 0 and state != "RELEASED"
+            found.append(RejectRecord(record_id, frees_goods, "the fund does not pay this one"))
     return found
