@@ -18,6 +18,7 @@ from settlement.claims.enter_late import EnterLate
 from settlement.claims.pay import PayClaim
 from settlement.claims.repaid import Repay
 from settlement.claims.send_back import SendBack
+from settlement.claims.settle_record import RejectRecord
 from settlement.copies.rebuild import rebuild
 from settlement.copies.restored import NoteRestore, SettleRestore
 from settlement.copies.sqlite_file import open_scratch
@@ -101,7 +102,7 @@ class AnyCommands(RuleBasedStateMachine):
         self.books.write(BuildClaim("M001", day), BuildClaim("M002", day))
 
     @precondition(lambda self: self.promised)
-    @rule(data=st.data(), what=st.sampled_from(["pay", "reject", "correct", "repaid", "late"]))
+    @rule(data=st.data(), what=st.sampled_from(["pay", "reject", "correct", "repaid", "late", "settle"]))
     def people_decide(self, data, what):
         _, sealed = self.of(data)
         record_id = promised(sealed).record_id
@@ -113,6 +114,7 @@ class AnyCommands(RuleBasedStateMachine):
             "correct": SendBack(claim, record_id, "why", True),
             "repaid": Repay(record_id, self.next()),
             "late": EnterLate(record_id, self.next()),
+            "settle": RejectRecord(record_id, data.draw(st.booleans()), "why", by="wang, li"),
         }[what]
         self.books.write(command)
 
