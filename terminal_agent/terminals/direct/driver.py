@@ -20,6 +20,7 @@ from terminal_agent.terminals.direct.profile import CodeClass, Profile
 from terminal_agent.terminals.direct.session import Heard, Session
 
 UNCLEAR = Answer(Say.UNCLEAR)
+OTHER_MERCHANT = Answer(Say.UNCLEAR, evidence=messages.OTHER_MERCHANT)
 _TAKEN = (CodeClass.APPROVED, CodeClass.PARTIAL)
 
 
@@ -70,13 +71,17 @@ class DirectTerminal:
         """Read the shopper's card, or set numbers aside for giving back; return the mark.
 
         None when host or pinpad are not there, no card came, or a reversal waits that the host does not
-        answer: it must hear that before anything else. Moves no money.
+        answer: it must hear that before anything else; and of what was paid at another merchant. Moves no
+        money.
         """
+        if self._is_anothers(messages.read_sale_mark(ask.mark)):
+            return None
         try:
             if not self._session.is_there() or not self._are_reversals_confirmed():
                 return None
             if ask.mark is not None:
-                back = BackMark(self._session.batch, self._pinpad.next_trace(), self._pinpad.next_trace())
+                void, refund = self._pinpad.next_trace(), self._pinpad.next_trace()
+                back = BackMark(self._session.batch, void, refund, messages.place(self._profile))
                 self._voids[back.void_trace] = (_Void.READY, self._clock.steady_ms())
                 return str(back)
             card = self._pinpad.read_card(ask.amount_fen, self._profile.card_wait_s)
@@ -86,7 +91,8 @@ class DirectTerminal:
             trace = self._pinpad.next_trace()
         except PinpadFault:
             return None
-        return str(SaleMark(self._session.batch, trace, f"{day:%m%d}", card.token))
+        at = messages.place(self._profile)
+        return str(SaleMark(self._session.batch, trace, f"{day:%m%d}", card.token, at))
 
     def take(self, ask: Ask) -> Answer:
         """Take the amount. This moves money; the request leaves once."""
@@ -101,17 +107,20 @@ class DirectTerminal:
 
     def query(self, ask: Ask) -> Answer:
         """Say UNCLEAR: the host cannot be asked."""
-        return UNCLEAR
+        return OTHER_MERCHANT if self._is_anothers(messages.read_sale_mark(ask.mark)) else UNCLEAR
 
     def reverse(self, ask: Ask, evidence: Evidence) -> Answer:
         """Reverse the attempt whole, by the numbers in its mark. May be repeated.
 
         APPROVED: the host confirms. DECLINED: too late, the payment stands. NOT_FOUND: the host knows no
-        such payment, yet. Everything else is UNCLEAR, and comes before the terminal's next sale.
+        such payment, yet. Everything else is UNCLEAR, and comes before the terminal's next sale. Of another
+        merchant's nothing is sent: that ours is told of no such payment proves nothing.
         """
         mark = messages.read_sale_mark(ask.mark)
         if mark is None:
             return UNCLEAR
+        if self._is_anothers(mark):
+            return OTHER_MERCHANT
         fields = messages.reversal(self._profile, mark, ask.amount_fen, ask.pay_ref, evidence)
         heard = self._reverse(fields, mark.trace, mark.token)
         return UNCLEAR if heard is None else self._judge_reversal(heard)
@@ -126,6 +135,8 @@ class DirectTerminal:
         original, mark = messages.read_sale_mark(ask.mark), messages.read_back_mark(back.mark)
         if original is None or mark is None:
             return UNCLEAR
+        if self._is_anothers(original) or self._is_anothers(mark):
+            return OTHER_MERCHANT
         try:
             if not self._session.is_signed_in():
                 return UNCLEAR
@@ -170,6 +181,9 @@ class DirectTerminal:
             return Settled(batch, ours, None, balanced=False, code=heard.code)
         theirs, balanced = found
         return Settled(batch, ours, theirs, balanced=balanced and ours == theirs, code=heard.code)
+
+    def _is_anothers(self, mark: SaleMark | BackMark | None) -> bool:
+        return messages.is_anothers(self._profile, mark)
 
     def _are_reversals_confirmed(self) -> bool:
         return all(

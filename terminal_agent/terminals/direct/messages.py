@@ -18,6 +18,7 @@ Fields = dict[str, str | Mapping[str, str]]
 SALE, VOID, REFUND = "22", "23", "25"  # the kinds in field 60
 MAC_WRONG = Evidence(code="A0", text="MAC 校验失败")
 NO_LINE = Evidence(code="NO_LINE", text="the line to the acquirer could not be opened; nothing was sent")
+OTHER_MERCHANT = Evidence(code="OTHER_MERCHANT", text="该笔属于另一商户号或终端号，未发出任何请求")
 
 _CURRENCY = "156"
 _NO_FUNCTION, _ECHO, _SETTLE = "000", "301", "201"
@@ -25,20 +26,25 @@ _NO_BATCH = "000000"
 _COUNTED = ("debit_fen", "debits", "credit_fen", "credits")
 _ECHOED = ("3", "11", "41")
 _TIMED_OUT, _MAC_ERROR, _OTHER = "98", "A0", "06"
-_SALE_MARK = re.compile(r"S\.([0-9]{6})\.([0-9]{6})\.([0-9]{4})\.([0-9A-Za-z-]{1,64})", re.ASCII)
-_BACK_MARK = re.compile(r"B\.([0-9]{6})\.([0-9]{6})\.([0-9]{6})", re.ASCII)
+_AT = r"(?:@([0-9A-Z]{15}\.[0-9A-Z]{8}))?"  # older marks do not say where they are from
+_SALE_MARK = re.compile(r"S\.([0-9]{6})\.([0-9]{6})\.([0-9]{4})\.([0-9A-Za-z-]{1,64})" + _AT, re.ASCII)
+_BACK_MARK = re.compile(r"B\.([0-9]{6})\.([0-9]{6})\.([0-9]{6})" + _AT, re.ASCII)
 
 
 class SaleMark(msgspec.Struct, frozen=True):
-    """Under which numbers a sale goes out, on which day (MMDD), and how the pinpad finds its card again."""
+    """Under which numbers a sale goes out, on which day (MMDD), and how the pinpad finds its card again.
+
+    `at` is the merchant and terminal whose numbers they are, None in a mark of before that was said.
+    """
 
     batch: str
     trace: str
     day: str
     token: str
+    at: str | None = None
 
     def __str__(self) -> str:
-        return f"S.{self.batch}.{self.trace}.{self.day}.{self.token}"
+        return f"S.{self.batch}.{self.trace}.{self.day}.{self.token}{_at(self.at)}"
 
 
 class BackMark(msgspec.Struct, frozen=True):
@@ -47,9 +53,10 @@ class BackMark(msgspec.Struct, frozen=True):
     batch: str
     void_trace: str
     refund_trace: str
+    at: str | None = None
 
     def __str__(self) -> str:
-        return f"B.{self.batch}.{self.void_trace}.{self.refund_trace}"
+        return f"B.{self.batch}.{self.void_trace}.{self.refund_trace}{_at(self.at)}"
 
 
 def read_sale_mark(text: str | None) -> SaleMark | None:
@@ -62,6 +69,16 @@ def read_back_mark(text: str | None) -> BackMark | None:
     """Return the mark that `text` is, None when it is none of ours."""
     found = _BACK_MARK.fullmatch(text or "")
     return None if found is None else BackMark(*found.groups())
+
+
+def place(profile: Profile) -> str:
+    """Return whose numbers we use, as a mark names it."""
+    return f"{profile.merchant_no}.{profile.terminal_no}"
+
+
+def is_anothers(profile: Profile, mark: SaleMark | BackMark | None) -> bool:
+    """Whether a mark is of another merchant or terminal; one that does not say is ours."""
+    return mark is not None and mark.at not in (None, place(profile))
 
 
 def sign_in(profile: Profile, trace: str) -> Fields:
@@ -184,6 +201,10 @@ def evidence_of(heard: Message) -> Evidence:
         host_date=fields.get("13", ""),
         host_time=fields.get("12", ""),
     )
+
+
+def _at(at: str | None) -> str:
+    return "" if at is None else f"@{at}"
 
 
 def _who(profile: Profile) -> Fields:

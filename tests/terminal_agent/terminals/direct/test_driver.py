@@ -353,6 +353,66 @@ def test_without_a_mark_of_ours_nothing_leaves(mark, acquirer, tap, tapped, sell
     assert len(tap.heard) == heard
 
 
+@pytest.fixture
+def moved_to(tmp_path):
+    """Return the terminal after its profile got another merchant's number, or another terminal's."""
+
+    def moved(address, number, what):
+        if what == "merchant":
+            return direct_terminal(address, tmp_path, number, merchant='"EMU000000000002"')
+        return direct_terminal(address, tmp_path)
+
+    return moved
+
+
+@pytest.mark.parametrize("what", ["merchant", "terminal"])
+def test_what_was_begun_for_another_merchant_or_terminal_is_unclear_and_nothing_leaves(
+    what, acquirer, tap, tmp_path, moved_to, sell, begin_return, ask_for
+):
+    number = new_number()
+    driver = direct_terminal(acquirer.address, tmp_path, number)
+    ask, paid = sell(at=driver)
+    back = begin_return(ask, paid, at=driver)
+    later = moved_to(tap.address, number, what)
+
+    said = [later.query(ask), later.reverse(ask, Evidence()), later.refund(ask, back)]
+
+    assert [one.say for one in said] == [Say.UNCLEAR] * 3
+    assert {one.evidence.code for one in said} == {"OTHER_MERCHANT"}
+    assert later.prepare(ask) is None
+    assert tap.heard == []
+    assert later.prepare(ask_for()) is not None  # it stands in no new sale's way
+    assert acquirer.moved(ask.pay_ref) == [("sale", ask.amount_fen)]
+    as_before = direct_terminal(acquirer.address, tmp_path, number)
+    assert as_before.reverse(ask, paid.evidence).say is Say.APPROVED
+
+
+def test_a_return_that_another_merchant_began_is_not_sent_again_here(
+    acquirer, tap, tmp_path, moved_to, sell, begin_return
+):
+    number = new_number()
+    driver = direct_terminal(acquirer.address, tmp_path, number)
+    ask, paid = sell(at=driver)
+    back = begin_return(ask, paid, at=driver)
+    of_before = msgspec.structs.replace(ask, mark=ask.mark.partition("@")[0])
+    later = moved_to(tap.address, number, "merchant")
+    assert later.refund(of_before, back).evidence.code == "OTHER_MERCHANT"
+    assert tap.heard == []
+
+
+def test_marks_of_before_they_named_a_merchant_are_ours(acquirer, driver, sell, begin_return):
+    ask, paid = sell()
+    ask = msgspec.structs.replace(ask, mark=ask.mark.partition("@")[0])
+    back = begin_return(ask, paid)
+    back = msgspec.structs.replace(back, mark=back.mark.partition("@")[0])
+    assert str(read_sale_mark(ask.mark)) == ask.mark
+    assert str(read_back_mark(back.mark)) == back.mark
+    assert driver.refund(ask, back).say is Say.APPROVED
+    other, paid = sell()
+    other = msgspec.structs.replace(other, mark=other.mark.partition("@")[0])
+    assert driver.reverse(other, paid.evidence).say is Say.APPROVED
+
+
 def test_marks_read_as_they_were_written(tapped, sell, begin_return):
     ask, paid = sell(at=tapped)
     back = begin_return(ask, paid, at=tapped)
