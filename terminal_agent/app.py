@@ -39,7 +39,7 @@ from terminal_agent.sync.enrol import centre_keys
 from terminal_agent.sync.line import Line
 from terminal_agent.sync.upload import Uploader
 from terminal_agent.system import Changes, Mailbox, SystemClock
-from terminal_agent.terminals.terminal import TellsTrouble
+from terminal_agent.terminals.terminal import CountsBatch, TellsTrouble
 from terminal_agent.till import app as till_app
 from terminal_agent.till.board import Board
 from terminal_agent.till.documents import look_documents
@@ -231,7 +231,9 @@ class Agent:
         for number, terminal in self._config.terminals.items():
             if (recorder := self._recorder(number)) is not None:
                 terminal = terminal.recorded(recorder)
-            links[number] = terminal.payment(self._clock)
+            links[number] = payment = terminal.payment(self._clock)
+            if isinstance(payment, CountsBatch):
+                payment.count_with(partial(self.journal.moved_in_batch, number))
             if self._config.cash:
                 links[cash_link_name(number)] = Cash(self.journal, system.random_bytes)
             for wallet, channel in self._config.channels.items():

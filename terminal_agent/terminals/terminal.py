@@ -73,6 +73,14 @@ class TellsTrouble(Protocol):
         """What is wrong and what to do, for shop IT; empty while the other side answers."""
 
 
+@runtime_checkable
+class CountsBatch(Protocol):
+    """A way to take money whose batches hold only so many payments, which the journal counts."""
+
+    def count_with(self, moved_in_batch: Callable[[str], tuple[int, int, int, int]]) -> None:
+        """Begin nothing in a batch that is full by this: fen and number of sales, and of what went back."""
+
+
 class Reach(StrEnum):
     """Who can call the port at which we wait for a terminal."""
 

@@ -7,7 +7,7 @@ next closing asks about it first: the host may have closed it, and counted other
 from typing import Protocol
 
 from terminal_agent.terminals.direct.driver import DirectTerminal, Settled
-from terminal_agent.terminals.direct.messages import Totals
+from terminal_agent.terminals.direct.messages import MOST_COUNTED, Totals
 
 
 class NotConfirmed(Exception):
@@ -32,6 +32,7 @@ def close_batches(
 ) -> tuple[Settled, ...]:
     """Close the open batch, and return how every closing that nobody has heard of ended; its own comes last.
 
+    A batch of more than a settlement can say is not asked about, which only its acquirer can close.
     With `dry_run` only count. Whoever has told a person says so with `closing_told`. Raises NotConfirmed, and
     then nothing counts as told.
     """
@@ -43,6 +44,11 @@ def close_batches(
     for batch in (*earlier, is_open):
         ours = Totals(*books.moved_in_batch(terminal_no, batch))
         if dry_run:
+            found.append(Settled(batch, ours, None, balanced=False))
+            continue
+        if not ours.can_be_said:
+            if batch == is_open:
+                raise NotConfirmed(_too_full(terminal_no, batch, ours))
             found.append(Settled(batch, ours, None, balanced=False))
             continue
         books.begin_closing(terminal_no, batch)
@@ -58,6 +64,14 @@ def close_batches(
     return tuple(found)
 
 
+def _too_full(terminal_no: str, batch: str, ours: Totals) -> str:
+    return (
+        f"Batch {batch} of {terminal_no} has {ours.sales} sales and {ours.backs} given back, and a "
+        f"settlement can say {MOST_COUNTED} of each: the host was not asked. Have the acquirer close the "
+        "batch at the host"
+    )
+
+
 def words_on(settled: Settled) -> str:
     """Return a line on a batch for the person at the command line."""
     ours, theirs = settled.ours, settled.theirs
@@ -65,6 +79,11 @@ def words_on(settled: Settled) -> str:
         f"batch {settled.batch}: {ours.sales} sales of {ours.sold_fen} fen, "
         f"{ours.backs} given back of {ours.back_fen} fen"
     )
+    if not ours.can_be_said:
+        return (
+            f"{text}, more than the {MOST_COUNTED} that a settlement can say: the host was not asked. "
+            "Compare it with the acquirer's file of that day"
+        )
     if settled.code == "":
         return text
     if theirs is None:

@@ -5,6 +5,7 @@ in the mark, again and again until the host says so. A yes is one only when its 
 remembered here may be lost at any moment: without it the driver only asks once more.
 """
 
+from collections.abc import Callable
 from enum import Enum, auto
 
 import msgspec
@@ -21,6 +22,9 @@ from terminal_agent.terminals.direct.session import Heard, Session
 
 UNCLEAR = Answer(Say.UNCLEAR)
 OTHER_MERCHANT = Answer(Say.UNCLEAR, evidence=messages.OTHER_MERCHANT)
+BATCH_FULL = Answer(Say.DECLINED, evidence=messages.BATCH_FULL)
+# Well below what a settlement can say: what is in doubt now may still come to stand in this batch.
+_FULL = 900
 _TAKEN = (CodeClass.APPROVED, CodeClass.PARTIAL)
 
 
@@ -61,18 +65,25 @@ class DirectTerminal:
         self._clock = clock
         self._unconfirmed: dict[str, tuple[Fields, str]] = {}  # reversals that no host has answered, by trace
         self._voids: dict[str, tuple[_Void, int]] = {}  # by trace, with when it was first seen
+        self._moved_in_batch: Callable[[str], tuple[int, int, int, int]] | None = None
+        self._room = ("", 0)  # a batch, and how many payments may be begun in it before it is counted anew
+        self._too_full = ""
 
     @property
     def trouble(self) -> str:
-        """Why the host did not answer last, for shop IT. Fits `terminal.TellsTrouble`."""
-        return self._session.trouble
+        """Why the host did not answer last or was not asked, for shop IT. Fits `terminal.TellsTrouble`."""
+        return self._too_full or self._session.trouble
+
+    def count_with(self, moved_in_batch: Callable[[str], tuple[int, int, int, int]]) -> None:
+        """Begin nothing in a batch that is full by this count. Fits `terminal.CountsBatch`."""
+        self._moved_in_batch = moved_in_batch
 
     def prepare(self, ask: Ask) -> str | None:
         """Read the shopper's card, or set numbers aside for giving back; return the mark.
 
         None when host or pinpad are not there, no card came, or a reversal waits that the host does not
-        answer: it must hear that before anything else; and of what was paid at another merchant. Moves no
-        money.
+        answer: it must hear that before anything else. None too of what was paid at another merchant, and
+        for giving back in a batch that is full. Moves no money.
         """
         if self._is_anothers(messages.read_sale_mark(ask.mark)):
             return None
@@ -80,6 +91,8 @@ class DirectTerminal:
             if not self._session.is_there() or not self._are_reversals_confirmed():
                 return None
             if ask.mark is not None:
+                if self._counted(self._session.batch).backs >= _FULL:
+                    return None
                 void, refund = self._pinpad.next_trace(), self._pinpad.next_trace()
                 back = BackMark(self._session.batch, void, refund, messages.place(self._profile))
                 self._voids[back.void_trace] = (_Void.READY, self._clock.steady_ms())
@@ -95,9 +108,11 @@ class DirectTerminal:
         return str(SaleMark(self._session.batch, trace, f"{day:%m%d}", card.token, at))
 
     def take(self, ask: Ask) -> Answer:
-        """Take the amount. This moves money; the request leaves once."""
+        """Take the amount, unless the batch is full. This moves money; the request leaves once."""
         mark = messages.read_sale_mark(ask.mark)
         assert mark is not None
+        if self._counted(mark.batch).sales >= _FULL:
+            return BATCH_FULL
         fields = messages.sale(self._profile, mark, ask.amount_fen, ask.pay_ref)
         try:
             heard = self._session.ask_money("0200", fields, self._pinpad.card_data(mark.token, Use.SALE))
@@ -184,6 +199,27 @@ class DirectTerminal:
 
     def _is_anothers(self, mark: SaleMark | BackMark | None) -> bool:
         return messages.is_anothers(self._profile, mark)
+
+    def _counted(self, batch: str) -> Totals:
+        """Return what a batch comes to by the journal, nothing while it surely has room.
+
+        Counting reads the whole journal: done again only when what was begun since could have filled it.
+        """
+        known, room = self._room
+        if self._moved_in_batch is None or (known == batch and room > 0):
+            self._room = (known, room - 1)
+            return Totals(0, 0, 0, 0)
+        found = Totals(*self._moved_in_batch(batch))
+        most = max(found.sales, found.backs)
+        self._room = (batch, _FULL - most - 1)
+        self._too_full = ""
+        if most >= _FULL:
+            self._too_full = (
+                f"Batch {batch} has {found.sales} sales and {found.backs} given back, and a settlement can "
+                f"say {messages.MOST_COUNTED} of each. Stop the agent and run "
+                f"`terminal-agent settle {self._profile.terminal_no}`"
+            )
+        return found
 
     def _are_reversals_confirmed(self) -> bool:
         return all(

@@ -19,6 +19,9 @@ SALE, VOID, REFUND = "22", "23", "25"  # the kinds in field 60
 MAC_WRONG = Evidence(code="A0", text="MAC 校验失败")
 NO_LINE = Evidence(code="NO_LINE", text="the line to the acquirer could not be opened; nothing was sent")
 OTHER_MERCHANT = Evidence(code="OTHER_MERCHANT", text="该笔属于另一商户号或终端号，未发出任何请求")
+BATCH_FULL = Evidence(code="BATCH_FULL", text="本终端批次笔数已满，未发出任何请求；请先结算批次")
+MOST_COUNTED = 999
+"""So many sales, and so many that went back, field 48 can say of one batch: three digits for each."""
 
 _CURRENCY = "156"
 _NO_FUNCTION, _ECHO, _SETTLE = "000", "301", "201"
@@ -141,9 +144,18 @@ class Totals(msgspec.Struct, frozen=True):
     back_fen: int
     backs: int
 
+    @property
+    def can_be_said(self) -> bool:
+        """Whether a settlement has room for the counts."""
+        return max(self.sales, self.backs) <= MOST_COUNTED
+
 
 def settlement(profile: Profile, trace: str, batch: str, totals: Totals) -> Fields:
-    """Return the 0500 that closes a batch. Foreign cards count as domestic: we cannot tell them apart."""
+    """Return the 0500 that closes a batch. Foreign cards count as domestic: we cannot tell them apart.
+
+    Its totals are such that can be said.
+    """
+    assert totals.can_be_said
     nothing = {
         "debit_fen": "0" * 12,
         "debits": "000",

@@ -3,8 +3,11 @@
 import threading
 
 import pytest
-from acquirer import direct_terminal, new_number
+from acquirer import direct_terminal, new_number, profile_text
+from lone_agent import LoneAgent
 
+from terminal_agent.app import Agent
+from terminal_agent.config import read_config
 from terminal_agent.journal.journal import SqliteJournal
 from terminal_agent.journal.open import open_journal
 from terminal_agent.terminals.direct.closing import NotConfirmed, close_batches, words_on
@@ -116,6 +119,68 @@ def test_counting_changes_nothing_and_shows_what_is_not_told(acquirer, at, opene
     ]
     assert batches_settled(acquirer, number) == ["000001"]
     assert opened().untold_closings(number) == ("000001",)
+
+
+class Full:
+    """A journal with more in batch 000001 than a settlement can say."""
+
+    def __init__(self, journal, sales, backs):
+        self._journal, self._full = journal, (sales * 100, sales, backs * 100, backs)
+
+    def __getattr__(self, name):
+        return getattr(self._journal, name)
+
+    def moved_in_batch(self, terminal_no, batch):
+        return self._full if batch == "000001" else (0, 0, 0, 0)
+
+
+@pytest.mark.parametrize(("sales", "backs"), [(1000, 0), (0, 1000)])
+def test_a_batch_of_more_than_a_settlement_can_say_is_left_to_the_acquirer_in_words(
+    sales, backs, acquirer, at, opened, number
+):
+    with pytest.raises(NotConfirmed) as wrong:
+        close_batches(number, at(), Full(opened(), sales, backs))
+    assert f"Batch 000001 of {number} has {sales} sales and {backs} given back" in str(wrong.value)
+    assert "999 of each" in str(wrong.value)
+    assert "Have the acquirer close the batch at the host" in str(wrong.value)
+    assert batches_settled(acquirer, number) == []
+    assert opened().untold_closings(number) == ()
+    acquirer.settle(number)
+    (only,) = close_batches(number, at(), Full(opened(), sales, backs))
+    assert (only.batch, only.balanced) == ("000002", True)
+
+
+def test_a_closing_that_could_never_be_asked_stands_in_the_way_of_no_other(acquirer, at, opened, number):
+    opened().begin_closing(number, "000001")
+    acquirer.settle(number)
+    first, second = close_batches(number, at(), Full(opened(), 1000, 0))
+    assert (first.batch, first.theirs, first.balanced) == ("000001", None, False)
+    assert "the host was not asked. Compare it with the acquirer's file" in words_on(first)
+    assert (second.batch, second.balanced) == ("000002", True)
+
+
+def test_a_batch_of_as_much_as_a_settlement_can_say_is_closed(acquirer, at, opened, number):
+    (only,) = close_batches(number, at(), Full(opened(), 999, 999))
+    assert (only.batch, only.theirs, only.balanced) == ("000001", NOTHING, False)
+
+
+def test_an_agent_counts_what_is_in_the_batch_and_status_says_that_it_is_full(
+    acquirer, number, tmp_path, monkeypatch, prepared
+):
+    host = LoneAgent(tmp_path)
+    (tmp_path / "direct.yaml").write_text(profile_text(number), encoding="utf-8")
+    one = f'  {number}: {{driver: iso8583_direct, port: "{acquirer.address}", profile: direct.yaml}}\n'
+    text = host.config.read_text(encoding="utf-8")
+    host.config.write_text(text.replace("terminals:\n", f"terminals:\n{one}", 1), encoding="utf-8")
+    monkeypatch.setattr(SqliteJournal, "moved_in_batch", lambda *_: (90_000, 900, 0, 0))
+    agent = Agent(read_config(host.config), lambda event, **more: None)
+    try:
+        payment = agent._payments[number]
+        assert payment.take(prepared(at=payment)).evidence.code == "BATCH_FULL"
+        (line,) = [one["line"] for one in agent.status()["terminals"] if one["terminal_no"] == number]
+        assert f"`terminal-agent settle {number}`" in line["problem"]
+    finally:
+        agent.journal.shut()
 
 
 def test_a_host_that_is_away_is_said(number, tmp_path, opened):

@@ -448,6 +448,60 @@ def test_a_settlement_that_is_not_confirmed_says_so(fault, acquirer, driver, sel
     assert driver.close(driver.open_batch(), Totals(12_000, 1, 0, 0)) is None
 
 
+@pytest.fixture
+def counted(tapped):
+    """Return the terminal with what its journal counts in a batch: sales, and what went back."""
+
+    def of(sales, backs=0):
+        tapped.count_with(lambda batch: (sales * 100, sales, backs * 100, backs))
+        return tapped
+
+    return of
+
+
+def test_a_sale_in_a_full_batch_is_declined_before_anything_is_sent_and_says_to_settle(
+    counted, tap, prepared, sell
+):
+    sell(at=counted(899))
+    driver = counted(900)
+    answer = driver.take(prepared(at=driver))
+    assert (answer.say, answer.evidence.code) == (Say.DECLINED, "BATCH_FULL")
+    assert len(tap.said("0200")) == 1
+    assert "Batch 000001 has 900 sales" in driver.trouble
+    assert "`terminal-agent settle EMU" in driver.trouble
+    sell(at=counted(0))
+    assert driver.trouble == ""
+
+
+def test_a_batch_is_counted_again_when_what_was_begun_since_could_have_filled_it(tapped, prepared):
+    counts = []
+
+    def moved_in_batch(batch):
+        counts.append(898 if not counts else 900)
+        return (0, counts[-1], 0, 0)
+
+    tapped.count_with(moved_in_batch)
+    said = [tapped.take(prepared(at=tapped)).say for _ in range(3)]
+    assert said == [Say.APPROVED, Say.APPROVED, Say.DECLINED]
+    assert counts == [898, 900]
+
+
+def test_nothing_is_given_back_in_a_batch_that_is_full_of_that_and_sales_go_on(
+    counted, acquirer, sell, begin_return
+):
+    driver = counted(0, backs=900)
+    ask, paid = sell(at=driver)
+    assert driver.prepare(ask) is None
+    assert "900 given back" in driver.trouble
+    driver = counted(0, backs=899)
+    assert driver.refund(ask, begin_return(ask, paid, at=driver)).say is Say.APPROVED
+
+
+def test_what_is_in_doubt_is_reversed_in_a_full_batch_too(counted, acquirer, sell):
+    ask, paid = sell(at=counted(0))
+    assert counted(900, backs=900).reverse(ask, paid.evidence).say is Say.APPROVED
+
+
 def test_the_host_cannot_be_asked(driver, sell):
     ask, _ = sell()
     answer = driver.query(ask)
