@@ -65,26 +65,32 @@ def has_moved_on(db: JournalConnection, record_id: str) -> bool:
     return bool(found[0])
 
 
-def moved_in_batch(db: JournalConnection, terminal_no: str, batch: str) -> tuple[int, int, int, int]:
+def moved_in_batch(
+    db: JournalConnection, terminal_no: str, batch: str, merchant_no: str
+) -> tuple[int, int, int, int]:
     """Return (fen, count) of the sales of a terminal's batch that stood, and (fen, count) of what went back.
 
-    By what the terminal said of each: one of which nothing was ever heard has no batch.
+    By what the terminal said of each: one of which nothing was ever heard has no batch, and what was said for
+    another merchant is in another merchant's.
     """
     sold = db.execute(
         "SELECT coalesce(sum(coalesce(approved_fen, amount_fen)), 0), count(*) FROM attempt "
-        "WHERE terminal_no = ? AND state IN ('PAID', 'GIVEN_BACK') AND json_extract(evidence, '$.batch') = ?",
-        (terminal_no, batch),
+        "WHERE terminal_no = ? AND state IN ('PAID', 'GIVEN_BACK') AND json_extract(evidence, '$.batch') = ? "
+        "AND coalesce(json_extract(evidence, '$.merchant_no'), '') IN ('', ?)",
+        (terminal_no, batch, merchant_no),
     ).fetchone()
     back = db.execute(
         "SELECT coalesce(sum(refund_fen), 0), count(*) FROM goods_return JOIN attempt USING (record_id) "
         "WHERE goods_return.state = 'REFUNDED' AND attempt.state = 'PAID' AND terminal_no = ? "
-        "AND json_extract(goods_return.evidence, '$.batch') = ?",
-        (terminal_no, batch),
+        "AND json_extract(goods_return.evidence, '$.batch') = ? "
+        "AND coalesce(json_extract(goods_return.evidence, '$.merchant_no'), '') IN ('', ?)",
+        (terminal_no, batch, merchant_no),
     ).fetchone()
     undone = db.execute(
         "SELECT coalesce(sum(coalesce(approved_fen, amount_fen)), 0), count(*) FROM attempt "
-        "WHERE terminal_no = ? AND state = 'GIVEN_BACK' AND json_extract(back_evidence, '$.batch') = ?",
-        (terminal_no, batch),
+        "WHERE terminal_no = ? AND state = 'GIVEN_BACK' AND json_extract(back_evidence, '$.batch') = ? "
+        "AND coalesce(json_extract(back_evidence, '$.merchant_no'), '') IN ('', ?)",
+        (terminal_no, batch, merchant_no),
     ).fetchone()
     return sold[0], sold[1], back[0] + undone[0], back[1] + undone[1]
 

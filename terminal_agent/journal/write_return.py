@@ -45,10 +45,10 @@ class ReturnMoves(Moves):
         with self._looking() as db:
             return read_return.has_moved_on(db, record_id)
 
-    def moved_in_batch(self, terminal_no: str, batch: str) -> tuple[int, int, int, int]:
-        """Return (fen, count) of the sales of a terminal's batch, and (fen, count) of what went back."""
+    def moved_in_batch(self, terminal_no: str, batch: str, merchant_no: str) -> tuple[int, int, int, int]:
+        """Return (fen, count) of the sales of a merchant's batch at a terminal, and of what went back."""
         with self._looking() as db:
-            return read_return.moved_in_batch(db, terminal_no, batch)
+            return read_return.moved_in_batch(db, terminal_no, batch, merchant_no)
 
     def returning_waiting(self, record_id: str) -> outbox.Waiting | None:
         """Return the `returning` entry of a sale's last return when it is not acknowledged."""

@@ -77,8 +77,11 @@ class TellsTrouble(Protocol):
 class CountsBatch(Protocol):
     """A way to take money whose batches hold only so many payments, which the journal counts."""
 
-    def count_with(self, moved_in_batch: Callable[[str], tuple[int, int, int, int]]) -> None:
-        """Begin nothing in a batch that is full by this: fen and number of sales, and of what went back."""
+    def count_with(self, moved_in_batch: Callable[[str, str], tuple[int, int, int, int]]) -> None:
+        """Begin nothing in a batch that is full by this: fen and number of sales, and of what went back.
+
+        It is asked by batch and merchant.
+        """
 
 
 class Reach(StrEnum):

@@ -17,8 +17,8 @@ class NotConfirmed(Exception):
 class BatchBooks(Protocol):
     """What is kept of batches, durably."""
 
-    def moved_in_batch(self, terminal_no: str, batch: str) -> tuple[int, int, int, int]:
-        """Return (fen, count) of the sales of a batch, and (fen, count) of what went back."""
+    def moved_in_batch(self, terminal_no: str, batch: str, merchant_no: str) -> tuple[int, int, int, int]:
+        """Return (fen, count) of the sales of a merchant's batch, and (fen, count) of what went back."""
 
     def untold_closings(self, terminal_no: str) -> tuple[str, ...]:
         """Return the batches whose closing was begun and not told, the oldest first."""
@@ -42,7 +42,7 @@ def close_batches(
     earlier = [one for one in books.untold_closings(terminal_no) if one != is_open]
     found = []
     for batch in (*earlier, is_open):
-        ours = Totals(*books.moved_in_batch(terminal_no, batch))
+        ours = Totals(*books.moved_in_batch(terminal_no, batch, payment.merchant_no))
         if dry_run:
             found.append(Settled(batch, ours, None, balanced=False))
             continue

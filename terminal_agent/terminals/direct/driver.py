@@ -65,7 +65,7 @@ class DirectTerminal:
         self._clock = clock
         self._unconfirmed: dict[str, tuple[Fields, str]] = {}  # reversals that no host has answered, by trace
         self._voids: dict[str, tuple[_Void, int]] = {}  # by trace, with when it was first seen
-        self._moved_in_batch: Callable[[str], tuple[int, int, int, int]] | None = None
+        self._moved_in_batch: Callable[[str, str], tuple[int, int, int, int]] | None = None
         self._room = ("", 0)  # a batch, and how many payments may be begun in it before it is counted anew
         self._too_full = ""
 
@@ -74,7 +74,12 @@ class DirectTerminal:
         """Why the host did not answer last or was not asked, for shop IT. Fits `terminal.TellsTrouble`."""
         return self._too_full or self._session.trouble
 
-    def count_with(self, moved_in_batch: Callable[[str], tuple[int, int, int, int]]) -> None:
+    @property
+    def merchant_no(self) -> str:
+        """For which merchant it takes money."""
+        return self._profile.merchant_no
+
+    def count_with(self, moved_in_batch: Callable[[str, str], tuple[int, int, int, int]]) -> None:
         """Begin nothing in a batch that is full by this count. Fits `terminal.CountsBatch`."""
         self._moved_in_batch = moved_in_batch
 
@@ -209,7 +214,7 @@ class DirectTerminal:
         if self._moved_in_batch is None or (known == batch and room > 0):
             self._room = (known, room - 1)
             return Totals(0, 0, 0, 0)
-        found = Totals(*self._moved_in_batch(batch))
+        found = Totals(*self._moved_in_batch(batch, self.merchant_no))
         most = max(found.sales, found.backs)
         self._room = (batch, _FULL - most - 1)
         self._too_full = ""

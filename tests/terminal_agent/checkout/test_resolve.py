@@ -246,8 +246,19 @@ def test_what_was_given_back_instead_of_reversed_is_counted_in_the_batch_of_its_
     assert sale.attempt(1).state is AttemptState.GIVEN_BACK
     assert sale.attempt(1).evidence == in_batch
     totals = unit_shop.real_journal.moved_in_batch
-    assert totals(TERMINAL, "000007") == (TO_PAY_FEN - 1, 1, 0, 0)
-    assert totals(TERMINAL, "000008") == (0, 0, TO_PAY_FEN - 1, 1)
+    assert totals(TERMINAL, "000007", "") == (TO_PAY_FEN - 1, 1, 0, 0)
+    assert totals(TERMINAL, "000008", "") == (0, 0, TO_PAY_FEN - 1, 1)
+
+
+def test_a_batch_of_the_same_number_at_another_merchant_is_another_batch(unit_shop):
+    """After a change of merchants the first batch was closed with what the old one's had come to."""
+    first, second = (replace(SAID, batch=one, merchant_no="EMU000000000001") for one in ("000007", "000008"))
+    unit_shop.payment.refunds[0] = Answer(Say.APPROVED, TO_PAY_FEN - 1, second)
+    unknown_sale(unit_shop, Answer(Say.APPROVED, TO_PAY_FEN - 1, first), reversals=[Answer(Say.DECLINED)])
+    totals = unit_shop.real_journal.moved_in_batch
+    for batch in ("000007", "000008"):
+        assert totals(TERMINAL, batch, "EMU000000000001") != (0, 0, 0, 0)
+        assert totals(TERMINAL, batch, "EMU000000000002") == (0, 0, 0, 0)
 
 
 # Parked.

@@ -130,7 +130,7 @@ class Full:
     def __getattr__(self, name):
         return getattr(self._journal, name)
 
-    def moved_in_batch(self, terminal_no, batch):
+    def moved_in_batch(self, terminal_no, batch, merchant_no):
         return self._full if batch == "000001" else (0, 0, 0, 0)
 
 

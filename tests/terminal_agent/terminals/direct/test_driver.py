@@ -453,7 +453,7 @@ def counted(tapped):
     """Return the terminal with what its journal counts in a batch: sales, and what went back."""
 
     def of(sales, backs=0):
-        tapped.count_with(lambda batch: (sales * 100, sales, backs * 100, backs))
+        tapped.count_with(lambda batch, merchant: (sales * 100, sales, backs * 100, backs))
         return tapped
 
     return of
@@ -476,7 +476,7 @@ def test_a_sale_in_a_full_batch_is_declined_before_anything_is_sent_and_says_to_
 def test_a_batch_is_counted_again_when_what_was_begun_since_could_have_filled_it(tapped, prepared):
     counts = []
 
-    def moved_in_batch(batch):
+    def moved_in_batch(batch, merchant):
         counts.append(898 if not counts else 900)
         return (0, counts[-1], 0, 0)
 
