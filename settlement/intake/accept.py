@@ -25,9 +25,10 @@ from settlement.intake.take_closed import take_closed
 from settlement.intake.take_paid import take_paid
 from settlement.ledger.post import Booking, Happening
 from settlement.offers import take as offers
-from settlement.returns import follow as returns
 from settlement.returns import hear
 from settlement.returns.events import ReturnHeard
+from settlement.returns.follow import follow
+from settlement.returns.follow import keys_of as return_keys
 from settlement.writer.batch import HeldBy, Rows, Wanted
 from settlement.writer.rows import Device, Difference, EntryAt, EntryRow, GoodsReturn, HoldNumber, Record
 from settlement.writer.step import Acks, Answer, Denied, Emit, Setting, Signed
@@ -73,7 +74,7 @@ def keys(command: TakeUpload, rows: Rows, setting: Setting) -> list[Wanted]:
         wanted += [(Record, (taken.record_id,)), (GoodsReturn, (taken.record_id,))]
         year = taken.promise.programme_year if taken.promise is not None else None
         wanted += offers.keys(taken.record_id, taken.entry, year, rows)
-        wanted += returns.keys_of(taken.record_id, taken.entry, rows)
+        wanted += return_keys(taken.record_id, taken.entry, rows)
         if isinstance(taken.entry, v1.Closed):
             wanted.append((HoldNumber, (command.device, command.epoch, taken.entry.hold_no)))
         if taken.promise is not None:
@@ -250,7 +251,7 @@ def _take_return(
     problem = hear.problem_of(rows.get(Record, word.record_id), known, word, taken.seq)
     if not problem:
         emit(ReturnHeard(goods_return=hear.heard(known, word, taken.seq, at_ms)))
-        returns.follow(rows, word.record_id, setting, at_ms, emit)
+        follow(rows, word.record_id, setting, at_ms, emit)
         offers.follow(rows, word.record_id, emit)
     return problem
 

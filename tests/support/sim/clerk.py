@@ -5,6 +5,7 @@ again. A day's world has no night: before most claims the clerk says what one wo
 WeChat's own books.
 """
 
+import random
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
@@ -15,12 +16,14 @@ from settlement.claims.enter_late import EnterLate
 from settlement.claims.pay import PayClaim
 from settlement.claims.repaid import Repay
 from settlement.claims.send_back import SendBack
+from settlement.claims.settle_record import RejectRecord
 from settlement.db import tables
 from settlement.funds.matched import MATCHED
 from settlement.funds.release_hold import ReleaseHold
 from settlement.reconcile.apply_night import ApplyNight, Look
 from sim import cash, truth
 from sim.scheduler import Process
+from sim.settling import what_people_refuse
 from sim.threads import Here
 from sim.watch import in_books
 from subsidy import calendar, ids
@@ -29,11 +32,13 @@ if TYPE_CHECKING:
     from sim.world import World
 
 _EVERY_S = {"usual": (6, 25), "fast": (1, 3), "claims": (1, 3), "late": (1, 3), "none": (1, 3)}
-_COMES_BACK = {"IN_CLAIM": 0.85, "PAID_OUT": 0.55}
-_PATIENCE_MS = 100_000
+_COMES_BACK = {"IN_CLAIM": 0.95, "PAID_OUT": 0.55}
+_PATIENCE_MS = 60_000
 _MOST_TIMES = 5
-_TOO_EARLY = 0.2
+_TOO_EARLY = 0.85
 """How often a clerk with little patience ends a hold that is being paid."""
+_TOO_LATE = 0.35
+"""How often people want a late grant not to be paid rather than to enter."""
 _LATE = "SELECT record_id FROM record WHERE state = 'RELEASED' AND money IS NOT NULL ORDER BY 1"
 
 
@@ -64,7 +69,7 @@ class Clerk:
         # The day has to be over, and the shops to have stated since what they hold open.
         scheduler.run(lambda: False, max(scheduler.now_ms, calendar.end_ms(self._day) + 70_000))
         self._pace = "late"
-        scheduler.run(lambda: False, scheduler.now_ms + 8_000)
+        scheduler.run(lambda: False, scheduler.now_ms + 16_000)
         for _ in range(2):
             self._pace = "claims"
             scheduler.run(lambda: False, scheduler.now_ms + 6_000)
@@ -119,16 +124,19 @@ class Clerk:
         if self._pace == "claims":
             return self._claim()
         if self._pace == "late":
-            return self._late()
+            return self._late(self._at_the_end)
         impatient = self._pace == "usual" and not self._world.healed
         if impatient and self._of_holds.random() < _TOO_EARLY and (held := self._held_and_paid()):
             return ReleaseHold(held[0], "nobody answers at the shop")
         return self._next()
 
-    def _late(self) -> EnterLate | None:
-        """Return the entry of a late grant, any of them: some can never enter."""
+    def _late(self, chance: random.Random) -> EnterLate | RejectRecord | None:
+        """Return the entry or the end of a late grant, any of them: some can never enter."""
+        if chance.random() < _TOO_LATE:
+            refused = what_people_refuse(self._world)
+            return chance.choice(refused) if refused else None
         late = in_books(self._world, _LATE)
-        return EnterLate(self._at_the_end.choice(late)[0], self._document()) if late else None
+        return EnterLate(chance.choice(late)[0], self._document()) if late else None
 
     def _held_and_paid(self) -> list[str]:
         """Return the holds whose payment the acquirer has, and of which the shop's word has not come."""
@@ -152,9 +160,8 @@ class Clerk:
         )
         if held and what < 0.2:
             return ReleaseHold(held[0][0], "nobody answers at the shop")
-        late = in_books(self._world, _LATE)
-        if late and what < 0.25:
-            return EnterLate(late[0][0], self._document())
+        if what < 0.25 and (late := self._late(self._of_holds)):
+            return late
         if owed and what < 0.4:
             return Repay(owed[0][0], self._document())
         if submitted and what < 0.5:

@@ -22,7 +22,7 @@ from settlement.reconcile.register import OtherBytes
 from settlement.reconcile.run import Night, NightParts, run_night
 from sim import cash, wallets
 from sim.cards.kinds import NAMELESS
-from sim.settling import SETTLES, what_people_settle
+from sim.settling import SETTLES, what_people_refuse, what_people_settle
 from sim.threads import Here
 from sim.watch import in_books
 from subsidy import calendar
@@ -213,7 +213,8 @@ class Office:
             if found:
                 reason = "nobody answers at the shop"
                 return ReleaseHold(by="li", record_id=chance.choice(found), reason=reason)
-        if world.hits(SETTLES, self._of_records) and (settled := what_people_settle(world)):
+        settled = [*what_people_settle(world), *what_people_refuse(world)]
+        if world.hits(SETTLES, self._of_records) and settled:
             return self._of_records.choice(settled)
         late = self._of("record WHERE state = 'RELEASED' AND money IS NOT NULL")
         if late and what < 0.3:

@@ -59,7 +59,7 @@ CLASSES = {
     "cash_words": "a cashier says late, twice or not at all where the cash of a sale is",
     "stranger": "a program in a shop uses others' keys and receipts, guesses PINs, forges requests",
     "wrong_way": "a cashier tries a way of paying that the shop does not have while a payment is in doubt",
-    "people_settle": "people reject late grants, records that are blocked or kept, or accept a difference",
+    "people_settle": "people reject records that are blocked or kept, or accept a difference",
 }
 """Every class of fault, with what it does."""
 
@@ -216,7 +216,13 @@ _RARE = (
     "stranger",
     "wrong_way",
 )
-_DRAWN = {**dict.fromkeys(_RARE, _SELDOM), "shared_register": 0.04, "old_copy": 0.06, "cash": 0.15}
+_DRAWN = {
+    **dict.fromkeys(_RARE, _SELDOM),
+    "claims": 0.16,
+    "shared_register": 0.04,
+    "old_copy": 0.06,
+    "cash": 0.15,
+}
 _BY_DAY = (
     "claims",
     "rare_sync",

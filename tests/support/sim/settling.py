@@ -44,17 +44,15 @@ def settle_now_and_then(world: "World") -> None:
 def what_people_settle(world: "World") -> list[RejectRecord | AcceptDifference]:
     """Return how they would settle each: what was paid as promised they let through where they may.
 
-    The rest the fund does not pay; that nothing was sold they say where nothing was paid. A late grant has
-    nothing to free.
+    The rest the fund does not pay; that nothing was sold they say where nothing was paid.
     """
     open_now = in_books(
         world,
-        "SELECT record_id, to_pay_fen, blocks, state FROM record "
-        "WHERE state IN ('BLOCKED', 'KEPT') OR money = 'late_grants_claimed' ORDER BY 1",
+        "SELECT record_id, to_pay_fen, blocks FROM record WHERE state IN ('BLOCKED', 'KEPT') ORDER BY 1",
     )
     standing = truth.standing(world) if open_now else {}
     found: list[RejectRecord | AcceptDifference] = []
-    for record_id, to_pay_fen, written, state in open_now:
+    for record_id, to_pay_fen, written in open_now:
         blocks = msgspec.json.decode(written)
         if UNDER_WAY in blocks:
             continue
@@ -63,6 +61,18 @@ def what_people_settle(world: "World") -> list[RejectRecord | AcceptDifference]:
         if lifted is not None and paid_fen == to_pay_fen:
             found.append(AcceptDifference(record_id, lifted, "paid as promised"))
         else:
-            frees_goods = paid_fen == 0 and state != "RELEASED"
-            found.append(RejectRecord(record_id, frees_goods, "the fund does not pay this one"))
+            found.append(RejectRecord(record_id, paid_fen == 0, "the fund does not pay this one"))
     return found
+
+
+def what_people_refuse(world: "World") -> list[RejectRecord]:
+    """Return how they would reject each late grant: its hold's end has freed the goods already."""
+    late = in_books(
+        world, "SELECT record_id, blocks FROM record WHERE money = 'late_grants_claimed' ORDER BY 1"
+    )
+    why = "it came too late, and the fund does not pay it"
+    return [
+        RejectRecord(record_id, False, why)
+        for record_id, written in late
+        if UNDER_WAY not in msgspec.json.decode(written)
+    ]
