@@ -15,7 +15,7 @@ from settlement.proposals import shown as shown_text
 from settlement.proposals import two_people
 from settlement.proposals.two_people import NeedsTwo
 from settlement.writer.batch import Rows, Wanted
-from settlement.writer.rows import Proposal
+from settlement.writer.rows import CentreUser, Proposal
 from settlement.writer.step import Answer, Denied, Emit, Event, Happened
 
 LASTS_MS = 7 * 86_400_000
@@ -61,7 +61,7 @@ def keys(command: Approve, rows: Rows, keys_of: Callable[[NeedsTwo], list[Wanted
         return [key]
     inner = two_people.read(found.command)
     people = (found.proposed_by, command.by) if isinstance(inner, OfPeople) else ()
-    return [key, *keys_of(inner), *agreed.keys_of_people(people)]
+    return [key, (CentreUser, (found.proposed_by,)), *keys_of(inner), *agreed.keys_of_people(people)]
 
 
 def decide(
@@ -91,6 +91,10 @@ def decide(
     inner = two_people.read(found.command)
     if isinstance(inner, OfPeople) and (against := agreed.refuse_people(rows, inner, people)) is not None:
         return against
+    proposer = rows.get(CentreUser, found.proposed_by)
+    if proposer is not None and proposer.disabled_ms is not None:
+        detail = f"{found.proposed_by}, who has proposed {found.proposal}, is disabled since. Decline it"
+        return Denied(409, "PROPOSER_DISABLED", f"{detail}; who wants it too proposes it again")
     decided = two_people.decided_by(inner, people)
     would_happen: list[Happened] = []
     answer = carry_out(decided, rows.copy(), would_happen.append)

@@ -2,7 +2,7 @@
 
 import msgspec
 import pytest
-from centre import APPROVER, PROPOSER
+from centre import APPROVER, PROPOSER, add_person
 from fake_device import promised
 from proposed import TOP_UP, approval, desk, propose, shown
 from sqlalchemy import text
@@ -14,6 +14,8 @@ from settlement.db.connection import writing
 from settlement.funds.close_year import CloseYear
 from settlement.funds.move_authority import MoveAuthority, Place
 from settlement.funds.top_up import TopUp
+from settlement.people import users
+from settlement.people.roles import Grant, Role
 from settlement.proposals import make
 from settlement.proposals.approve import LASTS_MS, Approve
 from settlement.proposals.propose import Propose
@@ -65,6 +67,17 @@ def test_a_number_that_no_books_can_hold_is_not_proposed(books, command, where):
 def test_whoever_proposed_does_not_approve(books):
     proposal = propose(books, TOP_UP)
     assert books.denied(approval(proposal, PROPOSER)) == "SAME_PERSON"
+
+
+def test_what_was_proposed_by_whoever_is_disabled_since_is_not_approved(books):
+    """An account in the wrong hands may have proposed it."""
+    add_person(books.centre, "zhou", Grant(Role.OPERATIONS))
+    proposal, before = propose(books, TOP_UP, "zhou"), given(books)
+    with writing(books.engine) as connection:
+        users.disable(connection, "zhou", "tests", 0)
+    assert books.denied(approval(proposal)) == "PROPOSER_DISABLED"
+    assert (given(books), shown(books, proposal.proposal).state) == (before, "OPEN")
+    books.done(Decline(proposal.proposal, APPROVER, "zhou is gone"))
 
 
 @pytest.mark.parametrize("shown_hash", ["0" * 64, "", "x"])
