@@ -238,7 +238,9 @@ def _listen(node: Node) -> tuple[str, int]:
 
 
 def _till(name: str, node: Node) -> str:
-    if not 1 <= len(name) <= _LONGEST_TILL or not name.isprintable() or name.isspace():
+    # A space of full width, as Chinese input methods write it, is one that a till can send.
+    is_plain = name.replace("\u3000", " ").isprintable()
+    if not 1 <= len(name) <= _LONGEST_TILL or not is_plain or name.isspace():
         raise node.wrong(f"{name!r} is no name of a till", 'Write 1 to 32 characters, as in "01"')
     return name
 

@@ -10,7 +10,6 @@ from litestar.params import FromPath, JSONBody
 from msgspec import Meta
 from msgspec.structs import replace
 
-from subsidy.masking import scrub
 from subsidy.money import MOST_FEN
 from subsidy.policy.next_action import NextAction
 from subsidy.policy.refusals import Refusal
@@ -23,7 +22,7 @@ from terminal_agent.checkout.sale import Attempt, Sale
 from terminal_agent.checkout.states import UNDECIDED_ATTEMPTS, SaleState
 from terminal_agent.checkout.supervisor import PinWrong, SupervisorLocked
 from terminal_agent.till import after_sale, documents
-from terminal_agent.till.requests import ByOperator, MayNameOperator, Name
+from terminal_agent.till.requests import ByOperator, MayNameOperator, Name, must_be_plain
 from terminal_agent.till.routes import Document, Till, WaitS, key_reused
 
 _AFTER_PAYMENT = (SaleState.PAID, SaleState.RETURNING, SaleState.RETURNED)
@@ -42,7 +41,7 @@ class ReturnBody(ByOperator, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         super().__post_init__()
         for name in ("supervisor", "reason"):
-            _must_be_plain(name, getattr(self, name))
+            must_be_plain(name, getattr(self, name))
 
 
 class AnswerBody(ByOperator, frozen=True, kw_only=True):
@@ -62,7 +61,7 @@ class SlipBody(ByOperator, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         super().__post_init__()
         for name in ("voucher_no", "rrn"):
-            _must_be_plain(name, getattr(self, name))
+            must_be_plain(name, getattr(self, name))
 
 
 class ReprintBody(MayNameOperator, frozen=True, kw_only=True):
@@ -275,11 +274,3 @@ def _unknown_attempt(sale: Sale) -> Attempt | None:
         return None
     found = [one for one in sale.attempts if one.state in UNDECIDED_ATTEMPTS]
     return found[-1] if found else None
-
-
-def _must_be_plain(name: str, text: str) -> None:
-    # A card drawn through a reader that types lands in whatever field is open.
-    if scrub(text) != text:
-        raise ValueError(f"`{name}` looks like a card, identity or phone number")
-    if not text.isprintable():
-        raise ValueError(f"`{name}` holds characters that cannot be printed")

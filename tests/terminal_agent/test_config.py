@@ -388,6 +388,6 @@ def test_a_till_by_a_name_that_no_till_can_send_is_refused_with_its_line(written
     assert "1 to 32" in wrong.remedy
 
 
-@pytest.mark.parametrize("till", ["1" * 32, "收银台 2", "a/b"])
+@pytest.mark.parametrize("till", ["1" * 32, "收银台 2", "收银台\u3000２", "a/b"])
 def test_a_till_is_called_what_its_shop_calls_it(written, till):
     assert till in read_config(written(GOOD + f'  "{till}": "12345678"\n')).tills

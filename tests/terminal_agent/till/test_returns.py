@@ -342,6 +342,12 @@ def test_what_would_break_a_line_of_the_receipt_is_refused(desk, sold, name, tex
     desk.must_refuse(lambda: desk.give_back(sold, **{name: text}), 400, "BODY_INVALID", name)
 
 
+def test_a_name_and_a_reason_with_a_space_of_full_width_are_taken(desk, sold):
+    said = {"operator": "张\u3000三", "reason": "整机\u3000不喜欢"}
+    back = desk.give_back(sold, **said).json()["return"]
+    assert {name: back[name] for name in said} == said
+
+
 @pytest.mark.parametrize("address", [one for one in ADDRESSES if one != "reprint"])
 def test_every_field_must_be_there_and_no_other(desk, sold, address):
     good = ADDRESSES[address]
