@@ -19,7 +19,7 @@ from terminal_agent.console import (
 )
 from terminal_agent.journal.by_hand import journal_at
 from terminal_agent.system import SystemClock
-from terminal_agent.terminals.direct.closing import NotConfirmed, close_batches, words_on
+from terminal_agent.terminals.direct.closing import NotConfirmed, close_batches, may_still_move, words_on
 from terminal_agent.terminals.direct.driver import DirectTerminal
 from terminal_agent.till.local import AgentStatus, ask_agent
 
@@ -41,7 +41,7 @@ def settle(
         if ask_agent(settings.host, settings.port, "/v1/status", AgentStatus) is not None:
             fail("The agent runs. Stop it first", REFUSED)
         journal = journal_at(settings.journal)
-        if journal.open_attempts(terminal) or journal.open_returns(terminal):
+        if may_still_move(terminal, payment, journal):
             fail(f"Money may still move on {terminal}. Run `terminal-agent resume` first", REFUSED)
         try:
             settled = close_batches(terminal, payment, journal, dry_run=dry_run)

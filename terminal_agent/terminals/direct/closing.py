@@ -6,6 +6,7 @@ next closing asks about it first: the host may have closed it, and counted other
 
 from typing import Protocol
 
+from terminal_agent.checkout.sale import Sale
 from terminal_agent.terminals.direct.driver import DirectTerminal, Settled
 from terminal_agent.terminals.direct.messages import MOST_COUNTED, Totals
 
@@ -25,6 +26,38 @@ class BatchBooks(Protocol):
 
     def begin_closing(self, terminal_no: str, batch: str) -> None:
         """Keep that a batch is being closed."""
+
+
+class OpenBooks(Protocol):
+    """What is still open at a terminal."""
+
+    def sale(self, record_id: str) -> Sale | None:
+        """Return a sale."""
+
+    def open_attempts(self, terminal_no: str) -> list[tuple[str, int]]:
+        """Return (record_id, number) of the attempts that are open."""
+
+    def open_returns(self, terminal_no: str) -> list[str]:
+        """Return the sales whose return is open."""
+
+
+def may_still_move(terminal_no: str, payment: DirectTerminal, books: OpenBooks) -> bool:
+    """Whether money of the open batch may still move.
+
+    What another merchant's profile has left open is in no batch of this one, and stays open under it.
+    """
+    marks = []
+    for record_id, no in books.open_attempts(terminal_no):
+        sale = books.sale(record_id)
+        assert sale is not None
+        attempt = sale.attempt(no)
+        marks.append((attempt.mark, attempt.back_mark))
+    for record_id in books.open_returns(terminal_no):
+        sale = books.sale(record_id)
+        assert sale is not None
+        assert sale.paid_attempt is not None
+        marks.append((sale.paid_attempt.mark, sale.returns[-1].mark))
+    return not all(any(payment.leaves_alone(mark) for mark in pair) for pair in marks)
 
 
 def close_batches(

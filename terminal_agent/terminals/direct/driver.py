@@ -169,6 +169,10 @@ class DirectTerminal:
         except (NoLine, PinpadFault):
             return UNCLEAR
 
+    def leaves_alone(self, mark: str | None) -> bool:
+        """Whether a stored mark is another merchant's or terminal's, of which nothing is ever sent here."""
+        return self._is_anothers(messages.read_sale_mark(mark) or messages.read_back_mark(mark))
+
     def open_batch(self) -> str | None:
         """Return which batch is open, None when the host is not there or a reversal waits for it."""
         try:

@@ -5,12 +5,16 @@ import threading
 import pytest
 from acquirer import direct_terminal, new_number, profile_text
 from lone_agent import LoneAgent
+from return_desk import ReturnDesk
+from unit_shop import TERMINAL
 
 from terminal_agent.app import Agent
+from terminal_agent.checkout.ports import Answer, Say
+from terminal_agent.checkout.states import SaleState
 from terminal_agent.config import read_config
 from terminal_agent.journal.journal import SqliteJournal
 from terminal_agent.journal.open import open_journal
-from terminal_agent.terminals.direct.closing import NotConfirmed, close_batches, words_on
+from terminal_agent.terminals.direct.closing import NotConfirmed, close_batches, may_still_move, words_on
 from terminal_agent.terminals.direct.messages import Totals
 
 NOTHING = Totals(0, 0, 0, 0)
@@ -43,6 +47,14 @@ def opened(tmp_path, clock):
     yield journal
     for one in journals:
         one.shut()
+
+
+@pytest.fixture
+def desk(tmp_path, moves_taken):
+    desk = ReturnDesk(tmp_path)
+    yield desk
+    moves_taken |= {tuple(row) for row in desk.rows("SELECT DISTINCT what, before, after FROM move")}
+    desk.connection.close()
 
 
 def batches_settled(acquirer, number):
@@ -186,3 +198,37 @@ def test_an_agent_counts_what_is_in_the_batch_and_status_says_that_it_is_full(
 def test_a_host_that_is_away_is_said(number, tmp_path, opened):
     with pytest.raises(NotConfirmed, match="is not there"):
         close_batches(number, direct_terminal("127.0.0.1:1", tmp_path, number), opened())
+
+
+OPEN_MARKS = [
+    ("@EMU000000000002.{number}", False),
+    ("@EMU000000000001.EMU99999", False),
+    ("@EMU000000000001.{number}", True),
+    ("", True),
+]
+
+
+@pytest.mark.parametrize(("at_merchant", "expected"), OPEN_MARKS)
+def test_what_another_merchant_left_open_keeps_no_batch_from_being_closed(
+    at_merchant, expected, unit_shop, tmp_path, number
+):
+    payment = direct_terminal("127.0.0.1:1", tmp_path, number, merchant='"EMU000000000001"')
+    journal = unit_shop.real_journal
+    assert not may_still_move(TERMINAL, payment, journal)
+    unit_shop.payment.mark = f"S.000001.000017.0131.a-1{at_merchant.format(number=number)}"
+    unit_shop.payment.takes[0] = Answer(Say.UNCLEAR)
+    assert unit_shop.sell().state is SaleState.PARKED
+    assert may_still_move(TERMINAL, payment, journal) is expected
+
+
+@pytest.mark.parametrize(("at_merchant", "expected"), OPEN_MARKS)
+def test_a_return_that_another_merchant_left_open_keeps_no_batch_from_being_closed(
+    at_merchant, expected, desk, tmp_path, number
+):
+    payment = direct_terminal("127.0.0.1:1", tmp_path, number, merchant='"EMU000000000001"')
+    sold = desk.sell()
+    desk.payment.mark = f"B.000001.000017.000018{at_merchant.format(number=number)}"
+    desk.payment.refunds.append(Answer(Say.UNCLEAR))
+    after, _ = desk.give_back(sold)
+    assert after.state is SaleState.RETURNING
+    assert may_still_move(TERMINAL, payment, desk.real_journal) is expected
