@@ -1,6 +1,7 @@
-"""Are the files and reports of the nights still what they were when they came?
+"""Do the files and reports of the nights still come to what was noted of them when they came?
 
-No event says what stands in them, so books that are made anew do not show that somebody has edited one.
+No event says what stands in them, so books that are made anew do not show that somebody has edited one. Of
+the rows of a file only count and totals were noted: that one was given to another payment is not seen here.
 """
 
 from collections.abc import Iterator

@@ -50,6 +50,13 @@ def test_every_command_is_in_the_docs(command):
     assert command in TEXT
 
 
+def test_no_command_has_two_rows():
+    """Two that change a row side by side may leave both behind, one of them old."""
+    page = (ROOT / "docs" / "commands.md").read_text()
+    rows = re.findall(r"^\| (`[^`]+`)", page, re.MULTILINE)
+    assert sorted({*rows}) == sorted(rows)
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_every_link_and_named_file_exists(page):
     text = page.read_text()

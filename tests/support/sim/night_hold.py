@@ -95,11 +95,17 @@ def an_honest_shops_statement_ends_no_paid_hold(world: "World", _records: dict[s
     if not world.plan.on.isdisjoint(("liar", "false_statement")):
         return []
     doubtful = {world.template.devices[host.shop.shop] for host in world.hosts if host.is_doubtful}
-    sql = "SELECT record_id, device, why FROM record WHERE state = 'RELEASED' AND paid_fen > 0"
+    # People may have rejected the late grant since, and the record says why they did.
+    ended = in_books(
+        world,
+        "SELECT record.record_id, record.device, event.body FROM record "
+        "JOIN event ON event.record_id = record.record_id AND event.kind = 'hold_ended' "
+        "WHERE record.state IN ('RELEASED', 'AVAILABLE_AGAIN') AND record.paid_fen > 0 ORDER BY 1",
+    )
     return [
         f"{record_id} was paid, and ended by {why}"
-        for record_id, device, why in in_books(world, f"{sql} ORDER BY 1")
-        if why.startswith("statement") and device not in doubtful
+        for record_id, device, body in ended
+        if (why := json.loads(body)["why"]).startswith("statement") and device not in doubtful
     ]
 
 
