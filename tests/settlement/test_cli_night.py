@@ -21,9 +21,13 @@ from settlement.cli import app
 from settlement.web.metrics import exposition
 from subsidy import calendar, ids
 
-TODAY = calendar.business_day(datetime.datetime.now(datetime.UTC))
-YESTERDAY = TODAY - datetime.timedelta(days=1)
 DAY_MS = 86_400_000
+
+
+def days_ago(days):
+    """Return a day as files name it. Asked anew by each test: the next may begin after midnight."""
+    today = calendar.business_day(datetime.datetime.now(datetime.UTC))
+    return (today - datetime.timedelta(days=days)).isoformat()
 
 
 class Shop:
@@ -32,7 +36,7 @@ class Shop:
     def __init__(self, folder, centre):
         self.folder = folder
         self.centre = centre
-        self.day = YESTERDAY.isoformat()
+        self.day = days_ago(1)
         self.incoming = folder / "incoming"
         self.incoming.mkdir()
         (folder / "night.yaml").write_text(SOURCES, encoding="utf-8")
@@ -130,7 +134,7 @@ def test_a_missing_file_exits_4_and_is_named(shop):
 
 
 def test_a_file_that_comes_before_its_day_is_over_exits_4_with_what_to_do(shop):
-    shop.day = TODAY.isoformat()
+    shop.day = days_ago(0)
     shop.write()
     (shop.incoming / f"wechat-{shop.day}.csv.none").touch()
     found = shop.json(exit_code=4)
@@ -209,7 +213,7 @@ def test_without_sources_the_night_says_what_to_write(tmp_path):
     with RunningCentre.start(tmp_path) as centre:
         (tmp_path / "night.yaml").write_text("", encoding="utf-8")
         file = tmp_path / "settlement.yaml"
-        result = CliRunner().invoke(app, ["night", "run", "--config", str(file), "--date", TODAY.isoformat()])
+        result = CliRunner().invoke(app, ["night", "run", "--config", str(file), "--date", days_ago(0)])
         assert (result.exit_code, centre.centre.settings.night) == (3, None)
         assert "night: night.yaml" in result.stderr
 
@@ -285,7 +289,7 @@ def test_the_service_runs_what_it_has_missed_and_raises_the_alarm_for_what_it_ca
         Shop(folder, centre)
         # The sale was made three days ago, in books that no night has looked at.
         centre.sql(f"UPDATE record SET placed_at_ms = placed_at_ms - 2 * {DAY_MS}")
-    first = (TODAY - datetime.timedelta(days=3)).isoformat()
+    first = days_ago(3)
     (folder / f"incoming/acquirer-{first}.csv").write_bytes(card_bytes([]))
     (folder / f"incoming/wechat-{first}.csv.none").touch()
     write_config(folder, folder / "policies", night="night.yaml", night_at='"00:00"')
@@ -312,7 +316,7 @@ def test_the_service_runs_what_it_has_missed_and_raises_the_alarm_for_what_it_ca
             time.sleep(0.1)
         told = [json.loads(line) for line in log.read_text().splitlines()]
         nights = {one["day"]: one["complete"] for one in told if one["event"] == "night.run"}
-        days = [(TODAY - datetime.timedelta(days=number)).isoformat() for number in (3, 2, 1)]
+        days = [days_ago(number) for number in (3, 2, 1)]
         assert nights == dict(zip(days, (True, False, False), strict=True))
         found = requests.get(
             f"http://{address}/v1/night?date={first}",

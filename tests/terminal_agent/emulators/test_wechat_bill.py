@@ -19,7 +19,12 @@ from terminal_agent.checkout.ports import Back
 from terminal_agent.emulators.wechat_bill import HEADER, SUMMARY_HEADER, trade_bill
 from terminal_agent.emulators.wechat_books import WechatBooks
 
-TODAY = datetime.datetime.now(datetime.timezone(datetime.timedelta(hours=8))).date().isoformat()
+SHANGHAI = datetime.timezone(datetime.timedelta(hours=8))
+
+
+def today():
+    """Return the day as a bill names it. Asked anew by each test: the next may begin after midnight."""
+    return datetime.datetime.now(SHANGHAI).date().isoformat()
 
 
 @pytest.fixture
@@ -85,7 +90,7 @@ def test_a_days_bill_holds_what_moved_and_its_totals(books):
 
 def test_a_day_without_movement_has_no_bill(books):
     books.write("declined", "ORDER002", 100)
-    assert trade_bill(books.lines, TODAY, "wx", "EMU1") is None
+    assert trade_bill(books.lines, today(), "wx", "EMU1") is None
 
 
 def get(wechat, path):
@@ -121,9 +126,9 @@ def file_of(wechat, day):
 
 def test_a_bill_is_offered_signed_and_fetched_with_its_hash(tmp_path):
     with EmulatedWechat.start(tmp_path) as wechat:
-        assert json.loads(get(wechat, f"/v3/bill/tradebill?bill_date={TODAY}&bill_type=ALL")[2])["code"] == (
-            "NO_STATEMENT_EXIST"
-        )
+        assert json.loads(get(wechat, f"/v3/bill/tradebill?bill_date={today()}&bill_type=ALL")[2])[
+            "code"
+        ] == ("NO_STATEMENT_EXIST")
         channel = wechat.channel()
         reversed_, refunded = new_ask(100), new_ask(200)
         for ask in (reversed_, refunded):
@@ -131,7 +136,7 @@ def test_a_bill_is_offered_signed_and_fetched_with_its_hash(tmp_path):
         channel.reverse(reversed_, Evidence())
         channel.refund(refunded, Back(ids.refund_no(refunded.pay_ref), 200, Evidence()))
 
-        status, headers, body = get(wechat, f"/v3/bill/tradebill?bill_date={TODAY}&bill_type=ALL")
+        status, headers, body = get(wechat, f"/v3/bill/tradebill?bill_date={today()}&bill_type=ALL")
         offer = json.loads(body)
         assert (status, offer["hash_type"]) == (200, "SHA1")
         assert headers["Wechatpay-Serial"] == wechat.ready["platform_key_id"]
@@ -145,15 +150,15 @@ def test_a_bill_is_offered_signed_and_fetched_with_its_hash(tmp_path):
         assert [one["交易状态"] for one in details] == ["SUCCESS", "SUCCESS", "REVOKED", "REFUND"]
         assert all(one["商户号"] == wechat.ready["mchid"] for one in details)
 
-        assert file_of(wechat, TODAY) == content
+        assert file_of(wechat, today()) == content
         details, summary = rows(file_of(wechat, "2026-01-31"))
         assert (details, summary["总交易单数"], summary["申请退款总金额"]) == ([], "0", "0.00")
-        for wrong in ("", "?date=today", f"?date={TODAY}&x=y", f"?day={TODAY}"):
+        for wrong in ("", "?date=today", f"?date={today()}&x=y", f"?day={today()}"):
             with pytest.raises(urllib.error.HTTPError) as refused:
                 urllib.request.urlopen(f"{wechat.control}/file{wrong}", timeout=5)
             assert refused.value.code == 400
             refused.value.close()
 
-        for wrong in ("bill_date=today", f"bill_date={TODAY}&bill_type=SUCCESS", "bill_type=ALL"):
+        for wrong in ("bill_date=today", f"bill_date={today()}&bill_type=SUCCESS", "bill_type=ALL"):
             assert get(wechat, f"/v3/bill/tradebill?{wrong}")[0] == 400
         assert get(wechat, f"{parts.path}?token=guessed")[0] == 404
