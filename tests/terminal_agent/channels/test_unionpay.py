@@ -302,6 +302,16 @@ def test_a_code_whose_payment_is_not_known_yet_may_still_be_scanned(unionpay):
     assert showing.reverse(ask, Evidence()).say is D
 
 
+def test_an_order_whose_code_nobody_has_is_undone_at_once(unionpay):
+    """Nothing of it can be scanned, so that it is not known is told before its time is over."""
+    showing = unionpay.showing(host_timeout_ms=100)
+    ask = prepared(showing, new_unionpay_shown_ask(FEN))
+    unionpay.fault("lost_request", on="show", times=1000)
+    assert (took := showing.take(ask)).say is U
+    assert took.show == ""
+    assert showing.reverse(ask, Evidence()).say is N
+
+
 def test_who_scanned_a_code_that_cannot_be_reversed_is_refunded(unionpay):
     showing = unionpay.showing()
     ask = prepared(showing, new_unionpay_shown_ask(FEN))
