@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from venv_here import ROOT, install_system, python_with
@@ -34,15 +35,18 @@ ROOM = 8 << 30
 
 def main() -> int:
     """Return pytest's exit code, or 1 when a check before it failed."""
-    python = str(python_with("dev"))
-    _get_postgres()
-    _get_browser()
     # Programs that tests start again and again are compiled once.
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
-    arguments = sys.argv[1:]
+    arguments, failed = sys.argv[1:], []
+    # What is fetched for the tests is mostly waited for; no check needs it.
+    with ThreadPoolExecutor(1) as beside:
+        programs = beside.submit(_get_programs)
+        python = str(python_with("dev"))
+        if not arguments:
+            failed = _failed_checks(python)
+        programs.result()
     if arguments:
         return _run_tests(python, arguments)
-    failed = _failed_checks(python)
     print("== tests", flush=True)
     with _place_for_files() as place:
         os.environ["TMPDIR"] = str(place)
@@ -85,6 +89,11 @@ def _place_for_files() -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="tests-", dir=MEMORY if has_room else None) as place:
         os.chmod(place, 0o711)  # noqa: S103 (PostgreSQL, another user, has its own folder in it)
         yield Path(place)
+
+
+def _get_programs() -> None:
+    _get_postgres()
+    _get_browser()
 
 
 def _get_postgres() -> None:
