@@ -124,7 +124,8 @@ def _fault_of(wrong: OSError, server_name: str) -> TlsFault:
         return _of_certificate(wrong.verify_code, server_name)
     if isinstance(wrong, TimeoutError):
         return TlsFault("did not answer in TLS in time", "Check that it speaks TLS at this port")
-    if isinstance(wrong, ssl.SSLError) and not isinstance(wrong, ssl.SSLEOFError):
+    # A line dropped in the handshake is told as such, or (by Python 3.11.2) as one that was closed in order.
+    if isinstance(wrong, ssl.SSLError) and not isinstance(wrong, ssl.SSLEOFError | ssl.SSLZeroReturnError):
         remedy = "Check that it speaks TLS 1.2 or later at this port"
         return refusal_in(wrong) or TlsFault(f"answered what is no TLS of ours ({wrong.reason})", remedy)
     return TlsFault("hung up", "Check that it speaks TLS at this port, and its network")
