@@ -38,13 +38,15 @@ def main() -> int:
     # Programs that tests start again and again are compiled once.
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     arguments, failed = sys.argv[1:], []
-    # What is fetched for the tests is mostly waited for; no check needs it.
+    missing = _missing_packages()
+    # To fetch them is mostly to wait; no check needs them.
     with ThreadPoolExecutor(1) as beside:
-        programs = beside.submit(_get_programs)
+        fetched = beside.submit(install_system, *missing) if missing else None
         python = str(python_with("dev"))
         if not arguments:
             failed = _failed_checks(python)
-        programs.result()
+        if fetched is not None:
+            fetched.result()
     if arguments:
         return _run_tests(python, arguments)
     print("== tests", flush=True)
@@ -91,29 +93,20 @@ def _place_for_files() -> Iterator[Path]:
         yield Path(place)
 
 
-def _get_programs() -> None:
-    _get_postgres()
-    _get_browser()
-
-
-def _get_postgres() -> None:
-    """Install PostgreSQL when it is not there: the centre's books are tested on it too."""
-    if any(Path("/usr/lib/postgresql").glob("*/bin/initdb")) or shutil.which("initdb"):
-        return
-    if os.geteuid() != 0:
-        sys.exit("PostgreSQL 15 or later is needed for the tests: apt-get install postgresql")
-    print("installing PostgreSQL ...", flush=True)
-    install_system("postgresql", "postgresql-contrib")
-
-
-def _get_browser() -> None:
-    """Install Chromium when it is not there: pages are tested as their users see them."""
-    if shutil.which("chromium"):
-        return
-    if os.geteuid() != 0:
-        sys.exit("Chromium is needed for the tests: apt-get install chromium")
-    print("installing Chromium ...", flush=True)
-    install_system("chromium")
+def _missing_packages() -> list[str]:
+    """Return what Debian has to install for the tests, or exit where only somebody else may."""
+    missing = []
+    # The centre's books are tested on it too.
+    if not any(Path("/usr/lib/postgresql").glob("*/bin/initdb")) and not shutil.which("initdb"):
+        missing += ["postgresql", "postgresql-contrib"]
+    # Pages are tested as their users see them.
+    if not shutil.which("chromium"):
+        missing += ["chromium"]
+    if missing and os.geteuid() != 0:
+        sys.exit(f"The tests need PostgreSQL 15 or later and Chromium: apt-get install {' '.join(missing)}")
+    if missing:
+        print(f"installing {', '.join(missing)} ...", flush=True)
+    return missing
 
 
 if __name__ == "__main__":
