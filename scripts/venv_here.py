@@ -58,7 +58,9 @@ def _makers() -> list[str]:
     version managers do, mostly lacks its optimization: the same work took it 1.2 to 1.4 times as long.
     """
     of_the_distribution = f"/usr/bin/python3.{sys.version_info[1]}"
-    return [*filter(os.path.exists, [of_the_distribution]), sys.executable]
+    if sys.executable == of_the_distribution or not os.path.exists(of_the_distribution):
+        return [sys.executable]
+    return [of_the_distribution, sys.executable]
 
 
 def install_system(*packages: str) -> None:
