@@ -10,9 +10,7 @@ from terminal_agent import system
 from terminal_agent.certify import our_end
 from terminal_agent.certify.on_lines import DisturbedLine, Ear
 from terminal_agent.certify.our_end import PowerCut
-from terminal_agent.certify.watched_ends import AT_THE_ACQUIRER, MOST_AT_ONCE, Hands
-
-_MOST_LATE_S = 120.0
+from terminal_agent.certify.watched_ends import AT_THE_ACQUIRER, MOST_AT_ONCE, MOST_LATE_S, Hands
 
 
 class AcquirersEnd(socket.socket):
@@ -44,7 +42,9 @@ class AcquirersEnd(socket.socket):
         """Return what comes from the acquirer."""
         came = self._line.read(0)
         if came and self._fault in (our_end.LATE_ANSWER, our_end.UNPLUG):
-            if self._hung_up.take(self.gettimeout() or _MOST_LATE_S) is None:
+            if self._fault == our_end.UNPLUG:
+                self._relay.answered.put(True)
+            if self._hung_up.take(self.gettimeout() or MOST_LATE_S) is None:
                 raise TimeoutError
             if self._fault == our_end.UNPLUG:
                 came = b""  # an answer may be ahead of a break or behind it: here it is behind

@@ -10,7 +10,7 @@ from functools import partial
 
 from terminal_agent.certify import our_end
 from terminal_agent.certify.our_end import PowerCut
-from terminal_agent.certify.watched_ends import GARBAGE, MOST_AT_ONCE, WHERE_IT_CALLS, Hands
+from terminal_agent.certify.watched_ends import GARBAGE, MOST_AT_ONCE, MOST_LATE_S, WHERE_IT_CALLS, Hands
 from terminal_agent.terminals.relay.cut_frames import LARGEST
 from terminal_agent.terminals.relay.forward import Address
 
@@ -91,7 +91,7 @@ class _TerminalsEnd(socket.socket):
                 return frame[:half]
             case our_end.UNPLUG:
                 self._relay.is_unplugged = True
-                self._then = self._break
+                self._then = self._break_once_answered
             case our_end.DOUBLED_TO_US:
                 return frame * 2
             case our_end.NOISE_TO_US:
@@ -105,6 +105,11 @@ class _TerminalsEnd(socket.socket):
     def _hold(self, then: Callable[[], bytes]) -> bytes:
         self._relay.end.hold()
         return then()
+
+    def _break_once_answered(self) -> bytes:
+        # Sooner, the terminal's reversal might overtake at the acquirer what it is to undo.
+        self._relay.answered.take(MOST_LATE_S)
+        return self._break()
 
     def _break(self) -> bytes:
         with suppress(OSError):

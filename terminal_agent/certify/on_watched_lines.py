@@ -136,6 +136,7 @@ class _Relay:
         self._ended: system.Mailbox[bool] = system.Mailbox()
         self.is_dead = False
         self.is_unplugged = False
+        self.answered: system.Mailbox[bool] = system.Mailbox()
         self.watcher_fault = ""
         self.handing = HandingEnd(self, partial(self._new_passed, is_terminals=True))
         self._observer = terminal.observer(self._see, clock)

@@ -10,6 +10,7 @@ from terminal_agent.certify import our_end
 from terminal_agent.certify.on_lines import Peek
 from terminal_agent.certify.our_end import OurEnd
 from terminal_agent.checkout.ports import Clock
+from terminal_agent.system import Mailbox
 
 WATCHER_DIES, WATCHER_STUMBLES, POWER_OFF = "watcher_dies", "watcher_stumbles", "power_off"
 CABLE_OUT = "cable_out"
@@ -45,6 +46,7 @@ OF_THE_AGENT = frozenset({WATCHER_DIES, WATCHER_STUMBLES, POWER_OFF})
 
 GARBAGE = b"\x00\x7e\x41"
 MOST_AT_ONCE = 65_536
+MOST_LATE_S = 120.0
 
 
 class Passed:
@@ -65,6 +67,8 @@ class Hands(Protocol):
     is_dead: bool
     is_unplugged: bool
     """Whether the terminal is gone whose request comes next to the acquirer."""
+    answered: Mailbox[bool]
+    """Holds something once the acquirer has answered a request whose terminal does not hear it."""
 
     def die(self) -> None:
         """End as a process does whose power fails."""
