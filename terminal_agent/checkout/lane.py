@@ -4,13 +4,15 @@ After a start it first resolves what a power cut left open; then it takes attemp
 resolved or parked before the next; while idle it looks at parked ones again.
 """
 
+from collections.abc import Callable
 from typing import Protocol
 
 from terminal_agent.checkout.attempt import STOPPED, Paying
 from terminal_agent.checkout.give_back_goods import Refunding
 from terminal_agent.checkout.ports import Journal, Payment, Secret
 from terminal_agent.checkout.resolve import Resolver
-from terminal_agent.checkout.states import UNDECIDED_ATTEMPTS, AttemptState
+from terminal_agent.checkout.sale import Sale
+from terminal_agent.checkout.states import UNDECIDED_ATTEMPTS, AttemptState, SaleState
 
 _LONGEST_PAUSE = 12  # times the link's own rhythm, between two looks at what stays undecided
 
@@ -49,7 +51,8 @@ class Lane:
 
     def run(self, jobs: Jobs) -> None:
         """Work until the process ends."""
-        self.resume()
+        # A parked sale has had its time: it holds the terminal at no later start again.
+        self._finish(of_parked=self._resolver.look)
         pauses = 1
         while True:
             job = jobs.take(pauses * self._payment.clocks.poll_every_s)
@@ -69,10 +72,11 @@ class Lane:
             self.pay(record_id, no, pay_code)
 
     def resume(self) -> None:
-        """Finish what the last run of the agent left open on this terminal.
+        """Finish what the last run of the agent left open on this terminal, while nobody waits for it."""
+        self._finish(of_parked=self._resolver.resolve)
 
-        Without a mark nothing was sent; with one, money may have moved.
-        """
+    def _finish(self, of_parked: Callable[[str, int], Sale]) -> None:
+        """Finish what is open. Without a mark nothing was sent; with one, money may have moved."""
         for record_id, no in self._journal.open_attempts(self.terminal_no):
             sale = self._journal.sale(record_id)
             assert sale is not None
@@ -82,7 +86,8 @@ class Lane:
                     self._paying.not_paid(sale, no, STOPPED)
                     continue
                 self._journal.unknown(record_id, no, attempt.evidence)
-            self._resolver.resolve(record_id, no)
+            ask = of_parked if sale.state is SaleState.PARKED else self._resolver.resolve
+            ask(record_id, no)
         self._refunding.resume(self.terminal_no)
 
     def pay(self, record_id: str, no: int, pay_code: Secret | None = None) -> None:

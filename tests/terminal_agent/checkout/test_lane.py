@@ -56,6 +56,30 @@ def test_what_stays_unknown_after_a_restart_is_parked(unit_shop):
     assert unit_shop.now(sale).state is SaleState.PARKED
 
 
+def test_a_parked_sale_holds_its_terminal_at_no_later_start_but_is_asked_about_as_long_by_resume(unit_shop):
+    sales = [cut_off(unit_shop, marked=True) for _ in range(2)]
+    unit_shop.restart()
+    assert {unit_shop.now(sale).state for sale in sales} == {SaleState.PARKED}
+    asked = []
+    unit_shop.payment.query = lambda ask: asked.append(ask.pay_ref) or Answer(Say.UNCLEAR)
+
+    class Started(Exception):
+        pass
+
+    class Jobs:
+        def take(self, timeout_s):
+            raise Started
+
+    began_ms = unit_shop.clock.steady_ms()
+    with pytest.raises(Started):
+        unit_shop.lane.run(Jobs())
+
+    assert asked == [unit_shop.now(sale).attempt(1).pay_ref for sale in sales]
+    assert unit_shop.clock.steady_ms() == began_ms
+    unit_shop.lane.resume()
+    assert unit_shop.clock.steady_ms() == began_ms + 2 * 1000 * unit_shop.payment.clocks.resolver_s
+
+
 def test_the_oldest_is_finished_first(unit_shop):
     sales = [cut_off(unit_shop, marked=True) for _ in range(3)]
     unit_shop.payment.queries = deque([Answer(Say.DECLINED)] * 3)
