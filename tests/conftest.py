@@ -3,6 +3,7 @@
 import functools
 import gc
 import logging
+import subprocess
 
 import canaries
 import postgres
@@ -10,6 +11,7 @@ import pytest
 import slow_first
 import taken_moves
 import typer.testing
+import warm
 from hypothesis import settings
 
 from terminal_agent.channels import key_files
@@ -23,6 +25,9 @@ typer.testing._get_command = functools.cache(typer.testing._get_command)
 
 # The same for a private key, whose primes are looked at each time it is read.
 key_files.load_pem_private_key = functools.cache(key_files.load_pem_private_key)
+
+# The same for what a program of ours imports. One that is started by its path is a process all the same.
+subprocess.Popen = warm.Popen
 
 # It is the tests' own client, and names the addresses that they ask, whatever stands in them.
 logging.getLogger("httpx").setLevel(logging.WARNING)

@@ -4,11 +4,13 @@ import importlib.metadata
 import subprocess
 
 import pytest
+import warm
 from story.processes import BIN
 
 
 @pytest.mark.parametrize("program", ["terminal-agent", "settlement", "catalog-sync"])
-def test_a_program_says_its_version(program, tmp_path):
+def test_a_program_says_its_version(program, tmp_path, monkeypatch):
+    monkeypatch.setattr(subprocess, "Popen", warm.COLD)
     said = subprocess.run(
         [BIN / program, "--version"], cwd=tmp_path, capture_output=True, text=True, check=False
     )
