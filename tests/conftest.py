@@ -8,12 +8,17 @@ import subprocess
 import canaries
 import postgres
 import pytest
+import ready_tables
 import slow_first
 import taken_moves
 import typer.testing
 import warm
 from hypothesis import settings
 
+from settlement import set_up
+from settlement.copies import target
+from settlement.people import passwords
+from subsidy.strict import yaml_text
 from terminal_agent.channels import key_files
 
 # A slow machine is no finding: what an example may cost is held in CPU time, where it matters.
@@ -29,9 +34,25 @@ key_files.load_pem_private_key = functools.cache(key_files.load_pem_private_key)
 # The same for what a program of ours imports. One that is started by its path is a process all the same.
 subprocess.Popen = warm.Popen
 
+# The same for tables that nobody has written to, and for a policy or configuration file of the same words.
+set_up.migrate = target.migrate = ready_tables.migrate
+yaml_text._compose = functools.lru_cache(256)(yaml_text._compose)
+
 # It is the tests' own client, and names the addresses that they ask, whatever stands in them.
 logging.getLogger("httpx").setLevel(logging.WARNING)
 _PROBLEMS = pytest.StashKey[list[str]]()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def shipped_cost():
+    """Let a password cost little in the tests' own process; what it costs otherwise: KiB, times."""
+    shipped = memory_kib, times = passwords._MEMORY_KIB, passwords._TIMES
+    nobodys = passwords._NOBODYS.replace(f"m={memory_kib},t={times}", "m=64,t=1")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(passwords, "_MEMORY_KIB", 64)
+        patch.setattr(passwords, "_TIMES", 1)
+        patch.setattr(passwords, "_NOBODYS", nobodys)
+        yield shipped
 
 
 @pytest.fixture(scope="session")

@@ -7,20 +7,6 @@ import pytest
 from books import ENGINES, Books, copy_template
 from centre import RunningCentre
 
-from settlement.people import passwords
-
-
-@pytest.fixture(scope="session", autouse=True)
-def shipped_cost() -> Iterator[tuple[int, int]]:
-    """Let a password cost little in the tests' own process; what it costs otherwise: KiB, times."""
-    shipped = memory_kib, times = passwords._MEMORY_KIB, passwords._TIMES
-    nobodys = passwords._NOBODYS.replace(f"m={memory_kib},t={times}", "m=64,t=1")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(passwords, "_MEMORY_KIB", 64)
-        patch.setattr(passwords, "_TIMES", 1)
-        patch.setattr(passwords, "_NOBODYS", nobodys)
-        yield shipped
-
 
 @pytest.fixture
 def books(tmp_path) -> Iterator[Books]:

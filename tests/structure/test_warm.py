@@ -4,6 +4,8 @@ import os
 import signal
 import subprocess
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import warm
@@ -63,6 +65,22 @@ def test_it_is_killed_and_waited_for_like_any_other(tmp_path):
         process.stdout.readline()
         os.kill(process.pid, signal.SIGKILL)
         assert process.wait(10) == -signal.SIGKILL
+
+
+def test_several_threads_may_wait_for_its_end(tmp_path):
+    command = [
+        sys.executable,
+        "-m",
+        "terminal_agent.emulators.cli",
+        "acquirer",
+        "--books",
+        str(tmp_path / "b"),
+    ]
+    with warm.Popen(command, stdout=subprocess.PIPE) as process, ThreadPoolExecutor(4) as threads:
+        waiting = [threads.submit(process.wait, 30) for _ in range(4)]
+        time.sleep(0.1)
+        process.kill()
+        assert {one.result() for one in waiting} == {-signal.SIGKILL}
 
 
 def test_another_locale_and_another_program_are_started_as_ever(tmp_path):

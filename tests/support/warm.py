@@ -17,6 +17,7 @@ import socket
 import subprocess
 import sys
 import threading
+import weakref
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -94,6 +95,8 @@ class Popen(COLD[Any]):
             "new_session": given["start_new_session"],
         }
         self._ended, told = os.pipe()
+        # Not before: several threads may wait for its end.
+        weakref.finalize(self, os.close, self._ended)
         try:
             self.pid = _warm(program).begin(order, [*files, told])
         finally:
@@ -123,7 +126,6 @@ class Popen(COLD[Any]):
             with self._waitpid_lock:  # type: ignore[attr-defined]
                 if self.returncode is None:
                     self.returncode = int(os.read(self._ended, 16))
-                    os.close(self._ended)
         return True
 
 

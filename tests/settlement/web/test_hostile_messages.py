@@ -215,7 +215,7 @@ def test_one_thing_wrong_in_an_entry_puts_it_into_quarantine_and_nothing_else(fu
         # Right in itself, about a sale that this centre has not promised anything for.
         entry = msgspec.structs.replace(entry, record_id=ids.record_id(1, person.to_bytes(10)))
     still_open = [v1.OpenHold(record_id=promise.record_id, hold_no=promise.hold_no)]
-    before = rows(fuzzed)
+    before = {} if is_held else rows(fuzzed)
     spoilt = [(place, what, with_wrong(entry, place, what)) for place, what in wrongs(entry)]
     if not is_held:
         keys = fuzzed.centre.centre.keys.public()
@@ -227,8 +227,8 @@ def test_one_thing_wrong_in_an_entry_puts_it_into_quarantine_and_nothing_else(fu
         assert answer.status_code == 200, answer.text
         for (place, what, _), ack in zip(batch, device.acks(answer), strict=True):
             assert ack.answer == "quarantined" or not is_always_wrong(what), (place, what, ack)
-    now = rows(fuzzed)
     if not is_held:
+        now = rows(fuzzed)
         assert {table for table in now if now[table] != before[table]} <= APART
     with reading(fuzzed.centre.centre.engine) as connection:
         assert list(read_books.faults(connection)) == []

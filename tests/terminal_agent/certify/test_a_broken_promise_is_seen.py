@@ -1,6 +1,7 @@
 """A driver that does what it must not fails in the scenario that shows it: otherwise passing says nothing."""
 
 import secrets
+from contextlib import closing
 
 import pytest
 from links_to_certify import to_certify
@@ -259,18 +260,22 @@ def given(tmp_path_factory):
         yield links_of(config)[given.link], Control(given.control), None
 
 
+def of_a_line(kind, folder):
+    """Yield a terminal that is only watched, and let nothing wait at its line afterwards."""
+    with to_certify(kind, folder) as given:
+        link = links_of(read_config(given.config))[given.link]
+        with closing(link.line):
+            yield link, Control(given.control), Control(given.terminal)
+
+
 @pytest.fixture(scope="module")
 def watched(tmp_path_factory):
-    with to_certify("relay", tmp_path_factory.mktemp("relay")) as given:
-        config = read_config(given.config)
-        yield links_of(config)[given.link], Control(given.control), Control(given.terminal)
+    yield from of_a_line("relay", tmp_path_factory.mktemp("relay"))
 
 
 @pytest.fixture(scope="module")
 def handed(tmp_path_factory):
-    with to_certify("relay/serial", tmp_path_factory.mktemp("handed")) as given:
-        config = read_config(given.config)
-        yield links_of(config)[given.link], Control(given.control), Control(given.terminal)
+    yield from of_a_line("relay/serial", tmp_path_factory.mktemp("handed"))
 
 
 @pytest.fixture(scope="module")

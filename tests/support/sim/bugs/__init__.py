@@ -104,7 +104,7 @@ CAUGHT_BY: dict[str, int] = {
     "split_transaction": 5,
     "statement_by_passed_holds": 22,
     "statement_forgets_what_is_being_paid": 10,
-    "steady_clock_reset_trusted": 1072,
+    "steady_clock_reset_trusted": 784,
     "stored_answer_replayed": 10,
     "strangers_refusal_is_a_no": 56,
     "time_out_is_declined": 10,
