@@ -1,21 +1,16 @@
 """An emulated acquirer host as a process of its own, and a direct driver that talks to it."""
 
 import itertools
-import json
 import re
-import signal
-import subprocess
-import sys
 import urllib.request
 from pathlib import Path
-from typing import Any
 
+from emulated import REPO, Emulated
 from wechat import RealClock
 
 from terminal_agent.terminals.direct.driver import DirectTerminal
 from terminal_agent.terminals.drivers import DRIVERS
 
-REPO = Path(__file__).resolve().parents[2]
 PROFILE_FILE = REPO / "config/terminals/iso8583_direct.yaml"
 
 # Long enough for a busy machine, short enough for a test of every fault.
@@ -83,39 +78,19 @@ def direct_terminal(
     return payment
 
 
-class EmulatedAcquirer:
-    """A running `terminal-agent emulate acquirer`. Use as a context, or stop it."""
+class EmulatedAcquirer(Emulated):
+    """A running `terminal-agent emulate acquirer`."""
 
-    def __init__(self, process: subprocess.Popen[str], address: str, control: str, books_file: Path) -> None:
-        self._process = process
-        self.address = address
-        self.control = control
-        self.books_file = books_file
+    KIND = "acquirer"
 
     @classmethod
-    def start(cls, folder: Path, **options: object) -> "EmulatedAcquirer":
-        """Start one whose files lie in `folder`. Options are those of the command: `work_ms=0`."""
-        settings: dict[str, object] = {"books": folder / "acquirer.jsonl", "work_ms": 0, **options}
-        command = [sys.executable, "-m", "terminal_agent.emulators.cli", "acquirer"]
-        for key, value in settings.items():
-            for one in value if isinstance(value, list) else [value]:
-                command += [f"--{key.replace('_', '-')}", *([] if one is True else [str(one)])]
-        process = subprocess.Popen(
-            command, cwd=REPO, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-        )
-        assert process.stdout is not None
-        line = process.stdout.readline()
-        if not line:
-            _, complaint = process.communicate()
-            raise RuntimeError(f"the emulator did not start: {complaint}")
-        ready = json.loads(line)
-        return cls(process, ready["address"], ready["control"], Path(str(settings["books"])))
+    def _settings(cls, folder: Path) -> dict[str, object]:
+        return {**super()._settings(folder), "work_ms": 0}
 
-    def books(self) -> list[dict[str, Any]]:
-        """Return what it has booked."""
-        found = self.call("GET", "/books")
-        assert isinstance(found, list)
-        return found
+    @property
+    def address(self) -> str:
+        """Where terminals reach it."""
+        return str(self.ready["address"])
 
     def moved(self, pay_ref: str) -> list[tuple[str, int]]:
         """Return (kind, fen) of what moved money under `pay_ref`; a void that was itself reversed did not."""
@@ -128,14 +103,6 @@ class EmulatedAcquirer:
             if one["kind"] in ("sale", "void", "refund", "reversal")
             and (one["batch"], one["trace"]) not in voids
         ]
-
-    def fault(self, name: str, **options: object) -> None:
-        """Arm a fault for what comes next."""
-        self.call("POST", "/faults", {"fault": name, **options})
-
-    def clear_faults(self) -> None:
-        """Let nothing go wrong any more."""
-        self.call("DELETE", "/faults")
 
     def settle(self, terminal_no: str) -> None:
         """Close a terminal's batch."""
@@ -151,32 +118,3 @@ class EmulatedAcquirer:
         url = f"{self.control}/zm?date={day}&merchant_no={merchant_no}"
         with urllib.request.urlopen(url, timeout=5) as answer:
             return answer.read().decode()
-
-    def call(self, method: str, path: str, body: object = None) -> Any:
-        """Ask its control address. An answer other than 200 raises urllib's HTTPError."""
-        request = urllib.request.Request(
-            self.control + path,
-            method=method,
-            data=None if body is None else json.dumps(body).encode(),
-            headers={"Content-Type": "application/json"},
-        )
-        with urllib.request.urlopen(request, timeout=5) as answer:
-            return json.load(answer)
-
-    def stop(self) -> None:
-        """End it as an operator would, and expect it to go in order."""
-        if self._process.returncode is None:
-            self._process.send_signal(signal.SIGTERM)
-            _, complaint = self._process.communicate(timeout=10)
-            assert (self._process.returncode, complaint) == (0, "")
-
-    def kill(self) -> None:
-        """End it as a power cut would."""
-        self._process.kill()
-        self._process.communicate()
-
-    def __enter__(self) -> "EmulatedAcquirer":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.stop()

@@ -1,13 +1,11 @@
 """An emulated Alipay as a process of its own, and a channel that talks to it."""
 
-import json
 import re
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 from canaries import payment_code
+from emulated import REPO
 from wechat import SHORT_MS, EmulatedWechat, RealClock
 from wechat import new_ask as any_ask
 
@@ -16,7 +14,6 @@ from terminal_agent.channels.alipay_profile import Profile, read_profile
 from terminal_agent.channels.alipay_shown import AlipayShown, open_alipay_shown
 from terminal_agent.checkout.ports import Ask
 
-REPO = Path(__file__).resolve().parents[2]
 PROFILE_FILE = REPO / "config/channels/alipay.yaml"
 MOVES = ("pay", "cancel", "refund")
 
@@ -42,33 +39,18 @@ def new_ask(amount_fen: int = 85_000, pay_code: str | None = None) -> Ask:
 
 
 class EmulatedAlipay(EmulatedWechat):
-    """A running `terminal-agent emulate alipay`. Use as a context, or stop it."""
+    """A running `terminal-agent emulate alipay`."""
+
+    KIND = "alipay"
 
     @classmethod
-    def start(cls, folder: Path, **options: object) -> "EmulatedAlipay":
-        """Start one whose files lie in `folder`. Options are those of the command: `password_ms=20`."""
-        settings: dict[str, object] = {
-            "books": folder / "alipay-books.jsonl",
-            "keys": folder / "alipay-keys",
-            "password_ms": 300,
-            **options,
-        }
-        command = [sys.executable, "-m", "terminal_agent.emulators.cli", "alipay"]
-        for key, value in settings.items():
-            for one in value if isinstance(value, list) else [value]:
-                flag = f"--{key.replace('_', '-')}"
-                command += [flag] if one is True else [flag, str(one)]
-        process = subprocess.Popen(
-            command, cwd=REPO, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-        )
-        assert process.stdout is not None
-        line = process.stdout.readline()
-        if not line:
-            _, complaint = process.communicate()
-            raise RuntimeError(f"the emulator did not start: {complaint}")
-        ready = json.loads(line)
-        assert ready["ready"] is True
-        return cls(process, Path(str(settings["books"])), {**ready, "base_url": ready["gateway"]})
+    def _settings(cls, folder: Path) -> dict[str, object]:
+        return {"books": folder / "alipay-books.jsonl", "keys": folder / "alipay-keys", "password_ms": 300}
+
+    @property
+    def base_url(self) -> str:
+        """Where merchants reach it."""
+        return str(self.ready["gateway"])
 
     def profile_text(self, **values: object) -> str:
         """Return the shipped profile, pointed at this emulator, with waits that a test can afford."""

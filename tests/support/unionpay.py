@@ -1,17 +1,13 @@
 """An emulated UnionPay as a process of its own, and channels that talk to it."""
 
-import json
-import signal
-import subprocess
-import sys
 import time
 import urllib.error
 import urllib.request
 from pathlib import Path
-from typing import Any
 
 import msgspec
 from canaries import payment_code
+from emulated import REPO, Emulated
 from story.shop_files import with_values
 from wechat import SHORT_MS, RealClock, new_ask
 
@@ -19,7 +15,6 @@ from terminal_agent.channels.unionpay import UnionPay, UnionPayShown, open_union
 from terminal_agent.channels.unionpay_profile import Profile, read_profile
 from terminal_agent.checkout.ports import Ask
 
-REPO = Path(__file__).resolve().parents[2]
 PROFILE_FILE = REPO / "config/channels/unionpay.yaml"
 FILES = ("certificate", "private_key", "root", "middle")
 
@@ -47,42 +42,19 @@ def new_unionpay_shown_ask(amount_fen: int = 85_000, for_s: float = 900) -> Ask:
     )
 
 
-class EmulatedUnionPay:
-    """A running `terminal-agent emulate unionpay`. Use as a context, or stop it."""
+class EmulatedUnionPay(Emulated):
+    """A running `terminal-agent emulate unionpay`."""
 
-    def __init__(self, process: subprocess.Popen[str], books_file: Path, ready: dict[str, Any]) -> None:
-        self._process = process
-        self.books_file = books_file
-        self.ready = ready
-        self.base_url = str(ready["base_url"])
-        self.control = str(ready["control"])
+    KIND = "unionpay"
 
     @classmethod
-    def start(cls, folder: Path, **options: object) -> "EmulatedUnionPay":
-        """Start one whose files lie in `folder`. Options are those of the command: `password_ms=20`."""
-        settings: dict[str, object] = {
-            "books": folder / "unionpay-books.jsonl",
-            "keys": folder / "unionpay-keys",
-            "password_ms": 300,
-            **options,
-        }
-        command = [sys.executable, "-m", "terminal_agent.emulators.cli", "unionpay"]
-        for key, value in settings.items():
-            command += [f"--{key.replace('_', '-')}", str(value)]
-        process = subprocess.Popen(
-            command, cwd=REPO, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-        )
-        assert process.stdout is not None
-        line = process.stdout.readline()
-        if not line:
-            _, complaint = process.communicate()
-            raise RuntimeError(f"the emulator did not start: {complaint}")
-        return cls(process, Path(str(settings["books"])), json.loads(line))
+    def _settings(cls, folder: Path) -> dict[str, object]:
+        return {**super()._settings(folder), "keys": folder / "unionpay-keys", "password_ms": 300}
 
     @property
-    def pid(self) -> int:
-        """Its process."""
-        return self._process.pid
+    def base_url(self) -> str:
+        """Where merchants reach it."""
+        return str(self.ready["base_url"])
 
     def profile_text(self, **values: object) -> str:
         """Return the shipped profile, pointed at this emulator, with waits that a test can afford."""
@@ -110,25 +82,11 @@ class EmulatedUnionPay:
             return False
         return True
 
-    def books(self) -> list[dict[str, Any]]:
-        """Return what it has booked."""
-        answer = self.call("GET", "/books")
-        assert isinstance(answer, list)
-        return answer
-
     def moved(self, pay_ref: str) -> list[tuple[str, int]]:
         """Return (kind, fen) of every line that moved money of the payment `pay_ref`."""
         kinds = ("charge", "reversal", "refund")
         lines = [line for line in self.books() if pay_ref in (line["order_id"], line["orig"])]
         return [(line["kind"], line["fen"]) for line in lines if line["kind"] in kinds and line["fen"]]
-
-    def fault(self, name: str, **options: object) -> None:
-        """Arm a fault for what comes next."""
-        self.call("POST", "/faults", {"fault": name, **options})
-
-    def clear_faults(self) -> None:
-        """Let nothing go wrong any more."""
-        self.call("DELETE", "/faults")
 
     def settle(self) -> None:
         """Close the settlement day."""
@@ -142,34 +100,3 @@ class EmulatedUnionPay:
         """Return the settlement files of a day, as they travel."""
         with urllib.request.urlopen(f"{self.control}/file?date={day}", timeout=5) as answer:
             return str(answer.read().decode("ascii"))
-
-    def call(self, method: str, path: str, body: object = None) -> Any:
-        """Ask its control address. An answer other than 200 raises urllib's HTTPError."""
-        request = urllib.request.Request(
-            self.control + path,
-            method=method,
-            data=None if body is None else json.dumps(body).encode(),
-            headers={"Content-Type": "application/json"},
-        )
-        with urllib.request.urlopen(request, timeout=5) as answer:
-            return json.load(answer)
-
-    def stop(self) -> None:
-        """End it as an operator would, and expect it to go in order."""
-        if self._process.returncode is not None:
-            return
-        self._process.send_signal(signal.SIGTERM)
-        try:
-            _, complaint = self._process.communicate(timeout=10)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.communicate()
-            raise
-        assert self._process.returncode == 0, complaint
-        assert complaint == "", complaint
-
-    def __enter__(self) -> "EmulatedUnionPay":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.stop()

@@ -1,20 +1,16 @@
 """An emulated WeChat Pay as a process of its own, and a channel that talks to it."""
 
 import itertools
-import json
 import re
 import secrets
-import signal
-import subprocess
-import sys
 import time
 import urllib.error
 import urllib.request
 from pathlib import Path
-from typing import Any
 
 import msgspec
 from canaries import payment_code
+from emulated import REPO, Emulated
 
 from subsidy import ids
 from terminal_agent.channels.profile import Profile, read_profile
@@ -22,7 +18,6 @@ from terminal_agent.channels.wechat import WechatPay, open_wechat
 from terminal_agent.channels.wechat_native import WechatNative, open_wechat_native
 from terminal_agent.checkout.ports import Ask, Secret
 
-REPO = Path(__file__).resolve().parents[2]
 PROFILE_FILE = REPO / "config/channels/wechat.yaml"
 
 # Long enough for a busy machine, short enough for a test of every fault.
@@ -91,46 +86,24 @@ def new_shown_ask(amount_fen: int = 85_000, for_s: int = 900) -> Ask:
     )
 
 
-class EmulatedWechat:
-    """A running `terminal-agent emulate wechat`. Use as a context, or stop it."""
+class EmulatedWechat(Emulated):
+    """A running `terminal-agent emulate wechat`."""
 
-    def __init__(self, process: subprocess.Popen[str], books_file: Path, ready: dict[str, Any]) -> None:
-        self._process = process
-        self.books_file = books_file
-        self.ready = ready
-        self.base_url = str(ready["base_url"])
-        self.control = str(ready["control"])
+    KIND = "wechat"
 
     @classmethod
-    def start(cls, folder: Path, **options: object) -> "EmulatedWechat":
-        """Start one whose files lie in `folder`. Options are those of the command: `password_ms=20`."""
-        settings: dict[str, object] = {
-            "books": folder / "wechat-books.jsonl",
+    def _settings(cls, folder: Path) -> dict[str, object]:
+        return {
+            **super()._settings(folder),
             "keys": folder / "wechat-keys",
             "password_ms": 300,
             "refund_ms": 0,
-            **options,
         }
-        command = [sys.executable, "-m", "terminal_agent.emulators.cli", "wechat"]
-        for key, value in settings.items():
-            for one in value if isinstance(value, list) else [value]:
-                command += [f"--{key.replace('_', '-')}", str(one)]
-        process = subprocess.Popen(
-            command, cwd=REPO, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-        )
-        assert process.stdout is not None
-        line = process.stdout.readline()
-        if not line:
-            _, complaint = process.communicate()
-            raise RuntimeError(f"the emulator did not start: {complaint}")
-        ready = json.loads(line)
-        assert ready["ready"] is True
-        return cls(process, Path(str(settings["books"])), ready)
 
     @property
-    def pid(self) -> int:
-        """Its process."""
-        return self._process.pid
+    def base_url(self) -> str:
+        """Where merchants reach it."""
+        return str(self.ready["base_url"])
 
     def profile_text(self, **values: object) -> str:
         """Return the shipped profile, pointed at this emulator, with waits that a test can afford."""
@@ -171,60 +144,8 @@ class EmulatedWechat:
             return False
         return True
 
-    def books(self) -> list[dict[str, Any]]:
-        """Return what it has booked."""
-        answer = self.call("GET", "/books")
-        assert isinstance(answer, list)
-        return answer
-
     def moved(self, pay_ref: str) -> list[tuple[str, int]]:
         """Return (kind, fen) of every line that moved money under `pay_ref`."""
         kinds = ("charge", "reversal", "refund")
         lines = [line for line in self.books() if line["out_trade_no"] == pay_ref]
         return [(line["kind"], line["fen"]) for line in lines if line["kind"] in kinds and line["fen"]]
-
-    def fault(self, name: str, **options: object) -> None:
-        """Arm a fault for what comes next."""
-        self.call("POST", "/faults", {"fault": name, **options})
-
-    def clear_faults(self) -> None:
-        """Let nothing go wrong any more."""
-        self.call("DELETE", "/faults")
-
-    def call(self, method: str, path: str, body: object = None) -> Any:
-        """Ask its control address. An answer other than 200 raises urllib's HTTPError."""
-        request = urllib.request.Request(
-            self.control + path,
-            method=method,
-            data=None if body is None else json.dumps(body).encode(),
-            headers={"Content-Type": "application/json"},
-        )
-        with urllib.request.urlopen(request, timeout=5) as answer:
-            return json.load(answer)
-
-    def stop(self) -> None:
-        """End it as an operator would, and expect it to go in order."""
-        self._end(signal.SIGTERM, expected=0)
-
-    def kill(self) -> None:
-        """End it as a power cut would."""
-        self._end(signal.SIGKILL, expected=-signal.SIGKILL)
-
-    def _end(self, how: signal.Signals, expected: int) -> None:
-        if self._process.returncode is not None:
-            return
-        self._process.send_signal(how)
-        try:
-            _, complaint = self._process.communicate(timeout=10)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.communicate()
-            raise
-        assert self._process.returncode == expected, complaint
-        assert complaint == "", complaint
-
-    def __enter__(self) -> "EmulatedWechat":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.stop()
