@@ -22,7 +22,7 @@ from unit_shop import UnitShop
 from terminal_agent.checkout.ports import Answer, Ask, Say
 from terminal_agent.checkout.sale import Sale
 from terminal_agent.checkout.sighting import Sighting, Sightings
-from terminal_agent.emulators.line_terminal import LineTerminal
+from terminal_agent.emulators.line_terminal import LineTerminal, Slip
 from terminal_agent.system import SystemClock
 from terminal_agent.terminals.relay import profile as relay
 from terminal_agent.terminals.relay.forward import Forwarder
@@ -31,6 +31,7 @@ from terminal_agent.terminals.relay.payment import WatchedTerminal
 from terminal_agent.terminals.relay.understand import Reader
 
 TERMINAL = "EMU00001"
+FEN = 85_000
 PROFILE = Path(__file__).resolve().parents[2] / "config" / "terminals" / "relay.yaml"
 SHORT_MS = {"armed_for_ms": 4000, "host_timeout_ms": 120, "poll_every_ms": 20, "resolver_ms": 400}
 _PATIENCE_S = 20.0
@@ -62,6 +63,16 @@ def eventually(claim: Callable[[], Any], within_s: float = _PATIENCE_S) -> Any:
         assert time.monotonic() < end, "it did not come to be"
         time.sleep(0.005)
     return found
+
+
+def given_up(ask: Ask) -> Ask:
+    """Return the attempt as it is asked about once nobody waits for it any more."""
+    return Ask(ask.pay_ref, ask.amount_fen, ask.operator, ask.till_no, given_up=True)
+
+
+def slip_of(trace: str) -> Slip:
+    """Return what a terminal keeps of a sale of `FEN`, for one that has not made it itself."""
+    return Slip("sale", trace, "000001", FEN)
 
 
 class WatchedLine:
