@@ -5,6 +5,7 @@ from pathlib import Path
 import msgspec
 import pytest
 from acquirer import EmulatedAcquirer, direct_terminal
+from tapped_line import Tap
 from wechat import RealClock
 
 from subsidy import ids
@@ -29,6 +30,18 @@ def acquirer(shared_acquirer: EmulatedAcquirer) -> EmulatedAcquirer:
 @pytest.fixture
 def driver(acquirer: EmulatedAcquirer, tmp_path: Path) -> DirectTerminal:
     return direct_terminal(acquirer.address, tmp_path)
+
+
+@pytest.fixture
+def tap(acquirer: EmulatedAcquirer) -> Iterator[Tap]:
+    with Tap(acquirer.address) as tap:
+        yield tap
+
+
+@pytest.fixture
+def tapped(tap: Tap, tmp_path: Path) -> DirectTerminal:
+    """Return the driver of a terminal whose line is tapped."""
+    return direct_terminal(tap.address, tmp_path)
 
 
 @pytest.fixture
