@@ -1,7 +1,7 @@
 """All links that take money keep the same promises, whichever side shows the code.
 
 The scenarios are the shipped ones; here every fault is made by the emulator, on the wiring that the agent
-uses. What is made at our own end, `test_command.py` runs.
+uses. What is made at our own end, `test_command_judges.py` runs.
 """
 
 import secrets
