@@ -3,12 +3,11 @@
     with Shop.open(folder, centre, moves) as shop:
         sold = shop.sell()
 
-What is asked of it goes over HTTP; what is said of it is read from other people's books: the acquirer's,
-the centre's, and the journal's file once the agent is dead.
+What is asked of it goes over HTTP; what is said of it is read from other people's books (`seen_by_others`),
+and from the journal's file once the agent is dead.
 """
 
 import functools
-import json
 import os
 import re
 import signal
@@ -21,22 +20,14 @@ from typing import Any
 
 import reference_data as reference
 import requests
-from alipay import MOVES, EmulatedAlipay
+from alipay import EmulatedAlipay
 from alipay import new_code as new_alipay_code
 from emulator import MIS_FILE, NEXO_FILE, PROFILE_FILES, EmulatedTerminal, short_profile_text, short_text
 from killing_proxy import Proxy
 from real_centre import READY_S, RealCentre
+from seen_by_others import SeenByOthers
 from shop_journal import JournalSeen, Move
 from story import shop_files
-from story.count import (
-    Movement,
-    of_acquirer,
-    of_alipay,
-    of_unionpay,
-    of_wechat,
-    record_of,
-    standing_charges,
-)
 from story.processes import Process, answers, free_port, run, wait_for
 from unionpay import EmulatedUnionPay
 from unionpay import new_code as new_unionpay_code
@@ -55,8 +46,6 @@ RETURN = {
     "supervisor_pin": shop_files.PIN,
     "reason": "不喜欢颜色",
 }
-
-SALE_COMMAND = b"\x9f\x01\x00\x01\x02"  # tag 01, the transaction type, one byte: sale
 
 # Nobody waits for people and hosts here. Long enough for a busy machine.
 CLOCKS_MS = {
@@ -77,10 +66,9 @@ PHONE_CLOCKS_MS = {
     "reverse_not_before_ms": 100,
     "resolver_ms": 1500,
 }
-_BY_PHONE = ("charge", "reversal", "refund")
 
 
-class Shop:
+class Shop(SeenByOthers):
     """One shop with an enrolled agent. `Shop.open` starts it."""
 
     def __init__(
@@ -93,15 +81,9 @@ class Shop:
         alipay: EmulatedAlipay | None = None,
         unionpay: EmulatedUnionPay | None = None,
     ) -> None:
-        self.folder = folder
-        self.centre = centre
+        super().__init__(folder, centre, terminals, wechat, alipay, unionpay)
         self.proxy = proxy
-        self.terminals = terminals
-        self.wechat = wechat
-        self.alipay = alipay
-        self.unionpay = unionpay
         self.pay_codes: list[str] = []
-        self.in_drawer: list[Movement] = []
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.agent = Process(folder, "agent", ["terminal-agent", "run", "--config", "agent.yaml"])
@@ -237,7 +219,16 @@ class Shop:
         for file in (self.folder / "agent-data" / "packs").glob("*.json"):
             file.unlink()
 
+    def journal(self) -> JournalSeen:
+        """Return what the journal says. The agent must be dead: it has the file for itself."""
+        assert not self.agent.is_running()
+        return JournalSeen(self.folder / "agent-data" / "journal.db")
+
     # At the till.
+
+    def terminal(self, till: str = "01") -> EmulatedTerminal:
+        """Return the terminal beside a till."""
+        return self.terminals[shop_files.TERMINALS.index(shop_files.TILLS[till])]
 
     def body(self, category: str = "FRIDGE", *, till: str = "01", **changes: Any) -> dict[str, Any]:
         """Return the body of a sale of a new item to a new person.
@@ -378,92 +369,6 @@ class Shop:
     def waiting(self) -> int:
         """Return how many entries wait for the centre."""
         return int(self.get("/v1/status")["outbox"]["depth"])
-
-    # What others know of it.
-
-    def terminal(self, till: str = "01") -> EmulatedTerminal:
-        """Return the terminal beside a till."""
-        return self.terminals[shop_files.TERMINALS.index(shop_files.TILLS[till])]
-
-    def acquirer(self) -> list[dict[str, Any]]:
-        """Return every line of the acquirers' books."""
-        return [line for terminal in self.terminals for line in terminal.books()]
-
-    def charges(self, record_id: str) -> int:
-        """Return how many charges of a sale stand at the acquirers."""
-        return len(self.standing().get(record_id, []))
-
-    def standing(self) -> dict[str, list[int]]:
-        """Return, by record, the amounts that were charged and never given back, whatever the way."""
-        phones = self.wechat.books() if self.wechat else []
-        ours = [one for one in self.acquirer() if one["pay_ref"]]
-        others = self.alipay.books() if self.alipay else []
-        charges, given_back_twice = standing_charges(
-            [
-                *of_acquirer(ours),
-                *of_wechat(phones),
-                *of_alipay(others),
-                *of_unionpay(self.unionpay.books() if self.unionpay else []),
-                *self.in_drawer,
-            ]
-        )
-        assert given_back_twice == 0
-        return charges
-
-    def moved(self, record_id: str) -> list[str]:
-        """Return what moved money for a sale at the terminals: "sale", "void" and "refund", in order."""
-        lines = [one for one in self.acquirer() if one["kind"] in ("sale", "void", "refund")]
-        return [one["kind"] for one in lines if record_of(one["pay_ref"]) == record_id]
-
-    def moved_by_phone(self, record_id: str) -> list[str]:
-        """Return what moved money for a sale at WeChat Pay: "charge", "reversal" and "refund", in order."""
-        assert self.wechat is not None
-        lines = [one for one in self.wechat.books() if one["kind"] in _BY_PHONE and one["fen"]]
-        return [one["kind"] for one in lines if record_of(one["out_trade_no"]) == record_id]
-
-    def moved_by_alipay(self, record_id: str) -> list[str]:
-        """Return what moved money for a sale at Alipay: "pay", "cancel" and "refund", in order."""
-        assert self.alipay is not None
-        lines = [one for one in self.alipay.books() if one["kind"] in MOVES and one["fen"]]
-        return [one["kind"] for one in lines if record_of(one["out_trade_no"]) == record_id]
-
-    def moved_by_unionpay(self, record_id: str) -> list[str]:
-        """Return what moved money for a sale at UnionPay: "charge", "reversal" and "refund", in order."""
-        assert self.unionpay is not None
-        lines = [one for one in self.unionpay.books() if one["kind"] in _BY_PHONE and one["fen"]]
-        return [one["kind"] for one in lines if record_of(one["orig"] or one["order_id"]) == record_id]
-
-    def sale_commands(self) -> int:
-        """Return how often the terminals were told to take money, in bytes on the line.
-
-        A terminal that knows a repeat by its nonce would not charge again; others would.
-        """
-        told = 0
-        for one in shop_files.TERMINALS:
-            with (self.folder / f"{one}.transcript").open(encoding="utf-8") as lines:
-                notes = [json.loads(line) for line in lines]
-            heard = b"".join(bytes.fromhex(note["hex"]) for note in notes if note["from"] == "till")
-            told += heard.count(SALE_COMMAND)
-        return told
-
-    def centre_record(self, record_id: str) -> dict[str, Any] | None:
-        """Return the centre's record of a sale, or None."""
-        return self.centre.record(record_id)
-
-    def wait_for_record(self, record_id: str, state: str) -> dict[str, Any]:
-        """Wait until the centre's record of a sale stands so, and return it."""
-
-        def look() -> dict[str, Any] | None:
-            record = self.centre_record(record_id)
-            return record if record and record["state"] == state else None
-
-        found: dict[str, Any] = wait_for(f"the centre's record of {record_id} is {state}", look)
-        return found
-
-    def journal(self) -> JournalSeen:
-        """Return what the journal says. The agent must be dead: it has the file for itself."""
-        assert not self.agent.is_running()
-        return JournalSeen(self.folder / "agent-data" / "journal.db")
 
 
 @functools.cache
