@@ -40,12 +40,17 @@ _ESCAPES = dict(zip(b"abfnrtv0/'\"\\", b"\a\b\f\n\r\t\v\0/'\"\\", strict=True))
 _READ_AS_LATIN = re.compile(rb"([\xc2\xc3])([\x80-\xbf])")
 # gzip, zlib with its usual window, and with the small one of a black box.
 _COMPRESSED = re.compile(rb"\x1f\x8b\x08|\x78[\x01\x5e\x9c\xda]|\x48[\x0d\x4b\x89\xc7]")
-# Full-width letters and digits, and what turns their bytes into ASCII.
+# Full-width letters and digits, and what turns their bytes into ASCII. First what stands in every run of them
+# and is soon looked for.
 _FULL_WIDTH = (
-    (re.compile(rb"(?:\xef\xbc[\x81-\xbf]|\xef\xbd[\x80-\x9e]){8,}"), "utf-8"),
-    (re.compile(rb"(?:\xa3[\xa1-\xfe]){8,}"), "gbk"),
-    (re.compile(rb"(?:[\x01-\x5e]\xff){8,}"), "utf-16-le"),
-    (re.compile(rb"(?:\xff[\x01-\x5e]){8,}"), "utf-16-be"),
+    (
+        re.compile(rb"\xef[\xbc\xbd]"),
+        re.compile(rb"(?:\xef\xbc[\x81-\xbf]|\xef\xbd[\x80-\x9e]){8,}"),
+        "utf-8",
+    ),
+    (re.compile(rb"\xa3[\xa1-\xfe]\xa3"), re.compile(rb"(?:\xa3[\xa1-\xfe]){8,}"), "gbk"),
+    (re.compile(rb"\xff[\x01-\x5e]\xff"), re.compile(rb"(?:[\x01-\x5e]\xff){8,}"), "utf-16-le"),
+    (re.compile(rb"\xff[\x01-\x5e]\xff"), re.compile(rb"(?:\xff[\x01-\x5e]){8,}"), "utf-16-be"),
 )
 _NARROW = {c + 0xFEE0: chr(c) for c in range(0x21, 0x7F)}
 
@@ -184,8 +189,8 @@ def _of_latin(content: bytes) -> Iterator[bytes]:
 
 
 def _of_full_width(content: bytes) -> Iterator[bytes]:
-    for shape, encoding in _FULL_WIDTH:
-        for run in shape.finditer(content):
+    for part, shape, encoding in _FULL_WIDTH:
+        for run in shape.finditer(content) if part.search(content) else ():
             yield run[0].decode(encoding, "replace").translate(_NARROW).encode()
 
 
