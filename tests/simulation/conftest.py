@@ -5,13 +5,13 @@ import multiprocessing
 from concurrent.futures import ProcessPoolExecutor
 
 import pytest
-from sim import apart
+from sim import apart, command
 
 
 @functools.cache
 def pool():
     """Return the one process that all of them share."""
-    return ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn"))
+    return ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn"), initializer=command.begin)
 
 
 def pytest_pyfunc_call(pyfuncitem):

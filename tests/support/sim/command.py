@@ -274,7 +274,7 @@ def outcomes(
 def _pool(workers: int) -> ProcessPoolExecutor:
     spawn = multiprocessing.get_context("spawn")
     # A process that cannot begin ends the run: a `multiprocessing.Pool` would start another one for ever.
-    return ProcessPoolExecutor(workers, mp_context=spawn, initializer=_begin)
+    return ProcessPoolExecutor(workers, mp_context=spawn, initializer=begin)
 
 
 class _Try:
@@ -285,7 +285,8 @@ class _Try:
         return _RUN[self._worlds](seed, off=self._off, bug=self._bug)
 
 
-def _begin() -> None:
+def begin() -> None:
+    """Make ready a process that runs many worlds."""
     template()
     # What a world leaves behind is found now and then, not in the middle of each.
     gc.collect()
