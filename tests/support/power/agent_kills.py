@@ -40,6 +40,7 @@ class _Till:
         self._chance = random.Random(f"{seed} {till}")
         self.told: dict[str, str] = {}
         self.taken_back: list[str] = []
+        self.not_taken_back = ""
         self.cut_off = 0
         self.served = 0
         self.wrong: list[str] = []
@@ -79,6 +80,8 @@ class _Till:
         back = self._shop.call(f"/v1/sales/{record_id}/return", RETURN)
         if back.status_code == 200:
             self._hear(back.json())
+        else:
+            self.not_taken_back = f"{record_id}: {back.status_code} {back.text[:300]}"
 
     def _hear(self, sale: dict[str, Any]) -> None:
         self.served += 1
@@ -179,5 +182,6 @@ def _come_to_rest(shop: Shop, tills: list[_Till]) -> int:
     except StoryBroken as wrong:
         back = [shop.sale(one) for till in tills for one in till.taken_back]
         open_ones = [(one["next_action"], one["return"]) for one in back if one["state"] != "paid"]
-        raise AssertionError(f"{wrong}: {shop.get('/v1/status')}, of {open_ones}") from None
+        refused = [till.not_taken_back for till in tills]
+        raise AssertionError(f"{wrong}: {refused}, {shop.get('/v1/status')}, of {open_ones}") from None
     return int(shop.get("/v1/status")["parked"])
