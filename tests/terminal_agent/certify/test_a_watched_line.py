@@ -30,6 +30,13 @@ def test_it_keeps_its_promise(trial: Trial, new_side):
     assert any(seen.startswith("their books: ") for seen in side.seen)
 
 
+def test_no_reversal_overtakes_the_void_that_it_undoes_at_an_acquirer_that_takes_its_time(new_side):
+    (pulled,) = [one for one in HERE if one.name == "voiding: the terminal's cable is pulled after it"]
+    side = new_side()
+    side._control.arm("late_request", "void", {"ms": 150, "times": 2})
+    pulled.run(side)
+
+
 def test_each_step_is_struck_on_both_sides_of_us_and_in_both_directions():
     for step in ("charging: ", "voiding: ", "giving back: ", "reversing: "):
         names = [one.name.removeprefix(step) for one in AT_OUR_END if one.name.startswith(step)]
