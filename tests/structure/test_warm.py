@@ -26,6 +26,12 @@ def begun_as_ever(process):
         return b"warm.py" not in line.read()
 
 
+def acquirer(folder):
+    """Return a command that goes on until it is stopped."""
+    command = [sys.executable, "-m", "terminal_agent.emulators.cli", "acquirer"]
+    return [*command, "--books", str(folder / "books.jsonl")]
+
+
 @pytest.mark.parametrize(
     "words", [["--version"], ["nonsense"], ["run", "--help"], ["serve", "--config", "no.yaml"]]
 )
@@ -44,15 +50,8 @@ def test_it_has_the_environment_that_it_was_given(tmp_path):
 
 
 def test_it_is_killed_and_waited_for_like_any_other(tmp_path):
-    command = [
-        sys.executable,
-        "-m",
-        "terminal_agent.emulators.cli",
-        "acquirer",
-        "--books",
-        tmp_path / "books",
-    ]
-    with warm.Popen(list(map(str, command)), stdout=subprocess.PIPE, start_new_session=True) as process:
+    command = acquirer(tmp_path)
+    with warm.Popen(command, stdout=subprocess.PIPE, start_new_session=True) as process:
         assert process.stdout.readline().startswith(b'{"ready": true')
         assert not begun_as_ever(process)
         assert os.getsid(process.pid) == process.pid
@@ -61,21 +60,14 @@ def test_it_is_killed_and_waited_for_like_any_other(tmp_path):
         assert process.poll() is None
         process.send_signal(signal.SIGTERM)
         assert process.wait(10) == 0
-    with warm.Popen(list(map(str, command)), stdout=subprocess.PIPE) as process:
+    with warm.Popen(command, stdout=subprocess.PIPE) as process:
         process.stdout.readline()
         os.kill(process.pid, signal.SIGKILL)
         assert process.wait(10) == -signal.SIGKILL
 
 
 def test_several_threads_may_wait_for_its_end(tmp_path):
-    command = [
-        sys.executable,
-        "-m",
-        "terminal_agent.emulators.cli",
-        "acquirer",
-        "--books",
-        str(tmp_path / "b"),
-    ]
+    command = acquirer(tmp_path)
     with warm.Popen(command, stdout=subprocess.PIPE) as process, ThreadPoolExecutor(4) as threads:
         waiting = [threads.submit(process.wait, 30) for _ in range(4)]
         time.sleep(0.1)
@@ -83,16 +75,16 @@ def test_several_threads_may_wait_for_its_end(tmp_path):
         assert {one.result() for one in waiting} == {-signal.SIGKILL}
 
 
-def test_another_locale_and_another_program_are_started_as_ever(tmp_path):
-    emulated = [
-        sys.executable,
-        "-m",
-        "terminal_agent.emulators.cli",
-        "acquirer",
-        "--books",
-        str(tmp_path / "b"),
-    ]
-    for command, env in ((emulated, {**os.environ, "LC_ALL": "zh_CN.GBK"}), (["/bin/sleep", "60"], None)):
-        with warm.Popen(command, env=env, stdout=subprocess.PIPE) as process:
-            assert begun_as_ever(process)
-            process.kill()
+@pytest.mark.parametrize(
+    "options", [{"env": {**os.environ, "LC_ALL": "zh_CN.GBK"}}, {"umask": 0o077}, {"preexec_fn": os.getpid}]
+)
+def test_what_cannot_be_given_to_a_warm_one_is_an_ordinary_start(tmp_path, options):
+    with warm.Popen(acquirer(tmp_path), stdout=subprocess.PIPE, **options) as process:
+        assert begun_as_ever(process)
+        process.kill()
+
+
+def test_another_program_is_started_as_ever():
+    with warm.Popen(["/bin/sleep", "60"]) as process:
+        assert begun_as_ever(process)
+        process.kill()

@@ -25,6 +25,17 @@ from typing import Any, NamedTuple
 
 _LARGEST = 1 << 17
 _NEVER_OPEN = 4096
+# What somebody who is warm cannot be given any more: who asks for another than these gets an ordinary start.
+_USUAL = {
+    "executable": None,
+    "preexec_fn": None,
+    "pass_fds": (),
+    "shell": False,
+    "gid": None,
+    "gids": None,
+    "uid": None,
+    "umask": -1,
+}
 # What Python itself, or a library while it is imported, has read already.
 _READ_AT_THE_START = ("PYTHON", "LC_", "LANG", "TZ", "LD_", "SSL_", "OPENSSL_")
 _PIPES = ("p2cread", "p2cwrite", "c2pread", "c2pwrite", "errread", "errwrite")
@@ -83,7 +94,8 @@ class Popen(COLD[Any]):
         env = os.environ if given["env"] is None else given["env"]
         program = next((one for one in _PROGRAMS if tuple(words[: len(one.command)]) == one.command), None)
         self._ended: int | None = None
-        if program is None or _read_at_the_start(env) != _read_at_the_start(os.environ):
+        is_usual = all(given[name] == usual for name, usual in _USUAL.items())
+        if program is None or not is_usual or _read_at_the_start(env) != _read_at_the_start(os.environ):
             super()._execute_child(args, *more)  # type: ignore[misc]
             return
         pipes = [given[one] for one in _PIPES]
